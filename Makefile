@@ -1,0 +1,59 @@
+# The only verbs a newcomer needs: setup, run, test, check, bench.
+#
+#   make run                          the server, on http://127.0.0.1:8000
+#   PORT=9000 MODELS_DIR=/srv/models make run
+#   CONFIG=config.yaml make run       settings from a file (config.example.yaml)
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+MODELS_DIR ?= $(HOME)/models
+
+.PHONY: setup run test check bench lock clean
+.DEFAULT_GOAL := run
+
+# The newest of these stamps says what is installed; a changed lock installs again.
+$(VENV)/run.stamp: requirements.lock
+	@$(PYTHON) scripts/check_python.py
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing the server's packages ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
+	@touch $@
+
+$(VENV)/dev.stamp: requirements-dev.lock $(VENV)/run.stamp
+	@echo "Installing the test tools ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.lock
+	@touch $@
+
+setup: $(VENV)/run.stamp
+	@$(BIN)/python scripts/place_model.py "$(MODELS_DIR)"
+
+run: setup
+	@RKLLM_MODELS_DIR="$(MODELS_DIR)" \
+		$(if $(HOST),RKLLM_HOST="$(HOST)") $(if $(PORT),RKLLM_PORT="$(PORT)") $(if $(CONFIG),RKLLM_CONFIG="$(CONFIG)") \
+		exec $(BIN)/python -m services
+
+# The tests use a copy of the default model of their own, so that they do not depend on what MODELS_DIR holds.
+test: $(VENV)/dev.stamp
+	@$(BIN)/python scripts/place_model.py .cache/models
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/dev.stamp
+	@$(BIN)/python scripts/place_model.py .cache/models
+	@$(BIN)/python -m bench $(ARGS)
+
+# For maintainers: pins what pyproject.toml asks for, for every platform, with hashes and without any host.
+lock: $(VENV)/dev.stamp
+	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --no-header \
+		pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --no-header \
+		-c requirements.lock --group dev pyproject.toml -o requirements-dev.lock
+
+clean:
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .coverage*

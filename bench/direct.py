@@ -1,0 +1,63 @@
+"""The baseline: the same engine program, driven over its pipes by `WorkerEngine` in this process, without a server."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from services.api.app import settings_from
+from services.chat.plan import plan
+from services.core.catalog import Catalog, Model
+from services.core.client import NOBODY
+from services.core.events import Text
+from services.core.job import Ask, Job, Sampling
+from services.core.settings import Settings
+from services.engines.base import Engine
+from tests.engines import fake
+
+
+class Planner:
+    """Turns a request body into the job that the server makes of it."""
+
+    def __init__(self, env: Mapping[str, str], model: str) -> None:
+        self.settings: Settings = settings_from(env)
+        self.model: Model = Catalog(self.settings.models_dir, self.settings.context_length_default).resolve(model)
+
+    def job(self, body: dict[str, Any]) -> Job:
+        ask = Ask(
+            model=self.model.id,
+            messages=tuple(body["messages"]),
+            max_tokens=body["max_tokens"],
+            sampling=Sampling(temperature=body.get("temperature"), seed=body.get("seed")),
+        )
+        return plan(ask, self.model, self.settings, "bench")
+
+
+class Direct:
+    """The scripted engine, loaded."""
+
+    def __init__(self, engine: Engine, planner: Planner) -> None:
+        self._engine, self._planner = engine, planner
+
+    def tokens(self, body: dict[str, Any]) -> tuple[float, list[float]]:
+        """When the run began and when each token arrived, in seconds on the `perf_counter` clock."""
+        job = self._planner.job(body)
+        started = time.perf_counter()
+        events = self._engine.generate(job, NOBODY)
+        return started, [time.perf_counter() for event in events if isinstance(event, Text)]
+
+
+@contextlib.contextmanager
+def direct(env: Mapping[str, str], model: str) -> Iterator[Direct]:
+    """Blocks until the engine is loaded; it is killed at the end of the block."""
+    planner = Planner(env, model)
+    engine = fake(planner.settings, planner.model)
+    engine.start()
+    try:
+        for _ in engine.ready(NOBODY):
+            pass
+        yield Direct(engine, planner)
+    finally:
+        engine.stop()

@@ -1,0 +1,50 @@
+"""llama.cpp called with nothing around it: the baseline of the CPU engine. A child program.
+
+    python -m bench.llama_direct MODEL_PATH OPTIONS_JSON
+
+One llama.cpp request per line on stdin, one line of JSON per answer on stdout: ``{"started": s, "tokens": [s, ...]}``
+on the `perf_counter` clock. It ends with its input.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+import time
+from typing import Any
+
+from services.engines.workers.llama import params
+
+
+def timed(server: Any, request: dict[str, Any]) -> dict[str, Any]:
+    """Run one request; when it began and when each of its tokens came."""
+    tokens: list[float] = []
+
+    def take(chunk: dict[str, Any]) -> bool:
+        if "error" in chunk:
+            raise RuntimeError(chunk["error"])
+        if any((choice.get("delta") or {}).get("content") for choice in chunk["choices"]):
+            tokens.append(time.perf_counter())
+        return False
+
+    started = time.perf_counter()
+    server.handle_chat_completions(request, take)
+    return {"started": started, "tokens": tokens}
+
+
+def main() -> None:
+    import xllamacpp
+
+    out = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    with tempfile.TemporaryDirectory(prefix="rkllm-") as folder:
+        server = xllamacpp.Server(params(sys.argv[1], json.loads(sys.argv[2]), folder))
+    for line in sys.stdin:
+        print(json.dumps(timed(server, json.loads(line))), file=out, flush=True)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

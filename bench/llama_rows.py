@@ -1,0 +1,105 @@
+"""The CPU engine with a real model: through the server, against llama.cpp called directly."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from bench.client import run
+from bench.direct import Planner
+from bench.processes import environment, serving, started
+from bench.table import Row
+from services.core.catalog import Model
+from services.core.settings import Settings
+from services.engines.factory import llama_options, worker_env
+from services.engines.worker import job_message
+from services.engines.workers.llama import request
+from tests.engines import REAL_MODEL, REAL_MODELS, ROOT
+
+TOPICS = ("the sea", "a bridge", "the moon", "an old clock", "a garden", "the winter", "a letter", "a railway")
+TOKENS = 64
+"""Length of an answer; all are asked at temperature 0."""
+
+
+def body(topic: str) -> dict[str, Any]:
+    question = f"Write a long and detailed story about {topic}. Describe the place, the people and the weather."
+    return {
+        "model": REAL_MODEL,
+        "messages": [{"role": "user", "content": question}],
+        "max_tokens": TOKENS,
+        "temperature": 0.0,
+        "seed": 1,
+    }
+
+
+class Run:
+    """One answer: seconds to its first token, and tokens per second from the first to the last."""
+
+    def __init__(self, begun: float, tokens: list[float]) -> None:
+        self.first = tokens[0] - begun
+        self.speed = (len(tokens) - 1) / (tokens[-1] - tokens[0])
+
+
+def place_model() -> None:
+    subprocess.run([sys.executable, str(ROOT / "scripts" / "place_model.py"), str(REAL_MODELS)], check=True)
+
+
+def rows(rounds: int, seconds: float, folder: Path) -> Iterator[Row]:
+    """The best of at most `rounds` rounds, in about `seconds`."""
+    place_model()
+    env = environment(REAL_MODELS)
+    planner = Planner(env, REAL_MODEL)
+    argv = direct_argv(planner.settings, planner.model)
+    log = folder / "llama.log"
+    with serving("services.api.app:create()", env, log) as server, started(argv, worker_env(), log) as engine:
+
+        def ours(topic: str) -> Run:
+            stream = run(server.port, body(topic))
+            return Run(stream.started, stream.tokens())
+
+        def theirs(topic: str) -> Run:
+            return asked(engine, request(job_message(planner.job(body(topic)))))
+
+        ours("nothing"), theirs("nothing")
+        pairs = list(alternate(ours, theirs, rounds, seconds))
+    mine, base = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    note = f"llama.cpp, best of {len(pairs)}"
+    yield Row(f"Decode, {note}", "tok/s", max(x.speed for x in mine), max(x.speed for x in base))
+    yield Row(f"TTFT, {note}", "ms", 1000 * min(x.first for x in mine), 1000 * min(x.first for x in base))
+
+
+def alternate(ours: Any, theirs: Any, rounds: int, seconds: float) -> Iterator[tuple[Run, Run]]:
+    """Pairs of answers to the same prompts, every other pair in reverse order; each prompt is new to both engines."""
+    deadline = time.monotonic() + seconds
+    for index, topic in enumerate(TOPICS[:rounds]):
+        if index % 2:
+            base = theirs(topic)
+            yield ours(topic), base
+        else:
+            mine = ours(topic)
+            yield mine, theirs(topic)
+        if time.monotonic() > deadline:
+            return
+
+
+def direct_argv(settings: Settings, model: Model) -> list[str]:
+    options = json.dumps(llama_options(settings, model))
+    return [sys.executable, "-m", "bench.llama_direct", str(model.path), options]
+
+
+def asked(engine: subprocess.Popen[str], message: dict[str, Any]) -> Run:
+    """Blocks until the answer is complete. Raises `RuntimeError` when the engine ends first."""
+    assert engine.stdin is not None
+    assert engine.stdout is not None
+    engine.stdin.write(json.dumps(message) + "\n")
+    engine.stdin.flush()
+    line = engine.stdout.readline()
+    if not line:
+        raise RuntimeError("llama.cpp, called directly, ended without an answer.")
+    answer = json.loads(line)
+    return Run(answer["started"], answer["tokens"])

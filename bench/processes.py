@@ -1,0 +1,110 @@
+"""The processes a benchmark starts, what they use, and their certain end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from tests.engines import ROOT, children_of
+
+END_WAIT = 5.0
+"""Seconds a process may take to end when asked."""
+
+
+def environment(models_dir: Path, **settings: object) -> dict[str, str]:
+    """Our environment with these settings of the server, and none that happen to be set outside."""
+    outside = {name: value for name, value in os.environ.items() if not name.startswith("RKLLM_")}
+    ours = {f"RKLLM_{name.upper()}": str(value) for name, value in settings.items()}
+    return {**outside, "RKLLM_HOST": "127.0.0.1", "RKLLM_MODELS_DIR": str(models_dir), **ours}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Server:
+    """A running server: its port, and the process that runs our code."""
+
+    def __init__(self, port: int, pid: int) -> None:
+        self.port = port
+        self.pid = pid
+        """gunicorn's worker, the API process."""
+
+    def cpu(self) -> float:
+        """Seconds of processor time of the API process without its children, in steps of 10 ms."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def rss(self) -> float:
+        """Resident memory of the API process in MB."""
+        return rss(self.pid)
+
+
+def rss(pid: int) -> float:
+    """MB."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    (kib,) = (line.split()[1] for line in lines if line.startswith("VmRSS:"))
+    return int(kib) * 1024 / 1e6
+
+
+@contextlib.contextmanager
+def serving(app: str, env: Mapping[str, str], log: Path) -> Iterator[Server]:
+    """The real server with gunicorn application `app`, until the end of the block. Blocks until it is ready."""
+    port = free_port()
+    argv = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "services" / "gunicorn_conf.py"), app]
+    with started(argv, {**env, "RKLLM_PORT": str(port)}, log) as process:
+        assert process.stdout is not None
+        if not process.stdout.readline():
+            raise RuntimeError(f"The server did not start:\n{log.read_text()}")
+        (worker,) = children_of(process.pid)
+        yield Server(port, worker)
+
+
+@contextlib.contextmanager
+def started(argv: list[str], env: Mapping[str, str], log: Path) -> Iterator[subprocess.Popen[str]]:
+    """A child with pipes, in a session of its own, so that a Ctrl-C reaches it through us alone."""
+    with log.open("a") as errors:
+        process = subprocess.Popen(
+            argv,
+            cwd=ROOT,
+            env=dict(env),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            start_new_session=True,
+        )
+    try:
+        yield process
+    finally:
+        end(process)
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """Ask, wait, then kill, with all children. Engines end by themselves when the pipe to their parent closes."""
+    children = children_of(process.pid)
+    engines = {engine for child in children for engine in children_of(child)}
+    process.terminate()
+    try:
+        process.wait(END_WAIT)
+    except subprocess.TimeoutExpired:
+        for pid in (process.pid, *children, *engines):
+            kill(pid)
+        process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            pipe.close()
+
+
+def kill(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)

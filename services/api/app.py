@@ -1,0 +1,85 @@
+"""The composition root: the only place that wires the rooms together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import falcon
+
+from services.api import errors
+from services.api.middleware import AccessLog, RequestId
+from services.api.resources import STATE_HEADER, WARNING_HEADER, ChatCompletions, Health, Models, Service, TextCompletions
+from services.core import logs
+from services.core.catalog import Catalog
+from services.core.settings import Settings, load
+from services.engines.factory import ENGINES, Maker, maker
+from services.scheduler.scheduler import Monitor, Scheduler
+
+PREFIXES = ("/v1", "")
+"""Every OpenAI path also exists without its version, for clients that are given the bare address."""
+
+
+class App(falcon.App[Any, Any]):
+    """The WSGI application, with what must end when it ends."""
+
+    service: Service
+    monitor: Monitor
+
+    def close(self) -> None:
+        """Refuse new work; running answers go on. Returns at once."""
+        self.service.scheduler.close()
+
+    def stop(self) -> None:
+        """End everything now, children included."""
+        self.monitor.stop()
+        self.service.scheduler.stop()
+
+
+def settings_from(env: Mapping[str, str]) -> Settings:
+    """The settings of this process: the file that ``RKLLM_CONFIG`` names, and the environment."""
+    path = env.get("RKLLM_CONFIG")
+    return load(Path(path).expanduser() if path else None, env)
+
+
+def build(settings: Settings, engines: Mapping[str, Maker] = ENGINES) -> App:
+    """The application for `settings`; starts the monitor thread and nothing else. Never blocks."""
+    scheduler = Scheduler(settings, maker(settings, engines))
+    app = App(middleware=middleware(settings))
+    app.service = Service(settings, Catalog(settings.models_dir, settings.context_length_default), scheduler)
+    app.req_options.strip_url_path_trailing_slash = True
+    errors.install(app)
+    route(app, app.service)
+    app.monitor = Monitor(scheduler.tidy, settings.monitor_interval)
+    app.monitor.start()
+    return app
+
+
+def middleware(settings: Settings) -> list[Any]:
+    always: list[Any] = [RequestId(), AccessLog()]
+    if not settings.cors_origins:
+        return always
+    origins = "*" if "*" in settings.cors_origins else settings.cors_origins
+    return [*always, falcon.CORSMiddleware(origins, expose_headers=["X-Request-Id", WARNING_HEADER, STATE_HEADER])]
+
+
+def route(app: App, service: Service) -> None:
+    chat, text, models, health = ChatCompletions(service), TextCompletions(service), Models(service), Health(service)
+    for prefix in PREFIXES:
+        app.add_route(f"{prefix}/chat/completions", chat)
+        app.add_route(f"{prefix}/completions", text)
+        app.add_route(f"{prefix}/models", models)
+        app.add_route(f"{prefix}/models/{{name}}", models, suffix="one")
+        app.add_route(f"{prefix}/models/select", models, suffix="select")
+        app.add_route(f"{prefix}/models/unload", models, suffix="unload")
+        app.add_route(f"{prefix}/health", health)
+        app.add_route(f"{prefix}/ready", health, suffix="ready")
+
+
+def create() -> App:
+    """What gunicorn calls, in its worker process."""
+    settings = settings_from(os.environ)
+    logs.configure(settings)
+    return build(settings)

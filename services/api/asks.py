@@ -1,0 +1,155 @@
+"""OpenAI requests to `Ask`s: pure conversions. What is not honoured is refused or named in a warning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from services.api.openai_types import ChatRequest, Common, CompletionRequest, Message, Part, ResponseFormat
+from services.core.errors import BadRequest
+from services.core.job import Ask, Sampling
+
+IGNORED: Mapping[str, tuple[Any, ...]] = {
+    "tools": (None, []),
+    "functions": (None, []),
+    "tool_choice": (None, "none", "auto"),
+    "function_call": (None, "none", "auto"),
+    "parallel_tool_calls": (None, True),
+    "modalities": (None, [], ["text"]),
+    "audio": (None,),
+    "prediction": (None,),
+    "service_tier": (None, "auto", "default"),
+    "store": (None, False),
+    "verbosity": (None, "medium"),
+    "web_search_options": (None,),
+    "suffix": (None, ""),
+    "best_of": (None, 1),
+}
+"""Parameters without effect, each with the values that ask for nothing; any other value is named in the warning."""
+
+NO_THINKING = ("none", "minimal")
+"""Values of ``reasoning_effort`` that switch thinking off; the others switch it on."""
+
+
+def ignored(request: Common) -> list[str]:
+    """The parameters of `request` that ask for something this server does not do."""
+    return [name for name, idle in IGNORED.items() if getattr(request, name, None) not in idle]
+
+
+def chat(request: ChatRequest, model: str) -> Ask:
+    """The `Ask` of a chat. Raises `BadRequest`."""
+    kwargs = dict(request.chat_template_kwargs or {})
+    return Ask(
+        model=model,
+        messages=tuple(message(m, f"messages[{i}]") for i, m in enumerate(request.messages)),
+        max_tokens=request.max_completion_tokens or request.max_tokens,
+        sampling=sampling(request),
+        stop=stops(request.stop),
+        logprobs=(request.top_logprobs or 0) if request.logprobs else None,
+        json_schema=schema(request.response_format),
+        thinking=thinking(request, kwargs.pop("enable_thinking", None)),
+        template_kwargs=kwargs,
+    )
+
+
+def completions(request: CompletionRequest, model: str) -> list[Ask]:
+    """One `Ask` per prompt. Raises `BadRequest`."""
+    prompts = [request.prompt] if isinstance(request.prompt, str) else request.prompt
+    if not prompts:
+        raise BadRequest("The list of prompts is empty; send at least one.", param="prompt")
+    return [completion(request, model, prompt) for prompt in prompts]
+
+
+def completion(request: CompletionRequest, model: str, prompt: str | int | list[int]) -> Ask:
+    if not isinstance(prompt, str):
+        raise BadRequest("Prompts of token ids are not supported; send the prompt as text.", param="prompt")
+    return Ask(
+        model=model,
+        prompt=clean(prompt, "prompt"),
+        max_tokens=request.max_tokens,
+        sampling=sampling(request),
+        stop=stops(request.stop),
+        logprobs=request.logprobs,
+        json_schema=schema(request.response_format),
+    )
+
+
+def sampling(request: Common) -> Sampling:
+    return Sampling(
+        temperature=request.temperature,
+        top_p=request.top_p,
+        top_k=request.top_k,
+        min_p=request.min_p,
+        frequency_penalty=request.frequency_penalty,
+        presence_penalty=request.presence_penalty,
+        repeat_penalty=request.repeat_penalty,
+        seed=None if request.seed is None else request.seed % 2**32,
+        logit_bias=request.logit_bias or None,
+    )
+
+
+def stops(stop: str | list[str] | None) -> tuple[str, ...]:
+    """Stop strings; empty ones would stop at once and are left out, as OpenAI does."""
+    return tuple(filter(None, [stop] if isinstance(stop, str) else stop or ()))
+
+
+def schema(response_format: ResponseFormat | None) -> dict[str, Any] | None:
+    """The JSON schema asked for; ``{}`` for any object; None for free text."""
+    if response_format is None or response_format.type == "text":
+        return None
+    if response_format.type == "json_object":
+        return {}
+    if response_format.json_schema is None:
+        raise BadRequest(
+            "response_format has the type json_schema but no json_schema.", param="response_format.json_schema"
+        )
+    return response_format.json_schema.schema
+
+
+def thinking(request: ChatRequest, template_switch: Any) -> bool | None:
+    """The switch nearest to the model wins: template variable, then `enable_thinking`, then `reasoning_effort`."""
+    if isinstance(template_switch, bool):
+        return template_switch
+    if request.enable_thinking is not None:
+        return request.enable_thinking
+    return None if request.reasoning_effort is None else request.reasoning_effort not in NO_THINKING
+
+
+def message(message: Message, where: str) -> dict[str, Any]:
+    """A message as chat templates know it: the text of its parts, joined by newlines, and the role's own fields."""
+    content = text(message.content, f"{where}.content")
+    role = "system" if message.role == "developer" else "tool" if message.role == "function" else message.role
+    if content is None and not message.tool_calls and role != "assistant":
+        raise BadRequest(f"{where} has no content; send a string or a list of text parts.", param=f"{where}.content")
+    out: dict[str, Any] = {"role": role, "content": content or ""}
+    if message.tool_calls:
+        out["tool_calls"] = [
+            {"id": c.id, "type": c.type, "function": {"name": c.function.name, "arguments": c.function.arguments}}
+            for c in message.tool_calls
+        ]
+    if message.tool_call_id is not None:
+        out["tool_call_id"] = message.tool_call_id
+    return out
+
+
+def text(content: str | list[Part] | None, where: str) -> str | None:
+    if content is None or isinstance(content, str):
+        return content and clean(content, where)
+    return "\n".join(part_text(part, f"{where}[{i}]") for i, part in enumerate(content))
+
+
+def part_text(part: Part, where: str) -> str:
+    found = part.text if part.type in ("text", "input_text") else part.refusal if part.type == "refusal" else None
+    if found is None:
+        raise BadRequest(
+            f"{where} has the type {part.type!r}; this model reads text only. Send parts of the type 'text'.",
+            param=where,
+        )
+    return clean(found, where)
+
+
+def clean(value: str, where: str) -> str:
+    """Text an engine can take. NUL ends a C string: what follows it would be lost without a word."""
+    if "\0" in value:
+        raise BadRequest(f"{where} contains a NUL character; remove it.", param=where)
+    return value

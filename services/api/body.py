@@ -1,0 +1,84 @@
+"""A request's body: read within its limits, decoded into its type."""
+
+from __future__ import annotations
+
+import re
+import socket
+from typing import TypeVar
+
+import falcon
+import msgspec
+
+from services.core.client import Client
+from services.core.errors import BadRequest, PayloadTooLarge, RequestTimeout
+
+T = TypeVar("T")
+
+READ_SIZE = 256 * 1024
+"""Bytes per read."""
+
+DRAIN_FACTOR = 4
+"""A body of up to this many times the limit is read and dropped, so that the client sees the answer and no reset."""
+
+PATH = re.compile(r" - at `(?:key in )?\$\.?([^`]*)`$")
+"""Where msgspec says what is wrong."""
+
+
+def connection(req: falcon.Request) -> socket.socket | None:
+    """The accepted socket, where the server hands it out (gunicorn does)."""
+    sock: socket.socket | None = req.env.get("gunicorn.socket")
+    return sock
+
+
+def client(req: falcon.Request) -> Client:
+    """Watches the connection of `req`; made after the body was read."""
+    return Client(connection(req))
+
+
+def parse(req: falcon.Request, kind: type[T], limit: int, timeout: float) -> T:
+    """The body as a `kind`. Blocks for at most `timeout` seconds per read.
+
+    Raises `PayloadTooLarge` over `limit` bytes, `RequestTimeout`, `BadRequest`. The timeout stays on the socket: a
+    client that stops reading its answer for as long loses it, and with it the accelerator.
+    """
+    sock = connection(req)
+    if sock is not None:
+        sock.settimeout(timeout)
+    try:
+        data = read(req, limit)
+    except TimeoutError as error:
+        raise RequestTimeout(f"The request's body did not arrive: nothing came for {timeout:g} s.") from error
+    return decode(data, kind)
+
+
+def read(req: falcon.Request, limit: int) -> bytes:
+    """The whole body. Raises `PayloadTooLarge` and `TimeoutError`."""
+    source = req.stream if req.env.get("wsgi.input_terminated") else req.bounded_stream
+    chunks, size = [], 0
+    while size <= limit * DRAIN_FACTOR:
+        data = source.read(READ_SIZE)
+        if not data:
+            break
+        size += len(data)
+        if size <= limit:
+            chunks.append(data)
+    if size > limit:
+        raise PayloadTooLarge(f"The request's body is larger than the {limit} bytes this server takes.")
+    return b"".join(chunks)
+
+
+def decode(data: bytes, kind: type[T]) -> T:
+    """Raises `BadRequest` that names the field."""
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.ValidationError as error:
+        text = str(error)
+        found = PATH.search(text)
+        param = found.group(1) if found else None
+        raise BadRequest(f"{PATH.sub('', text)}{f' in {param!r}' if param else ''}.", param=param) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadRequest(f"The request's body is no JSON: {error}.") from error
+    except RecursionError as error:
+        raise BadRequest("The request's JSON is nested too deeply.") from error
+
+

@@ -1,0 +1,235 @@
+"""Events to OpenAI's objects and chunks. Pure conversions; `stream` and `collect` are the only two loops."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from services.api import errors
+from services.api.stream import DONE, closing, comment, sse
+from services.core.errors import ClientGone, ServiceError
+from services.core.events import Done, Event, Text, Thought, Usage, Waiting
+
+log = logging.getLogger(__name__)
+
+Answers = Iterable[Iterator[Event]]
+"""One event stream per choice, run one after the other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What every object and chunk of one response repeats."""
+
+    id: str
+    created: int
+    model: str
+    fingerprint: str
+
+
+class Shape(Protocol):
+    """How one endpoint spells its choices."""
+
+    object: str
+    chunk_object: str
+
+    def opening(self) -> dict[str, Any] | None:
+        """The body of a choice's first chunk, None for no such chunk."""
+
+    def piece(self, event: Text | Thought) -> dict[str, Any]:
+        """The body of a choice's chunk for one piece."""
+
+    def ending(self) -> dict[str, Any]:
+        """The body of a choice's last chunk."""
+
+    def whole(self, answer: Answer) -> dict[str, Any]:
+        """The body of a complete choice."""
+
+
+@dataclass(slots=True)
+class Answer:
+    """One choice, collected."""
+
+    text: list[str] = field(default_factory=list)
+    thought: list[str] = field(default_factory=list)
+    logprobs: list[dict[str, Any]] = field(default_factory=list)
+    done: Done | None = None
+
+    def add(self, event: Event) -> None:
+        if isinstance(event, Text):
+            self.text.append(event.text)
+            self.logprobs += event.logprobs
+        elif isinstance(event, Thought):
+            self.thought.append(event.text)
+        elif isinstance(event, Done):
+            self.done = event
+
+
+class ChatShape:
+    object = "chat.completion"
+    chunk_object = "chat.completion.chunk"
+
+    def opening(self) -> dict[str, Any] | None:
+        return {"delta": {"role": "assistant", "content": ""}, "logprobs": None}
+
+    def piece(self, event: Text | Thought) -> dict[str, Any]:
+        if isinstance(event, Thought):
+            return {"delta": {"reasoning_content": event.text}, "logprobs": None}
+        return {"delta": {"content": event.text}, "logprobs": chat_logprobs(event.logprobs)}
+
+    def ending(self) -> dict[str, Any]:
+        return {"delta": {}, "logprobs": None}
+
+    def whole(self, answer: Answer) -> dict[str, Any]:
+        message: dict[str, Any] = {"role": "assistant", "content": "".join(answer.text), "refusal": None}
+        if answer.thought:
+            message["reasoning_content"] = "".join(answer.thought)
+        return {"message": message, "logprobs": chat_logprobs(answer.logprobs)}
+
+
+class TextShape:
+    object = "text_completion"
+    chunk_object = "text_completion"
+
+    def __init__(self, echo: str = "") -> None:
+        """`echo` goes before the answer."""
+        self._echo = echo
+
+    def opening(self) -> dict[str, Any] | None:
+        return {"text": self._echo, "logprobs": None} if self._echo else None
+
+    def piece(self, event: Text | Thought) -> dict[str, Any]:
+        logprobs = event.logprobs if isinstance(event, Text) else ()
+        return {"text": event.text, "logprobs": text_logprobs(logprobs)}
+
+    def ending(self) -> dict[str, Any]:
+        return {"text": "", "logprobs": None}
+
+    def whole(self, answer: Answer) -> dict[str, Any]:
+        return {"text": self._echo + "".join(answer.text), "logprobs": text_logprobs(answer.logprobs)}
+
+
+def chat_logprobs(entries: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
+    content = [{**bare(entry), "top_logprobs": [bare(top) for top in entry["top_logprobs"]]} for entry in entries]
+    return {"content": content, "refusal": None} if content else None
+
+
+def bare(entry: dict[str, Any]) -> dict[str, Any]:
+    return {"token": entry["token"], "logprob": entry["logprob"], "bytes": entry["bytes"]}
+
+
+def text_logprobs(entries: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
+    """The older shape of ``/v1/completions``."""
+    entries = list(entries)
+    if not entries:
+        return None
+    return {
+        "tokens": [entry["token"] for entry in entries],
+        "token_logprobs": [entry["logprob"] for entry in entries],
+        "top_logprobs": [{top["token"]: top["logprob"] for top in entry["top_logprobs"]} for entry in entries],
+        "text_offset": offsets(entries),
+    }
+
+
+def offsets(entries: list[dict[str, Any]]) -> list[int]:
+    """Where each token starts, in characters from the first."""
+    starts = [0]
+    for entry in entries[:-1]:
+        starts.append(starts[-1] + len(entry["token"]))
+    return starts
+
+
+def usage_body(usage: Usage) -> dict[str, Any]:
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "total_tokens": usage.prompt_tokens + usage.completion_tokens,
+        "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
+    }
+
+
+def collect(head: Head, shapes: Iterable[Shape], answers: Answers) -> dict[str, Any]:
+    """The whole response object. Blocks until the last answer is complete; raises what the events raise."""
+    usage, choices, name = Usage(), [], ""
+    for index, (shape, events) in enumerate(zip(shapes, answers, strict=False)):
+        answer = Answer()
+        with closing(events):
+            for event in events:
+                answer.add(event)
+        assert answer.done is not None
+        usage, name = usage + answer.done.usage, shape.object
+        choices.append({"index": index, **shape.whole(answer), "finish_reason": answer.done.finish_reason})
+    return {**envelope(head, name), "choices": choices, "usage": usage_body(usage)}
+
+
+def envelope(head: Head, name: str) -> dict[str, Any]:
+    return {
+        "id": head.id,
+        "object": name,
+        "created": head.created,
+        "model": head.model,
+        "system_fingerprint": head.fingerprint,
+    }
+
+
+def stream(head: Head, shapes: Iterable[Shape], answers: Answers, include_usage: bool) -> Generator[bytes]:
+    """Server-sent events, ending with ``[DONE]``.
+
+    An error before the first event is raised, so that it can still be a status; after it, it is an error event and
+    the stream ends without ``[DONE]``, since the answer is not done.
+    """
+    started = False
+    try:
+        for data in _chunks(head, shapes, answers, include_usage):
+            started = True
+            yield data
+    except ServiceError as error:
+        if not started:
+            raise
+        yield sse(errors.body(error))
+    except ClientGone:
+        raise
+    except Exception:
+        if not started:
+            raise
+        log.exception("%s broke off", head.id)
+        yield sse(errors.internal_body())
+
+
+def _chunks(head: Head, shapes: Iterable[Shape], answers: Answers, include_usage: bool) -> Generator[bytes]:
+    total, frame = Usage(), {}
+    for index, (shape, events) in enumerate(zip(shapes, answers, strict=False)):
+        frame = envelope(head, shape.chunk_object) | ({"usage": None} if include_usage else {})
+        with closing(events):
+            for event in _opened(shape, events):
+                if isinstance(event, Waiting):
+                    yield comment(event)
+                    continue
+                choice, reason = event
+                if isinstance(reason, Done):
+                    total += reason.usage
+                yield sse({**frame, "choices": [{"index": index, **choice, "finish_reason": _reason(reason)}]})
+    if include_usage:
+        yield sse({**frame, "choices": [], "usage": usage_body(total)})
+    yield DONE
+
+
+def _reason(done: Done | None) -> str | None:
+    return done.finish_reason if done else None
+
+
+def _opened(shape: Shape, events: Iterator[Event]) -> Iterator[Waiting | tuple[dict[str, Any], Done | None]]:
+    """Choice bodies, with the opening before the first piece; the last comes with its `Done`."""
+    opening = shape.opening()
+    for event in events:
+        if isinstance(event, Waiting):
+            yield event
+            continue
+        if opening is not None:
+            yield opening, None
+            opening = None
+        if isinstance(event, Done):
+            yield shape.ending(), event
+        else:
+            yield shape.piece(event), None

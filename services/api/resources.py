@@ -1,0 +1,207 @@
+"""The OpenAI endpoints. Each resource parses, asks the chat room, and encodes; nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Generator, Iterator
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import falcon
+
+from services import __version__
+from services.api import asks, openai
+from services.api.body import client, parse
+from services.api.openai_types import ChatRequest, Common, CompletionRequest, ModelRequest
+from services.api.stream import describe, observed, primed
+from services.chat.plan import plan, respond
+from services.core.catalog import Catalog, Model
+from services.core.client import Client
+from services.core.errors import BadRequest
+from services.core.events import Event, Waiting
+from services.core.job import Ask, Job
+from services.core.settings import Settings
+from services.scheduler.scheduler import Scheduler
+
+WARNING_HEADER = "X-RKLLM-Warning"
+STATE_HEADER = "X-RKLLM-State"
+
+T = TypeVar("T")
+
+
+class Service:
+    """What the resources share: the settings, the models, the scheduler."""
+
+    def __init__(self, settings: Settings, catalog: Catalog, scheduler: Scheduler) -> None:
+        self.settings, self.catalog, self.scheduler = settings, catalog, scheduler
+
+    def parse(self, req: falcon.Request, kind: type[T]) -> T:
+        return parse(req, kind, self.settings.max_body_bytes, self.settings.client_timeout)
+
+    def model(self, name: str | None) -> Model:
+        """The model a request names. One that names none gets the default, or the only one there is."""
+        name = name or self.settings.default_model
+        models = self.catalog.models()
+        if name:
+            return self.catalog.resolve(name)
+        if len(models) == 1:
+            return models[0]
+        raise BadRequest("The request names no model; GET /v1/models lists them.", param="model")
+
+
+class Completions:
+    """What the two completion endpoints do alike, once a request has become `Ask`s."""
+
+    prefix = ""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def _answer(
+        self, req: falcon.Request, resp: falcon.Response, request: Common, all_asks: list[Ask], shapes: list[openai.Shape]
+    ) -> None:
+        """Run `all_asks` one after the other, each with its shape, and write the response as `request` wants it."""
+        model = self._service.model(request.model)
+        jobs = [plan(ask, model, self._service.settings, req.context.id) for ask in all_asks]
+        warn(resp, asks.ignored(request))
+        answers = self._run(jobs, client(req), resp)
+        head = openai.Head(f"{self.prefix}-{req.context.id}", int(time.time()), model.id, fingerprint(model))
+        if request.stream:
+            usage = bool(request.stream_options and request.stream_options.include_usage)
+            resp.content_type = "text/event-stream"
+            resp.set_header("Cache-Control", "no-cache")
+            resp.set_header("X-Accel-Buffering", "no")
+            resp.stream = primed(openai.stream(head, shapes, answers, usage))
+        else:
+            resp.media = openai.collect(head, shapes, answers)
+
+    def _run(self, jobs: list[Job], who: Client, resp: falcon.Response) -> Generator[Iterator[Event]]:
+        """The events of each job, made when they are asked for; where it waits first, a header says for what."""
+
+        def first(event: Event) -> None:
+            if isinstance(event, Waiting):
+                resp.set_header(STATE_HEADER, describe(event))
+
+        def serve(job: Job) -> Iterator[Event]:
+            return self._service.scheduler.serve(job, who)
+
+        for job in jobs:
+            yield observed(respond(job, serve), first)
+
+
+class ChatCompletions(Completions):
+    prefix = "chatcmpl"
+
+    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        request = self._service.parse(req, ChatRequest)
+        copies = choices(asks.chat(request, request.model or ""), request.n or 1)
+        self._answer(req, resp, request, copies, [openai.ChatShape() for _ in copies])
+
+
+class TextCompletions(Completions):
+    prefix = "cmpl"
+
+    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        request = self._service.parse(req, CompletionRequest)
+        prompts = asks.completions(request, request.model or "")
+        copies = [copy for ask in prompts for copy in choices(ask, request.n or 1)]
+        shapes: list[openai.Shape] = [openai.TextShape(ask.prompt or "" if request.echo else "") for ask in copies]
+        self._answer(req, resp, request, copies, shapes)
+
+
+class Models:
+    """``/v1/models``: what is on disk."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        resp.media = {"object": "list", "data": [entry(model) for model in self._service.catalog.models()]}
+
+    def on_get_one(self, req: falcon.Request, resp: falcon.Response, name: str) -> None:
+        resp.media = entry(self._service.catalog.resolve(name))
+
+    def on_post_select(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Load a model ahead of its first question."""
+        model = self._service.model(self._service.parse(req, ModelRequest).model)
+        for _ in self._service.scheduler.select(model, client(req)):
+            pass
+        resp.media = {"status": "loaded", "model": model.id}
+
+    def on_post_unload(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Free the accelerator and the memory."""
+        model = finished(self._service.scheduler.unload(client(req)))
+        resp.media = {"status": "unloaded", "model": model.id if model else None}
+
+
+class Health:
+    """Answers from snapshots, whatever runs."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        status = self._service.scheduler.status()
+        resp.media = {
+            "status": "ok",
+            "version": __version__,
+            "current_model": status.model,
+            "process_healthy": status.process_healthy,
+            "engine_pid": status.engine_pid,
+            "active_request": status.active_request,
+            "waiting_requests": status.waiting,
+            "models_available": len(self._service.catalog.models()),
+            "problems": list(self._service.catalog.problems()),
+        }
+
+    def on_get_ready(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """200 when a chat could be answered, 503 when there is no model to answer it."""
+        count = len(self._service.catalog.models())
+        resp.status = 200 if count else 503
+        resp.media = {"ready": bool(count), "models_available": count, "problems": list(self._service.catalog.problems())}
+
+
+def choices(ask: Ask, n: int) -> list[Ask]:
+    """`n` asks that differ in their seed alone, so that a seeded request repeats all its choices."""
+    seed = ask.sampling.seed
+    if seed is None:
+        return [ask] * n
+    return [replace(ask, sampling=replace(ask.sampling, seed=seed + i)) for i in range(n)]
+
+
+def entry(model: Model) -> dict[str, Any]:
+    """A model as OpenAI lists it, with what clients of a small box want to know besides."""
+    return {
+        "id": model.id,
+        "object": "model",
+        "created": model.created,
+        "owned_by": "rkllm",
+        "name": model.name,
+        "description": model.description,
+        "context_length": model.context_length,
+        "engine": model.engine,
+        "aliases": list(model.aliases),
+        "capabilities": sorted(model.capabilities),
+    }
+
+
+def fingerprint(model: Model) -> str:
+    """Changes whenever the same seed may give another answer: other server version, engine or model file."""
+    seed = f"{__version__} {model.engine} {model.id} {model.created} {model.size_bytes} {model.context_length}"
+    return "fp_" + hashlib.sha256(seed.encode()).hexdigest()[:12]
+
+
+def warn(resp: falcon.Response, names: list[str]) -> None:
+    if names:
+        resp.set_header(WARNING_HEADER, f"ignored: {', '.join(names)}; see docs/api.md")
+
+
+def finished(waits: Generator[Waiting, None, T]) -> T:
+    """Wait to the end; what the generator returns."""
+    while True:
+        try:
+            next(waits)
+        except StopIteration as end:
+            result: T = end.value
+            return result

@@ -1,0 +1,80 @@
+"""From events to bytes on the wire, and the moment at which a status is still possible."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Generator, Iterator
+from typing import Any
+
+import msgspec
+
+from services.core.errors import ClientGone
+from services.core.events import Event, Waiting
+
+encode_json = msgspec.json.Encoder().encode
+
+DONE = b"data: [DONE]\n\n"
+
+
+def sse(payload: Any) -> bytes:
+    """One server-sent event. JSON has no raw line ends, so one ``data:`` line always holds it."""
+    return b"data: " + encode_json(payload) + b"\n\n"
+
+
+def comment(event: Waiting) -> bytes:
+    """An SSE comment: clients skip it, proxies see traffic, a person with curl sees why it takes time."""
+    return f": {describe(event)}\n\n".encode()
+
+
+def describe(event: Waiting) -> str:
+    """``queued position=2``, ``loading``, ``prefill 37%``."""
+    if event.phase == "queued":
+        return f"queued position={event.position}"
+    return event.phase if event.progress is None else f"{event.phase} {event.progress:.0%}"
+
+
+class Primed:
+    """An iterator that has produced its first item, so whatever can fail before it has failed already.
+
+    It owns its source: closing it closes the source even when no further item was ever asked for, which a generator
+    wrapped around it, never started, would not do.
+    """
+
+    def __init__(self, source: Generator[bytes], first: bytes) -> None:
+        self._source = source
+        self._first: bytes | None = first
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        if self._first is not None:
+            first, self._first = self._first, None
+            return first
+        try:
+            return next(self._source)
+        except ClientGone:
+            raise StopIteration from None
+
+    def close(self) -> None:
+        self._source.close()
+
+
+def primed(source: Generator[bytes]) -> Primed:
+    """Run `source` to its first item. Blocks; raises what the source raises."""
+    return Primed(source, next(source))
+
+
+def observed(events: Iterator[Event], first: Callable[[Event], None]) -> Iterator[Event]:
+    """The same events; `first` is told the first one, while headers can still be set."""
+    with closing(events):
+        for index, event in enumerate(events):
+            if index == 0:
+                first(event)
+            yield event
+
+
+def closing(events: Iterator[Event]) -> contextlib.AbstractContextManager[object]:
+    """Close a generator at the end of the block; other iterators have nothing to close."""
+    close = getattr(events, "close", None)
+    return contextlib.closing(events) if close else contextlib.nullcontext()  # type: ignore[type-var]

@@ -1,0 +1,54 @@
+"""The connection a request came on, and the one place where the server waits.
+
+Whoever waits for an engine or for a turn waits for the client's socket too, in one `poll`, so a client that leaves
+while nothing flows is noticed at once and not at the next write (measured: 0-1 ms against 5 s).
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+
+from services.core.errors import ClientGone
+
+
+class Client:
+    """Watches one connection. Only the thread that serves the request may use it.
+
+    A half-closed connection (``shutdown(SHUT_WR)``) looks exactly like a closed one and is treated as gone.
+    """
+
+    def __init__(self, sock: socket.socket | None = None) -> None:
+        """`sock` is the accepted socket after the body was read; None where there is no connection to watch."""
+        self._sock = sock
+
+    def wait(self, fd: int, timeout: float) -> bool:
+        """Block until `fd` can be read (True) or `timeout` seconds passed (False).
+
+        Raises `ClientGone` as soon as the client has closed its connection.
+        """
+        poll = select.poll()
+        poll.register(fd, select.POLLIN)
+        if self._sock is not None:
+            poll.register(self._sock.fileno(), select.POLLIN)
+        ready = {ready_fd for ready_fd, _ in poll.poll(max(0, timeout) * 1000)}
+        if self._sock is not None and self._sock.fileno() in ready:
+            self._look()
+        return fd in ready
+
+    def _look(self) -> None:
+        """Tell a closed connection from one that sent more bytes."""
+        assert self._sock is not None
+        try:
+            data = self._sock.recv(1, socket.MSG_PEEK)
+        except OSError as error:
+            raise ClientGone from error
+        if not data:
+            raise ClientGone
+        # A pipelined request waits behind this one. Polling its bytes would spin, so from here on only a failing
+        # write tells that the client left.
+        self._sock = None
+
+
+NOBODY = Client()
+"""For waits on nobody's behalf: draining a cancelled run, tests."""

@@ -1,0 +1,119 @@
+"""Every failure a client can see, and the status it becomes.
+
+    ServiceError
+    ├── BadRequest            400  the request itself is wrong
+    │   └── ContextOverflow   400  the prompt does not fit the model's context
+    ├── Unauthorized          401
+    ├── NotFound              404
+    │   └── ModelNotFound     404
+    ├── MethodNotAllowed      405
+    ├── RequestTimeout        408  the client did not send its body in time
+    ├── PayloadTooLarge       413
+    ├── EngineFailed          502  the engine died, lied, or could not load the model
+    ├── Unavailable           503
+    │   ├── QueueFull         503  with Retry-After
+    │   └── ShuttingDown      503  with Retry-After
+    └── EngineTimeout         504  the engine said nothing for longer than its limit
+
+`ClientGone` stands apart: there is nobody left to tell.
+"""
+
+from __future__ import annotations
+
+
+class ServiceError(Exception):
+    """A failure with a sentence for the person who caused or must mend it: found, needed, what to do."""
+
+    status = 500
+    type = "server_error"
+    code: str | None = None
+    retry_after: int | None = None
+    """Seconds for the Retry-After header."""
+
+    def __init__(self, message: str, *, param: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        """The request field at fault, in OpenAI's notation (``messages[0].role``)."""
+
+
+class BadRequest(ServiceError):
+    status = 400
+    type = "invalid_request_error"
+
+
+class ContextOverflow(BadRequest):
+    code = "context_length_exceeded"
+
+    def __init__(self, prompt_tokens: int, context_length: int) -> None:
+        super().__init__(
+            f"This model's context length is {context_length} tokens, but the prompt has {prompt_tokens} tokens. "
+            "Shorten the conversation, or choose a model with a longer context.",
+            param="messages",
+        )
+        self.prompt_tokens = prompt_tokens
+        self.context_length = context_length
+
+
+class Unauthorized(ServiceError):
+    status = 401
+    type = "authentication_error"
+    code = "invalid_api_key"
+
+
+class NotFound(ServiceError):
+    status = 404
+    type = "invalid_request_error"
+    code = "not_found"
+
+
+class ModelNotFound(NotFound):
+    code = "model_not_found"
+
+
+class MethodNotAllowed(ServiceError):
+    status = 405
+    type = "invalid_request_error"
+    code = "method_not_allowed"
+
+
+class RequestTimeout(ServiceError):
+    status = 408
+    type = "invalid_request_error"
+    code = "request_timeout"
+
+
+class PayloadTooLarge(ServiceError):
+    status = 413
+    type = "invalid_request_error"
+    code = "payload_too_large"
+
+
+class EngineFailed(ServiceError):
+    status = 502
+    code = "engine_failed"
+
+
+class Unavailable(ServiceError):
+    status = 503
+    type = "service_unavailable"
+    code = "unavailable"
+
+
+class QueueFull(Unavailable):
+    code = "queue_full"
+    retry_after = 5
+
+
+class ShuttingDown(Unavailable):
+    code = "shutting_down"
+    retry_after = 10
+
+
+class EngineTimeout(ServiceError):
+    status = 504
+    code = "engine_timeout"
+
+
+class ClientGone(Exception):
+    """The client closed its connection; unwinds the request through every `finally` on the line."""

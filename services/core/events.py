@@ -1,0 +1,70 @@
+"""What flows from an engine to the client: one stream of these events per request.
+
+The order is ``Waiting* (Thought | Text)* Done``. A failure is an exception (`errors.ServiceError`), never an event,
+so no stage can mistake a broken answer for a finished one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+FinishReason = Literal["stop", "length", "tool_calls", "error"]
+Phase = Literal["queued", "loading", "prefill", "decode"]
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Nothing to say yet. Sent at least every `Settings.heartbeat_interval` seconds while nothing else flows."""
+
+    phase: Phase
+    position: int = 0
+    """Requests ahead of this one; 0 unless the phase is ``queued``."""
+    progress: float | None = None
+    """Share of the phase that is done, 0.0 to 1.0; None where the engine does not tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A piece of the answer. Pieces join to the answer without any separator."""
+
+    text: str
+    logprobs: tuple[dict[str, Any], ...] = ()
+    """One OpenAI ``logprobs.content`` entry per token of this piece; empty unless they were asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thought:
+    """A piece of the model's reasoning, without its tags."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Token counts from the engine's own counters."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    """Those of `prompt_tokens` whose KV cache entries were reused, so that they were not prefilled again."""
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.cached_tokens + other.cached_tokens,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The end of a complete answer; always the last event."""
+
+    finish_reason: FinishReason
+    usage: Usage
+    timings: dict[str, float] = field(default_factory=dict)
+    """Seconds per phase as the engine measured them: ``prefill``, ``decode``; empty where it does not tell."""
+
+
+Event = Waiting | Text | Thought | Done

@@ -1,0 +1,66 @@
+"""What a client asks for (`Ask`), in no dialect, and what an engine is told to do (`Job`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from services.core.catalog import Model
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """Sampling parameters; None means the model's default (its ``model.yaml``, else the engine's)."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    min_p: float | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    repeat_penalty: float | None = None
+    seed: int | None = None
+    logit_bias: dict[str, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A request as any dialect means it."""
+
+    model: str
+    """Id or alias, as the client wrote it."""
+    messages: tuple[dict[str, Any], ...] = ()
+    """Chat messages with text content (``role``, ``content``, and what the role needs); empty for a raw prompt."""
+    prompt: str | None = None
+    """A raw prompt, completed without any chat template; None for a chat."""
+    max_tokens: int | None = None
+    sampling: Sampling = field(default_factory=Sampling)
+    stop: tuple[str, ...] = ()
+    logprobs: int | None = None
+    """How many alternatives per token (0 to 20); None for no logprobs."""
+    json_schema: dict[str, Any] | None = None
+    """The schema the answer must satisfy; ``{}`` for any JSON object."""
+    thinking: bool | None = None
+    """True or False where the client said so; None leaves it to the model."""
+    template_kwargs: dict[str, Any] = field(default_factory=dict)
+    """Further variables for the chat template."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One run of one model: everything an engine needs, nothing of HTTP."""
+
+    id: str
+    """The request's id, for the logs."""
+    model: Model
+    kind: Literal["chat", "completion"]
+    messages: tuple[dict[str, Any], ...]
+    prompt: str
+    max_tokens: int
+    sampling: Sampling
+    stop: tuple[str, ...]
+    logprobs: int | None
+    json_schema: dict[str, Any] | None
+    template_kwargs: dict[str, Any]
+    prompt_tokens_estimate: int
+    """Upper estimate of the prompt's length in tokens; scales the first-token limit, nothing else."""

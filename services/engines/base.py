@@ -1,0 +1,42 @@
+"""What the scheduler knows of an engine: one loaded model, one run at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from services.core.catalog import Model
+from services.core.client import Client
+from services.core.events import Event, Waiting
+from services.core.job import Job
+
+
+class Engine(Protocol):
+    """Called only by the holder of the turn, except `alive` and `pid`, which are snapshots for anyone."""
+
+    model: Model
+
+    @property
+    def alive(self) -> bool:
+        """Whether the engine can still serve. Never blocks."""
+
+    @property
+    def pid(self) -> int:
+        """The child process, for logs and tests. Never blocks."""
+
+    def start(self) -> None:
+        """Begin to load the model. Does not wait for it. Raises `EngineFailed` if the child cannot be started."""
+
+    def ready(self, client: Client) -> Iterator[Waiting]:
+        """Block until the model is loaded, with a `Waiting` per beat; returns at once when it already is.
+
+        Raises `EngineFailed` or `EngineTimeout`, and then the engine is dead; raises `ClientGone`, and then it
+        goes on loading.
+        """
+
+    def generate(self, job: Job, client: Client) -> Iterator[Event]:
+        """Run `job`, blocking between events. Closing the iterator cancels the run; when `close` returns, the
+        engine is idle or dead. Raises any `ServiceError`, or `ClientGone`."""
+
+    def stop(self) -> None:
+        """Kill the child and wait for its end (milliseconds). May be called twice."""

@@ -1,0 +1,292 @@
+"""The parent's side of every engine worker, and the protocol between the two.
+
+One JSON object per line, version 1. A worker runs one thing at a time; run ids only grow.
+
+Parent to worker::
+
+    {"op": "load", "path": ..., "options": {...}}   once, first
+    {"op": "run", "run": 1, "job": {...}}           only when the last run has ended; `job` is `job_message`'s
+    {"op": "cancel", "run": 1}                      at any time; unknown or ended runs are ignored
+    (end of file)                                   exit at once, even inside native code
+
+Worker to parent::
+
+    {"event": "ready", "protocol": 1}                                     the model is loaded
+    {"event": "failed", "message": ...}                                   it cannot be loaded; the worker exits
+    {"event": "progress", "run": 1, "done": 128, "total": 900}            prefill, in tokens
+    {"event": "text", "run": 1, "text": ..., "thought": false, "logprobs": [...]}
+    {"event": "done", "run": 1, "finish_reason": "stop"|"length"|"cancel", "usage": {...}, "timings": {...}}
+    {"event": "error", "run": 1, "kind": "bad_request"|"context"|"failed", "message": ..., "usage": {...}, "limit": n}
+
+``done`` and ``error`` end a run. Lines of an earlier run are skipped, so no token of one answer reaches another.
+Anything else is a lie: the worker is killed and its request gets a 502.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import msgspec
+
+from services.core.catalog import Model
+from services.core.client import NOBODY, Client
+from services.core.errors import BadRequest, ContextOverflow, EngineFailed, EngineTimeout, ServiceError
+from services.core.events import Done, Event, Text, Thought, Usage, Waiting
+from services.core.job import Job
+from services.engines.child import Child
+
+PROTOCOL = 1
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long an engine may take, in seconds."""
+
+    load: float
+    first_token: float
+    """Floor of the limit for silence before the first token."""
+    first_token_per_token: float
+    """The same limit per prompt token; the larger of the two holds, and each progress report starts it anew."""
+    silence: float
+    """Between two tokens."""
+    generation: float
+    """From the first token to the last."""
+    cancel: float
+    """From a cancel to the end of the run; then the engine is killed."""
+    beat: float
+    """Between two `Waiting` events while nothing else flows."""
+
+    def prefill(self, prompt_tokens: int) -> float:
+        return max(self.first_token, self.first_token_per_token * prompt_tokens)
+
+
+class _Counts(msgspec.Struct):
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+
+
+class _Line(msgspec.Struct):
+    """Any line of a worker; which fields count depends on `event`."""
+
+    event: Literal["ready", "failed", "progress", "text", "done", "error"]
+    run: int = 0
+    protocol: int = 0
+    message: str = ""
+    done: int = 0
+    total: int = 0
+    text: str = ""
+    thought: bool = False
+    logprobs: tuple[dict[str, Any], ...] = ()
+    finish_reason: Literal["stop", "length", "cancel"] = "stop"
+    usage: _Counts = msgspec.field(default_factory=_Counts)
+    timings: dict[str, float] = {}
+    kind: Literal["bad_request", "context", "failed"] = "failed"
+    limit: int = 0
+
+
+_decode = msgspec.json.Decoder(_Line).decode
+_encode = msgspec.json.Encoder().encode
+
+
+def worker_argv(module: str) -> list[str]:
+    """The command line of a worker module of this package."""
+    return [sys.executable, "-m", module]
+
+
+def job_message(job: Job) -> dict[str, Any]:
+    """What a worker is told of a job: everything but the model, which it has loaded."""
+    return {
+        "kind": job.kind,
+        "messages": job.messages,
+        "prompt": job.prompt,
+        "max_tokens": job.max_tokens,
+        "sampling": {name: value for name, value in asdict(job.sampling).items() if value is not None},
+        "stop": job.stop,
+        "logprobs": job.logprobs,
+        "json_schema": job.json_schema,
+        "template_kwargs": job.template_kwargs,
+    }
+
+
+class WorkerEngine:
+    """An `Engine` that is a worker process. See `engines.base.Engine` for who may call what."""
+
+    def __init__(
+        self,
+        model: Model,
+        argv: list[str],
+        env: Mapping[str, str],
+        options: Mapping[str, Any],
+        limits: Limits,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.model = model
+        self._argv, self._env, self._options = argv, env, options
+        self._limits = limits
+        self._clock = clock
+        self._child: Child | None = None
+        self._loaded = False
+        self._runs = itertools.count(1)
+
+    @property
+    def alive(self) -> bool:
+        return self._child is not None and self._child.alive
+
+    @property
+    def pid(self) -> int:
+        return self._child.pid if self._child else 0
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the model is loaded. Never blocks."""
+        return self._loaded and self.alive
+
+    def start(self) -> None:
+        self._child = Child(self._argv, self._env, self.model.id)
+        self._load_deadline = self._clock() + self._limits.load
+        log.info("Loading %s in process %d", self.model.id, self.pid)
+        self._send({"op": "load", "path": str(self.model.path), "options": self._options})
+
+    def stop(self) -> None:
+        if self._child is not None:
+            self._child.kill()
+
+    def ready(self, client: Client) -> Iterator[Waiting]:
+        if self._loaded:
+            return
+        try:
+            yield from self._load(client)
+        except ServiceError:
+            self.stop()
+            raise
+        self._loaded = True
+        log.info("Loaded %s", self.model.id)
+
+    def _load(self, client: Client) -> Iterator[Waiting]:
+        for line in self._lines(client):
+            if line is None:
+                self._check(self._load_deadline, f"The model did not load within {self._limits.load:g} s")
+                yield Waiting("loading")
+            elif line.event == "ready" and line.protocol == PROTOCOL:
+                return
+            elif line.event == "failed":
+                raise EngineFailed(line.message)
+            else:
+                raise _lie(line)
+
+    def generate(self, job: Job, client: Client) -> Iterator[Event]:
+        run = next(self._runs)
+        ended = False
+        try:
+            self._send({"op": "run", "run": run, "job": job_message(job)})
+            for event in self._run(run, job, client):
+                ended = isinstance(event, Done)
+                yield event
+        except BadRequest:
+            ended = True
+            raise
+        except ServiceError:
+            self.stop()
+            raise
+        finally:
+            if not ended and self.alive:
+                self._cancel(run)
+
+    def _run(self, run: int, job: Job, client: Client) -> Iterator[Event]:
+        """The events of one run, each silence held against the limit of its phase."""
+        limits = self._limits
+        silence = limits.prefill(job.prompt_tokens_estimate)
+        waiting = Waiting("prefill")
+        heard = told = self._clock()
+        end = float("inf")
+        for line in self._lines(client):
+            now = self._clock()
+            if line is None:
+                self._check(heard + silence, f"The engine was silent for {silence:g} s in the {waiting.phase} phase")
+            elif line.run != run:
+                self._skip(line, run)
+                continue
+            elif line.event == "progress":
+                heard, waiting = now, Waiting("prefill", progress=line.done / max(1, line.total))
+            else:
+                if waiting.phase == "prefill":
+                    waiting, silence, end = Waiting("decode"), limits.silence, now + limits.generation
+                self._check(end, f"The answer took longer than {limits.generation:g} s")
+                heard = told = now
+                yield _event(line)
+                if line.event == "done":
+                    return
+            # Reports of progress come faster than beats; the client hears of them once per beat.
+            if now - told >= limits.beat:
+                told = now
+                yield waiting
+
+    def _lines(self, client: Client) -> Iterator[_Line | None]:
+        assert self._child is not None
+        for line in self._child.lines(self._limits.beat, client):
+            try:
+                yield None if line is None else _decode(line)
+            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+                raise EngineFailed(f"The engine wrote something that is no message of its protocol: {error}.") from error
+
+    def _skip(self, line: _Line, run: int) -> None:
+        """Pass over a late line of an earlier run; anything else is a lie."""
+        if not 0 < line.run < run:
+            raise _lie(line)
+
+    def _check(self, deadline: float, complaint: str) -> None:
+        if self._clock() > deadline:
+            raise EngineTimeout(f"{complaint}; it was stopped. The next request starts it anew.")
+
+    def _cancel(self, run: int) -> None:
+        """Stop `run` and wait until the engine is idle; kill it if it does not stop in time."""
+        deadline = self._clock() + self._limits.cancel
+        try:
+            self._send({"op": "cancel", "run": run})
+            for line in self._lines(NOBODY):
+                if line is not None and line.run == run and line.event in ("done", "error"):
+                    return
+                self._check(deadline, f"The engine did not stop within {self._limits.cancel:g} s of its cancel")
+        except ServiceError as error:
+            log.warning("%s", error.message)
+            self.stop()
+
+    def _send(self, message: Mapping[str, Any]) -> None:
+        assert self._child is not None
+        self._child.send(_encode(message))
+
+
+def _lie(line: _Line) -> EngineFailed:
+    return EngineFailed(f"The engine sent {line.event!r} (run {line.run}) out of turn; it was stopped.")
+
+
+def _event(line: _Line) -> Event:
+    """The event a line of the current run means; raises the error it carries."""
+    if line.event == "text":
+        return Thought(line.text) if line.thought else Text(line.text, line.logprobs)
+    if line.event == "done" and line.finish_reason != "cancel":
+        return Done(line.finish_reason, _usage(line.usage), line.timings)
+    if line.event == "error":
+        raise _error(line)
+    raise _lie(line)
+
+
+def _usage(counts: _Counts) -> Usage:
+    return Usage(counts.prompt_tokens, counts.completion_tokens, counts.cached_tokens)
+
+
+def _error(line: _Line) -> ServiceError:
+    if line.kind == "context":
+        return ContextOverflow(line.usage.prompt_tokens, line.limit)
+    if line.kind == "bad_request":
+        return BadRequest(line.message)
+    return EngineFailed(line.message)

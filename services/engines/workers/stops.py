@@ -1,0 +1,91 @@
+"""Cuts an answer at its stop strings while it streams.
+
+- The answer ends where the earliest stop string begins; the stop string and all that follows are dropped. Of several
+  that begin at the same place the longest counts as found; as all from there on is dropped, the answer is the same.
+- Only a tail that may still grow into a stop string is held back, so nothing is sent that must be taken back.
+- A shorter stop string inside a longer one that is not yet decided has to wait for it: with ``abcd`` and ``bc``, the
+  text ``abc`` is held back until the next character (or the end) tells where to cut. The result therefore never depends
+  on how the text was chunked.
+- Empty stop strings are ignored: they would end every answer before it began.
+
+Every character is looked at once per stop string (Knuth-Morris-Pratt), however long the answer grows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def _advance(stop: str, borders: Sequence[int], matched: int, char: str) -> int:
+    """How many leading characters of `stop` the text ends with once `char` follows `matched` of them."""
+    while matched and stop[matched] != char:
+        matched = borders[matched - 1]
+    return matched + (stop[matched] == char)
+
+
+def _borders(stop: str) -> list[int]:
+    """For each prefix of `stop`: the length of its longest proper prefix that it also ends with."""
+    borders = [0]
+    for char in stop[1:]:
+        borders.append(_advance(stop, borders, borders[-1], char))
+    return borders
+
+
+class _Matcher:
+    """Looks for one stop string and stands still once it is found."""
+
+    def __init__(self, stop: str) -> None:
+        self._stop = stop
+        self._borders = _borders(stop)
+        self._seen = 0
+        self._matched = 0
+
+    @property
+    def found(self) -> bool:
+        return self._matched == len(self._stop)
+
+    @property
+    def start(self) -> int:
+        """Where in the answer the stop string begins, or the first place where it may still begin."""
+        return self._seen - self._matched
+
+    def feed(self, text: str) -> None:
+        for char in text:
+            if self.found:
+                return
+            self._matched = _advance(self._stop, self._borders, self._matched, char)
+            self._seen += 1
+
+
+class StopFilter:
+    """Feed it the pieces of one answer; send on what it returns until `stopped` or, at the end, `flush`."""
+
+    def __init__(self, stops: Sequence[str]) -> None:
+        self._matchers = [_Matcher(stop) for stop in stops if stop]
+        self._held = ""
+        self._sent = 0
+        self.stopped = False
+        """Whether a stop string ended the answer. `flush` may still set it, see the module's third rule."""
+
+    def feed(self, text: str) -> str:
+        """What may be sent now."""
+        if self.stopped:
+            return ""
+        for matcher in self._matchers:
+            matcher.feed(text)
+        self._held += text
+        return self._release(self._matchers)
+
+    def flush(self) -> str:
+        """The rest that was held back, at the natural end of the answer: what is not found by now never will be."""
+        return self._release([matcher for matcher in self._matchers if matcher.found])
+
+    def _release(self, matchers: Sequence[_Matcher]) -> str:
+        """The unsent text up to the first place where one of `matchers` begins or may begin."""
+        limit = min((matcher.start for matcher in matchers), default=self._sent + len(self._held))
+        released, self._held = self._held[: limit - self._sent], self._held[limit - self._sent :]
+        self._sent = limit
+        if any(matcher.found and matcher.start == limit for matcher in matchers):
+            self.stopped = True
+            self._held = ""
+        return released

@@ -1,0 +1,129 @@
+"""Turns, loads and runs, in one line: a request's events come out of here."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+
+from services.core.catalog import Model
+from services.core.client import Client
+from services.core.events import Event, Waiting
+from services.core.job import Job
+from services.core.settings import Settings
+from services.engines.base import Engine
+from services.scheduler.queue import Queue
+from services.scheduler.slot import Slot
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A snapshot: consistent enough to show, never to act on."""
+
+    model: str | None
+    process_healthy: bool
+    engine_pid: int | None
+    active_request: str | None
+    waiting: int
+
+
+class Scheduler:
+    """One engine holds the accelerator at a time. Methods may be called from any thread; each says if it blocks."""
+
+    def __init__(self, settings: Settings, make: Callable[[Model], Engine], clock: Callable[[], float] = time.monotonic):
+        self._beat = settings.heartbeat_interval
+        self._idle_limit = settings.idle_unload_timeout
+        self._clock = clock
+        self._slot = Slot(make)
+        self._queue = Queue(settings.queue_depth, settings.queue_overtakes, self._loaded)
+        self._active: str | None = None
+        self._last_used = clock()
+
+    def serve(self, job: Job, client: Client) -> Iterator[Event]:
+        """The events of `job`. Blocks between events; closing it cancels, and frees the turn before it returns.
+
+        Raises `ServiceError` or `ClientGone`.
+        """
+        with self._queue.ticket(job.model.id) as ticket:
+            yield from ticket.wait(client, self._beat)
+            self._active = job.id
+            try:
+                engine = yield from self._slot.hold(job.model, client)
+                yield from engine.generate(job, client)
+            finally:
+                self._active = None
+                self._last_used = self._clock()
+
+    def select(self, model: Model, client: Client) -> Iterator[Waiting]:
+        """Load `model` when its turn comes. Blocks as `serve` does, and raises the same."""
+        with self._queue.ticket(model.id) as ticket:
+            yield from ticket.wait(client, self._beat)
+            yield from self._select(model, client)
+
+    def _select(self, model: Model, client: Client) -> Generator[Waiting]:
+        yield from self._slot.hold(model, client)
+        self._last_used = self._clock()
+
+    def unload(self, client: Client) -> Generator[Waiting, None, Model | None]:
+        """Unload the loaded model when the turn comes; returns it, or None. Blocks and raises as `serve` does."""
+        with self._queue.ticket(None) as ticket:
+            yield from ticket.wait(client, self._beat)
+            return self._slot.drop()
+
+    def status(self) -> Status:
+        """Never blocks, whatever runs."""
+        model = self._slot.model
+        return Status(
+            model=model.id if model else None,
+            process_healthy=self._slot.healthy,
+            engine_pid=self._slot.pid,
+            active_request=self._active,
+            waiting=self._queue.waiting,
+        )
+
+    def tidy(self) -> None:
+        """Unload a model that nobody used for the idle limit, or whose engine died. Never waits for a turn."""
+        with self._queue.idle_ticket() as ticket:
+            if ticket and self._slot.model and (self._idle() or not self._slot.healthy):
+                self._slot.drop()
+
+    def _idle(self) -> bool:
+        return 0 < self._idle_limit <= self._clock() - self._last_used
+
+    def _loaded(self) -> str | None:
+        model = self._slot.model
+        return model.id if model else None
+
+    def close(self) -> None:
+        """Refuse whoever waits and whoever comes; the running request goes on. Returns at once."""
+        self._queue.close()
+
+    def stop(self) -> None:
+        """Kill the engine, whoever uses it: for the end of the process, when no request may go on."""
+        self.close()
+        self._slot.drop()
+
+
+class Monitor:
+    """A thread that calls `tidy` every `interval` seconds until `stop`."""
+
+    def __init__(self, tidy: Callable[[], None], interval: float) -> None:
+        self._tidy, self._interval = tidy, interval
+        self._stopped = threading.Event()
+
+    def start(self) -> None:
+        threading.Thread(target=self._loop, name="monitor", daemon=True).start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    def _loop(self) -> None:
+        while not self._stopped.wait(self._interval):
+            try:
+                self._tidy()
+            except Exception:
+                log.exception("The monitor failed; it goes on")

@@ -1,0 +1,213 @@
+"""What every engine must do, whatever it drives."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+import signal
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+
+from services.core.client import NOBODY, Client
+from services.core.errors import BadRequest, ClientGone, ContextOverflow
+from services.core.events import Done, Text, Waiting
+from services.engines.worker import WorkerEngine
+from tests.contract.conftest import Rig
+from tests.engines import alive
+
+
+def load(engine: WorkerEngine) -> None:
+    for waiting in engine.ready(NOBODY):
+        assert waiting.phase == "loading"
+
+
+def run(engine: WorkerEngine, rig: Rig, text: str, **changes: object) -> tuple[str, Done]:
+    events = list(engine.generate(rig.job(text, **changes), NOBODY))
+    assert all(isinstance(event, Waiting | Text) for event in events[:-1])
+    assert isinstance(events[-1], Done)
+    return "".join(e.text for e in events if isinstance(e, Text)), events[-1]
+
+
+def test_an_answer_has_text_then_its_end_with_true_counts(engine: WorkerEngine, rig: Rig) -> None:
+    load(engine)
+    text, done = run(engine, rig, "Say hello.")
+    assert text.strip()
+    assert done.finish_reason in ("stop", "length")
+    assert done.usage.prompt_tokens > 0
+    assert 0 < done.usage.completion_tokens <= 16
+
+
+def test_max_tokens_ends_the_answer_with_length(engine: WorkerEngine, rig: Rig) -> None:
+    load(engine)
+    _, done = run(engine, rig, rig.long_answer, max_tokens=5)
+    assert (done.finish_reason, done.usage.completion_tokens) == ("length", 5)
+
+
+def test_the_same_job_gives_the_same_answer(engine: WorkerEngine, rig: Rig) -> None:
+    load(engine)
+    assert run(engine, rig, "Name a colour.")[0] == run(engine, rig, "Name a colour.")[0]
+
+
+def test_a_stop_string_ends_the_answer_before_it(engine: WorkerEngine, rig: Rig) -> None:
+    load(engine)
+    whole, _ = run(engine, rig, rig.long_answer, max_tokens=12)
+    stop = whole[len(whole) // 2 :][:3]
+    text, done = run(engine, rig, rig.long_answer, max_tokens=12, stop=(stop,))
+    assert text == whole[: whole.index(stop)]
+    assert done.finish_reason == "stop"
+
+
+def test_a_raw_prompt_is_completed_without_a_template(engine: WorkerEngine, rig: Rig) -> None:
+    load(engine)
+    text, done = run(engine, rig, "", kind="completion", messages=(), prompt="Once upon a time")
+    assert text
+    assert done.usage.completion_tokens > 0
+
+
+def test_closing_in_decode_cancels_and_the_next_answer_is_whole(engine: WorkerEngine, rig: Rig) -> None:
+    load(engine)
+    whole, _ = run(engine, rig, "Say hello.")
+    events = engine.generate(rig.job(rig.long_answer, max_tokens=2000), NOBODY)
+    assert isinstance(next(event for event in events if isinstance(event, Text)), Text)
+    events.close()  # type: ignore[attr-defined]
+    assert engine.alive
+    assert run(engine, rig, "Say hello.")[0] == whole
+
+
+def test_closing_in_prefill_cancels_and_the_next_answer_is_whole(engine: WorkerEngine, rig: Rig) -> None:
+    load(engine)
+    whole, _ = run(engine, rig, "Say hello.")
+    events = engine.generate(rig.job(rig.long_prompt), NOBODY)
+    assert isinstance(next(events), Waiting)
+    events.close()  # type: ignore[attr-defined]
+    assert engine.alive
+    assert run(engine, rig, "Say hello.")[0] == whole
+
+
+def test_a_client_that_leaves_cancels_without_any_write(engine: WorkerEngine, rig: Rig) -> None:
+    load(engine)
+    ours, theirs = socket.socketpair()
+    events = engine.generate(rig.job(rig.long_prompt), Client(ours))
+    next(events)
+    theirs.close()
+    with pytest.raises(ClientGone):
+        list(events)
+    ours.close()
+    assert engine.alive
+    assert run(engine, rig, "Say hello.")[0]
+
+
+def test_a_client_that_leaves_while_it_loads_does_not_stop_the_load(engine: WorkerEngine, rig: Rig) -> None:
+    ours, theirs = socket.socketpair()
+    theirs.close()
+    try:
+        for _ in engine.ready(Client(ours)):
+            pass
+    except ClientGone:
+        pass
+    ours.close()
+    assert engine.alive
+    load(engine)
+    assert run(engine, rig, "Say hello.")[0]
+
+
+def test_stop_leaves_no_process(engine: WorkerEngine, rig: Rig) -> None:
+    load(engine)
+    pid = engine.pid
+    engine.stop()
+    engine.stop()
+    assert not engine.alive
+    assert not alive(pid)
+
+
+def test_an_idle_engine_that_was_killed_is_not_alive(engine: WorkerEngine, rig: Rig) -> None:
+    load(engine)
+    pidfd = os.pidfd_open(engine.pid)
+    os.kill(engine.pid, signal.SIGKILL)
+    NOBODY.wait(pidfd, 10)
+    os.close(pidfd)
+    assert not engine.alive
+
+
+def test_answers_from_two_threads_one_after_the_other(engine: WorkerEngine, rig: Rig) -> None:
+    load(engine)
+    answers: list[str] = []
+    for _ in range(2):
+        thread = threading.Thread(target=lambda: answers.append(run(engine, rig, "Say hello.")[0]))
+        thread.start()
+        thread.join()
+    assert answers[0] == answers[1]
+    assert answers[0]
+
+
+@pytest.fixture
+def llama(engine: WorkerEngine) -> WorkerEngine:
+    """The engine, loaded; for tests that only make sense with a model that can be asked something."""
+    load(engine)
+    return engine
+
+
+with_a_model = pytest.mark.parametrize("rig", ["llama"], indirect=True)
+
+
+@with_a_model
+def test_a_schema_shapes_the_answer(llama: WorkerEngine, rig: Rig) -> None:
+    schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"], "additionalProperties": False}
+    text, _ = run(llama, rig, "Give me a number.", json_schema=schema, max_tokens=60)
+    assert isinstance(json.loads(text)["n"], int)
+
+
+@with_a_model
+def test_a_senseless_schema_is_the_clients_fault(llama: WorkerEngine, rig: Rig) -> None:
+    with pytest.raises(BadRequest):
+        run(llama, rig, "Hi", json_schema={"type": "nonsense"})
+    assert llama.alive
+
+
+@with_a_model
+def test_logprobs_cover_every_token(llama: WorkerEngine, rig: Rig) -> None:
+    events = list(llama.generate(rig.job("Say hello.", logprobs=2, max_tokens=4), NOBODY))
+    entries = [entry for event in events if isinstance(event, Text) for entry in event.logprobs]
+    done = events[-1]
+    assert isinstance(done, Done)
+    assert 0 < len(entries) <= done.usage.completion_tokens
+    assert all(len(entry["top_logprobs"]) == 2 for entry in entries)
+    assert "".join(entry["token"] for entry in entries) == "".join(e.text for e in events if isinstance(e, Text))
+
+
+@with_a_model
+def test_a_prompt_over_the_context_is_refused_with_both_numbers(llama: WorkerEngine, rig: Rig) -> None:
+    with pytest.raises(ContextOverflow) as caught:
+        run(llama, rig, "word " * 9000)
+    assert caught.value.prompt_tokens > caught.value.context_length == rig.model.context_length
+    assert llama.alive
+
+
+@with_a_model
+def test_a_longer_conversation_reuses_its_beginning(llama: WorkerEngine, rig: Rig) -> None:
+    first, _ = run(llama, rig, rig.long_prompt[:700], max_tokens=4)
+    messages = (
+        {"role": "user", "content": rig.long_prompt[:700]},
+        {"role": "assistant", "content": first},
+        {"role": "user", "content": "And now?"},
+    )
+    _, done = run(llama, rig, "", messages=messages, max_tokens=4)
+    assert done.usage.cached_tokens > done.usage.prompt_tokens / 2
+
+
+@with_a_model
+def test_it_listens_on_no_port(llama: WorkerEngine) -> None:
+    links = [str(link.readlink()) for link in Path(f"/proc/{llama.pid}/fd").iterdir() if link.is_symlink()]
+    sockets = {match.group(1) for link in links if (match := re.fullmatch(r"socket:\[(\d+)\]", link))}
+    tables = [Path(f"/proc/{llama.pid}/net/{name}").read_text() for name in ("tcp", "tcp6")]
+    assert not sockets & set(" ".join(tables).split())
+
+
+def test_the_engine_of_a_renamed_model_is_another(rig: Rig) -> None:
+    assert dataclasses.replace(rig.model, context_length=512) != rig.model
+

@@ -1,0 +1,61 @@
+"""Engines and models for tests: the scripted one, and the real one on the real small model."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from services.core.catalog import Model
+from services.core.settings import Settings
+from services.engines.base import Engine
+from services.engines.factory import ENGINES, limits, worker_env
+from services.engines.worker import WorkerEngine
+
+ROOT = Path(__file__).resolve().parents[1]
+REAL_MODELS = ROOT / ".cache" / "models"
+REAL_MODEL = "smollm2-135m-instruct"
+
+
+def fake(settings: Settings, model: Model) -> Engine:
+    argv = [sys.executable, str(ROOT / "tests" / "fake_worker.py")]
+    return WorkerEngine(model, argv, worker_env(), {"context_length": model.context_length}, limits(settings))
+
+
+FAKES = {**ENGINES, "llama": fake}
+"""Every .gguf file runs on the scripted engine."""
+
+
+def write_fake_model(models_dir: Path, name: str, load_script: str | None = None) -> Path:
+    """A model folder whose file is just enough of a GGUF for the catalogue."""
+    from tests.gguf_file import write_gguf
+
+    folder = models_dir / name
+    folder.mkdir(parents=True)
+    write_gguf(folder / f"{name}.gguf", {"general.architecture": "fake", "fake.context_length": 4096})
+    if load_script is not None:
+        (folder / "load.json").write_text(load_script)
+    return folder
+
+
+def children_of(pid: int) -> set[int]:
+    """The living children of `pid`, from /proc."""
+    found = set()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == pid and fields[0] != "Z":
+            found.add(int(stat.parent.name))
+    return found
+
+
+def alive(pid: int) -> bool:
+    """Whether `pid` is a running process (a zombie is none)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+

@@ -1,0 +1,146 @@
+"""A scripted engine: a real child program that speaks the worker protocol, well or badly.
+
+A run is scripted by the JSON object in the job's last message (or prompt)::
+
+    {"text": "...", "tokens": 3, "delay": 0.0, "prefill_delay": 0.0, "prefill_steps": 2,
+     "fault": "...", "phase": "prefill" | "decode", "at": 2, "bell": path}
+
+A message that is no such object is answered with "You said: ..." and itself. A load is scripted by ``load.json`` beside
+the model file: ``{"fault": ..., "bell": path}``. ``bell`` names a FIFO: the worker opens it and writes the phase and a
+newline when it reaches the fault's place, so a test knows where the worker is without ever sleeping.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any, NoReturn
+
+from services.engines.workers.loop import JobRefused, LoadFailed, Run, Runner, serve
+
+CONTEXT = 4096
+
+
+def forever() -> NoReturn:
+    while True:
+        time.sleep(3600)
+
+
+def raw(data: bytes) -> None:
+    """Write around the protocol, into the pipe that the channel kept."""
+    os.write(OUT, data)
+
+
+OUT = os.dup(1)
+
+
+def fault(name: str, run: Run | None) -> None:
+    """Misbehave. Returns where the fault is one that the worker survives."""
+    number = run.number if run else 0
+    match name:
+        case "crash":
+            os.kill(os.getpid(), signal.SIGSEGV)
+            forever()
+        case "exit":
+            print("the fake engine gives up", file=sys.stderr, flush=True)
+            os._exit(3)
+        case "silent":
+            forever()
+        case "ignores_sigterm":
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            forever()
+        case "closes_output":
+            os.closerange(3, 64)
+            forever()
+        case "garbage":
+            raw(b"\xff\xfe this is no JSON\n")
+        case "wrong_type":
+            raw(b'{"event": "text", "run": "one", "text": 5}\n')
+        case "unknown_event":
+            raw(b'{"event": "party", "run": 1}\n')
+        case "future_run":
+            raw(b'{"event": "text", "run": 999, "text": "lie"}\n')
+        case "stale_run":
+            raw(f'{{"event": "text", "run": {number - 1}, "text": "stale"}}\n'.encode())
+        case "false_cancel":
+            raw(f'{{"event": "done", "run": {number}, "finish_reason": "cancel"}}\n'.encode())
+        case "floods":
+            while True:
+                raw(b"x" * 65536)
+        case "hold":
+            while run is not None and not run.over:
+                time.sleep(0.001)
+            if run is None:
+                forever()
+        case "error":
+            raise JobRefused("the fake engine failed on purpose", "failed")
+        case "context":
+            raise JobRefused("too long", "context", 5000, CONTEXT)
+        case "bad_request":
+            raise JobRefused("the fake engine refuses this")
+
+
+def ring(bell: str | None, phase: str) -> None:
+    if bell:
+        Path(bell).write_text(f"{phase}\n")
+
+
+class Fake:
+    def run(self, job: dict[str, Any], run: Run) -> str:
+        script = scripted(job)
+        steps = script.get("prefill_steps", 2)
+        run.usage = {"prompt_tokens": 10 * steps, "completion_tokens": 0, "cached_tokens": 0}
+        for step in range(steps):
+            time.sleep(script.get("prefill_delay", 0))
+            run.progress(10 * step, 10 * steps)
+        self.misbehave(script, "prefill", run)
+        return "cancel" if run.over else self.decode(job, script, run)
+
+    def decode(self, job: dict[str, Any], script: dict[str, Any], run: Run) -> str:
+        pieces = [script.get("text", "tok ")] * script.get("tokens", 1)
+        for index, piece in enumerate(pieces):
+            if index == script.get("at", 0):
+                self.misbehave(script, "decode", run)
+            if run.over:
+                return "stop"
+            if index >= job["max_tokens"]:
+                return "length"
+            time.sleep(script.get("delay", 0))
+            run.usage = {**run.usage, "completion_tokens": index + 1}
+            run.text(piece)
+        return "stop"
+
+    def misbehave(self, script: dict[str, Any], phase: str, run: Run) -> None:
+        if script.get("phase", "decode") == phase and "fault" in script:
+            ring(script.get("bell"), phase)
+            fault(script["fault"], run)
+
+
+def scripted(job: dict[str, Any]) -> dict[str, Any]:
+    said = job["messages"][-1]["content"] if job["kind"] == "chat" else job["prompt"]
+    try:
+        script = json.loads(said)
+    except ValueError:
+        script = None
+    return script if isinstance(script, dict) else {"text": f"You said: {said}"}
+
+
+def load(path: str, options: dict[str, Any]) -> Runner:
+    script_file = Path(path).with_name("load.json")
+    script = json.loads(script_file.read_text()) if script_file.exists() else {}
+    print(f"the fake engine loads {Path(path).name}", file=sys.stderr, flush=True)
+    print("noise on stdout, as native libraries make it", flush=True)
+    ring(script.get("bell"), "loading")
+    if script.get("fault") == "failed":
+        raise LoadFailed("the fake engine cannot load this model on purpose")
+    if "fault" in script:
+        fault(script["fault"], None)
+    return Fake()
+
+
+if __name__ == "__main__":
+    serve(load)

@@ -1,0 +1,143 @@
+"""The real server: gunicorn with its gevent worker in processes of its own, real sockets, real clients."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+
+from tests.engines import REAL_MODELS, ROOT, alive, children_of, write_fake_model
+
+
+class Server:
+    """A running server and what a test may ask of it."""
+
+    def __init__(self, models_dir: Path, app: str, env: dict[str, str]) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port: int = probe.getsockname()[1]
+        self.models_dir = models_dir
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "services" / "gunicorn_conf.py"), app],
+            cwd=ROOT,
+            env={**os.environ, "RKLLM_PORT": str(self.port), "RKLLM_MODELS_DIR": str(models_dir), **env},
+            stdout=subprocess.PIPE,
+            stderr=(models_dir.parent / "server.log").open("w"),
+            text=True,
+        )
+        assert self.process.stdout is not None
+        self.ready_line = self.process.stdout.readline()
+        (self.worker,) = children_of(self.process.pid)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def client(self) -> openai.OpenAI:
+        return openai.OpenAI(base_url=f"{self.url}/v1", api_key="unused", max_retries=0, timeout=60)
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout=60)
+
+    def post(self, path: str, body: object) -> socket.socket:
+        """Send a request and return its connection without reading a byte of the answer."""
+        data = json.dumps(body).encode()
+        connection = self.connect()
+        head = f"POST {path} HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n"
+        connection.sendall(head.encode() + data)
+        return connection
+
+    def chat(self, script: object, model: str = "fake", **more: Any) -> socket.socket:
+        """A chat whose last message is `script` (text, or an object for the scripted engine)."""
+        text = script if isinstance(script, str) else json.dumps(script)
+        return self.post(
+            "/v1/chat/completions", {"model": model, "messages": [{"role": "user", "content": text}], **more}
+        )
+
+    def ask(self, script: object, model: str = "fake", **more: Any) -> str:
+        """A whole answer, or the client's exception."""
+        text = script if isinstance(script, str) else json.dumps(script)
+        with self.client() as client:
+            answer = client.chat.completions.create(model=model, messages=[{"role": "user", "content": text}], **more)
+        return answer.choices[0].message.content or ""
+
+    def health(self) -> dict[str, Any]:
+        with self.connect() as connection:
+            connection.sendall(b"GET /health HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")
+            answer = b"".join(iter(lambda: connection.recv(65536), b""))
+        found: dict[str, Any] = json.loads(answer.partition(b"\r\n\r\n")[2])
+        return found
+
+    def until(self, met: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """Ask for the health until it is as expected; the test's own timeout bounds it."""
+        while not met(health := self.health()):
+            pass
+        return health
+
+    def engine_pids(self) -> set[int]:
+        return children_of(self.worker)
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        """Send a signal and wait; returns the exit code."""
+        self.process.send_signal(number)
+        return self.process.wait(60)
+
+    def log(self) -> str:
+        return (self.models_dir.parent / "server.log").read_text()
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """Start servers with the scripted engine; afterwards nothing of them is left."""
+    servers: list[Server] = []
+
+    def starter(*models: str, load: dict[str, Any] | None = None, **settings: object) -> Server:
+        for name in models or ("fake",):
+            write_fake_model(tmp_path / "models", name, json.dumps(load) if load else None)
+        env = {f"RKLLM_{key.upper()}": str(value) for key, value in settings.items()}
+        servers.append(Server(tmp_path / "models", "tests.live.fake_app:create()", env))
+        return servers[-1]
+
+    yield starter
+    for server in servers:
+        engines = server.engine_pids()
+        if server.process.poll() is None:
+            server.end()
+        assert not [pid for pid in {server.worker, *engines} if alive(pid)]
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server with the real model for a whole module; it has the model twice, so that it can be switched."""
+    models = tmp_path_factory.mktemp("real") / "models"
+    source = REAL_MODELS / "SmolLM2-135M-Instruct"
+    for name in ("SmolLM2-135M-Instruct", "Other-2k"):
+        (models / name).mkdir(parents=True)
+        (models / name / f"{name}.gguf").symlink_to(source / "SmolLM2-135M-Instruct.gguf")
+    server = Server(models, "services.api.app:create()", {})
+    yield server
+    engines = server.engine_pids()
+    assert server.end() == 0
+    assert not [pid for pid in engines if alive(pid)]
+
+
+@pytest.fixture
+def bell(tmp_path: Path) -> Callable[[], tuple[str, Callable[[], str]]]:
+    """Make a FIFO for the scripted engine to ring: its path, and a function that blocks until it rang."""
+    count = iter(range(100))
+
+    def make() -> tuple[str, Callable[[], str]]:
+        path = tmp_path / f"bell{next(count)}"
+        os.mkfifo(path)
+        return str(path), lambda: path.read_text().strip()
+
+    return make
