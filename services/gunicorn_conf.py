@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
+import socket
 from types import FrameType
 from typing import Any
 
+import gunicorn.util
+
 from services.api.app import settings_from
+from services.api.errors import error_body
+from services.api.stream import encode_json
 
 _settings = settings_from(os.environ)
 
@@ -17,11 +23,22 @@ workers = 1
 """The accelerator can be used by one process alone."""
 worker_class = "gevent"
 control_socket_disable = True
-graceful_timeout = _settings.shutdown_timeout
+graceful_timeout = math.ceil(_settings.shutdown_timeout)
 timeout = 120
 """Seconds the worker may be stuck in one step before it is replaced; waiting for a model is not being stuck."""
 errorlog = "-"
 loglevel = "warning"
+
+
+def write_error(sock: socket.socket, status: int, reason: str, message: str) -> None:
+    """Answer a request that is no HTTP in the shape of all other errors; gunicorn itself would send HTML."""
+    body = encode_json(error_body(message or reason, "invalid_request_error", "bad_http"))
+    head = f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: application/json\r\n"
+    gunicorn.util.write_nonblock(sock, f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+
+
+gunicorn.util.write_error = write_error
+"""gunicorn has no hook for this."""
 
 
 def when_ready(server: Any) -> None:

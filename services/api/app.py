@@ -11,7 +11,15 @@ import falcon
 
 from services.api import errors
 from services.api.middleware import AccessLog, RequestId
-from services.api.resources import STATE_HEADER, WARNING_HEADER, ChatCompletions, Health, Models, Service, TextCompletions
+from services.api.resources import (
+    STATE_HEADER,
+    WARNING_HEADER,
+    ChatCompletions,
+    Health,
+    Models,
+    Service,
+    TextCompletions,
+)
 from services.core import logs
 from services.core.catalog import Catalog
 from services.core.settings import Settings, load

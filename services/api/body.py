@@ -10,7 +10,7 @@ import falcon
 import msgspec
 
 from services.core.client import Client
-from services.core.errors import BadRequest, PayloadTooLarge, RequestTimeout
+from services.core.errors import BadRequest, PayloadTooLarge, RequestTimeout, ServiceError
 
 T = TypeVar("T")
 
@@ -48,6 +48,11 @@ def parse(req: falcon.Request, kind: type[T], limit: int, timeout: float) -> T:
         data = read(req, limit)
     except TimeoutError as error:
         raise RequestTimeout(f"The request's body did not arrive: nothing came for {timeout:g} s.") from error
+    except ServiceError:
+        raise
+    except Exception as error:
+        # The HTTP server parses chunks while they are read, and has exceptions of its own for broken ones.
+        raise BadRequest(f"The request's body could not be read: {error}.") from error
     return decode(data, kind)
 
 
@@ -80,5 +85,3 @@ def decode(data: bytes, kind: type[T]) -> T:
         raise BadRequest(f"The request's body is no JSON: {error}.") from error
     except RecursionError as error:
         raise BadRequest("The request's JSON is nested too deeply.") from error
-
-

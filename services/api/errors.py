@@ -7,7 +7,7 @@ from typing import Any
 
 import falcon
 
-from services.api.stream import encode_json
+from services.api.stream import write_json
 from services.core.errors import ClientGone, ServiceError
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ def on_service_error(req: falcon.Request, resp: falcon.Response, error: ServiceE
     resp.status = error.status
     if error.retry_after is not None:
         resp.set_header("Retry-After", str(error.retry_after))
-    write(resp, body(error))
+    write_json(resp, body(error))
 
 
 def on_http_error(req: falcon.Request, resp: falcon.Response, error: falcon.HTTPError, params: dict[str, Any]) -> None:
@@ -56,21 +56,16 @@ def on_http_error(req: falcon.Request, resp: falcon.Response, error: falcon.HTTP
         405: f"{req.path!r} does not take {req.method}.",
     }.get(status, error.description or error.title or str(error.status))
     code = {404: "not_found", 405: "method_not_allowed"}.get(status)
-    write(resp, error_body(message, "invalid_request_error", code))
+    write_json(resp, error_body(message, "invalid_request_error", code))
 
 
 def on_client_gone(req: falcon.Request, resp: falcon.Response, error: ClientGone, params: dict[str, Any]) -> None:
     """Nobody reads this; 499 is what access logs call a client that left."""
     resp.status = 499
-    write(resp, error_body("The client closed the connection.", "client_gone", None))
+    write_json(resp, error_body("The client closed the connection.", "client_gone", None))
 
 
 def on_bug(req: falcon.Request, resp: falcon.Response, error: Exception, params: dict[str, Any]) -> None:
     log.error("%s %s %s failed", req.context.id, req.method, req.path, exc_info=error)
     resp.status = 500
-    write(resp, internal_body())
-
-
-def write(resp: falcon.Response, payload: dict[str, Any]) -> None:
-    resp.content_type = falcon.MEDIA_JSON
-    resp.data = encode_json(payload)
+    write_json(resp, internal_body())

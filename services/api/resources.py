@@ -14,7 +14,7 @@ from services import __version__
 from services.api import asks, openai
 from services.api.body import client, parse
 from services.api.openai_types import ChatRequest, Common, CompletionRequest, ModelRequest
-from services.api.stream import describe, observed, primed
+from services.api.stream import describe, observed, primed, write_json
 from services.chat.plan import plan, respond
 from services.core.catalog import Catalog, Model
 from services.core.client import Client
@@ -59,7 +59,12 @@ class Completions:
         self._service = service
 
     def _answer(
-        self, req: falcon.Request, resp: falcon.Response, request: Common, all_asks: list[Ask], shapes: list[openai.Shape]
+        self,
+        req: falcon.Request,
+        resp: falcon.Response,
+        request: Common,
+        all_asks: list[Ask],
+        shapes: list[openai.Shape],
     ) -> None:
         """Run `all_asks` one after the other, each with its shape, and write the response as `request` wants it."""
         model = self._service.model(request.model)
@@ -74,7 +79,7 @@ class Completions:
             resp.set_header("X-Accel-Buffering", "no")
             resp.stream = primed(openai.stream(head, shapes, answers, usage))
         else:
-            resp.media = openai.collect(head, shapes, answers)
+            write_json(resp, openai.collect(head, shapes, answers))
 
     def _run(self, jobs: list[Job], who: Client, resp: falcon.Response) -> Generator[Iterator[Event]]:
         """The events of each job, made when they are asked for; where it waits first, a header says for what."""
@@ -117,22 +122,22 @@ class Models:
         self._service = service
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        resp.media = {"object": "list", "data": [entry(model) for model in self._service.catalog.models()]}
+        write_json(resp, {"object": "list", "data": [entry(model) for model in self._service.catalog.models()]})
 
     def on_get_one(self, req: falcon.Request, resp: falcon.Response, name: str) -> None:
-        resp.media = entry(self._service.catalog.resolve(name))
+        write_json(resp, entry(self._service.catalog.resolve(name)))
 
     def on_post_select(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Load a model ahead of its first question."""
         model = self._service.model(self._service.parse(req, ModelRequest).model)
         for _ in self._service.scheduler.select(model, client(req)):
             pass
-        resp.media = {"status": "loaded", "model": model.id}
+        write_json(resp, {"status": "loaded", "model": model.id})
 
     def on_post_unload(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Free the accelerator and the memory."""
         model = finished(self._service.scheduler.unload(client(req)))
-        resp.media = {"status": "unloaded", "model": model.id if model else None}
+        write_json(resp, {"status": "unloaded", "model": model.id if model else None})
 
 
 class Health:
@@ -143,23 +148,28 @@ class Health:
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         status = self._service.scheduler.status()
-        resp.media = {
-            "status": "ok",
-            "version": __version__,
-            "current_model": status.model,
-            "process_healthy": status.process_healthy,
-            "engine_pid": status.engine_pid,
-            "active_request": status.active_request,
-            "waiting_requests": status.waiting,
-            "models_available": len(self._service.catalog.models()),
-            "problems": list(self._service.catalog.problems()),
-        }
+        write_json(
+            resp,
+            {
+                "status": "ok",
+                "version": __version__,
+                "current_model": status.model,
+                "process_healthy": status.process_healthy,
+                "engine_pid": status.engine_pid,
+                "active_request": status.active_request,
+                "waiting_requests": status.waiting,
+                "models_available": len(self._service.catalog.models()),
+                "problems": list(self._service.catalog.problems()),
+            },
+        )
 
     def on_get_ready(self, req: falcon.Request, resp: falcon.Response) -> None:
         """200 when a chat could be answered, 503 when there is no model to answer it."""
         count = len(self._service.catalog.models())
         resp.status = 200 if count else 503
-        resp.media = {"ready": bool(count), "models_available": count, "problems": list(self._service.catalog.problems())}
+        write_json(
+            resp, {"ready": bool(count), "models_available": count, "problems": list(self._service.catalog.problems())}
+        )
 
 
 def choices(ask: Ask, n: int) -> list[Ask]:

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
+import falcon
 import msgspec
 
 from services.core.errors import ClientGone
@@ -14,6 +15,12 @@ from services.core.events import Event, Waiting
 encode_json = msgspec.json.Encoder().encode
 
 DONE = b"data: [DONE]\n\n"
+
+
+def write_json(resp: falcon.Response, payload: Any) -> None:
+    """The one way a JSON body is written."""
+    resp.content_type = falcon.MEDIA_JSON
+    resp.data = encode_json(payload)
 
 
 def sse(payload: Any) -> bytes:

@@ -70,7 +70,7 @@ def merged(sampling: Sampling, defaults: dict[str, Any]) -> Sampling:
 
 
 def template_kwargs(ask: Ask, model: Model) -> dict[str, Any]:
-    """The template's variables; ``enable_thinking`` from the request, else from the model, else left to the template."""
+    """The template's variables; ``enable_thinking`` from the request, else from the model, else not at all."""
     thinking = model.thinking if ask.thinking is None else ask.thinking
     return dict(ask.template_kwargs) if thinking is None else {**ask.template_kwargs, "enable_thinking": thinking}
 

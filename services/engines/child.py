@@ -118,7 +118,9 @@ class Child:
         """The sentence for a child whose pipes have closed; waits for its exit status."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(1)
-        return EngineFailed(f"The engine process ended unexpectedly ({self.ending()}). The next request starts it anew.")
+        return EngineFailed(
+            f"The engine process ended unexpectedly ({self.ending()}). The next request starts it anew."
+        )
 
     def ending(self) -> str:
         """How the child ended, as ``signal SIGKILL`` or ``exit code 3``, with its last line of log if any."""
@@ -129,7 +131,7 @@ class Child:
             how = f"signal {_signal_name(-code)}"
         else:
             how = f"exit code {code}"
-        return f"{how}: {self.last_words}" if self.last_words else how
+        return f"{how}; its last words: {self.last_words}" if self.last_words else how
 
     def kill(self) -> None:
         """Kill the whole process group and wait for the child's end. Safe to call again."""

@@ -236,7 +236,9 @@ class WorkerEngine:
             try:
                 yield None if line is None else _decode(line)
             except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-                raise EngineFailed(f"The engine wrote something that is no message of its protocol: {error}.") from error
+                raise EngineFailed(
+                    f"The engine wrote something that is no message of its protocol: {error}."
+                ) from error
 
     def _skip(self, line: _Line, run: int) -> None:
         """Pass over a late line of an earlier run; anything else is a lie."""

@@ -34,7 +34,9 @@ class Status:
 class Scheduler:
     """One engine holds the accelerator at a time. Methods may be called from any thread; each says if it blocks."""
 
-    def __init__(self, settings: Settings, make: Callable[[Model], Engine], clock: Callable[[], float] = time.monotonic):
+    def __init__(
+        self, settings: Settings, make: Callable[[Model], Engine], clock: Callable[[], float] = time.monotonic
+    ):
         self._beat = settings.heartbeat_interval
         self._idle_limit = settings.idle_unload_timeout
         self._clock = clock

@@ -157,7 +157,12 @@ with_a_model = pytest.mark.parametrize("rig", ["llama"], indirect=True)
 
 @with_a_model
 def test_a_schema_shapes_the_answer(llama: WorkerEngine, rig: Rig) -> None:
-    schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"], "additionalProperties": False}
+    schema = {
+        "type": "object",
+        "properties": {"n": {"type": "integer"}},
+        "required": ["n"],
+        "additionalProperties": False,
+    }
     text, _ = run(llama, rig, "Give me a number.", json_schema=schema, max_tokens=60)
     assert isinstance(json.loads(text)["n"], int)
 
@@ -210,4 +215,3 @@ def test_it_listens_on_no_port(llama: WorkerEngine) -> None:
 
 def test_the_engine_of_a_renamed_model_is_another(rig: Rig) -> None:
     assert dataclasses.replace(rig.model, context_length=512) != rig.model
-

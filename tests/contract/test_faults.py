@@ -140,4 +140,3 @@ def test_a_program_that_does_not_exist_is_one_sentence(tmp_path: Path) -> None:
         engine.start()
     assert len(os.listdir("/proc/self/fd")) == before
     assert not engine.alive
-

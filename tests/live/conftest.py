@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -26,16 +27,20 @@ class Server:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
         self.models_dir = models_dir
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "services" / "gunicorn_conf.py"), app],
-            cwd=ROOT,
-            env={**os.environ, "RKLLM_PORT": str(self.port), "RKLLM_MODELS_DIR": str(models_dir), **env},
-            stdout=subprocess.PIPE,
-            stderr=(models_dir.parent / "server.log").open("w"),
-            text=True,
-        )
+        self._connections: list[socket.socket] = []
+        with (models_dir.parent / "server.log").open("w") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "services" / "gunicorn_conf.py"), app],
+                cwd=ROOT,
+                env={**os.environ, "RKLLM_PORT": str(self.port), "RKLLM_MODELS_DIR": str(models_dir), **env},
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
         assert self.process.stdout is not None
         self.ready_line = self.process.stdout.readline()
+        self.process.stdout.close()
+        assert self.ready_line, self.log()
         (self.worker,) = children_of(self.process.pid)
 
     @property
@@ -46,13 +51,15 @@ class Server:
         return openai.OpenAI(base_url=f"{self.url}/v1", api_key="unused", max_retries=0, timeout=60)
 
     def connect(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), timeout=60)
+        connection = socket.create_connection(("127.0.0.1", self.port), timeout=60)
+        self._connections.append(connection)
+        return connection
 
     def post(self, path: str, body: object) -> socket.socket:
         """Send a request and return its connection without reading a byte of the answer."""
         data = json.dumps(body).encode()
         connection = self.connect()
-        head = f"POST {path} HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n"
+        head = f"POST {path} HTTP/1.1\r\nHost: test\r\nContent-Length: {len(data)}\r\n\r\n"
         connection.sendall(head.encode() + data)
         return connection
 
@@ -69,6 +76,10 @@ class Server:
         with self.client() as client:
             answer = client.chat.completions.create(model=model, messages=[{"role": "user", "content": text}], **more)
         return answer.choices[0].message.content or ""
+
+    def answered(self) -> list[str]:
+        """The ids of the requests answered so far, in the order in which the server answered them."""
+        return re.findall(r"([\w.-]+) POST \S+ 200 ", self.log())
 
     def health(self) -> dict[str, Any]:
         with self.connect() as connection:
@@ -88,11 +99,31 @@ class Server:
 
     def end(self, number: int = signal.SIGTERM) -> int:
         """Send a signal and wait; returns the exit code."""
-        self.process.send_signal(number)
+        if self.process.poll() is None:
+            self.process.send_signal(number)
         return self.process.wait(60)
+
+    def hang_up(self) -> None:
+        """Close whatever connections a test left open."""
+        for connection in self._connections:
+            connection.close()
 
     def log(self) -> str:
         return (self.models_dir.parent / "server.log").read_text()
+
+
+def answer(connection: socket.socket) -> tuple[int, Any]:
+    """Status and JSON body of one answer that has a length."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        more = connection.recv(65536)
+        assert more, data
+        data += more
+    head, _, body = data.partition(b"\r\n\r\n")
+    length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+    while len(body) < length:
+        body += connection.recv(65536)
+    return int(head.split()[1]), json.loads(body)
 
 
 @pytest.fixture
@@ -110,8 +141,8 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     yield starter
     for server in servers:
         engines = server.engine_pids()
-        if server.process.poll() is None:
-            server.end()
+        server.hang_up()
+        server.end()
         assert not [pid for pid in {server.worker, *engines} if alive(pid)]
 
 
@@ -123,8 +154,10 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     for name in ("SmolLM2-135M-Instruct", "Other-2k"):
         (models / name).mkdir(parents=True)
         (models / name / f"{name}.gguf").symlink_to(source / "SmolLM2-135M-Instruct.gguf")
+        (models / name / "model.yaml").symlink_to(source / "model.yaml")
     server = Server(models, "services.api.app:create()", {})
     yield server
+    server.hang_up()
     engines = server.engine_pids()
     assert server.end() == 0
     assert not [pid for pid in engines if alive(pid)]

@@ -61,7 +61,9 @@ def test_a_fault_after_the_first_byte_is_an_error_event(start: Start, fault: str
 def test_kill_9_of_the_child_while_it_runs(start: Start, bell: Bell, phase: str, stream: bool) -> None:
     server = start()
     path, rung = bell()
-    with server.chat({"tokens": 3, "fault": "silent", "phase": phase, "at": 1, "bell": path}, stream=stream) as connection:
+    with server.chat(
+        {"tokens": 3, "fault": "silent", "phase": phase, "at": 1, "bell": path}, stream=stream
+    ) as connection:
         rung()
         (engine,) = server.engine_pids()
         os.kill(engine, signal.SIGKILL)

@@ -79,7 +79,9 @@ def test_a_reset_right_behind_the_request(start: Start) -> None:
 
 def test_a_pipelined_request_is_no_departure(start: Start) -> None:
     server = start()
-    body = json.dumps({"model": "fake", "messages": [{"role": "user", "content": '{"tokens": 3, "delay": 0.01}'}]}).encode()
+    body = json.dumps(
+        {"model": "fake", "messages": [{"role": "user", "content": '{"tokens": 3, "delay": 0.01}'}]}
+    ).encode()
     request = b"POST /v1/chat/completions HTTP/1.1\r\nHost: t\r\nContent-Length: %d\r\n\r\n" % len(body) + body
     with server.connect() as connection:
         connection.sendall(request * 2)
@@ -98,7 +100,9 @@ def test_a_client_that_never_reads_loses_its_answer(start: Start) -> None:
         {"model": "fake", "stream": True, "max_tokens": 10**6,
          "messages": [{"role": "user", "content": json.dumps({"text": "x" * 1000, "tokens": 10**6})}]}
     ).encode()  # fmt: skip
-    connection.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: t\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+    connection.sendall(
+        b"POST /v1/chat/completions HTTP/1.1\r\nHost: t\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    )
     server.until(lambda health: health["active_request"] is not None)
     server.until(idle)
     assert server.ask("next") == "You said: next"

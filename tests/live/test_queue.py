@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import threading
@@ -11,7 +12,7 @@ import openai
 import pytest
 
 from tests.engines import write_fake_model
-from tests.live.conftest import Server
+from tests.live.conftest import Server, answer
 
 Bell = Callable[[], tuple[str, Callable[[], str]]]
 Start = Callable[..., Server]
@@ -25,30 +26,31 @@ def occupy(server: Server, bell: Bell, model: str = "fake") -> Callable[[], None
     return connection.close
 
 
-def line_up(server: Server, models: list[str]) -> tuple[list[threading.Thread], list[str]]:
-    """Queue one request per model, in this order; their order of answering is collected."""
-    order: list[str] = []
+def line_up(server: Server, models: list[str]) -> Callable[[], list[str]]:
+    """Queue one request per model, in this order. Returns a function that waits for the answers and tells their order,
+    each as its index and model."""
     threads = []
-
-    def ask(index: int, model: str) -> None:
-        server.ask({"text": "x"}, model)
-        order.append(f"{index}{model}")
-
     for index, model in enumerate(models):
-        threads.append(threading.Thread(target=ask, args=(index, model)))
+        header = {"X-Request-Id": f"line-{index}{model}"}
+        ask = functools.partial(server.ask, {"text": "x"}, model, extra_headers=header)
+        threads.append(threading.Thread(target=ask))
         threads[-1].start()
         server.until(lambda health, expected=index + 1: health["waiting_requests"] == expected)
-    return threads, order
+
+    def answered() -> list[str]:
+        for thread in threads:
+            thread.join()
+        return [found.removeprefix("line-") for found in server.answered() if found.startswith("line-")]
+
+    return answered
 
 
 def test_first_come_first_served(start: Start, bell: Bell) -> None:
     server = start("fake")
     free = occupy(server, bell)
-    threads, order = line_up(server, ["fake"] * 6)
+    answered = line_up(server, ["fake"] * 6)
     free()
-    for thread in threads:
-        thread.join()
-    assert order == [f"{index}fake" for index in range(6)]
+    assert answered() == [f"{index}fake" for index in range(6)]
 
 
 @pytest.mark.parametrize(
@@ -60,27 +62,23 @@ def test_the_loaded_model_goes_first_within_fairness(
 ) -> None:
     server = start("a", "b", queue_overtakes=overtakes)
     free = occupy(server, bell, "a")
-    threads, order = line_up(server, ["b", "a", "a", "a"])
+    answered = line_up(server, ["b", "a", "a", "a"])
     free()
-    for thread in threads:
-        thread.join()
-    assert order == expected
+    assert answered() == expected
 
 
 @pytest.mark.parametrize("depth", [0, 2])
 def test_a_full_line_is_a_503_that_says_when_to_retry(start: Start, bell: Bell, depth: int) -> None:
     server = start(queue_depth=depth)
     free = occupy(server, bell)
-    threads, order = line_up(server, ["fake"] * depth)
+    answered = line_up(server, ["fake"] * depth)
     with pytest.raises(openai.InternalServerError) as caught:
         server.ask("one too many")
     assert caught.value.status_code == 503
     assert int(caught.value.response.headers["Retry-After"]) > 0
     assert caught.value.body["code"] == "queue_full"  # type: ignore[index]
     free()
-    for thread in threads:
-        thread.join()
-    assert len(order) == depth
+    assert len(answered()) == depth
 
 
 def test_who_waits_is_told_its_place(start: Start, bell: Bell) -> None:
@@ -135,8 +133,8 @@ def test_select_and_unload_wait_for_the_running_answer(start: Start) -> None:
     received = b""
     while b"[DONE]" not in received:
         received += running.recv(65536)
-    assert b'"model":"a"' in unload.recv(65536)
-    assert b'"model":"b"' in select.recv(65536)
+    assert answer(unload) == (200, {"status": "unloaded", "model": "a"})
+    assert answer(select) == (200, {"status": "loaded", "model": "b"})
     assert server.health()["current_model"] == "b"
     for connection in (running, unload, select):
         connection.close()

@@ -1,0 +1,167 @@
+"""The slot and the scheduler, with an engine that is a plain object."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from services.core.catalog import Model
+from services.core.client import NOBODY, Client
+from services.core.errors import EngineFailed
+from services.core.events import Done, Event, Text, Usage, Waiting
+from services.core.job import Job, Sampling
+from services.core.settings import Settings
+from services.scheduler.scheduler import Monitor, Scheduler
+
+A = Model("a", Path("a.gguf"), "llama", 4096, 0, 0, (), "A")
+B = replace(A, id="b")
+
+
+class Puppet:
+    """An engine whose moves are recorded."""
+
+    def __init__(self, model: Model, moves: list[str], load_fails: bool = False) -> None:
+        self.model, self.moves, self.load_fails = model, moves, load_fails
+        self.alive, self.pid = False, 7
+
+    def note(self, move: str) -> None:
+        self.moves.append(f"{move} {self.model.id}")
+
+    def start(self) -> None:
+        self.note("start")
+        self.alive = True
+
+    def ready(self, client: Client) -> Iterator[Waiting]:
+        yield Waiting("loading")
+        if self.load_fails:
+            raise EngineFailed("no")
+
+    def generate(self, job: Job, client: Client) -> Iterator[Event]:
+        try:
+            yield Text("x")
+            yield Done("stop", Usage())
+        finally:
+            self.note("end")
+
+    def stop(self) -> None:
+        self.note("stop")
+        self.alive = False
+
+
+def job(model: Model) -> Job:
+    return Job("id", model, "chat", (), "", 1, Sampling(), (), None, None, {}, 1)
+
+
+@pytest.fixture
+def moves() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def now() -> list[float]:
+    return [0.0]
+
+
+@pytest.fixture
+def scheduler(moves: list[str], now: list[float]) -> Scheduler:
+    settings = Settings(idle_unload_timeout=100)
+    return Scheduler(settings, lambda model: Puppet(model, moves, model.id == "broken"), lambda: now[0])
+
+
+def serve(scheduler: Scheduler, model: Model) -> list[Event]:
+    return list(scheduler.serve(job(model), NOBODY))
+
+
+def test_a_model_is_loaded_once_and_swapped_when_another_is_asked_for(scheduler: Scheduler, moves: list[str]) -> None:
+    for model in (A, A, B):
+        serve(scheduler, model)
+    assert moves == ["start a", "end a", "end a", "stop a", "start b", "end b"]
+
+
+def test_changed_settings_of_a_model_load_it_again(scheduler: Scheduler, moves: list[str]) -> None:
+    serve(scheduler, A)
+    serve(scheduler, replace(A, context_length=8192))
+    assert moves.count("start a") == 2
+
+
+def test_closing_the_events_ends_the_run_and_frees_the_turn(scheduler: Scheduler, moves: list[str]) -> None:
+    events = scheduler.serve(job(A), NOBODY)
+    assert next(events) == Waiting("loading")
+    assert next(events) == Text("x")
+    assert scheduler.status().active_request == "id"
+    events.close()  # type: ignore[attr-defined]
+    assert moves[-1] == "end a"
+    assert scheduler.status().active_request is None
+    serve(scheduler, A)
+
+
+def test_a_failed_load_leaves_an_empty_slot(scheduler: Scheduler, moves: list[str]) -> None:
+    with pytest.raises(EngineFailed):
+        serve(scheduler, replace(A, id="broken"))
+    assert scheduler.status().model is None
+    assert moves == ["start broken", "stop broken"]
+    serve(scheduler, A)
+
+
+def test_status_is_a_snapshot(scheduler: Scheduler) -> None:
+    assert scheduler.status().model is None
+    assert scheduler.status().engine_pid is None
+    list(scheduler.select(A, NOBODY))
+    status = scheduler.status()
+    assert (status.model, status.process_healthy, status.engine_pid, status.waiting) == ("a", True, 7, 0)
+
+
+def test_an_idle_model_is_unloaded_after_its_time_and_not_before(
+    scheduler: Scheduler, moves: list[str], now: list[float]
+) -> None:
+    serve(scheduler, A)
+    now[0] = 99
+    scheduler.tidy()
+    assert "stop a" not in moves
+    now[0] = 100
+    scheduler.tidy()
+    assert moves[-1] == "stop a"
+
+
+def test_nothing_is_tidied_while_a_request_has_the_turn(scheduler: Scheduler, moves: list[str], now: list[float]) -> None:
+    events = scheduler.serve(job(A), NOBODY)
+    next(events)
+    now[0] = 1000
+    scheduler.tidy()
+    assert "stop a" not in moves
+    events.close()  # type: ignore[attr-defined]
+
+
+def test_idle_unload_can_be_off(moves: list[str]) -> None:
+    now = [0.0]
+    scheduler = Scheduler(Settings(idle_unload_timeout=0), lambda model: Puppet(model, moves), lambda: now[0])
+    serve(scheduler, A)
+    now[0] = 1e9
+    scheduler.tidy()
+    assert "stop a" not in moves
+
+
+def test_a_dead_engine_is_tidied_away(scheduler: Scheduler, moves: list[str]) -> None:
+    engines: list[Puppet] = []
+    scheduler = Scheduler(Settings(), lambda model: engines.append(Puppet(model, moves)) or engines[-1])  # type: ignore[func-returns-value]
+    serve(scheduler, A)
+    engines[0].alive = False
+    scheduler.tidy()
+    assert scheduler.status().model is None
+
+
+def test_the_monitor_survives_a_failure() -> None:
+    calls: list[int] = []
+
+    def tidy() -> None:
+        calls.append(1)
+        if len(calls) == 1:
+            raise RuntimeError("on purpose")
+        monitor.stop()
+
+    monitor = Monitor(tidy, 0.001)
+    monitor._loop()
+    assert len(calls) == 2
