@@ -6,7 +6,8 @@ import argparse
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from pathlib import Path
 from types import FrameType
 
@@ -29,7 +30,7 @@ def on_term(number: int, frame: FrameType | None) -> None:
     sys.exit(128 + number)
 
 
-def rows(quick: bool, folder: Path) -> Iterator[Row]:
+def rows(quick: bool, folder: Path) -> Generator[Row]:
     yield from fake_rows.rows(fake_rows.QUICK if quick else fake_rows.FULL, folder)
     yield from llama_rows.rows(2 if quick else 8, 10 if quick else 60, folder)
 
@@ -39,8 +40,11 @@ def measure(quick: bool) -> tuple[list[Row], bool]:
     found: list[Row] = []
     signal.alarm(QUICK_LIMIT if quick else LIMIT)
     try:
-        with tempfile.TemporaryDirectory(prefix="rkllm-bench-") as folder:
-            for row in rows(quick, Path(folder)):
+        with (
+            tempfile.TemporaryDirectory(prefix="rkllm-bench-") as folder,
+            closing(rows(quick, Path(folder))) as all_rows,
+        ):
+            for row in all_rows:
                 found.append(row)
                 print(f"  {row.name}", file=sys.stderr, flush=True)
     except TimeUp:

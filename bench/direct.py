@@ -9,10 +9,11 @@ from typing import Any
 
 from services.api.app import settings_from
 from services.chat.plan import plan
-from services.core.catalog import Catalog, Model
+from services.core.catalog import Catalog
 from services.core.client import NOBODY
 from services.core.events import Text
 from services.core.job import Ask, Job, Sampling
+from services.core.model import Model
 from services.core.settings import Settings
 from services.engines.base import Engine
 from tests.engines import fake
@@ -23,7 +24,7 @@ class Planner:
 
     def __init__(self, env: Mapping[str, str], model: str) -> None:
         self.settings: Settings = settings_from(env)
-        self.model: Model = Catalog(self.settings.models_dir, self.settings.context_length_default).resolve(model)
+        self.model: Model = Catalog(self.settings).resolve(model)
 
     def job(self, body: dict[str, Any]) -> Job:
         ask = Ask(

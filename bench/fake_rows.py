@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-import subprocess
-import sys
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from typing import Any
 
 from bench.client import Stream, collect, run
 from bench.direct import Direct, direct
-from bench.processes import Server, environment, serving
+from bench.processes import BARE, Server, environment, serving
 from bench.table import Row, median, p95
 from tests.engines import write_fake_model
 
@@ -59,7 +58,7 @@ def rows(scale: Scale, folder: Path) -> Iterator[Row]:
         for count in STREAMS:
             yield from throughput(count, scale.tokens // count, server, engine)
         yield from queued(scale.questions // 3, server, engine)
-        bare = interpreter_rss()
+        bare = bare_rss(folder)
         yield Row("API process memory, after its first answer", "MB", idle, bare, 50)
         yield Row("API process memory, after all of the above", "MB", server.rss(), bare, 50)
 
@@ -134,11 +133,7 @@ def queued(pairs: int, server: Server, engine: Direct) -> Iterator[Row]:
     yield Row("Idle gap between two queued answers, p95", "ms", p95(ours), p95(theirs))
 
 
-def interpreter_rss() -> float:
-    """MB of a Python that has only imported the server's libraries."""
-    code = "import gunicorn.app.wsgiapp, gevent.monkey, gunicorn.workers.ggevent, falcon, msgspec, yaml; "
-    report = "print(open('/proc/self/status').read().split('VmRSS:')[1].split()[0])"
-    answer = subprocess.run(
-        [sys.executable, "-c", code + report], capture_output=True, text=True, check=True, timeout=30
-    )
-    return int(answer.stdout) * 1024 / 1e6
+def bare_rss(folder: Path) -> float:
+    """MB of a gunicorn gevent worker with an empty application."""
+    with serving("bench.empty_app:create()", os.environ, folder / "empty.log", BARE) as server:
+        return server.rss()

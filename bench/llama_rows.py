@@ -14,10 +14,10 @@ from bench.client import run
 from bench.direct import Planner
 from bench.processes import environment, serving, started
 from bench.table import Row
-from services.core.catalog import Model
+from services.core.model import Model
 from services.core.settings import Settings
 from services.engines.factory import llama_options, worker_env
-from services.engines.worker import job_message
+from services.engines.protocol import job_message
 from services.engines.workers.llama import request
 from tests.engines import REAL_MODEL, REAL_MODELS, ROOT
 

@@ -8,10 +8,14 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tests.engines import ROOT, children_of
+
+OURS = ("-c", str(ROOT / "services" / "gunicorn_conf.py"))
+BARE = ("--worker-class", "gevent", "--no-control-socket")
+"""gunicorn's arguments for the server, and for a worker without it."""
 
 END_WAIT = 5.0
 """Seconds a process may take to end when asked."""
@@ -57,10 +61,10 @@ def rss(pid: int) -> float:
 
 
 @contextlib.contextmanager
-def serving(app: str, env: Mapping[str, str], log: Path) -> Iterator[Server]:
-    """The real server with gunicorn application `app`, until the end of the block. Blocks until it is ready."""
+def serving(app: str, env: Mapping[str, str], log: Path, config: Sequence[str] = OURS) -> Iterator[Server]:
+    """gunicorn with the application `app`, until the end of the block. Blocks until a line says that it is ready."""
     port = free_port()
-    argv = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "services" / "gunicorn_conf.py"), app]
+    argv = [sys.executable, "-m", "gunicorn", *config, "--bind", f"127.0.0.1:{port}", app]
     with started(argv, {**env, "RKLLM_PORT": str(port)}, log) as process:
         assert process.stdout is not None
         if not process.stdout.readline():

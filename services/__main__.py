@@ -67,7 +67,7 @@ def check_port(host: str, port: int) -> None:
 
 def check_models(settings: Settings) -> None:
     """Some model must be usable; problems with others are printed and do not stop the start."""
-    catalog = Catalog(settings.models_dir, settings.context_length_default)
+    catalog = Catalog(settings)
     usable, problems = catalog.models(), catalog.problems()
     if not usable:
         raise Unfit(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from services.core.catalog import Model
+from services.core.model import Model
 from services.core.settings import Settings
 from services.engines.base import Engine
 from services.engines.factory import ENGINES, limits, worker_env

@@ -56,7 +56,7 @@ def build(settings: Settings, engines: Mapping[str, Maker] = ENGINES) -> App:
     """The application for `settings`; starts the monitor thread and nothing else. Never blocks."""
     scheduler = Scheduler(settings, maker(settings, engines))
     app = App(middleware=middleware(settings))
-    app.service = Service(settings, Catalog(settings.models_dir, settings.context_length_default), scheduler)
+    app.service = Service(settings, Catalog(settings), scheduler)
     app.req_options.strip_url_path_trailing_slash = True
     errors.install(app)
     route(app, app.service)

@@ -16,11 +16,12 @@ from services.api.body import client, parse
 from services.api.openai_types import ChatRequest, Common, CompletionRequest, ModelRequest
 from services.api.stream import describe, observed, primed, write_json
 from services.chat.plan import plan, respond
-from services.core.catalog import Catalog, Model
+from services.core.catalog import Catalog
 from services.core.client import Client
 from services.core.errors import BadRequest
 from services.core.events import Event, Waiting
 from services.core.job import Ask, Job
+from services.core.model import Model
 from services.core.settings import Settings
 from services.scheduler.scheduler import Scheduler
 

@@ -8,10 +8,10 @@ from dataclasses import fields
 from typing import Any
 
 from services.chat import reasoning
-from services.core.catalog import Model
 from services.core.errors import BadRequest
 from services.core.events import Event
 from services.core.job import Ask, Job, Sampling
+from services.core.model import Model
 from services.core.settings import Settings
 
 BYTES_PER_TOKEN = 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from services.core.catalog import Model
+from services.core.model import Model
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol
 
-from services.core.catalog import Model
 from services.core.client import Client
 from services.core.events import Event, Waiting
 from services.core.job import Job
+from services.core.model import Model
 
 
 class Engine(Protocol):

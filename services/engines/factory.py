@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from services.core.catalog import Model
 from services.core.errors import Unavailable
+from services.core.model import Model
 from services.core.settings import Settings
 from services.engines.base import Engine
 from services.engines.worker import Limits, WorkerEngine, worker_argv

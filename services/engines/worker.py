@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from services.core.catalog import Model
 from services.core.client import NOBODY, Client
 from services.core.errors import BadRequest, EngineFailed, EngineTimeout, ServiceError
 from services.core.events import Done, Event, Waiting
 from services.core.job import Job
+from services.core.model import Model
 from services.engines.child import Child
 from services.engines.protocol import PROTOCOL, Line, decode, encode, event_of, job_message, lie
 

@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 
-from services.core.catalog import Model
 from services.core.client import Client
 from services.core.events import Event, Waiting
 from services.core.job import Job
+from services.core.model import Model
 from services.core.settings import Settings
 from services.engines.base import Engine
 from services.scheduler.queue import Queue

@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Generator
 
-from services.core.catalog import Model
 from services.core.client import Client
 from services.core.errors import ServiceError
 from services.core.events import Waiting
+from services.core.model import Model
 from services.engines.base import Engine
 
 log = logging.getLogger(__name__)

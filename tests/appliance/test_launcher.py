@@ -74,7 +74,7 @@ def test_a_missing_openmp_library_is_one_sentence(monkeypatch: pytest.MonkeyPatc
     def missing(name: str) -> None:
         raise OSError(name)
 
-    monkeypatch.setattr(launcher.ctypes, "CDLL", missing)
+    monkeypatch.setattr("ctypes.CDLL", missing)
     with pytest.raises(launcher.Unfit, match="apt-get install libgomp1"):
         launcher.check_openmp()
 

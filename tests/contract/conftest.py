@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from services.core.catalog import Catalog, Model
+from services.core.catalog import Catalog
 from services.core.job import Job, Sampling
+from services.core.model import Model
 from services.core.settings import Settings
 from services.engines.factory import ENGINES
 from services.engines.worker import WorkerEngine
@@ -40,13 +41,13 @@ class Rig:
 
 
 def real_rig() -> Rig:
-    model = Catalog(REAL_MODELS, 4096).resolve(REAL_MODEL)
+    model = Catalog(Settings(models_dir=REAL_MODELS)).resolve(REAL_MODEL)
     return Rig(model, lambda m: ENGINES["llama"](SETTINGS, m), "Tell a long story about a fox.", "Say it again. " * 300)
 
 
 def fake_rig(models_dir: Path) -> Rig:
     write_fake_model(models_dir, "fake")
-    model = Catalog(models_dir, 4096).resolve("fake")
+    model = Catalog(Settings(models_dir=models_dir)).resolve("fake")
     return Rig(
         model,
         lambda m: fake(SETTINGS, m),

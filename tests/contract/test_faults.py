@@ -53,7 +53,7 @@ def make(tmp_path: Path) -> Iterator[Maker]:
 
     def maker(settings: Settings = PATIENT, load_script: str | None = None) -> WorkerEngine:
         write_fake_model(tmp_path, "fake", load_script)
-        engine = fake(settings, Catalog(tmp_path, 4096).resolve("fake"))
+        engine = fake(settings, Catalog(Settings(models_dir=tmp_path)).resolve("fake"))
         assert isinstance(engine, WorkerEngine)
         made.append(engine)
         engine.start()
@@ -133,7 +133,7 @@ def test_a_child_that_ignores_its_cancel_is_killed(make: Maker, tmp_path: Path) 
 
 def test_a_program_that_does_not_exist_is_one_sentence(tmp_path: Path) -> None:
     write_fake_model(tmp_path, "fake")
-    model = Catalog(tmp_path, 4096).resolve("fake")
+    model = Catalog(Settings(models_dir=tmp_path)).resolve("fake")
     engine = WorkerEngine(model, [str(tmp_path / "nothing")], {}, {}, limits(PATIENT))
     before = len(os.listdir("/proc/self/fd"))
     with pytest.raises(EngineFailed, match="could not be started"):

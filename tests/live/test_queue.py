@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import openai
 import pytest
@@ -26,6 +27,10 @@ def occupy(server: Server, bell: Bell, model: str = "fake") -> Callable[[], None
     return connection.close
 
 
+def waiting_are(count: int, health: dict[str, Any]) -> bool:
+    return bool(health["waiting_requests"] == count)
+
+
 def line_up(server: Server, models: list[str]) -> Callable[[], list[str]]:
     """Queue one request per model, in this order. Returns a function that waits for the answers and tells their order,
     each as its index and model."""
@@ -35,7 +40,7 @@ def line_up(server: Server, models: list[str]) -> Callable[[], list[str]]:
         ask = functools.partial(server.ask, {"text": "x"}, model, extra_headers=header)
         threads.append(threading.Thread(target=ask))
         threads[-1].start()
-        server.until(lambda health, expected=index + 1: health["waiting_requests"] == expected)
+        server.until(functools.partial(waiting_are, index + 1))
 
     def answered() -> list[str]:
         for thread in threads:

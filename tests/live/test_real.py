@@ -37,7 +37,7 @@ def test_a_streamed_answer_with_usage(real: Server) -> None:
             max_tokens=30,
             temperature=0,
             stream_options={"include_usage": True},
-        )  # type: ignore[call-overload]
+        )
         chunks = list(stream)
     text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
     assert "Paris" in text
@@ -70,7 +70,7 @@ def test_a_stop_string_ends_the_answer(real: Server) -> None:
     with real.client() as client:
         answer = client.chat.completions.create(
             model=MODEL, messages=QUESTION, temperature=0, max_tokens=30, stop=["Paris"]
-        )  # type: ignore[call-overload]
+        )
     assert "Paris" not in answer.choices[0].message.content
     assert answer.choices[0].finish_reason == "stop"
 
@@ -82,7 +82,7 @@ def test_a_json_schema_is_obeyed(real: Server) -> None:
         answer = client.chat.completions.create(
             model=MODEL, messages=QUESTION, max_tokens=60, temperature=0,
             response_format={"type": "json_schema", "json_schema": {"name": "city", "schema": schema}},
-        )  # type: ignore[call-overload]  # fmt: skip
+        )  # fmt: skip
     validate(json.loads(answer.choices[0].message.content), schema)
 
 
@@ -90,7 +90,7 @@ def test_logprobs(real: Server) -> None:
     with real.client() as client:
         answer = client.chat.completions.create(
             model=MODEL, messages=QUESTION, max_tokens=5, temperature=0, logprobs=True, top_logprobs=3
-        )  # type: ignore[call-overload]
+        )
         text = client.completions.create(model=MODEL, prompt="The sky is", max_tokens=3, temperature=0, logprobs=2)
     assert all(len(entry.top_logprobs) == 3 for entry in answer.choices[0].logprobs.content)
     assert "".join(text.choices[0].logprobs.tokens) == text.choices[0].text
@@ -147,7 +147,7 @@ def test_leaving_in_a_long_prefill_frees_the_engine(real: Server) -> None:
 
 def test_leaving_while_it_decodes_frees_the_engine(real: Server) -> None:
     with real.client() as client:
-        stream = client.chat.completions.create(model=MODEL, messages=QUESTION, stream=True, max_tokens=2000)  # type: ignore[call-overload]
+        stream = client.chat.completions.create(model=MODEL, messages=QUESTION, stream=True, max_tokens=2000)
         next(iter(stream))
         stream.close()
     real.until(lambda health: health["active_request"] is None)

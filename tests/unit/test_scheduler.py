@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from services.core.catalog import Model
 from services.core.client import NOBODY, Client
 from services.core.errors import EngineFailed
 from services.core.events import Done, Event, Text, Usage, Waiting
 from services.core.job import Job, Sampling
+from services.core.model import Model
 from services.core.settings import Settings
 from services.scheduler.scheduler import Monitor, Scheduler
 
-A = Model("a", Path("a.gguf"), "llama", 4096, 0, 0, (), "A")
+A = Model("a", Path("a.gguf"), "llama", 4096, 0, 0)
 B = replace(A, id="b")
 
 

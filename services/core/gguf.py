@@ -1,0 +1,90 @@
+"""Reads the head of a GGUF file: the scalar metadata that comes before the tokenizer's.
+
+Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md. The ``gguf`` package does this too, and pulls in
+numpy for it.
+"""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from typing import BinaryIO
+
+MAGIC = b"GGUF"
+VERSIONS = (2, 3)
+LIMIT = 1024 * 1024
+"""Bytes of a string, items of a list: what is larger is damage, found before it is allocated."""
+
+SCALARS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
+STRING, ARRAY = 8, 9
+
+Value = str | int | float | bool
+
+
+class NotGguf(Exception):
+    """The file is no GGUF that could be read; the message says why."""
+
+
+def metadata(path: Path) -> dict[str, Value]:
+    """Keys and scalar values up to the tokenizer, whose lists are long. Reads kilobytes.
+
+    Raises `NotGguf` and `OSError`.
+    """
+    with path.open("rb") as file:
+        if file.read(4) != MAGIC:
+            raise NotGguf("it does not begin with GGUF")
+        version, _, count = unpack(file, "<IQQ")
+        if version not in VERSIONS:
+            raise NotGguf(f"its GGUF version is {version}, known are 2 and 3")
+        found: dict[str, Value] = {}
+        for _ in range(count):
+            key = string(file)
+            if key.startswith("tokenizer."):
+                break
+            (kind,) = unpack(file, "<I")
+            if kind == ARRAY:
+                skip_list(file)
+            else:
+                found[key] = value(file, kind)
+        return found
+
+
+def context_length(found: dict[str, Value]) -> int | None:
+    """The context the model was trained for, in tokens; None where the file does not tell."""
+    length = found.get(f"{found.get('general.architecture')}.context_length")
+    return length if isinstance(length, int) and length > 0 else None
+
+
+def value(file: BinaryIO, kind: int) -> Value:
+    if kind == STRING:
+        return string(file)
+    if kind not in SCALARS:
+        raise NotGguf(f"its metadata has the unknown type {kind}")
+    (found,) = unpack(file, SCALARS[kind])
+    return found
+
+
+def skip_list(file: BinaryIO) -> None:
+    kind, count = unpack(file, "<IQ")
+    if count > LIMIT or kind == ARRAY:
+        raise NotGguf(f"its metadata has a list of {count} items of type {kind}")
+    for _ in range(count):
+        value(file, kind)
+
+
+def string(file: BinaryIO) -> str:
+    (size,) = unpack(file, "<Q")
+    if size > LIMIT:
+        raise NotGguf(f"its metadata has a string of {size} bytes")
+    return take(file, size).decode(errors="replace")
+
+
+def unpack(file: BinaryIO, form: str) -> tuple[int, ...]:
+    return struct.unpack(form, take(file, struct.calcsize(form)))
+
+
+def take(file: BinaryIO, size: int) -> bytes:
+    data = file.read(size)
+    if len(data) < size:
+        raise NotGguf("it ends inside its metadata")
+    return data

@@ -1,0 +1,33 @@
+"""One model on disk, as everything above the catalogue sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """Two models are equal when an engine that loaded one can serve the other: names do not count."""
+
+    id: str
+    path: Path
+    """The model file; of a sharded one, the first part."""
+    engine: str
+    """A key of `engines.factory.ENGINES`."""
+    context_length: int
+    """Tokens, prompt and answer together."""
+    created: int
+    """Time of the file's last change, in seconds since 1970."""
+    size_bytes: int
+    """All parts together."""
+    aliases: tuple[str, ...] = field(default=(), compare=False)
+    name: str = field(default="", compare=False)
+    description: str = field(default="", compare=False)
+    capabilities: frozenset[str] = frozenset({"chat", "completion"})
+    sampling: tuple[tuple[str, float], ...] = ()
+    """Defaults for requests that do not say: pairs of a `Sampling` field, or ``max_tokens``, and its value."""
+    system_prompt: str = ""
+    """For requests that bring none."""
+    thinking: bool | None = None
+    """Default of the template's thinking switch; None leaves it to the template."""
