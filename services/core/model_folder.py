@@ -85,7 +85,7 @@ def read(folder: Path, files: Sequence[Path], default_length: int, max_length: i
         name=own.name or folder.name,
         description=own.description,
         capabilities=frozenset(own.capabilities),
-        sampling=tuple(msgspec.structs.asdict(own.sampling).items()),
+        sampling=tuple((k, v) for k, v in msgspec.structs.asdict(own.sampling).items() if v is not None),
         system_prompt=own.system_prompt.strip(),
         thinking=own.thinking,
     )

@@ -1,0 +1,127 @@
+"""Bodies nobody should send: always JSON, always 4xx, and the server goes on."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from services.api.openai_types import ChatRequest, CompletionRequest
+from tests.http.conftest import Api
+
+GOOD: dict[str, Any] = {"messages": [{"role": "user", "content": "x"}]}
+WRONG: list[Any] = [5, -1, 1.5, True, "text", "", [], [None], [5], {}, {"a": 1}, [[[]]], 10**40]
+ANYTHING = {"tool_choice", "function_call"}
+"""Fields that OpenAI gives several types and that are announced whatever they are."""
+
+
+def refused(result: Any) -> None:
+    assert 400 <= result.status_code < 500, result.text
+    assert result.json["error"]["message"]
+    assert result.headers["content-type"].startswith("application/json")
+
+
+@pytest.mark.parametrize("field", ChatRequest.__struct_fields__)
+def test_a_wrong_type_at_every_chat_field(api: Api, field: str) -> None:
+    results = [api.post("/v1/chat/completions", {**GOOD, field: value}) for value in WRONG]
+    assert all(result.status_code < 500 for result in results)
+    bad = [result for result in results if result.status_code != 200]
+    assert bad or field in ANYTHING
+    for result in bad:
+        refused(result)
+        assert field in result.text
+
+
+@pytest.mark.parametrize("field", CompletionRequest.__struct_fields__)
+def test_a_wrong_type_at_every_text_field(api: Api, field: str) -> None:
+    results = [api.text(**{"prompt": "x", field: value}) for value in WRONG]
+    assert all(result.status_code < 500 for result in results)
+    for result in [result for result in results if result.status_code != 200]:
+        refused(result)
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        None,
+        [],
+        "hello",
+        [5],
+        [{}],
+        [{"role": "user"}],
+        [{"role": "king", "content": "x"}],
+        [{"role": "user", "content": None}],
+        [{"role": "user", "content": 5}],
+        [{"role": "user", "content": [5]}],
+        [{"role": "user", "content": [{"type": "text"}]}],
+        [{"role": "user", "content": [{"type": "text", "text": 5}]}],
+        [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}]}],
+        [{"role": "user", "content": "a\u0000b"}],
+        [{"role": "assistant", "content": None, "tool_calls": [{"id": 1}]}],
+    ],
+)
+def test_wrong_messages(api: Api, messages: object) -> None:
+    refused(api.post("/v1/chat/completions", {"messages": messages}))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"null",
+        b"5",
+        b"[]",
+        b"\xff\xfe",
+        b'{"messages": [{"role": "user", "content": "\xff"}]}',
+        b'{"messages": [{"role": "user", "content": "\\ud800"}]}',
+        b'{"messages": [{"role": "user", "content": "a\\u0000b"}]}',
+        b'{"messages": ' + b"[" * 40_000,
+        b'{"chat_template_kwargs": ' + b'{"a":' * 10_000 + b"1" + b"}" * 10_000 + b"}",
+        b'{"messages": [{"role": "user", "content": "x"}], "temperature": NaN}',
+        b'{"messages": [{"role": "user", "content": "x"}], "temperature": 1e999}',
+        b"x" * 90_000,
+    ],
+)
+def test_wrong_bytes(api: Api, body: bytes) -> None:
+    refused(api.post("/v1/chat/completions", body))
+
+
+def test_a_body_over_the_limit_is_a_413(api: Api) -> None:
+    result = api.post("/v1/chat/completions", b"x" * 100_001)
+    refused(result)
+    assert result.status_code == 413
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "..", "a/b", "%2e%2e%2f", "x" * 5000, "\u202e", "a\nb"])
+def test_odd_model_names_are_unknown(api: Api, name: str) -> None:
+    result = api.chat(model=name)
+    refused(result)
+    assert result.status_code == 404
+
+
+def test_unknown_paths_and_methods_are_json(api: Api) -> None:
+    for result in (api.http.simulate_get("/nothing"), api.http.simulate_get("/v1/models/..%2f..%2fetc")):
+        refused(result)
+        assert result.status_code == 404
+    result = api.http.simulate_get("/v1/chat/completions")
+    refused(result)
+    assert result.status_code == 405
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(field=st.sampled_from(ChatRequest.__struct_fields__), value=JSON)
+def test_no_value_of_a_field_is_a_5xx(api: Api, field: str, value: Any) -> None:
+    result = api.post("/v1/chat/completions", json.dumps({**GOOD, field: value}).encode())
+    assert result.status_code < 500, result.text
+    assert result.json

@@ -1,0 +1,104 @@
+"""Raw completions, models, health, CORS, and the document of the parameters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from services.api.asks import IGNORED
+from services.api.openai_types import ChatRequest, CompletionRequest
+from tests.engines import ROOT, write_fake_model
+from tests.http.conftest import Api, chunks
+
+
+def test_a_raw_completion(api: Api) -> None:
+    body = api.text("once").json
+    assert body["object"] == "text_completion"
+    assert body["id"].startswith("cmpl-")
+    assert body["choices"] == [{"index": 0, "text": "You said: once", "logprobs": None, "finish_reason": "stop"}]
+
+
+def test_several_prompts_are_several_choices(api: Api) -> None:
+    body = api.text(["a", "b"], n=2, echo=True).json
+    assert [choice["text"] for choice in body["choices"]] == ["aYou said: a"] * 2 + ["bYou said: b"] * 2
+
+
+def test_a_raw_completion_streams(api: Api) -> None:
+    events = chunks(api.text("once", stream=True, echo=True))
+    assert [event["choices"][0]["text"] for event in events[:-1]] == ["once", "You said: once", ""]
+    assert events[-2]["choices"][0]["finish_reason"] == "stop"
+    assert events[-1] is None
+
+
+def test_tags_in_a_raw_completion_stay(api: Api) -> None:
+    assert api.text('{"text": "<think>a</think>b"}').json["choices"][0]["text"] == "<think>a</think>b"
+
+
+@pytest.mark.parametrize("prompt", [[], [1, 2], [[1, 2]]])
+def test_prompts_it_cannot_read_are_refused(api: Api, prompt: object) -> None:
+    assert api.text(prompt).status_code == 400
+
+
+def test_models(api: Api) -> None:
+    body = api.http.simulate_get("/v1/models").json
+    assert body["object"] == "list"
+    (model,) = body["data"]
+    assert model["id"] == "fake"
+    assert model["object"] == "model"
+    assert model["context_length"] == 4096
+    assert api.http.simulate_get("/v1/models/FAKE").json == model
+    missing = api.http.simulate_get("/v1/models/nothing")
+    assert missing.status_code == 404
+    assert missing.json["error"]["code"] == "model_not_found"
+
+
+def test_select_and_unload(api: Api) -> None:
+    assert api.post("/v1/models/select", {"model": "fake"}).json == {"status": "loaded", "model": "fake"}
+    assert api.http.simulate_get("/health").json["current_model"] == "fake"
+    assert api.post("/v1/models/unload", b"").json == {"status": "unloaded", "model": "fake"}
+    assert api.post("/v1/models/unload", b"").json == {"status": "unloaded", "model": None}
+    assert api.post("/v1/models/select", {"model": "nothing"}).status_code == 404
+
+
+def test_health(api: Api) -> None:
+    body = api.http.simulate_get("/health").json
+    assert body["status"] == "ok"
+    assert body["models_available"] == 1
+    assert body["active_request"] is None
+    assert body["current_model"] is None
+    assert body["process_healthy"] is False
+
+
+def test_ready_needs_a_model(make: Callable[..., Api], tmp_path: Path) -> None:
+    api = make()
+    assert api.http.simulate_get("/ready").status_code == 503
+    write_fake_model(tmp_path, "fake")
+    assert api.http.simulate_get("/ready").json["ready"] is True
+
+
+def test_a_model_for_an_engine_that_is_not_here_is_a_503(api: Api, tmp_path: Path) -> None:
+    (tmp_path / "fake" / "model.yaml").write_text("engine: warp")
+    result = api.chat()
+    assert result.status_code == 503
+    assert "'warp'" in result.json["error"]["message"]
+
+
+def test_cors_is_off_by_default_and_a_setting(api: Api, make: Callable[..., Api]) -> None:
+    headers = {"Origin": "http://page.example"}
+    assert "access-control-allow-origin" not in api.http.simulate_get("/health", headers=headers).headers
+    allowed = make(cors_origins=("http://page.example",)).http.simulate_get("/health", headers=headers)
+    assert allowed.headers["access-control-allow-origin"] == "http://page.example"
+    anyone = make(cors_origins=("*",)).http.simulate_get("/health", headers=headers)
+    assert anyone.headers["access-control-allow-origin"] == "*"
+
+
+def test_the_document_lists_every_parameter_as_it_is() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (yes)? ?\| (yes)? ?\| (\w+)", (ROOT / "docs" / "api.md").read_text(), re.M)
+    documented = {name: (bool(chat), bool(text), kind) for name, chat, text, kind in rows}
+    chat, text = set(ChatRequest.__struct_fields__), set(CompletionRequest.__struct_fields__)
+    assert {name for name, (in_chat, _, _) in documented.items() if in_chat} == chat
+    assert {name for name, (_, in_text, _) in documented.items() if in_text} == text
+    assert {name for name, (_, _, kind) in documented.items() if kind == "announced"} == set(IGNORED)

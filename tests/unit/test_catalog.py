@@ -1,0 +1,276 @@
+"""The catalogue: which folders hold models, what they are called, how long their contexts are, what is wrong."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from services.core import gguf
+from services.core.catalog import Catalog, derived_aliases
+from services.core.errors import ModelNotFound
+from services.core.model import Model
+from services.core.model_folder import named_length
+from services.core.settings import Settings
+from tests.gguf_file import write_gguf
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Catalog:
+    return Catalog(Settings(models_dir=tmp_path))
+
+
+def rkllm(root: Path, folder: str, file: str = "model.rkllm", yaml: str | None = None) -> Path:
+    path = root / folder / file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"any bytes")
+    if yaml is not None:
+        path.with_name("model.yaml").write_text(yaml)
+    return path
+
+
+def llama(root: Path, folder: str, context: int = 2048, file: str = "model.gguf") -> Path:
+    (root / folder).mkdir(parents=True, exist_ok=True)
+    metadata = {"general.architecture": "llama", "general.tags": ["a", "b"], "llama.context_length": context}
+    return write_gguf(root / folder / file, metadata)
+
+
+def only(catalog: Catalog) -> Model:
+    (model,) = catalog.models()
+    assert not catalog.problems()
+    return model
+
+
+@pytest.mark.parametrize(
+    ("name", "length"),
+    [
+        ("Qwen2.5-1.5B-Instruct-2K", 2048),
+        ("qwen_4k", 4096),
+        ("qwen-8k-rkllm", 8192),
+        ("Qwen3-4B-16K", 16384),
+        ("x-32k", 32768),
+        ("phi-3-mini-128k-instruct", 131072),
+        ("4k", 4096),
+        ("a-4k-then-8k", 8192),
+        ("qwen-2kids", None),
+        ("disk16k", None),
+        ("qwen-4kb", None),
+        ("smollm2-135m", None),
+        ("x-0k", None),
+    ],
+)
+def test_a_context_length_in_a_name_is_a_token_of_its_own(name: str, length: int | None) -> None:
+    assert named_length([name]) == length
+
+
+def test_the_file_name_goes_before_the_folder_and_the_folder_before_the_default(
+    tmp_path: Path, catalog: Catalog
+) -> None:
+    rkllm(tmp_path / "with-16k-parent", "A-8k", "a-2k.rkllm")
+    rkllm(tmp_path, "B-8k")
+    rkllm(tmp_path, "C")
+    assert [model.context_length for model in catalog.models()] == [2048, 8192, 4096]
+
+
+@pytest.mark.parametrize(
+    ("folder", "trained", "length"),
+    [("a", 2048, 2048), ("a", 131072, 8192), ("a-16k", 131072, 16384), ("a-16k", 4096, 4096)],
+)
+def test_a_gguf_tells_its_context(tmp_path: Path, catalog: Catalog, folder: str, trained: int, length: int) -> None:
+    llama(tmp_path, folder, trained)
+    assert only(catalog).context_length == length
+
+
+def test_ids_come_from_folders(tmp_path: Path, catalog: Catalog) -> None:
+    rkllm(tmp_path, "Qwen3 4B_Chat")
+    model = only(catalog)
+    assert (model.id, model.name, model.engine) == ("qwen3-4b-chat", "Qwen3 4B_Chat", "rkllm")
+
+
+def test_model_yaml_overrides(tmp_path: Path, catalog: Catalog) -> None:
+    rkllm(
+        tmp_path,
+        "Qwen3-4k",
+        yaml="""
+            name: Qwen 3
+            description: It thinks.
+            context_length: 1000
+            capabilities: [chat]
+            aliases: [Best One, qwen3]
+            engine: rkllm_cli
+            sampling: {temperature: 0.5, max_tokens: 99}
+            system_prompt: "Be brief. "
+            thinking: false
+        """,
+    )
+    model = only(catalog)
+    assert (model.name, model.description, model.context_length) == ("Qwen 3", "It thinks.", 1000)
+    assert (model.engine, model.system_prompt, model.thinking) == ("rkllm_cli", "Be brief.", False)
+    assert model.capabilities == {"chat"}
+    assert dict(model.sampling)["temperature"] == 0.5
+    assert dict(model.sampling)["max_tokens"] == 99
+    assert catalog.resolve("best-one") == catalog.resolve("Best One") == model
+
+
+@pytest.mark.parametrize(
+    ("yaml", "part"),
+    [
+        ("contextlength: 5", "did you mean 'context_length'"),
+        ("sampling: {temprature: 1}", "did you mean 'temperature'"),
+        ("context_length: long", "context_length"),
+        ("capabilities: [fly]", "capabilities"),
+        ("a: [", "is no YAML"),
+        ("- a", "is wrong"),
+        ("file: other.rkllm", "which is not there"),
+    ],
+)
+def test_a_wrong_model_yaml_is_named(tmp_path: Path, catalog: Catalog, yaml: str, part: str) -> None:
+    rkllm(tmp_path, "A", yaml=yaml)
+    assert not catalog.models()
+    (problem,) = catalog.problems()
+    assert str(tmp_path / "A") in problem
+    assert part in problem
+
+
+def test_a_sharded_gguf_counts_once(tmp_path: Path, catalog: Catalog) -> None:
+    for number in (1, 2):
+        llama(tmp_path, "Big", file=f"big-0000{number}-of-00002.gguf")
+    model = only(catalog)
+    assert model.path.name == "big-00001-of-00002.gguf"
+    assert model.size_bytes == 2 * model.path.stat().st_size
+    model.path.unlink()
+    assert "1 of the 2 parts" in catalog.problems()[0]
+
+
+def test_two_models_in_a_folder_need_a_choice(tmp_path: Path, catalog: Catalog) -> None:
+    rkllm(tmp_path, "A", "one.rkllm")
+    path = rkllm(tmp_path, "A", "two.rkllm")
+    assert "holds 2 models" in catalog.problems()[0]
+    path.with_name("model.yaml").write_text("file: two.rkllm")
+    assert only(catalog).path == path
+
+
+@pytest.mark.parametrize(
+    ("content", "part"),
+    [
+        (b"", "is empty"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n", "git lfs pull"),
+        (b"PK\3\4 no model at all", "does not begin with GGUF"),
+        (b"GGUF\x03\0\0\0", "ends inside"),
+        (b"GGUF\x09\0\0\0" + bytes(16), "version is 9"),
+        (b"GGUF\x03\0\0\0" + bytes(8) + b"\1" + bytes(7) + b"\xff" * 8, "string of"),
+    ],
+)
+def test_a_broken_file_is_named(tmp_path: Path, catalog: Catalog, content: bytes, part: str) -> None:
+    (tmp_path / "A").mkdir()
+    (tmp_path / "A" / "a.gguf").write_bytes(content)
+    (problem,) = catalog.problems()
+    assert part in problem
+    assert not catalog.models()
+
+
+def test_files_that_are_no_language_model_are_passed_over(tmp_path: Path, catalog: Catalog) -> None:
+    llama(tmp_path, "A")
+    for name in ("mmproj-a.gguf", "readme.md", ".hidden.gguf", "a.gguf.part"):
+        (tmp_path / "A" / name).write_bytes(b"x")
+    (tmp_path / ".trash" / "B").mkdir(parents=True)
+    rkllm(tmp_path / ".trash", "B")
+    assert only(catalog).id == "a"
+
+
+def test_a_file_without_a_folder_is_told_to_get_one(tmp_path: Path, catalog: Catalog) -> None:
+    (tmp_path / "a.rkllm").write_bytes(b"x")
+    assert "give it a folder of its own" in catalog.problems()[0]
+
+
+def test_equal_ids_are_reported_and_not_merged(tmp_path: Path, catalog: Catalog) -> None:
+    rkllm(tmp_path, "Qwen 3")
+    rkllm(tmp_path, "qwen_3")
+    assert [model.path.parent.name for model in catalog.models()] == ["Qwen 3"]
+    assert "rename one" in catalog.problems()[0]
+
+
+def test_changes_are_noticed(tmp_path: Path, catalog: Catalog) -> None:
+    assert catalog.models() == ()
+    path = rkllm(tmp_path, "A", yaml="context_length: 100")
+    before = only(catalog)
+    path.with_name("model.yaml").write_text("context_length: 2000")
+    assert only(catalog).context_length == 2000
+    assert only(catalog) != before
+    shutil.rmtree(path.parent)
+    assert catalog.models() == ()
+
+
+def test_nothing_is_read_again_while_nothing_changes(tmp_path: Path, catalog: Catalog) -> None:
+    rkllm(tmp_path, "A")
+    assert catalog.models() is catalog.models()
+
+
+def test_a_folder_that_is_not_there_is_empty(tmp_path: Path) -> None:
+    assert Catalog(Settings(models_dir=tmp_path / "none")).models() == ()
+
+
+def test_derived_aliases() -> None:
+    assert derived_aliases("qwen2.5-1.5b-instruct-4k") == [
+        "qwen2.5-1.5b-instruct", "qwen2.5-1.5b", "qwen2.5", "qwen2", "qwen",
+    ]  # fmt: skip
+    assert derived_aliases("deepseek-r1") == ["deepseek"]
+    assert derived_aliases("4k") == []
+
+
+def test_an_alias_two_models_claim_nobody_gets_and_the_log_says_so(
+    tmp_path: Path, catalog: Catalog, caplog: pytest.LogCaptureFixture
+) -> None:
+    rkllm(tmp_path, "Qwen3-4B-16K")
+    rkllm(tmp_path, "Qwen3-4B-4K")
+    with caplog.at_level(logging.INFO):
+        assert [model.aliases for model in catalog.models()] == [(), ()]
+    assert "'qwen3'" in caplog.text
+    assert "qwen3-4b-16k, qwen3-4b-4k" in caplog.text
+    with pytest.raises(ModelNotFound):
+        catalog.resolve("qwen3")
+
+
+def test_an_id_is_never_shadowed_by_an_alias(tmp_path: Path, catalog: Catalog) -> None:
+    rkllm(tmp_path, "qwen")
+    rkllm(tmp_path, "qwen-4b", yaml="aliases: [qwen, mine]")
+    assert catalog.resolve("qwen").id == "qwen"
+    assert catalog.resolve("mine").id == "qwen-4b"
+    assert "is the id of a model" in catalog.problems()[0]
+
+
+def test_a_written_alias_goes_before_a_derived_one(tmp_path: Path, catalog: Catalog) -> None:
+    rkllm(tmp_path, "qwen3-4b")
+    rkllm(tmp_path, "qwen3-8b", yaml="aliases: [qwen3]")
+    assert catalog.resolve("qwen3").id == "qwen3-8b"
+
+
+def test_other_folders_do_not_make_a_model_another_one(tmp_path: Path, catalog: Catalog) -> None:
+    rkllm(tmp_path, "qwen3-4b")
+    before = only(catalog)
+    rkllm(tmp_path, "qwen3-8b")
+    after = catalog.resolve("qwen3-4b")
+    assert before.aliases != after.aliases
+    assert before == after
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "", "/", "a\x00b", "qwen3-4b/../x", "QWEN9"])
+def test_unknown_names_are_told_what_there_is(tmp_path: Path, catalog: Catalog, name: str) -> None:
+    rkllm(tmp_path, "qwen3-4b")
+    with pytest.raises(ModelNotFound, match="qwen3"):
+        catalog.resolve(name)
+
+
+def test_an_unreadable_head_is_a_problem_and_no_crash(tmp_path: Path, catalog: Catalog) -> None:
+    (tmp_path / "A").mkdir()
+    os.symlink("/nowhere", tmp_path / "A" / "a.gguf")
+    assert catalog.models() == ()
+    assert "A" in catalog.problems()[0]
+
+
+def test_metadata_stops_at_the_tokenizer(tmp_path: Path) -> None:
+    path = write_gguf(tmp_path / "a.gguf", {"a": 1, "b": 0.5, "c": True, "d": ["x"], "tokenizer.ggml.model": "z"})
+    assert gguf.metadata(path) == {"a": 1, "b": 0.5, "c": True}

@@ -1,0 +1,62 @@
+"""From what was asked to what is run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from services.chat.plan import estimate, plan
+from services.core.errors import BadRequest
+from services.core.job import Ask, Job, Sampling
+from services.core.model import Model
+from services.core.settings import Settings
+
+MODEL = Model("m", Path("m.gguf"), "llama", 4096, 0, 0)
+USER = {"role": "user", "content": "hi"}
+SYSTEM = {"role": "system", "content": "mine"}
+
+
+def planned(ask: Ask, model: Model = MODEL) -> Job:
+    return plan(ask, model, Settings(max_tokens_default=77), "id")
+
+
+def test_the_request_goes_before_the_model_and_the_model_before_the_settings() -> None:
+    model = replace(MODEL, sampling=(("temperature", 0.2), ("top_p", 0.9), ("max_tokens", 5)))
+    job = planned(Ask("m", (USER,), sampling=Sampling(temperature=1.0)), model)
+    assert (job.sampling.temperature, job.sampling.top_p, job.max_tokens) == (1.0, 0.9, 5)
+    assert planned(Ask("m", (USER,))).max_tokens == 77
+    assert planned(Ask("m", (USER,), max_tokens=3), model).max_tokens == 3
+
+
+def test_temperature_zero_is_a_wish_and_no_gap() -> None:
+    model = replace(MODEL, sampling=(("temperature", 0.2),))
+    assert planned(Ask("m", (USER,), sampling=Sampling(temperature=0)), model).sampling.temperature == 0
+
+
+def test_the_models_system_prompt_is_for_requests_that_bring_none() -> None:
+    model = replace(MODEL, system_prompt="its own")
+    assert planned(Ask("m", (USER,)), model).messages == ({"role": "system", "content": "its own"}, USER)
+    assert planned(Ask("m", (SYSTEM, USER)), model).messages == (SYSTEM, USER)
+
+
+@pytest.mark.parametrize(
+    ("asked", "default", "sent"),
+    [(None, None, {}), (None, False, {"enable_thinking": False}), (True, False, {"enable_thinking": True})],
+)
+def test_the_thinking_switch(asked: bool | None, default: bool | None, sent: dict[str, bool]) -> None:
+    job = planned(Ask("m", (USER,), thinking=asked, template_kwargs={"x": 1}), replace(MODEL, thinking=default))
+    assert job.template_kwargs == {"x": 1, **sent}
+
+
+def test_a_model_does_only_what_it_can() -> None:
+    with pytest.raises(BadRequest, match="it can: chat"):
+        planned(Ask("m", prompt="x"), replace(MODEL, capabilities=frozenset({"chat"})))
+    assert planned(Ask("m", prompt="x")).kind == "completion"
+
+
+@pytest.mark.parametrize("text", ["hello " * 50, "你好世界" * 50, "🙂" * 50])
+def test_the_estimate_is_high(text: str) -> None:
+    assert estimate((), text) >= len(text.split())
+    assert estimate((), text) >= len(text) // 2

@@ -1,0 +1,133 @@
+"""Settings: defaults, file, environment, and a sentence for everything that is wrong."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from services.core import logs
+from services.core.settings import FIELDS, Settings, SettingsError, load
+from tests.engines import ROOT
+
+EXAMPLE = ROOT / "config.example.yaml"
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_the_example_file_says_what_the_code_says() -> None:
+    assert load(EXAMPLE, {}) == Settings()
+    assert set(yaml.safe_load(EXAMPLE.read_text())) == set(FIELDS)
+
+
+def test_the_document_names_every_setting() -> None:
+    document = (ROOT / "docs" / "configuration.md").read_text()
+    assert not [name for name in FIELDS if f"`{name}`" not in document]
+
+
+def test_a_comment_stands_before_every_group_of_keys() -> None:
+    lines = EXAMPLE.read_text().splitlines()
+    assert all(line.startswith("#") or ":" in line for line in lines if line)
+
+
+def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
+    path = written(tmp_path, "port: 9000\nqueue_depth: 3\n")
+    settings = load(path, {"RKLLM_PORT": "9001", "PATH": "/bin"})
+    assert (settings.port, settings.queue_depth) == (9001, 3)
+
+
+def test_values_from_the_environment_have_types() -> None:
+    env = {
+        "RKLLM_CORS_ORIGINS": "http://a, http://b,",
+        "RKLLM_LOG_FILE": "~/server.log",
+        "RKLLM_API_LOG_LEVEL": "debug",
+        "RKLLM_RAG_DEDUP_SIMILARITY": "0.5",
+        "RKLLM_DEFAULT_MODEL": " ",
+        "RKLLM_LOG_LEVEL": "1",
+        "RKLLM_CONFIG": "x",
+    }
+    settings = load(None, env)
+    assert settings.cors_origins == ("http://a", "http://b")
+    assert settings.log_file == Path.home() / "server.log"
+    assert settings.api_log_level == "DEBUG"
+    assert settings.rag_dedup_similarity == 0.5
+    assert settings.default_model == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("prot: 1", ["'prot'", "did you mean 'port'"]),
+        ("zzzzzz: 1", ["'zzzzzz'", "known are", "port"]),
+        ("port: '80'", ["port in", "'80'", "int"]),
+        ("port: 70000", ["port in", "65535"]),
+        ("queue_depth: -1", ["queue_depth in", ">= 0"]),
+        ("api_log_level: LOUD", ["api_log_level in", "LOUD"]),
+        ("rag_dedup_similarity: 7", ["rag_dedup_similarity in"]),
+        ("models_dir: ''", ["models_dir in", "path"]),
+        ("cors_origins: http://a", ["cors_origins in", "array"]),
+        ("- port", ["holds list", "key: value"]),
+        ("port: [", ["is no YAML"]),
+    ],
+)
+def test_what_is_wrong_in_the_file_is_named(tmp_path: Path, text: str, parts: list[str]) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(written(tmp_path, text), {})
+    assert not [part for part in parts if part not in str(caught.value)], caught.value
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "part"),
+    [
+        ("RKLLM_PORT", "many", "RKLLM_PORT"),
+        ("RKLLM_PROT", "1", "did you mean 'port'"),
+        ("RKLLM_IDLE_UNLOAD_TIMEOUT", "-1", ">= 0"),
+    ],
+)
+def test_what_is_wrong_in_the_environment_is_named(variable: str, text: str, part: str) -> None:
+    with pytest.raises(SettingsError, match=part):
+        load(None, {variable: text})
+
+
+def test_an_empty_file_is_all_defaults(tmp_path: Path) -> None:
+    assert load(written(tmp_path, ""), {}) == Settings()
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"nothing\.yaml cannot be read"):
+        load(tmp_path / "nothing.yaml", {})
+
+
+@pytest.fixture
+def root_logger() -> Iterator[logging.Logger]:
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
+    root.handlers = []
+    yield root
+    for handler in root.handlers:
+        handler.close()
+    root.handlers, root.level = before, level
+
+
+def test_logs_go_to_a_file_that_rotates(tmp_path: Path, root_logger: logging.Logger) -> None:
+    path = tmp_path / "api.log"
+    logs.configure(Settings(log_file=path, api_log_level="WARNING"))
+    logging.getLogger("test").info("not this")
+    logging.getLogger("test").warning("but this")
+    assert "but this" in path.read_text()
+    assert "not this" not in path.read_text()
+    rotating = root_logger.handlers[1]
+    assert isinstance(rotating, logging.handlers.RotatingFileHandler)
+    assert (rotating.maxBytes, rotating.backupCount) == (10_000_000, 3)
+
+
+def test_a_log_file_that_cannot_be_written_is_named(tmp_path: Path, root_logger: logging.Logger) -> None:
+    with pytest.raises(SettingsError, match="log_file"):
+        logs.configure(Settings(log_file=tmp_path / "no" / "such" / "folder"))
