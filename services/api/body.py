@@ -59,9 +59,10 @@ def parse(req: falcon.Request, kind: type[T], limit: int, timeout: float) -> T:
 def read(req: falcon.Request, limit: int) -> bytes:
     """The whole body. Raises `PayloadTooLarge` and `TimeoutError`."""
     source = req.stream if req.env.get("wsgi.input_terminated") else req.bounded_stream
-    chunks, size = [], 0
-    while size <= limit * DRAIN_FACTOR:
-        data = source.read(READ_SIZE)
+    chunks, size, most = [], 0, limit * DRAIN_FACTOR
+    while size <= most:
+        # Never ask for more than it takes to know: the HTTP server blocks until it has all that was asked for.
+        data = source.read(min(READ_SIZE, most + 1 - size))
         if not data:
             break
         size += len(data)

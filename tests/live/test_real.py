@@ -119,13 +119,13 @@ def test_two_clients_at_once_get_their_own_answers(real: Server) -> None:
     def ask(country: str) -> None:
         answers[country] = real.ask(f"What is the capital of {country}?", MODEL, temperature=0, max_tokens=20)
 
-    threads = [threading.Thread(target=ask, args=(country,)) for country in ("France", "Germany")]
+    threads = [threading.Thread(target=ask, args=(country,)) for country in ("France", "Japan")]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert "Paris" in answers["France"]
-    assert "Berlin" in answers["Germany"]
+    assert "Tokyo" in answers["Japan"]
 
 
 def test_a_model_switch_and_back(real: Server) -> None:

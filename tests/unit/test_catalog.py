@@ -15,7 +15,7 @@ from services.core.errors import ModelNotFound
 from services.core.model import Model
 from services.core.model_folder import named_length
 from services.core.settings import Settings
-from tests.gguf_file import write_gguf
+from tests.gguf_file import Value, write_gguf
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def rkllm(root: Path, folder: str, file: str = "model.rkllm", yaml: str | None =
 
 def llama(root: Path, folder: str, context: int = 2048, file: str = "model.gguf") -> Path:
     (root / folder).mkdir(parents=True, exist_ok=True)
-    metadata = {"general.architecture": "llama", "general.tags": ["a", "b"], "llama.context_length": context}
+    metadata: dict[str, Value] = {"general.architecture": "llama", "general.tags": ["a", "b"], "llama.context_length": context}
     return write_gguf(root / folder / file, metadata)
 
 
