@@ -34,7 +34,11 @@ def rkllm(root: Path, folder: str, file: str = "model.rkllm", yaml: str | None =
 
 def llama(root: Path, folder: str, context: int = 2048, file: str = "model.gguf") -> Path:
     (root / folder).mkdir(parents=True, exist_ok=True)
-    metadata: dict[str, Value] = {"general.architecture": "llama", "general.tags": ["a", "b"], "llama.context_length": context}
+    metadata: dict[str, Value] = {
+        "general.architecture": "llama",
+        "general.tags": ["a", "b"],
+        "llama.context_length": context,
+    }
     return write_gguf(root / folder / file, metadata)
 
 
