@@ -19,9 +19,9 @@ from services.engines.worker import WorkerEngine
 from tests.contract.conftest import Rig
 from tests.engines import alive, fake, write_fake_model
 
+IMPATIENT_LOAD = Settings(heartbeat_interval=0.05, model_load_timeout=0.5)
 IMPATIENT = Settings(
     heartbeat_interval=0.05,
-    model_load_timeout=0.5,
     first_token_timeout=0.5,
     first_token_timeout_per_token=0.001,
     fallback_silence=0.5,
@@ -88,7 +88,7 @@ def test_a_fault_in_a_run_is_told_once_and_kills_the_child(make: Maker, fault: s
 
 @pytest.mark.parametrize("fault", sorted({*DEADLY, "failed"} - {"false_cancel", "future_run", "error"}))
 def test_a_fault_while_loading_is_told_and_kills_the_child(make: Maker, fault: str) -> None:
-    engine = make(IMPATIENT if DEADLY.get(fault) is EngineTimeout else PATIENT, json.dumps({"fault": fault}))
+    engine = make(IMPATIENT_LOAD if DEADLY.get(fault) is EngineTimeout else PATIENT, json.dumps({"fault": fault}))
     pid = engine.pid
     with pytest.raises(DEADLY.get(fault, EngineFailed)):
         load(engine)
@@ -124,8 +124,12 @@ def test_a_child_that_ignores_its_cancel_is_killed(make: Maker, tmp_path: Path) 
     load(engine)
     pid = engine.pid
     rig = Rig(engine.model, lambda model: engine, "", "")
-    events = engine.generate(rig.job(json.dumps({"tokens": 5, "fault": "silent", "at": 2})), NOBODY)
+    bell = tmp_path / "bell"
+    os.mkfifo(bell)
+    script = {"tokens": 5, "fault": "silent", "at": 2, "bell": str(bell)}
+    events = engine.generate(rig.job(json.dumps(script)), NOBODY)
     next(event for event in events if isinstance(event, Text))
+    assert bell.read_text() == "decode\n"
     events.close()  # type: ignore[attr-defined]
     assert not engine.alive
     assert not alive(pid)

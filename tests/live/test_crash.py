@@ -18,7 +18,7 @@ from tests.live.conftest import Server
 Bell = Callable[[], tuple[str, Callable[[], str]]]
 Start = Callable[..., Server]
 
-FAST = {"first_token_timeout": 0.5, "first_token_timeout_per_token": 0.0001, "fallback_silence": 0.5,
+FAST = {"first_token_timeout": 1, "first_token_timeout_per_token": 0.0001, "fallback_silence": 1,
         "heartbeat_interval": 0.1, "cancel_timeout": 0.5}  # fmt: skip
 
 
