@@ -120,9 +120,9 @@ def known(name: str, names: Iterable[str], where: str) -> str:
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """``; did you mean 'x'?`` as the end of a sentence about an unknown name."""
+    """How a sentence about an unknown name goes on: ``; the nearest is 'x'``."""
     found = difflib.get_close_matches(name, sorted(names), 1, cutoff=0.5)
-    return f"; did you mean {found[0]!r}?" if found else f"; known are: {', '.join(sorted(names))}"
+    return f"; the nearest is {found[0]!r}" if found else f"; known are: {', '.join(sorted(names))}"
 
 
 def split(name: str, text: str) -> str | list[str]:

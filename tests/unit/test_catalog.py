@@ -122,8 +122,8 @@ def test_model_yaml_overrides(tmp_path: Path, catalog: Catalog) -> None:
 @pytest.mark.parametrize(
     ("yaml", "part"),
     [
-        ("contextlength: 5", "did you mean 'context_length'"),
-        ("sampling: {temprature: 1}", "did you mean 'temperature'"),
+        ("contextlength: 5", "nearest is 'context_length'"),
+        ("sampling: {temprature: 1}", "nearest is 'temperature'"),
         ("context_length: long", "context_length"),
         ("capabilities: [fly]", "capabilities"),
         ("a: [", "is no YAML"),

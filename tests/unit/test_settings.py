@@ -64,7 +64,7 @@ def test_values_from_the_environment_have_types() -> None:
 @pytest.mark.parametrize(
     ("text", "parts"),
     [
-        ("prot: 1", ["'prot'", "did you mean 'port'"]),
+        ("prot: 1", ["'prot'", "nearest is 'port'"]),
         ("zzzzzz: 1", ["'zzzzzz'", "known are", "port"]),
         ("port: '80'", ["port in", "'80'", "int"]),
         ("port: 70000", ["port in", "65535"]),
@@ -87,7 +87,7 @@ def test_what_is_wrong_in_the_file_is_named(tmp_path: Path, text: str, parts: li
     ("variable", "text", "part"),
     [
         ("RKLLM_PORT", "many", "RKLLM_PORT"),
-        ("RKLLM_PROT", "1", "did you mean 'port'"),
+        ("RKLLM_PROT", "1", "nearest is 'port'"),
         ("RKLLM_IDLE_UNLOAD_TIMEOUT", "-1", ">= 0"),
     ],
 )
