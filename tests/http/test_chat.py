@@ -199,3 +199,11 @@ def test_a_request_id_is_kept_or_made(api: Api) -> None:
     result = api.http.simulate_post("/v1/chat/completions", body=body, headers={"X-Request-Id": "my-id.1"})
     assert result.headers["x-request-id"] == "my-id.1"
     assert result.json["id"] == "chatcmpl-my-id.1"
+
+
+def test_no_prompt_and_no_answer_is_logged_above_debug(api: Api, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO"):
+        api.chat("my secret question")
+        api.chat({"text": "my secret answer", "fault": "error", "tokens": 2})
+    assert caplog.records
+    assert "secret" not in caplog.text
