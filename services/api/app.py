@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import falcon
 
 from services.api import errors
+from services.api.admin import MetricsPage
 from services.api.middleware import AccessLog, RequestId
 from services.api.resources import (
     STATE_HEADER,
@@ -22,6 +24,8 @@ from services.api.resources import (
 )
 from services.core import logs
 from services.core.catalog import Catalog
+from services.core.metrics import Metrics
+from services.core.npu import BoardCollector
 from services.core.settings import Settings, load
 from services.engines.factory import ENGINES, Maker, maker
 from services.scheduler.scheduler import Monitor, Scheduler
@@ -54,9 +58,10 @@ def settings_from(env: Mapping[str, str]) -> Settings:
 
 def build(settings: Settings, engines: Mapping[str, Maker] = ENGINES) -> App:
     """The application for `settings`; starts the monitor thread and nothing else. Never blocks."""
-    scheduler = Scheduler(settings, maker(settings, engines))
-    app = App(middleware=middleware(settings))
-    app.service = Service(settings, Catalog(settings), scheduler)
+    metrics = measured(settings)
+    scheduler = Scheduler(settings, maker(settings, engines), metrics=metrics)
+    app = App(middleware=middleware(settings, metrics))
+    app.service = Service(settings, Catalog(settings), scheduler, metrics)
     app.req_options.strip_url_path_trailing_slash = True
     errors.install(app)
     route(app, app.service)
@@ -65,8 +70,15 @@ def build(settings: Settings, engines: Mapping[str, Maker] = ENGINES) -> App:
     return app
 
 
-def middleware(settings: Settings) -> list[Any]:
-    always: list[Any] = [RequestId(), AccessLog()]
+def measured(settings: Settings) -> Metrics:
+    metrics = Metrics(settings.metrics_vllm_names)
+    metrics.registry.register(BoardCollector(settings))
+    metrics.runtime.labels("llama", version("xllamacpp")).set(1)
+    return metrics
+
+
+def middleware(settings: Settings, metrics: Metrics) -> list[Any]:
+    always: list[Any] = [RequestId(), AccessLog(metrics)]
     if not settings.cors_origins:
         return always
     origins = "*" if "*" in settings.cors_origins else settings.cors_origins
@@ -75,6 +87,7 @@ def middleware(settings: Settings) -> list[Any]:
 
 def route(app: App, service: Service) -> None:
     chat, text, models, health = ChatCompletions(service), TextCompletions(service), Models(service), Health(service)
+    app.add_route("/metrics", MetricsPage(service.metrics, service.catalog))
     for prefix in PREFIXES:
         app.add_route(f"{prefix}/chat/completions", chat)
         app.add_route(f"{prefix}/completions", text)

@@ -1,34 +1,104 @@
-"""What happens to every request: an id, and a line in the log."""
+"""What happens to every request: an id at its beginning, a line in the log and a count at its end."""
 
 from __future__ import annotations
 
+import json
 import logging
 import re
-import time
 import uuid
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import falcon
+
+from services.api.stream import closing
+from services.core.metrics import Metrics
+from services.core.trace import Trace
 
 log = logging.getLogger(__name__)
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 """Ids that may go into a header and a log line as they are; any other gets a new one."""
 
+PLAIN = re.compile(r"[\w./:+-]+", re.ASCII)
+"""Values that need no quotes in a log line."""
+
+PATH_LENGTH = 200
+"""Characters of a path that the log shows."""
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+PROBES = frozenset({"/health", "/v1/health", "/ready", "/v1/ready", "/metrics"})
+"""Asked every few seconds by machines; where they succeed they are logged at DEBUG, so that the log stays readable."""
+
 
 class RequestId:
-    """``X-Request-Id`` in, or a new one; the same out."""
+    """``X-Request-Id`` in, or a new one; the same out. The request's trace begins."""
 
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
         given = req.get_header("X-Request-Id") or ""
         req.context.id = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex[:24]
-        req.context.started = time.monotonic()
+        req.context.trace = Trace(req.context.id)
         resp.set_header("X-Request-Id", req.context.id)
+
+    def process_resource(self, req: falcon.Request, resp: falcon.Response, resource: Any, params: Any) -> None:
+        req.context.trace.endpoint = req.uri_template or ""
 
 
 class AccessLog:
-    """One line when a response starts."""
+    """One line when a request is over: for a stream, when its last byte is sent or its client has left."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
 
     def process_response(self, req: falcon.Request, resp: falcon.Response, resource: Any, succeeded: bool) -> None:
-        ms = (time.monotonic() - req.context.started) * 1000
-        log.info("%s %s %s %s %.0f ms", req.context.id, req.method, req.path, resp.status_code, ms)
+        status = resp.status_code
+        if resp.stream is None:
+            self._end(req, status)
+        else:
+            resp.stream = Ended(resp.stream, lambda: self._end(req, status))
+
+    def _end(self, req: falcon.Request, status: int) -> None:
+        trace: Trace = req.context.trace
+        fields = trace.end(status)
+        self._count(req.method, status, trace)
+        head = {"id": trace.id, "method": req.method, "path": req.path[:PATH_LENGTH], "status": status}
+        level = logging.DEBUG if trace.endpoint in PROBES and status < 400 else logging.INFO
+        log.log(level, "%s", line({**head, **fields}))
+
+    def _count(self, method: str, status: int, trace: Trace) -> None:
+        method = method if method in METHODS else "other"
+        self._metrics.http_requests.labels(trace.endpoint or "none", method, str(status)).inc()
+        if trace.model:
+            self._metrics.requests.labels(trace.endpoint, trace.model, trace.outcome, str(status)).inc()
+
+
+class Ended:
+    """A stream whose close, which the server always calls, also calls `end`, once."""
+
+    def __init__(self, source: Any, end: Callable[[], None]) -> None:
+        self._source, self._end = source, end
+        self._over = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        data: bytes = next(self._source)
+        return data
+
+    def close(self) -> None:
+        with closing(self._source):
+            pass
+        if not self._over:
+            self._over = True
+            self._end()
+
+
+def line(fields: Mapping[str, object]) -> str:
+    """``key=value`` pairs; a value that could be mistaken for several, or for a second line, is quoted as in JSON."""
+    return " ".join(f"{key}={quoted(str(value))}" for key, value in fields.items())
+
+
+def quoted(value: str) -> str:
+    return value if PLAIN.fullmatch(value) else json.dumps(value)

@@ -21,8 +21,10 @@ from services.core.client import Client
 from services.core.errors import BadRequest
 from services.core.events import Event, Waiting
 from services.core.job import Ask, Job
+from services.core.metrics import Metrics
 from services.core.model import Model
 from services.core.settings import Settings
+from services.core.trace import Trace
 from services.scheduler.scheduler import Scheduler
 
 WARNING_HEADER = "X-RKLLM-Warning"
@@ -32,10 +34,10 @@ T = TypeVar("T")
 
 
 class Service:
-    """What the resources share: the settings, the models, the scheduler."""
+    """What the resources share: the settings, the models, the scheduler, the metrics."""
 
-    def __init__(self, settings: Settings, catalog: Catalog, scheduler: Scheduler) -> None:
-        self.settings, self.catalog, self.scheduler = settings, catalog, scheduler
+    def __init__(self, settings: Settings, catalog: Catalog, scheduler: Scheduler, metrics: Metrics) -> None:
+        self.settings, self.catalog, self.scheduler, self.metrics = settings, catalog, scheduler, metrics
 
     def parse(self, req: falcon.Request, kind: type[T]) -> T:
         return parse(req, kind, self.settings.max_body_bytes, self.settings.client_timeout)
@@ -70,8 +72,10 @@ class Completions:
         """Run `all_asks` one after the other, each with its shape, and write the response as `request` wants it."""
         model = self._service.model(request.model)
         jobs = [plan(ask, model, self._service.settings, req.context.id) for ask in all_asks]
-        warn(resp, asks.ignored(request))
-        answers = self._run(jobs, client(req), resp)
+        self._warn(resp, asks.ignored(request))
+        trace: Trace = req.context.trace
+        trace.model = model.id
+        answers = self._run(jobs, client(req), resp, trace)
         head = openai.Head(f"{self.prefix}-{req.context.id}", int(time.time()), model.id, fingerprint(model))
         if request.stream:
             usage = bool(request.stream_options and request.stream_options.include_usage)
@@ -82,7 +86,13 @@ class Completions:
         else:
             write_json(resp, openai.collect(head, shapes, answers))
 
-    def _run(self, jobs: list[Job], who: Client, resp: falcon.Response) -> Generator[Iterator[Event]]:
+    def _warn(self, resp: falcon.Response, names: list[str]) -> None:
+        if names:
+            resp.set_header(WARNING_HEADER, f"ignored: {', '.join(names)}; see docs/api.md")
+        for name in names:
+            self._service.metrics.ignored.labels(name).inc()
+
+    def _run(self, jobs: list[Job], who: Client, resp: falcon.Response, trace: Trace) -> Generator[Iterator[Event]]:
         """The events of each job, made when they are asked for; where it waits first, a header says for what."""
 
         def first(event: Event) -> None:
@@ -93,7 +103,7 @@ class Completions:
             return self._service.scheduler.serve(job, who)
 
         for job in jobs:
-            yield observed(respond(job, serve), first)
+            yield observed(respond(job, serve), first, trace)
 
 
 class ChatCompletions(Completions):
@@ -201,11 +211,6 @@ def fingerprint(model: Model) -> str:
     """Changes whenever the same seed may give another answer: other server version, engine or model file."""
     seed = f"{__version__} {model.engine} {model.id} {model.created} {model.size_bytes} {model.context_length}"
     return "fp_" + hashlib.sha256(seed.encode()).hexdigest()[:12]
-
-
-def warn(resp: falcon.Response, names: list[str]) -> None:
-    if names:
-        resp.set_header(WARNING_HEADER, f"ignored: {', '.join(names)}; see docs/api.md")
 
 
 def finished(waits: Generator[Waiting, None, T]) -> T:

@@ -10,7 +10,8 @@ import falcon
 import msgspec
 
 from services.core.errors import ClientGone
-from services.core.events import Event, Waiting
+from services.core.events import Done, Event, Waiting
+from services.core.trace import Trace
 
 encode_json = msgspec.json.Encoder().encode
 
@@ -72,12 +73,14 @@ def primed(source: Generator[bytes]) -> Primed:
     return Primed(source, next(source))
 
 
-def observed(events: Iterator[Event], first: Callable[[Event], None]) -> Iterator[Event]:
-    """The same events; `first` is told the first one, while headers can still be set."""
+def observed(events: Iterator[Event], first: Callable[[Event], None], trace: Trace) -> Iterator[Event]:
+    """The same events; `first` is told the first one, while headers can still be set, and `trace` how it ended."""
     with closing(events):
         for index, event in enumerate(events):
             if index == 0:
                 first(event)
+            if isinstance(event, Done):
+                trace.outcome = event.finish_reason
             yield event
 
 

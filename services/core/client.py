@@ -10,6 +10,7 @@ import select
 import socket
 
 from services.core.errors import ClientGone
+from services.core.trace import Trace
 
 
 class Client:
@@ -18,9 +19,11 @@ class Client:
     A half-closed connection (``shutdown(SHUT_WR)``) looks exactly like a closed one and is treated as gone.
     """
 
-    def __init__(self, sock: socket.socket | None = None) -> None:
+    def __init__(self, sock: socket.socket | None = None, trace: Trace | None = None) -> None:
         """`sock` is the accepted socket after the body was read; None where there is no connection to watch."""
         self._sock = sock
+        self.trace = trace
+        """What is measured of the request; it travels with the client, since both belong to the whole line."""
 
     def wait(self, fd: int, timeout: float) -> bool:
         """Block until `fd` can be read (True) or `timeout` seconds passed (False).

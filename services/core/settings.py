@@ -65,6 +65,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     context_length_default: Positive = 4096
     context_length_max: Positive = 8192
 
+    metrics_vllm_names: bool = True
+    npu_debug_dir: Path = Path("/sys/kernel/debug/rknpu")
+    sysfs_dir: Path = Path("/sys")
+    procfs_dir: Path = Path("/proc")
+
     cpu_threads: Count = 0
     cpu_threads_batch: Count = 0
     cpu_batch_size: Positive = 128

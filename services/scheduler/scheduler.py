@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from services.core.client import Client
 from services.core.events import Event, Waiting
 from services.core.job import Job
+from services.core.metrics import Metrics
 from services.core.model import Model
 from services.core.settings import Settings
+from services.core.trace import Trace
 from services.engines.base import Engine
+from services.scheduler.observed import Run, observed
 from services.scheduler.queue import Queue
 from services.scheduler.slot import Slot
 
@@ -35,26 +38,39 @@ class Scheduler:
     """One engine holds the accelerator at a time. Methods may be called from any thread; each says if it blocks."""
 
     def __init__(
-        self, settings: Settings, make: Callable[[Model], Engine], clock: Callable[[], float] = time.monotonic
+        self,
+        settings: Settings,
+        make: Callable[[Model], Engine],
+        clock: Callable[[], float] = time.monotonic,
+        metrics: Metrics | None = None,
     ):
         self._beat = settings.heartbeat_interval
         self._idle_limit = settings.idle_unload_timeout
         self._clock = clock
-        self._slot = Slot(make)
+        self._metrics = metrics or Metrics()
+        self._slot = Slot(make, self._metrics, clock)
         self._queue = Queue(settings.queue_depth, settings.queue_overtakes, self._loaded)
         self._active: str | None = None
         self._last_used = clock()
+        self._metrics.queue_depth.set(settings.queue_depth)
+        self._metrics.engine_up.set_function(lambda: float(self._slot.healthy))
 
     def serve(self, job: Job, client: Client) -> Iterator[Event]:
         """The events of `job`. Blocks between events; closing it cancels, and frees the turn before it returns.
 
         Raises `ServiceError` or `ClientGone`.
         """
+        run = Run(job.model, self._metrics, client.trace or Trace(), self._clock)
+        yield from observed(self._serve(job, client, run), run)
+
+    def _serve(self, job: Job, client: Client, run: Run) -> Iterator[Event]:
         with self._queue.ticket(job.model.id) as ticket:
             yield from ticket.wait(client, self._beat)
+            run.scheduled()
             self._active = job.id
             try:
                 engine = yield from self._slot.hold(job.model, client)
+                run.loaded()
                 yield from engine.generate(job, client)
             finally:
                 self._active = None
@@ -74,7 +90,7 @@ class Scheduler:
         """Unload the loaded model when the turn comes; returns it, or None. Blocks and raises as `serve` does."""
         with self._queue.ticket(None) as ticket:
             yield from ticket.wait(client, self._beat)
-            return self._slot.drop()
+            return self._slot.drop("request")
 
     def status(self) -> Status:
         """Never blocks, whatever runs."""
@@ -91,7 +107,7 @@ class Scheduler:
         """Unload a model that nobody used for the idle limit, or whose engine died. Never waits for a turn."""
         with self._queue.idle_ticket() as ticket:
             if ticket and self._slot.model and (self._idle() or not self._slot.healthy):
-                self._slot.drop()
+                self._slot.drop("idle")
 
     def _idle(self) -> bool:
         return 0 < self._idle_limit <= self._clock() - self._last_used
@@ -107,7 +123,7 @@ class Scheduler:
     def stop(self) -> None:
         """Kill the engine, whoever uses it: for the end of the process, when no request may go on."""
         self.close()
-        self._slot.drop()
+        self._slot.drop("request")
 
 
 class Monitor:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Generator
 
 from services.core.client import Client
 from services.core.errors import ServiceError
 from services.core.events import Waiting
+from services.core.metrics import Metrics
 from services.core.model import Model
 from services.engines.base import Engine
 
@@ -17,10 +19,21 @@ log = logging.getLogger(__name__)
 class Slot:
     """The one place an engine can be: empty, or with an engine that loads, is ready, or has died."""
 
-    def __init__(self, make: Callable[[Model], Engine]) -> None:
+    def __init__(
+        self,
+        make: Callable[[Model], Engine],
+        metrics: Metrics,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """`make` returns the engine of a model, not started."""
         self._make = make
+        self._metrics = metrics
+        self._clock = clock
         self._engine: Engine | None = None
+        self._died: str | None = None
+        """The model of an engine that died and has had no successor yet."""
+        self._began: float | None = None
+        """When the load began that somebody has waited for ever since."""
 
     @property
     def model(self) -> Model | None:
@@ -48,29 +61,64 @@ class Slot:
         likely to want the same model. Raises what `Engine.start` and `Engine.ready` raise.
         """
         if self._engine is None or not self._engine.alive or self._engine.model != model:
-            self.drop()
+            self.drop("swap" if self._engine is None or self._engine.model.id != model.id else "changed")
             self._engine = self._start(model)
+        engine, began = self._engine, self._began
+        self._began = None
         try:
-            yield from self._engine.ready(client)
-        except ServiceError:
-            self.drop()
+            yield from engine.ready(client)
+        except ServiceError as error:
+            self._failed(model, error)
+            self._forget()
+            engine.stop()
             raise
-        return self._engine
+        self._loaded(model, began)
+        return engine
 
     def _start(self, model: Model) -> Engine:
-        engine = self._make(model)
+        if self._died is not None:
+            self._metrics.engine_restarts.labels(self._died).inc()
+            self._died = None
+        self._began = self._clock()
+        engine = None
         try:
+            engine = self._make(model)
             engine.start()
-        except ServiceError:
-            engine.stop()
+        except ServiceError as error:
+            self._failed(model, error)
+            if engine is not None:
+                engine.stop()
             raise
         return engine
 
-    def drop(self) -> Model | None:
-        """Unload what is in; returns the model it was. Blocks for the milliseconds a kill takes."""
-        engine, self._engine = self._engine, None
+    def _failed(self, model: Model, error: ServiceError) -> None:
+        """A load that failed is counted as such; its engine's end is no death that the next start would make good."""
+        self._metrics.load_failures.labels(model.id, error.code or error.type).inc()
+
+    def _loaded(self, model: Model, began: float | None) -> None:
+        """Note the load's end; its time only where somebody waited from beginning to end and so saw both."""
+        self._metrics.loaded.labels(model.id).set(1)
+        if began is not None:
+            self._metrics.load_time.labels(model.id).observe(self._clock() - began)
+
+    def _forget(self) -> None:
+        self._engine = None
+        self._metrics.loaded.clear()
+        self._metrics.kv_usage.clear()
+
+    def drop(self, reason: str) -> Model | None:
+        """Unload what is in, for the log and the metrics with its `reason`; returns the model it was.
+
+        Blocks for the milliseconds a kill takes.
+        """
+        engine = self._engine
         if engine is None:
             return None
+        if engine.alive:
+            self._metrics.evictions.labels(engine.model.id, reason).inc()
+        else:
+            self._died = engine.model.id
+        self._forget()
         engine.stop()
         log.info("Unloaded %s", engine.model.id)
         return engine.model

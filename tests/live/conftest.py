@@ -80,7 +80,7 @@ class Server:
 
     def answered(self) -> list[str]:
         """The ids of the requests answered so far, in the order in which the server answered them."""
-        return re.findall(r"([\w.-]+) POST \S+ 200 ", self.log())
+        return re.findall(r" id=([\w.-]+) method=POST path=\S+ status=200 ", self.log())
 
     def health(self) -> dict[str, Any]:
         with self.connect() as connection:
