@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import falcon
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
 from services.core.catalog import Catalog
 from services.core.metrics import Metrics
@@ -16,4 +17,4 @@ class MetricsPage:
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         self._metrics.know(model.id for model in self._catalog.models())
-        resp.data, resp.content_type = self._metrics.page(req.get_header("Accept"))
+        resp.data, resp.content_type = self._metrics.page(), CONTENT_TYPE_PLAIN_0_0_4

@@ -10,8 +10,15 @@ from __future__ import annotations
 import platform
 from collections.abc import Iterable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
-from prometheus_client.exposition import choose_encoder
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
 
 from services import __version__
 from services.core.vllm_names import Alias, VllmNames
@@ -50,10 +57,9 @@ class Metrics:
         if vllm_names:
             self.registry.register(VllmNames(self._aliases()))
 
-    def page(self, accept: str | None) -> tuple[bytes, str]:
-        """The body and content type of ``GET /metrics`` for a client that accepts `accept`."""
-        encode, content_type = choose_encoder(accept or "")
-        return encode(self.registry), content_type
+    def page(self) -> bytes:
+        """The body of ``GET /metrics``, always as Prometheus text: the OpenMetrics encoder spoils vLLM's colons."""
+        return generate_latest(self.registry)
 
     def know(self, models: Iterable[str]) -> None:
         """Begin the counters of `models` at 0: a counter that first appears with 1 shows no increase."""

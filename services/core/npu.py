@@ -79,8 +79,8 @@ class BoardCollector(Collector):
 
     def _highest(self) -> float | None:
         # max_freq alone would not do: the kernel lowers it while it throttles.
-        steps = re.findall(r"\d+", text(self._npu_file("available_frequencies")))
-        return float(max(map(int, steps))) if steps else number(self._npu_file("max_freq"))
+        steps = [int(step) for step in text(self._npu_file("available_frequencies")).split() if step.isdecimal()]
+        return float(max(steps)) if steps else number(self._npu_file("max_freq"))
 
     def _temperatures(self) -> Mapping[str, float]:
         """The zones called after the NPU; where there is none, those of the whole chip."""

@@ -1,0 +1,290 @@
+"""What the metrics say after answers, errors, cancels, crashes and swaps: exact counts, times of a scripted clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from services.core.client import NOBODY, Client
+from services.core.errors import BadRequest, ClientGone, EngineFailed, EngineTimeout, QueueFull, ServiceError
+from services.core.events import Done, Event, Text, Thought, Usage, Waiting
+from services.core.job import Job, Sampling
+from services.core.metrics import Metrics
+from services.core.model import Model
+from services.core.settings import Settings
+from services.core.trace import Trace
+from services.scheduler.observed import Run, observed
+from services.scheduler.scheduler import Scheduler
+
+A = Model("a", Path("a.gguf"), "llama", 1000, 0, 0)
+B = replace(A, id="b")
+ANSWER = (Waiting("prefill"), Thought("hm"), Text("x"), Waiting("decode"), Text("y"), Done("stop", Usage(30, 3, 10)))
+
+Script = tuple[Event | Exception, ...]
+
+
+class Clock:
+    """Each look at it takes no time; a test moves it."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Puppet:
+    """An engine that plays a script; an exception in it ends the engine as a real one's does."""
+
+    def __init__(self, model: Model, rig: Rig) -> None:
+        self.model, self.rig = model, rig
+        self.alive, self.pid, self.loaded = False, 7, False
+
+    def start(self) -> None:
+        self.alive = True
+
+    def ready(self, client: Client) -> Iterator[Waiting]:
+        if self.loaded:
+            return
+        yield Waiting("loading")
+        self.loaded = True
+        self.rig.clock.now += self.rig.load_time
+        if self.rig.load_error:
+            self.alive = False
+            raise self.rig.load_error
+
+    def generate(self, job: Job, client: Client) -> Iterator[Event]:
+        for step in self.rig.script:
+            self.rig.clock.now += 1
+            if isinstance(step, Exception):
+                self.alive = isinstance(step, BadRequest | ClientGone)
+                raise step
+            yield step
+
+    def stop(self) -> None:
+        self.alive = False
+
+
+class Rig:
+    """A scheduler on puppets, and questions to its metrics."""
+
+    def __init__(self, queue_depth: int = 16) -> None:
+        self.clock, self.metrics = Clock(), Metrics()
+        self.script: Script = ANSWER
+        self.load_time = 5.0
+        self.load_error: ServiceError | None = None
+        self.engines: list[Puppet] = []
+        self.scheduler = Scheduler(Settings(queue_depth=queue_depth), self.make, self.clock, self.metrics)
+
+    def make(self, model: Model) -> Puppet:
+        self.engines.append(Puppet(model, self))
+        return self.engines[-1]
+
+    def serve(self, model: Model = A, client: Client = NOBODY) -> Iterator[Event]:
+        job = Job("id", model, "chat", (), "", 9, Sampling(), (), None, None, {}, 1)
+        return self.scheduler.serve(job, client)
+
+    def fails(self, script: Script, model: Model = A) -> None:
+        self.script = script
+        with pytest.raises((ServiceError, ClientGone, ZeroDivisionError)):
+            list(self.serve(model))
+        self.script = ANSWER
+
+    def value(self, name: str, **labels: str) -> float | None:
+        return self.metrics.registry.get_sample_value(f"rkllm_{name}", labels)
+
+    def of_a(self, name: str, **labels: str) -> float | None:
+        return self.value(name, model="a", **labels)
+
+
+@pytest.fixture
+def rig() -> Rig:
+    return Rig()
+
+
+def test_an_answer_is_measured_from_its_events(rig: Rig) -> None:
+    trace = Trace()
+    list(rig.serve(client=Client(trace=trace)))
+    assert rig.of_a("request_queue_time_seconds_sum") == 0
+    assert rig.of_a("model_load_time_seconds_sum") == 5
+    assert rig.of_a("request_prefill_time_seconds_sum") == 2
+    assert rig.of_a("time_to_first_token_seconds_sum") == 7
+    assert rig.of_a("inter_token_latency_seconds_sum") == 3
+    assert rig.of_a("inter_token_latency_seconds_count") == 2
+    assert rig.of_a("request_decode_time_seconds_sum") == 3
+    assert rig.of_a("request_inference_time_seconds_sum") == 5
+    assert rig.of_a("e2e_request_latency_seconds_sum") == 11
+    assert rig.of_a("prompt_tokens_total") == 30
+    assert rig.of_a("generation_tokens_total") == 3
+    assert rig.of_a("prompt_tokens_cached_total") == 10
+    assert rig.of_a("kv_reuse_total", result="hit") == 1
+    assert rig.of_a("kv_cache_usage_ratio") == pytest.approx(0.033)
+    assert rig.of_a("model_loaded") == 1
+    assert trace.outcome == "stop"
+    assert trace.seconds == {"queue": 0, "load": 5, "prefill": 2, "decode": 4}
+    assert (trace.first_token, trace.usage) == (7, Usage(30, 3, 10))
+
+
+def test_tokens_are_counted_as_they_come_and_settled_at_the_end(rig: Rig) -> None:
+    rig.script = (Text("two tokens in one piece"), Done("stop", Usage(1, 2, 0)))
+    events = rig.serve()
+    assert isinstance([next(events), next(events)][-1], Text)
+    assert rig.of_a("generation_tokens_total") == 1
+    list(events)
+    assert rig.of_a("generation_tokens_total") == 2
+
+
+def test_an_answer_without_a_token_has_no_first_token(rig: Rig) -> None:
+    rig.script = (Done("stop", Usage(1, 0, 0)),)
+    list(rig.serve())
+    assert rig.of_a("e2e_request_latency_seconds_count") == 1
+    assert not rig.of_a("time_to_first_token_seconds_count")
+    assert not rig.of_a("request_decode_time_seconds_count")
+
+
+def test_a_second_answer_loads_nothing(rig: Rig) -> None:
+    list(rig.serve())
+    list(rig.serve())
+    assert rig.of_a("model_load_time_seconds_count") == 1
+    assert rig.of_a("time_to_first_token_seconds_sum") == 7 + 2
+    assert rig.of_a("engine_restarts_total") is None
+
+
+@pytest.mark.parametrize(("events", "phase"), [(1, "loading"), (2, "prefill"), (3, "decode"), (5, "decode")], ids=str)
+def test_who_leaves_is_counted_in_the_phase_it_left(rig: Rig, events: int, phase: str) -> None:
+    line = rig.serve()
+    for _ in range(events):
+        next(line)
+    line.close()  # type: ignore[attr-defined]
+    assert rig.of_a("requests_cancelled_total", phase=phase) == 1
+    assert rig.of_a("requests_running") == 0
+    assert not rig.of_a("e2e_request_latency_seconds_count")
+
+
+def test_a_client_that_left_is_no_error(rig: Rig) -> None:
+    rig.fails((Text("x"), ClientGone()))
+    assert rig.of_a("requests_cancelled_total", phase="decode") == 1
+    assert rig.of_a("requests_failed_total", phase="decode", cause="engine_failed") is None
+
+
+def test_leaving_after_the_last_event_is_no_cancel(rig: Rig) -> None:
+    line = rig.serve()
+    while not isinstance(next(line), Done):
+        pass
+    line.close()  # type: ignore[attr-defined]
+    assert rig.of_a("requests_cancelled_total", phase="decode") is None
+    assert rig.of_a("e2e_request_latency_seconds_count") == 1
+    assert rig.of_a("requests_running") == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "cause", "restarts"),
+    [
+        (EngineFailed("died"), "engine_failed", 1),
+        (EngineTimeout("silent"), "engine_timeout", 1),
+        (BadRequest("no"), "invalid_request_error", None),
+        (ZeroDivisionError(), "internal_error", 1),
+    ],
+)
+@pytest.mark.parametrize(("before", "phase"), [((), "prefill"), ((Text("x"), Text("y")), "decode")])
+def test_errors_are_counted_by_phase_and_cause(
+    rig: Rig, before: tuple[Event, ...], phase: str, error: Exception, cause: str, restarts: int | None
+) -> None:
+    rig.fails((*before, error))
+    list(rig.serve())
+    assert rig.of_a("requests_failed_total", phase=phase, cause=cause) == 1
+    assert rig.of_a("engine_restarts_total") == restarts
+    assert rig.of_a("generation_tokens_total") == len(before) + 3
+    assert rig.of_a("time_to_first_token_seconds_count") == bool(before) + 1
+    assert rig.of_a("inter_token_latency_seconds_count") == bool(before) + 2
+    assert rig.of_a("e2e_request_latency_seconds_count") == 1
+    assert rig.of_a("requests_running") == rig.of_a("requests_waiting") == 0
+
+
+def test_a_dead_engine_that_was_tidied_away_is_a_restart_too(rig: Rig) -> None:
+    list(rig.serve())
+    rig.engines[0].alive = False
+    rig.scheduler.tidy()
+    list(rig.serve())
+    assert rig.of_a("engine_restarts_total") == 1
+    assert rig.of_a("model_evictions_total", reason="idle") is None
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"), [(EngineFailed("no"), "engine_failed"), (EngineTimeout("slow"), "engine_timeout")]
+)
+def test_a_load_that_fails_is_counted_by_cause_and_is_no_restart(rig: Rig, error: ServiceError, cause: str) -> None:
+    rig.load_error = error
+    rig.fails(ANSWER)
+    rig.load_error = None
+    list(rig.serve())
+    assert rig.of_a("model_load_failures_total", cause=cause) == 1
+    assert rig.of_a("requests_failed_total", phase="loading", cause=cause) == 1
+    assert rig.of_a("model_load_time_seconds_count") == 1
+    assert rig.of_a("engine_restarts_total") is None
+
+
+def test_a_load_is_timed_only_by_who_saw_all_of_it(rig: Rig) -> None:
+    line = rig.serve()
+    next(line)
+    line.close()  # type: ignore[attr-defined]
+    list(rig.serve())
+    assert not rig.of_a("model_load_time_seconds_count")
+    assert rig.of_a("model_loaded") == 1
+
+
+def test_evictions_have_reasons(rig: Rig) -> None:
+    list(rig.serve(A))
+    list(rig.serve(B))
+    list(rig.serve(replace(B, context_length=2000)))
+    list(rig.scheduler.unload(NOBODY))
+    list(rig.serve(A))
+    rig.clock.now += 1e6
+    rig.scheduler.tidy()
+    assert rig.of_a("model_evictions_total", reason="swap") == 1
+    assert rig.value("model_evictions_total", model="b", reason="changed") == 1
+    assert rig.value("model_evictions_total", model="b", reason="request") == 1
+    assert rig.of_a("model_evictions_total", reason="idle") == 1
+    assert rig.of_a("model_loaded") is None
+
+
+def test_refused_requests_are_counted_and_leave_no_trace_in_the_gauges() -> None:
+    rig = Rig(queue_depth=0)
+    running = rig.serve()
+    next(running)
+    assert rig.of_a("requests_running") == 1
+    with pytest.raises(QueueFull):
+        list(rig.serve(B))
+    assert rig.value("queue_rejects_total", reason="queue_full") == 1
+    assert rig.value("requests_waiting", model="b") == 0
+    assert rig.value("requests_failed_total", model="b", phase="queued", cause="queue_full") == 1
+    list(running)
+
+
+def test_waiting_is_told_apart_from_running(rig: Rig) -> None:
+    run = Run(A, rig.metrics, Trace(), rig.clock)
+    assert rig.of_a("requests_waiting") == 1
+    rig.clock.now += 3
+    run.scheduled()
+    assert (rig.of_a("requests_waiting"), rig.of_a("requests_running")) == (0, 1)
+    assert rig.of_a("request_queue_time_seconds_sum") == 3
+    list(observed(iter(()), run))
+    assert rig.of_a("requests_running") == 0
+
+
+def test_the_engine_is_up_while_its_process_lives(rig: Rig) -> None:
+    assert rig.value("engine_up") == 0
+    list(rig.serve())
+    assert rig.value("engine_up") == 1
+    rig.engines[0].alive = False
+    assert rig.value("engine_up") == 0
+
+
+def test_known_models_begin_at_zero(rig: Rig) -> None:
+    rig.metrics.know(["a"])
+    assert rig.of_a("engine_restarts_total") == 0
+    assert rig.of_a("model_load_failures_total", cause="engine_failed") == 0
+    assert rig.of_a("requests_cancelled_total", phase="queued") == 0
