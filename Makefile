@@ -45,6 +45,7 @@ check: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	scripts/check_monitoring.sh
 	@$(BIN)/python scripts/place_model.py .cache/models
 	$(BIN)/python -m pytest -q tests/unit tests/http tests/contract --cov --cov-report=term
 
