@@ -9,6 +9,7 @@ need() { # program, package
 }
 need gcc gcc
 need promtool prometheus
+need prometheus-node-exporter prometheus-node-exporter
 ldconfig -p | grep -q 'libgomp\.so\.1' || missing+=(libgomp1)
 [[ -e /usr/include/stdio.h ]] || missing+=(libc6-dev)
 
