@@ -13,10 +13,40 @@ from pathlib import Path
 
 SPECIAL = ("<|im_start|>", "<|im_end|>", "<think>", "</think>", "<|endoftext|>")
 FIRST_SPECIAL, FIRST_WORD = 256, 300
-WORDS = (
-    "amber birch cedar delta ember fjord grove heron iris jade kelp larch maple north ochre pearl quail ridge stone "
-    "thyme umber viola wharf xenon yucca zebra acorn basil coral dune elm fern"
-).split()
+WORDS = [
+    "amber",
+    "birch",
+    "cedar",
+    "delta",
+    "ember",
+    "fjord",
+    "grove",
+    "heron",
+    "iris",
+    "jade",
+    "kelp",
+    "larch",
+    "maple",
+    "north",
+    "ochre",
+    "pearl",
+    "quail",
+    "ridge",
+    "stone",
+    "thyme",
+    "umber",
+    "viola",
+    "wharf",
+    "xenon",
+    "yucca",
+    "zebra",
+    "acorn",
+    "basil",
+    "coral",
+    "dune",
+    "elm",
+    "fern",
+]
 SYSTEM = "You are a simulation."
 
 _TOKEN = re.compile("|".join([*map(re.escape, SPECIAL), *(f" ?{word}" for word in WORDS), r"[\s\S]"]))
