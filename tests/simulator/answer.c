@@ -40,7 +40,7 @@ static void turn(Sim *sim, RKLLMInput *input, Tokens *into) {
     if (input->input_type == RKLLM_INPUT_TOKEN) {
         for (size_t i = 0; i < input->token_input.n_tokens; i++) {
             int32_t id = input->token_input.input_ids[i];
-            if (id < 0 || id >= FIRST_WORD + 2 * WORD_COUNT || (id > END_OF_TEXT && id < FIRST_WORD))
+            if (id < 0 || id >= FIRST_WORD + 2 * WORD_COUNT)
                 sim_misuse("token %d is not in the vocabulary", id);
             tokens_add(into, id);
         }

@@ -1,7 +1,7 @@
 """Model files for the simulated runtime, and what it answers: the oracle of the tests.
 
-A context is a list of token ids; `answer` gives the words the simulated model says to it. As they depend on every token,
-an answer that equals the oracle's proves that the runtime saw this conversation and nothing else.
+A context is a list of token ids; `answer` gives the words the simulated model says to it. As they depend on every
+token, an answer that equals the oracle's proves that the runtime saw this conversation and nothing else.
 """
 
 from __future__ import annotations
@@ -12,41 +12,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 SPECIAL = ("<|im_start|>", "<|im_end|>", "<think>", "</think>", "<|endoftext|>")
-FIRST_SPECIAL, FIRST_WORD = 256, 300
-WORDS = [
-    "amber",
-    "birch",
-    "cedar",
-    "delta",
-    "ember",
-    "fjord",
-    "grove",
-    "heron",
-    "iris",
-    "jade",
-    "kelp",
-    "larch",
-    "maple",
-    "north",
-    "ochre",
-    "pearl",
-    "quail",
-    "ridge",
-    "stone",
-    "thyme",
-    "umber",
-    "viola",
-    "wharf",
-    "xenon",
-    "yucca",
-    "zebra",
-    "acorn",
-    "basil",
-    "coral",
-    "dune",
-    "elm",
-    "fern",
-]
+FIRST_SPECIAL, FIRST_WORD = 256, 261
+_NAMES = (
+    "amber birch cedar delta ember fjord grove heron iris jade kelp larch maple north ochre pearl quail ridge stone "
+    "thyme umber viola wharf xenon yucca zebra acorn basil coral dune elm fern"
+)
+WORDS = _NAMES.split()
 SYSTEM = "You are a simulation."
 
 _TOKEN = re.compile("|".join([*map(re.escape, SPECIAL), *(f" ?{word}" for word in WORDS), r"[\s\S]"]))
@@ -108,7 +79,7 @@ def runtime_template(prompt: str, thinking: bool = True, system: str = SYSTEM) -
 
 
 def write_model(folder: Path, *, tokenizer: bool = False, **values: object) -> Path:
-    """A model folder with a simulated ``.rkllm`` file; `values` are its keys, `tokenizer` lays the tokens mode beside."""
+    """A model folder with a simulated ``.rkllm`` file; `values` are its keys, `tokenizer` adds a tokenizer."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{folder.name}.rkllm"
     lines = [f"{key}: {str(value).replace(chr(10), chr(92) + 'n')}" for key, value in values.items()]

@@ -8,7 +8,7 @@
 
 #define SIM_MAGIC "RKLLM-SIMULATED 1"
 
-enum { IM_START = 256, IM_END, THINK, THINK_END, END_OF_TEXT, FIRST_WORD = 300, WORD_COUNT = 32 };
+enum { IM_START = 256, IM_END, THINK, THINK_END, END_OF_TEXT, FIRST_WORD, WORD_COUNT = 32 };
 
 typedef struct {
     char platform[32], dtype[32], toolkit[32], load_fault[32];

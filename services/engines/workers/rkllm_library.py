@@ -1,4 +1,4 @@
-"""Finds librkllmrt, tells its release from its bytes, and loads it with the table of that release; standard library only.
+"""Finds librkllmrt, tells its release from its bytes, and loads it with that release's table; standard library only.
 
 Nothing of the file runs before its release is known: all releases have the same file name, and a call by another
 release's table corrupts memory without a word.

@@ -1,4 +1,4 @@
-"""The structs of librkllmrt as ctypes, for both groups of releases. `rkllm_abi` gives them out; standard library only."""
+"""The structs of librkllmrt as ctypes, for both groups of releases. `rkllm_abi` gives them out; stdlib only."""
 
 from __future__ import annotations
 
