@@ -16,6 +16,7 @@ from services.core.settings import Settings
 from services.engines.factory import ENGINES
 from services.engines.worker import WorkerEngine
 from tests.engines import REAL_MODEL, REAL_MODELS, fake, write_fake_model
+from tests.npu import npu_engine, npu_model, npu_settings
 
 SETTINGS = Settings(heartbeat_interval=0.1, cpu_batch_size=32)
 
@@ -56,9 +57,19 @@ def fake_rig(models_dir: Path) -> Rig:
     )
 
 
-@pytest.fixture(params=["fake", "llama"])
+def npu_rig(models_dir: Path, release: str) -> Rig:
+    """The NPU engine on the simulated runtime of `release`, with prompts as tokens."""
+    settings = npu_settings(models_dir, release)
+    make = npu_engine(settings, RKLLM_SIM_PREFILL_US="500")
+    return Rig(npu_model(models_dir, tokenizer=True), make, "[[tokens=2000 us=1000]]", "Say it again. " * 150)
+
+
+@pytest.fixture(params=["fake", "llama", "rkllm-1.2.3", "rkllm-1.3.0"])
 def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Rig:
-    return real_rig() if request.param == "llama" else fake_rig(tmp_path)
+    name, _, release = request.param.partition("-")
+    if release:
+        return npu_rig(tmp_path, release)
+    return real_rig() if name == "llama" else fake_rig(tmp_path)
 
 
 @pytest.fixture
