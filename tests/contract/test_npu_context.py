@@ -1,7 +1,7 @@
 """No conversation ever sees another's context, and one that goes on prefills only what is new.
 
-The simulated model's answer depends on every token of its context, so each answer is compared with the one to exactly the
-context that the conversation should have; `Conversations` knows which that is.
+The simulated model's answer depends on every token of its context, so each answer is compared with the one to exactly
+the context that the conversation should have; `Conversations` knows which that is.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ from tests.simulator.model import SYSTEM, answer, chatml, runtime_template
 
 Messages = Sequence[dict[str, str]]
 
-COMBINATIONS = list(itertools.product(build.RELEASES, ("tokens", "template"), ("prefix", "history"), ("clean", "stale")))
+COMBINATIONS = list(
+    itertools.product(build.RELEASES, ("tokens", "template"), ("prefix", "history"), ("clean", "stale"))
+)
 
 
 def user(text: str) -> dict[str, str]:

@@ -234,10 +234,11 @@ static void finish(Answer *answer) {
  * now is late and, as nothing says otherwise, hits the next run. */
 static void end(Answer *answer, int keep) {
     Sim *sim = answer->sim;
+    int broken = sim->abort_asked || answer->failed || answer->stuck;
     sim->abort_asked = 0;
     finish(answer);
     if (!strcmp(answer->orders.fault, "linger")) sim_sleep_us(1000L * answer->orders.ms);
-    if (!keep && !strcmp(sim_word("RKLLM_SIM_KV", "clean"), "stale")) sim->kv.count = 0;
+    if (!keep && !broken && !strcmp(sim_word("RKLLM_SIM_KV", "clean"), "stale")) sim->kv.count = 0;
     free(answer->context.ids);
 }
 

@@ -62,7 +62,10 @@ def word(context: Sequence[int], index: int) -> str:
 
 def answer(text: str, count: int = 0) -> str:
     """What the simulated model says to the context `text`, in `count` words, else in as many as it likes."""
-    context = tokens(text)
+    return answer_to(tokens(text), count)
+
+
+def answer_to(context: Sequence[int], count: int = 0) -> str:
     count = count or 4 + _mixed(_fingerprint(context), 1) % 9
     return " ".join(word(context, index) for index in range(count))
 
@@ -75,7 +78,9 @@ def chatml(messages: Sequence[dict[str, str]], thinking: bool | None = None) -> 
 
 def runtime_template(prompt: str, thinking: bool = True, system: str = SYSTEM) -> str:
     """The context of a prompt that the runtime itself puts into its template."""
-    return chatml(({"role": "system", "content": system}, {"role": "user", "content": prompt}), thinking or None)
+    return chatml(
+        ({"role": "system", "content": system}, {"role": "user", "content": prompt}), None if thinking else False
+    )
 
 
 def write_model(folder: Path, *, tokenizer: bool = False, **values: object) -> Path:

@@ -122,8 +122,8 @@ def too_long(lines: Sequence[str]) -> tuple[int, int] | None:
 def reason(lines: Sequence[str]) -> str:
     """The library's own complaint, then what to do about it; a general advice where it said nothing."""
     complaints = [line for line in lines if COMPLAINT.match(line)]
-    text = "; ".join(complaints[-3:]) or "it gave no reason"
-    joined = "\n".join(lines)
+    text = "; ".join(line.rstrip(".") for line in complaints[-3:]) or "it gave no reason"
+    joined = "\n".join(line for line in lines if not line.startswith("I rkllm"))
     remedies = [remedy for pattern, remedy in REMEDIES if re.search(pattern, joined)]
     other = other_platform(metadata(lines))
     first = [other] if other else remedies[:1] or ["The lines above in the log may say more; docs/npu.md lists causes."]
