@@ -23,6 +23,7 @@ from services.core.events import Event, Waiting
 from services.core.job import Ask, Job
 from services.core.model import Model
 from services.core.settings import Settings
+from services.engines.ignored import ignored
 from services.scheduler.scheduler import Scheduler
 
 WARNING_HEADER = "X-RKLLM-Warning"
@@ -70,7 +71,7 @@ class Completions:
         """Run `all_asks` one after the other, each with its shape, and write the response as `request` wants it."""
         model = self._service.model(request.model)
         jobs = [plan(ask, model, self._service.settings, req.context.id) for ask in all_asks]
-        warn(resp, asks.ignored(request))
+        warn(resp, [*asks.ignored(request), *ignored(self._service.settings, jobs[0])])
         answers = self._run(jobs, client(req), resp)
         head = openai.Head(f"{self.prefix}-{req.context.id}", int(time.time()), model.id, fingerprint(model))
         if request.stream:
