@@ -80,8 +80,10 @@ def test_a_fault_in_an_answer_is_a_502_or_an_error_event_and_the_next_answer_com
     broken = api.chat(f"Hello. [[fault={fault} at=3]]")
     assert broken.status_code == 502
     assert broken.json["error"]["code"] == "engine_failed"
-    events = chunks(api.chat(f"Hello. [[fault={fault} at=3]]", stream=True))
-    assert events[-1]["error"]["code"] == "engine_failed"
+    streamed = api.chat(f"Hello. [[fault={fault} at=3]]", stream=True)
+    # A crash may come before the first token has left the process; then it is still a status.
+    told = chunks(streamed)[-1] if streamed.status_code == 200 else streamed.json
+    assert told["error"]["code"] == "engine_failed"
     early = api.chat(f"Hello. [[fault={fault} at=-1]]", stream=True)
     assert early.status_code == 502
     assert api.chat("Hello.").json["choices"][0]["message"]["content"] == expected("Hello.")
