@@ -27,6 +27,8 @@ class Model:
     capabilities: frozenset[str] = frozenset({"chat", "completion"})
     sampling: tuple[tuple[str, float], ...] = ()
     """Defaults for requests that do not say: pairs of a `Sampling` field, or ``max_tokens``, and its value."""
+    runtime: str = ""
+    """Release of librkllmrt the model wants (``1.2.3``); empty for any. For the engine ``rkllm`` alone."""
     system_prompt: str = ""
     """For requests that bring none."""
     thinking: bool | None = None

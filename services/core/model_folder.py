@@ -61,6 +61,7 @@ class ModelFile(Struct, forbid_unknown_fields=True):
     capabilities: frozenset[Literal["chat", "completion"]] = frozenset({"chat", "completion"})
     aliases: tuple[str, ...] = ()
     sampling: SamplingFile = msgspec.field(default_factory=SamplingFile)
+    runtime: Annotated[str, Meta(pattern=r"^\d+\.\d+\.\d+$")] | None = None
     system_prompt: str = ""
     thinking: bool | None = None
 
@@ -86,6 +87,7 @@ def read(folder: Path, files: Sequence[Path], default_length: int, max_length: i
         description=own.description,
         capabilities=frozenset(own.capabilities),
         sampling=tuple((k, v) for k, v in msgspec.structs.asdict(own.sampling).items() if v is not None),
+        runtime=own.runtime or "",
         system_prompt=own.system_prompt.strip(),
         thinking=own.thinking,
     )

@@ -75,6 +75,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     cpu_batch_size: Positive = 128
     cpu_prompt_cache_mib: Count = 0
 
+    runtime_library: Path | None = None
+    kv_strategy: Literal["prefix", "history"] = "prefix"
+    npu_prompt: Literal["auto", "tokens", "template"] = "auto"
+    npu_domain: Annotated[int, Meta(ge=0, le=15)] = 0
+    npu_embed_flash: bool = True
+    npu_lock: Path | None = None
+
     rag_min_quality_score: float = 2
     rag_max_paragraphs: Positive = 10
     rag_quality_floor_threshold: float = 3

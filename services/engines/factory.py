@@ -52,9 +52,28 @@ def llama(settings: Settings, model: Model) -> Engine:
     return WorkerEngine(model, argv, worker_env(), llama_options(settings, model), limits(settings))
 
 
+def rkllm_options(settings: Settings, model: Model) -> dict[str, Any]:
+    return {
+        "context_length": model.context_length,
+        "runtime_library": str(settings.runtime_library or ""),
+        "runtime": model.runtime,
+        "kv_strategy": settings.kv_strategy,
+        "prompt": settings.npu_prompt,
+        "sampling": dict(model.sampling),
+        "domain": settings.npu_domain,
+        "embed_flash": settings.npu_embed_flash,
+        "lock": str(settings.npu_lock or ""),
+    }
+
+
+def rkllm(settings: Settings, model: Model) -> Engine:
+    argv = worker_argv("services.engines.workers.rkllm")
+    return WorkerEngine(model, argv, worker_env(), rkllm_options(settings, model), limits(settings))
+
+
 Maker = Callable[[Settings, Model], Engine]
 
-ENGINES: Mapping[str, Maker] = {"llama": llama}
+ENGINES: Mapping[str, Maker] = {"llama": llama, "rkllm": rkllm}
 
 
 def maker(settings: Settings, engines: Mapping[str, Maker] = ENGINES) -> Callable[[Model], Engine]:

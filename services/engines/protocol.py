@@ -11,8 +11,8 @@ Parent to worker::
 
 Worker to parent::
 
-    {"event": "ready", "protocol": 1}                                     the model is loaded
-    {"event": "failed", "message": ...}                                   it cannot be loaded; the worker exits
+    {"event": "ready", "protocol": 1, "info": {...}}                      the model is loaded; what is known of it
+    {"event": "failed", "kind": "failed"|"unavailable", "message": ...}   it cannot be loaded (now); the worker exits
     {"event": "progress", "run": 1, "done": 128, "total": 900}            prefill, in tokens
     {"event": "text", "run": 1, "text": ..., "thought": false, "logprobs": [...]}
     {"event": "done", "run": 1, "finish_reason": "stop"|"length"|"cancel", "usage": {...}, "timings": {...}}
@@ -30,7 +30,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from services.core.errors import BadRequest, ContextOverflow, EngineFailed, ServiceError
+from services.core.errors import BadRequest, ContextOverflow, EngineFailed, ServiceError, Unavailable
 from services.core.events import Done, Event, Text, Thought, Usage
 from services.core.job import Job
 
@@ -49,6 +49,7 @@ class Line(msgspec.Struct):
     event: Literal["ready", "failed", "progress", "text", "done", "error"]
     run: int = 0
     protocol: int = 0
+    info: dict[str, str | int | float] = {}
     message: str = ""
     done: int = 0
     total: int = 0
@@ -58,7 +59,7 @@ class Line(msgspec.Struct):
     finish_reason: Literal["stop", "length", "cancel"] = "stop"
     usage: Counts = msgspec.field(default_factory=Counts)
     timings: dict[str, float] = {}
-    kind: Literal["bad_request", "context", "failed"] = "failed"
+    kind: Literal["bad_request", "context", "failed", "unavailable"] = "failed"
     limit: int = 0
 
 
@@ -97,6 +98,11 @@ def job_message(job: Job) -> dict[str, Any]:
 def lie(line: Line) -> EngineFailed:
     """The error for a line that may not come now."""
     return EngineFailed(f"The engine sent {line.event!r} (run {line.run}) out of turn; it was stopped.")
+
+
+def load_error(line: Line) -> ServiceError:
+    """The error of a ``failed`` line."""
+    return Unavailable(line.message) if line.kind == "unavailable" else EngineFailed(line.message)
 
 
 def event_of(line: Line) -> Event:

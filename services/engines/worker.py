@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.core.client import NOBODY, Client
-from services.core.errors import BadRequest, EngineFailed, EngineTimeout, ServiceError
+from services.core.errors import BadRequest, EngineTimeout, ServiceError
 from services.core.events import Done, Event, Waiting
 from services.core.job import Job
 from services.core.model import Model
 from services.engines.child import Child
-from services.engines.protocol import PROTOCOL, Line, decode, encode, event_of, job_message, lie
+from services.engines.protocol import PROTOCOL, Line, decode, encode, event_of, job_message, lie, load_error
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +66,8 @@ class WorkerEngine:
         self._clock = clock
         self._child: Child | None = None
         self._loaded = False
+        self.info: Mapping[str, str | int | float] = {}
+        """What the worker told of the model and its runtime when it was ready."""
         self._runs = itertools.count(1)
 
     @property
@@ -100,7 +102,7 @@ class WorkerEngine:
             self.stop()
             raise
         self._loaded = True
-        log.info("Loaded %s", self.model.id)
+        log.info("Loaded %s %s", self.model.id, self.info or "")
 
     def _load(self, client: Client) -> Iterator[Waiting]:
         for line in self._lines(client):
@@ -108,9 +110,10 @@ class WorkerEngine:
                 self._check(self._load_deadline, f"The model did not load within {self._limits.load:g} s")
                 yield Waiting("loading")
             elif line.event == "ready" and line.protocol == PROTOCOL:
+                self.info = line.info
                 return
             elif line.event == "failed":
-                raise EngineFailed(line.message)
+                raise load_error(line)
             else:
                 raise lie(line)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +11,14 @@ from typing import Any
 import pytest
 
 from services.core.catalog import Catalog
-from services.core.job import Job, Sampling
+from services.core.job import Job
 from services.core.model import Model
 from services.core.settings import Settings
 from services.engines.factory import ENGINES
 from services.engines.worker import WorkerEngine
-from tests.engines import REAL_MODEL, REAL_MODELS, fake, write_fake_model
+from tests.engines import REAL_MODEL, REAL_MODELS, fake, job, write_fake_model
+from tests.npu import Bench, npu_engine, npu_model, npu_settings
+from tests.simulator import build
 
 SETTINGS = Settings(heartbeat_interval=0.1, cpu_batch_size=32)
 
@@ -32,12 +35,7 @@ class Rig:
     """A prompt whose prefill takes several steps."""
 
     def job(self, text: str, **changes: Any) -> Job:
-        values: dict[str, Any] = {
-            "id": "test", "model": self.model, "kind": "chat", "messages": ({"role": "user", "content": text},),
-            "prompt": "", "max_tokens": 16, "sampling": Sampling(temperature=0, seed=1), "stop": (), "logprobs": None,
-            "json_schema": None, "template_kwargs": {}, "prompt_tokens_estimate": 100,
-        }  # fmt: skip
-        return Job(**(values | changes))
+        return job(self.model, text, **changes)
 
 
 def real_rig() -> Rig:
@@ -56,9 +54,19 @@ def fake_rig(models_dir: Path) -> Rig:
     )
 
 
-@pytest.fixture(params=["fake", "llama"])
+def npu_rig(models_dir: Path, release: str) -> Rig:
+    """The NPU engine on the simulated runtime of `release`, with prompts as tokens."""
+    settings = npu_settings(models_dir, release)
+    make = npu_engine(settings, RKLLM_SIM_PREFILL_US="500")
+    return Rig(npu_model(models_dir, tokenizer=True), make, "[[tokens=2000 us=1000]]", "Say it again. " * 150)
+
+
+@pytest.fixture(params=["fake", "llama", "rkllm-1.2.3", "rkllm-1.3.0"])
 def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Rig:
-    return real_rig() if request.param == "llama" else fake_rig(tmp_path)
+    name, _, release = request.param.partition("-")
+    if release:
+        return npu_rig(tmp_path, release)
+    return real_rig() if name == "llama" else fake_rig(tmp_path)
 
 
 @pytest.fixture
@@ -68,3 +76,15 @@ def engine(rig: Rig) -> Iterator[WorkerEngine]:
     made.start()
     yield made
     made.stop()
+
+
+@pytest.fixture(params=build.RELEASES)
+def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(tmp_path, request.param)
+    descriptors = len(os.listdir("/proc/self/fd"))
+    yield made
+    for engine in made.made:
+        engine.stop()
+    made.check_empty()
+    del made.made[:]
+    assert len(os.listdir("/proc/self/fd")) <= descriptors + 1  # the log pump of the last child may still be closing

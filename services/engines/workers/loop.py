@@ -11,7 +11,7 @@ import os
 import queue
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from services.engines.workers.stops import StopFilter
@@ -20,7 +20,14 @@ PROTOCOL = 1
 
 
 class LoadFailed(Exception):
-    """The model cannot be loaded; the message says why and what to do."""
+    """The model cannot be loaded; the message says why and what to do.
+
+    `kind` is ``unavailable`` where it could be loaded at another time, on the same machine.
+    """
+
+    def __init__(self, message: str, kind: str = "failed") -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 class JobRefused(Exception):
@@ -32,7 +39,7 @@ class JobRefused(Exception):
 
 
 class Runner(Protocol):
-    """A loaded model."""
+    """A loaded model. What it has as `info` (names to strings and numbers) goes to the parent when it is ready."""
 
     def run(self, job: dict[str, Any], run: Run) -> str:
         """Generate, reporting through `run`; returns the finish reason. Blocks. Raises `JobRefused`."""
@@ -63,6 +70,14 @@ class Run:
     @property
     def _cancelled(self) -> bool:
         return self._channel.cancelled >= self.number
+
+    def on_cancel(self, wake: Callable[[], None]) -> None:
+        """Call `wake` from the reader thread whenever a cancel arrives, for an engine that blocks between its tokens.
+
+        Look at `over` after this, not before: a cancel may have come already. `wake` may also be called late, in a
+        later run, and must not stop anything by itself.
+        """
+        self._channel.wake = wake
 
     def progress(self, done: int, total: int) -> None:
         """`done` of `total` prompt tokens are in the KV cache."""
@@ -108,6 +123,8 @@ class Channel:
         os.dup2(2, 1)
         self.cancelled = 0
         """The newest run that was cancelled. Written by the reader thread, read by the main thread."""
+        self.wake: Callable[[], None] = lambda: None
+        """Called by the reader thread after it wrote `cancelled`."""
         self._inbox: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -129,6 +146,7 @@ class Channel:
             message = json.loads(line)
             if message["op"] == "cancel":
                 self.cancelled = max(self.cancelled, message["run"])
+                self.wake()
             else:
                 self._inbox.put(message)
         os._exit(0)
@@ -141,9 +159,9 @@ def serve(load: Loader) -> None:
     try:
         runner = load(order["path"], order["options"])
     except LoadFailed as error:
-        channel.write({"event": "failed", "message": str(error)})
+        channel.write({"event": "failed", "message": str(error), "kind": error.kind})
         os._exit(1)
-    channel.write({"event": "ready", "protocol": PROTOCOL})
+    channel.write({"event": "ready", "protocol": PROTOCOL, "info": getattr(runner, "info", {})})
     while True:
         order = channel.read()
         _run(runner, order["job"], Run(order["run"], order["job"]["stop"], channel), channel)

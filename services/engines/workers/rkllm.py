@@ -1,0 +1,170 @@
+"""The NPU engine: Rockchip's librkllmrt in this process. A child program; by hand::
+
+    echo '{"op": "load", "path": "model.rkllm", "options": {"context_length": 4096}}' \
+        | python -m services.engines.workers.rkllm
+
+docs/npu.md says how the runtime is driven and why so. Standard library only, but for the tokenizer and template of a
+model that has them beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from services.engines.workers import rkllm_board, rkllm_library, rkllm_log, rkllm_tokens
+from services.engines.workers.loop import JobRefused, LoadFailed, Run, serve
+from services.engines.workers.rkllm_answer import Follower, Outcome
+from services.engines.workers.rkllm_log import Tap
+from services.engines.workers.rkllm_runtime import Runtime
+from services.engines.workers.rkllm_sampling import DEFAULTS, effective
+from services.engines.workers.rkllm_turns import RESERVED, Plan, TemplateTurns, TokenTurns, Turns
+
+DEVICE_TREE = "/proc/device-tree/compatible"
+MEMINFO = "/proc/meminfo"
+
+
+def load(path: str, options: dict[str, Any]) -> Npu:
+    """Load a model. Blocks for seconds. Raises `LoadFailed`. Everything that can be checked is, before it is loaded."""
+    model = Path(path)
+    file, release = rkllm_library.choose(options.get("runtime_library", ""), options.get("runtime", ""))
+    turns = turns_of(model.parent, options)
+    rkllm_board.check_memory(model, Path(options.get("meminfo", MEMINFO)))
+    held = rkllm_board.lock(options.get("lock", ""))
+    tap = Tap()
+    library, abi = rkllm_library.load(file, release)
+    runtime = Runtime(library, abi)
+    if not runtime.init(init_values(path, options), extend_values(options)):
+        raise LoadFailed(f"librkllmrt {release} could not load {model.name}: {rkllm_log.reason(tap.lines())}")
+    return Npu(runtime, turns, tap, options, {"runtime": release, **rkllm_log.metadata(tap.lines())}, held)
+
+
+def turns_of(folder: Path, options: dict[str, Any]) -> Turns:
+    """Tokens where the model's tokenizer and template lie beside it, unless the settings say otherwise."""
+    context, history = options["context_length"], options.get("kv_strategy") == "history"
+    wanted = options.get("prompt", "auto")
+    there = wanted != "template" and rkllm_tokens.available(folder)
+    if wanted == "tokens" and not there:
+        raise LoadFailed(
+            f"npu_prompt is 'tokens', but {folder} has no tokenizer.json with a chat template "
+            "(tokenizer_config.json or chat_template.jinja): put those of the model there, or set npu_prompt to auto."
+        )
+    return TokenTurns(rkllm_tokens.Tokenized(folder), context, history) if there else TemplateTurns(context, history)
+
+
+def init_values(path: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Every field of RKLLMParam in any release; the library documents no default for half of them."""
+    context = options["context_length"]
+    return {
+        **effective(options.get("sampling", {}), DEFAULTS),
+        "model_path": path.encode(),
+        "max_context_len": context,
+        "max_new_tokens": context,
+        "n_keep": 0,
+        "skip_special_token": True,
+        "ignore_eos_token": False,
+        "is_async": False,
+        "img_start": b"",
+        "img_end": b"",
+        "img_content": b"",
+    }
+
+
+def extend_values(options: Mapping[str, Any]) -> dict[str, int]:
+    mask = rkllm_board.cpu_mask(Path(options.get("device_tree", DEVICE_TREE)))
+    return {
+        "base_domain_id": options.get("domain", 0),
+        "embed_flash": int(options.get("embed_flash", True)),
+        "enabled_cpus_num": mask.bit_count(),
+        "enabled_cpus_mask": mask,
+        "n_batch": 1,
+        "use_cross_attn": 0,
+    }
+
+
+class Npu:
+    """A loaded model."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        turns: Turns,
+        tap: Tap,
+        options: Mapping[str, Any],
+        info: dict[str, Any],
+        lock: int,
+    ) -> None:
+        self._runtime, self._turns, self._tap = runtime, turns, tap
+        self._context = options["context_length"]
+        self._sampling = effective(options.get("sampling", {}), DEFAULTS)
+        self._lock = lock
+        self._known = True
+        """Whether it is known what the runtime's cache holds."""
+        self.info = info
+
+    def run(self, job: dict[str, Any], run: Run) -> str:
+        plan = self._turns.plan(job)
+        run.on_cancel(self._runtime.wake)
+        suspect = not self._known
+        outcome = self._attempt(plan, job, run)
+        if suspect and outcome.clean and not outcome.ids and not run.over:
+            # The abort of the run before may have come late; nothing says that the library forgets it.
+            outcome = self._attempt(plan, job, run)
+        return self._judged(plan, outcome, run)
+
+    def _attempt(self, plan: Plan, job: dict[str, Any], run: Run) -> Outcome:
+        plan = self._prepared(plan, job)
+        self._tap.clear()
+        self._known = False
+        self._runtime.start(plan.turn, effective(job["sampling"], self._sampling), plan.limit)
+        outcome = Follower(run, plan.limit).follow(self._runtime)
+        self._count(plan, outcome, run)
+        return outcome
+
+    def _prepared(self, plan: Plan, job: dict[str, Any]) -> Plan:
+        """Clear the cache where the plan says so or nobody knows what it holds; then the plan is made anew."""
+        if self._known and not plan.clear:
+            return plan
+        if not self._runtime.clear():
+            raise JobRefused("librkllmrt could not clear its cache; the model is loaded anew.", "failed")
+        self._turns.forget()
+        return plan if self._known else self._turns.plan(job)
+
+    def _count(self, plan: Plan, outcome: Outcome, run: Run) -> None:
+        """Usage and timings from the library's own counters."""
+        answer, size = len(outcome.ids), self._runtime.kv_size()
+        prefilled = int(outcome.perf.get("prefill_tokens", 0))
+        prompt = plan.prompt_tokens or max(size - answer, prefilled, 0)
+        cached = max(0, prompt - prefilled) if outcome.perf else 0
+        run.usage = {"prompt_tokens": prompt, "completion_tokens": answer, "cached_tokens": cached}
+        if outcome.perf:
+            times = {"prefill": "prefill_time_ms", "decode": "generate_time_ms"}
+            run.timings = {name: outcome.perf[key] / 1000 for name, key in times.items()}
+        if outcome.clean:
+            self._known = True
+            self._turns.hold(outcome, size)
+
+    def _judged(self, plan: Plan, outcome: Outcome, run: Run) -> str:
+        """The finish reason. Raises `JobRefused` for a run that failed."""
+        if run.over:
+            return "stop"
+        if len(outcome.ids) >= plan.limit:
+            return "length"
+        if outcome.error or outcome.code:
+            return self._failure(outcome)
+        if not outcome.finished and not outcome.ids:
+            raise JobRefused("librkllmrt ended the run without a word; the model is loaded anew.", "failed")
+        return "stop"
+
+    def _failure(self, outcome: Outcome) -> str:
+        lines = self._tap.lines()
+        if found := rkllm_log.too_long(lines):
+            raise JobRefused("The prompt is too long.", "context", *found)
+        if outcome.ids and self._runtime.kv_size() >= self._context - RESERVED:
+            return "length"
+        raise JobRefused(f"librkllmrt broke off the answer: {rkllm_log.reason(lines)}", "failed")
+
+
+if __name__ == "__main__":
+    serve(load)

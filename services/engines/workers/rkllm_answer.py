@@ -1,0 +1,89 @@
+"""Follows one run of the runtime to its end: text, counts, and the abort when it shall stop. Standard library only."""
+
+from __future__ import annotations
+
+import codecs
+from dataclasses import dataclass, field
+
+from services.engines.workers.loop import Run
+from services.engines.workers.rkllm_abi import ERROR, FINISH, WAITING
+from services.engines.workers.rkllm_runtime import Piece, Returned, Runtime
+
+ABORT_AGAIN = 0.1
+"""Seconds between two aborts of one run: the first may have come before the library had really begun."""
+
+
+@dataclass
+class Outcome:
+    """What a run came to."""
+
+    code: int = 0
+    """Result of ``rkllm_run``."""
+    error: bool = False
+    finished: bool = False
+    """The library told the end by itself."""
+    aborted: bool = False
+    """It was asked to stop, so nobody knows what its cache holds."""
+    text: str = ""
+    ids: list[int] = field(default_factory=list)
+    """One per token of the answer; -1 where the library does not tell."""
+    perf: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def clean(self) -> bool:
+        return self.finished and not (self.aborted or self.error or self.code)
+
+
+class Follower:
+    """Turns the pieces of one run into reports to the parent."""
+
+    def __init__(self, run: Run, limit: int) -> None:
+        self._run, self._limit = run, limit
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._waiting = b""
+        self.outcome = Outcome()
+
+    @property
+    def _full(self) -> bool:
+        return len(self.outcome.ids) >= self._limit
+
+    def follow(self, runtime: Runtime) -> Outcome:
+        """Block until the run has returned."""
+        while True:
+            # A library that was given the limit ends by itself; ended so, its cache stays known.
+            stop = self._run.over or (self._full and not runtime.per_run)
+            if stop:
+                runtime.abort()
+                self.outcome.aborted = True
+            event = runtime.next(ABORT_AGAIN if stop else None)
+            if isinstance(event, Returned):
+                self.outcome.code = event.code
+                self._say(self._waiting, final=True)
+                return self.outcome
+            if event is not None:
+                self._take(event)
+
+    def _take(self, piece: Piece) -> None:
+        outcome = self.outcome
+        outcome.error |= piece.state == ERROR
+        # Of a doubled FINISH the second says nothing; tokens past the limit or after a stop are nobody's.
+        if (piece.text or piece.state == WAITING) and not (outcome.finished or self._full or self._run.over):
+            outcome.ids.append(piece.token)
+            self._join(piece)
+        if piece.state == FINISH:
+            outcome.finished = True
+            outcome.perf = outcome.perf or piece.perf
+
+    def _join(self, piece: Piece) -> None:
+        """WAITING: the character is not whole yet. Whether the next piece repeats its bytes, releases disagree."""
+        if piece.state == WAITING:
+            self._waiting = piece.text if piece.text.startswith(self._waiting) else self._waiting + piece.text
+            return
+        waiting, self._waiting = self._waiting, b""
+        self._say(piece.text if piece.text.startswith(waiting) else waiting + piece.text)
+
+    def _say(self, data: bytes, final: bool = False) -> None:
+        text = self._decoder.decode(data, final)
+        self.outcome.text += text
+        if text and not self._run.over:
+            self._run.text(text)

@@ -1,0 +1,164 @@
+"""Prompts as exact tokens: the model's own chat template and tokenizer, from the files beside it.
+
+Text of users that looks like a special token stays text: before the template is rendered, each such place is marked
+with a character that occurs nowhere else, so the template sees and treats it as before, and when the rendered prompt is
+cut into tokens, the marked places are taken as plain text.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+from services.engines.workers.loop import JobRefused, LoadFailed
+
+GUARDS = range(0xE000, 0xF8FF)
+"""Unicode's private use area: characters that mean nothing to anybody else."""
+
+
+def available(folder: Path) -> bool:
+    """Whether `folder` holds a tokenizer and a chat template. Reads the configuration only."""
+    return (folder / "tokenizer.json").exists() and bool(template_text(folder))
+
+
+def template_text(folder: Path) -> str:
+    """The chat template beside a model, empty if there is none."""
+    file = folder / "chat_template.jinja"
+    if file.exists():
+        return file.read_text()
+    found = configuration(folder).get("chat_template") or ""
+    if isinstance(found, list):
+        named = {entry["name"]: entry["template"] for entry in found}
+        found = named.get("default", "")
+    return str(found)
+
+
+def configuration(folder: Path) -> dict[str, Any]:
+    """tokenizer_config.json; empty if there is none. Raises `LoadFailed`."""
+    file = folder / "tokenizer_config.json"
+    try:
+        found = json.loads(file.read_text()) if file.exists() else {}
+    except ValueError as error:
+        raise LoadFailed(f"{file} is no JSON: {error}; fetch it again.") from error
+    return found if isinstance(found, dict) else {}
+
+
+class Tokenized:
+    """The tokenizer and the template of one model."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises `LoadFailed`."""
+        self._tokenizer = tokenizer(folder)
+        self._template = template(template_text(folder))
+        self._names = special_names(configuration(folder))
+        self._special = self._pattern()
+
+    def _pattern(self) -> re.Pattern[str] | None:
+        """Matches every special token of the tokenizer."""
+        added = self._tokenizer.get_added_tokens_decoder().values()
+        special = sorted((token.content for token in added if token.special), key=len, reverse=True)
+        return re.compile("|".join(map(re.escape, special))) if special else None
+
+    def encode(self, job: dict[str, Any]) -> list[int]:
+        """The tokens of a job's prompt. Raises `JobRefused` where the template refuses the messages."""
+        if job["kind"] != "chat":
+            return list(self._tokenizer.encode(job["prompt"]).ids)
+        messages, guard = self._guarded(job["messages"])
+        parts = self._parts(self._render(messages, job), guard)
+        return [token for text, plain in parts for token in self._ids(text, plain)]
+
+    def _guarded(self, messages: list[dict[str, Any]]) -> tuple[Any, str]:
+        """`messages` with a guard after the first character of whatever looks like a special token."""
+        everything = json.dumps(messages, ensure_ascii=False)
+        guard = next(char for code in GUARDS if (char := chr(code)) not in everything)
+        special = self._special
+        if special is None or not special.search(everything):
+            return messages, guard
+        return mapped(messages, lambda text: special.sub(lambda m: f"{m[0][0]}{guard}{m[0][1:]}", text)), guard
+
+    def _render(self, messages: Any, job: dict[str, Any]) -> str:
+        import jinja2
+
+        values = {**self._names, "tools": None, **job["template_kwargs"], "add_generation_prompt": True}
+        try:
+            return str(self._template.render(messages=messages, **values))
+        except (jinja2.TemplateError, TypeError, ValueError, LookupError) as error:
+            raise JobRefused(f"The model's chat template does not take these messages: {error}") from error
+
+    def _parts(self, text: str, guard: str) -> Iterator[tuple[str, bool]]:
+        """The rendered prompt in pieces: those that are user text like a special token are plain."""
+        assert self._special is not None or guard not in text
+        position = 0
+        while (found := text.find(guard, position)) > 0:
+            start = found - 1
+            whole = self._special.match(text[start] + text[found + 1 :]) if self._special else None
+            length = len(whole[0]) if whole else 1
+            yield text[position:start], False
+            yield text[start] + text[found + 1 : found + length], True
+            position = found + length
+        yield text[position:], False
+
+    def _ids(self, text: str, plain: bool) -> list[int]:
+        self._tokenizer.encode_special_tokens = plain
+        return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+
+def mapped(value: Any, change: Callable[[str], str]) -> Any:
+    """`value` with every string in it changed."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, dict):
+        return {key: mapped(item, change) for key, item in value.items()}
+    return [mapped(item, change) for item in value] if isinstance(value, list | tuple) else value
+
+
+def tokenizer(folder: Path) -> Any:
+    import tokenizers
+
+    file = folder / "tokenizer.json"
+    try:
+        return tokenizers.Tokenizer.from_file(str(file))
+    except Exception as error:  # the package raises bare ones
+        raise LoadFailed(f"{file} is no tokenizer: {error}; fetch it again, or set npu_prompt to template.") from error
+
+
+def template(text: str) -> Any:
+    """A chat template, compiled as its makers expect it. It cannot reach anything but its own variables."""
+    import jinja2
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    environment = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
+    )
+    environment.filters["tojson"] = to_json
+    environment.globals |= {"raise_exception": refuse, "strftime_now": now}
+    try:
+        return environment.from_string(text)
+    except jinja2.TemplateError as error:
+        raise LoadFailed(f"The chat template beside the model is broken: {error}; fetch it again.") from error
+
+
+def to_json(value: Any, indent: int | None = None, **_: Any) -> str:
+    """Without the HTML escapes of jinja2's own."""
+    return json.dumps(value, ensure_ascii=False, indent=indent)
+
+
+def refuse(message: str) -> NoReturn:
+    raise JobRefused(f"The model's chat template refuses these messages: {message}")
+
+
+def now(pattern: str) -> str:
+    return datetime.datetime.now().strftime(pattern)
+
+
+def special_names(config: dict[str, Any]) -> dict[str, str]:
+    """``bos_token`` and the like, which templates write out."""
+    found = {}
+    for name in ("bos_token", "eos_token", "pad_token", "unk_token"):
+        value = config.get(name)
+        found[name] = str(value.get("content", "") if isinstance(value, dict) else value or "")
+    return found

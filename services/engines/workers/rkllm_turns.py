@@ -1,0 +1,103 @@
+"""How a job becomes the input of a run, and what of it the runtime may still hold. Standard library only.
+
+Two sources of prompts (`TokenTurns`, `TemplateTurns`) and two strategies for the KV cache: ``prefix`` always gives the
+whole prompt and leaves it to the runtime to reuse what it has of its beginning; ``history`` gives what is new when the
+runtime certainly holds all the rest, and clears it otherwise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from services.engines.workers.loop import JobRefused
+from services.engines.workers.rkllm_answer import Outcome
+from services.engines.workers.rkllm_prompt import History, Message, flattened, neutral, said
+from services.engines.workers.rkllm_runtime import Turn
+from services.engines.workers.rkllm_tokens import Tokenized
+
+RESERVED = 4
+"""Tokens of the context that a prompt may not use: the runtime's message for a longer prompt counts without them."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do for a job."""
+
+    turn: Turn
+    clear: bool
+    """Clear the runtime's cache first."""
+    prompt_tokens: int | None
+    """Exact, or None where only the runtime will know."""
+    limit: int
+    """Tokens the answer may have."""
+
+
+class Turns(Protocol):
+    def plan(self, job: dict[str, Any]) -> Plan:
+        """Raises `JobRefused`."""
+
+    def hold(self, outcome: Outcome, kv_size: int) -> None:
+        """The planned run ended by itself with `outcome`."""
+
+    def forget(self) -> None:
+        """Nobody knows what the runtime holds."""
+
+
+class TokenTurns:
+    """The template is rendered here; the runtime gets tokens."""
+
+    def __init__(self, tokenized: Tokenized, context: int, history: bool) -> None:
+        self._tokenized, self._context, self._history = tokenized, context, history
+        self._ids: list[int] = []
+        self._held: list[int] = []
+
+    def plan(self, job: dict[str, Any]) -> Plan:
+        ids = self._ids = self._tokenized.encode(job)
+        if len(ids) > self._context - RESERVED:
+            raise JobRefused("The prompt is too long.", "context", len(ids), self._context - RESERVED)
+        if not ids:
+            raise JobRefused("The prompt is empty; send at least one character.")
+        held = len(self._held)
+        extends = self._history and 0 < held < len(ids) and ids[:held] == self._held
+        turn = Turn(tokens=ids[held:] if extends else ids, keep_history=self._history)
+        limit = min(job["max_tokens"], self._context - len(ids) - 1)
+        return Plan(turn, self._history and not extends, len(ids), limit)
+
+    def hold(self, outcome: Outcome, kv_size: int) -> None:
+        held = self._ids + outcome.ids
+        # A runtime that keeps another number of tokens than we count keeps something we do not know.
+        self._held = held if kv_size == len(held) else []
+
+    def forget(self) -> None:
+        self._held = []
+
+
+class TemplateTurns:
+    """The runtime puts each prompt into the model's template as one user turn."""
+
+    def __init__(self, context: int, history: bool) -> None:
+        self._context = context
+        self._history = History() if history else None
+        self._messages: tuple[Message, ...] = ()
+
+    def plan(self, job: dict[str, Any]) -> Plan:
+        if job["kind"] != "chat":
+            raise JobRefused(
+                "This model completes no raw prompt: the NPU runtime puts every prompt into its chat template. Use the "
+                "chat endpoint, or put the model's tokenizer.json and chat template beside it."
+            )
+        messages = self._messages = said(job["messages"])
+        new = self._history.continued(messages) if self._history else None
+        prompt = neutral(flattened(messages) if new is None else new)
+        thinking = bool(job["template_kwargs"].get("enable_thinking", True))
+        turn = Turn(prompt, keep_history=self._history is not None, thinking=thinking)
+        return Plan(turn, self._history is not None and new is None, None, min(job["max_tokens"], self._context))
+
+    def hold(self, outcome: Outcome, kv_size: int) -> None:
+        if self._history and kv_size:
+            self._history.hold(self._messages, outcome.text)
+
+    def forget(self) -> None:
+        if self._history:
+            self._history.forget()

@@ -1,0 +1,162 @@
+"""No conversation ever sees another's context, and one that goes on prefills only what is new.
+
+The simulated model's answer depends on every token of its context, so each answer is compared with the one to exactly
+the context that the conversation should have; `Conversations` knows which that is.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from services.core.client import NOBODY
+from services.core.errors import ContextOverflow
+from services.core.events import Done, Text
+from services.engines.worker import WorkerEngine
+from services.engines.workers.rkllm_prompt import flattened, said
+from tests.contract.conftest import Rig
+from tests.npu import npu_engine, npu_model, npu_settings
+from tests.simulator import build
+from tests.simulator.model import SYSTEM, answer, chatml, runtime_template
+
+Messages = Sequence[dict[str, str]]
+
+COMBINATIONS = list(
+    itertools.product(build.RELEASES, ("tokens", "template"), ("prefix", "history"), ("clean", "stale"))
+)
+
+
+def user(text: str) -> dict[str, str]:
+    return {"role": "user", "content": text}
+
+
+def system(text: str) -> dict[str, str]:
+    return {"role": "system", "content": text}
+
+
+class Conversations:
+    """One engine, asked by several clients; every answer is checked."""
+
+    def __init__(self, engine: WorkerEngine, prompt: str, strategy: str) -> None:
+        self.engine = engine
+        self._rig = Rig(engine.model, lambda model: engine, "", "")
+        self._tokens, self._history = prompt == "tokens", strategy == "history"
+        self._held: tuple[Messages, str] = ((), "")
+        self.last: Done | None = None
+
+    def expected(self, messages: Messages) -> str:
+        """The context the conversation must have."""
+        if self._tokens:
+            return chatml(messages)
+        held, context = self._held
+        if self._history and held and list(messages[:-1]) == list(held):
+            return f"{context}<|im_end|>\n{chatml(messages[-1:])}"
+        return runtime_template(flattened(said(messages)))
+
+    def ask(self, *messages: dict[str, str]) -> list[dict[str, str]]:
+        """Ask, check the answer, and return the conversation with it."""
+        context = self.expected(messages)
+        events = list(self.engine.generate(self._rig.job("", messages=messages, max_tokens=64), NOBODY))
+        text = "".join(event.text for event in events if isinstance(event, Text))
+        assert text == answer(context)
+        assert isinstance(events[-1], Done)
+        self.last = events[-1]
+        whole = [*messages, {"role": "assistant", "content": text}]
+        self._held = (whole, context + text)
+        return whole
+
+    def cancel(self, *messages: dict[str, str]) -> None:
+        """Ask and leave after the first word."""
+        events = self.engine.generate(self._rig.job("", messages=messages, max_tokens=2000), NOBODY)
+        next(event for event in events if isinstance(event, Text))
+        events.close()  # type: ignore[attr-defined]
+        self._held = ((), "")
+
+    def overflow(self, *messages: dict[str, str]) -> None:
+        with pytest.raises(ContextOverflow):
+            list(self.engine.generate(self._rig.job("", messages=messages), NOBODY))
+        if not self._tokens:
+            self._held = ((), "")
+
+    @property
+    def prefilled(self) -> int:
+        assert self.last is not None
+        return self.last.usage.prompt_tokens - self.last.usage.cached_tokens
+
+
+@pytest.fixture(params=COMBINATIONS, ids="-".join)
+def chats(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Conversations]:
+    release, prompt, strategy, kv = request.param
+    settings = npu_settings(tmp_path, release, kv_strategy=strategy)
+    model = npu_model(tmp_path, tokenizer=prompt == "tokens", context_limit=4096)
+    engine = npu_engine(settings, RKLLM_SIM_KV=kv)(model)
+    engine.start()
+    list(engine.ready(NOBODY))
+    yield Conversations(engine, prompt, strategy)
+    engine.stop()
+
+
+def test_two_clients_that_open_with_the_same_words_and_diverge(chats: Conversations) -> None:
+    one = chats.ask(user("Hello there."))
+    two = chats.ask(user("Hello there."))
+    assert one == two
+    one = chats.ask(*one, user("I am Ann."))
+    two = chats.ask(*two, user("I am Bob."))
+    chats.ask(*one, user("Who am I?"))
+    chats.ask(*two, user("Who am I?"))
+
+
+def test_an_edited_and_a_regenerated_answer(chats: Conversations) -> None:
+    one = chats.ask(user("Name a tree."))
+    again = chats.ask(user("Name a tree."))
+    chats.ask(*again, user("Another."))
+    edited = [one[0], {"role": "assistant", "content": "An oak."}]
+    chats.ask(*edited, user("Another."))
+    chats.ask(*one, user("Another."), {"role": "assistant", "content": ""}, user("Go on."))
+
+
+def test_a_changed_system_prompt_and_a_clock_in_it(chats: Conversations) -> None:
+    one = chats.ask(system("Be brief."), user("Hello."))
+    chats.ask(system("Be long."), *one[1:], user("And now?"))
+    for minute in range(3):
+        one = chats.ask(system(f"It is 12:0{minute}."), *one[1:], user("What time is it?"))
+    chats.ask(*one[1:], user("And without?"))
+
+
+def test_a_cancelled_and_a_failed_run_in_between(chats: Conversations) -> None:
+    one = chats.ask(user("Hello."))
+    chats.cancel(*one, user("Tell me all. [[tokens=2000 us=1000]]"))
+    one = chats.ask(*one, user("Short, please."))
+    chats.overflow(*one, user("long " * 2000))
+    one = chats.ask(*one, user("Shorter."))
+    chats.cancel(user("Another. [[tokens=2000 us=1000]]"))
+    chats.ask(*one, user("Where were we?"))
+
+
+def test_a_secret_of_another_conversation_is_in_no_cache(chats: Conversations) -> None:
+    chats.ask(system("The password is amber."), user("Hello."))
+    chats.ask(user("What is the password?"))
+    chats.ask(system(SYSTEM), user("What is the password?"))
+
+
+REUSING = [
+    (release, prompt, strategy)
+    for release, prompt, strategy in itertools.product(build.RELEASES, ("tokens", "template"), ("prefix", "history"))
+    if (prompt, strategy) != ("template", "prefix")
+]
+
+
+@pytest.mark.parametrize("chats", [(*combination, "clean") for combination in REUSING], ids="-".join, indirect=True)
+def test_ten_turns_prefill_only_what_is_new(chats: Conversations) -> None:
+    conversation: list[dict[str, str]] = [system("You are a patient teacher of botany. " * 20)]
+    question = "Tell me about another tree."
+    new = len(f"<|im_end|>\n<|im_start|>user\n{question}<|im_end|>\n<|im_start|>assistant\n")
+    for number in range(10):
+        conversation = chats.ask(*conversation, user(question))
+        assert chats.last is not None
+        assert chats.last.usage.prompt_tokens > 700
+        if number:
+            assert chats.prefilled <= new

@@ -1,0 +1,128 @@
+"""The NPU engine behind the API: what is told in headers, statuses and error events. On the simulated runtime."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from services.api.app import App, build
+from services.core.settings import Settings
+from tests.engines import children_of
+from tests.http.conftest import Api, chunks
+from tests.npu import lock_is_free, npu_settings
+from tests.simulator.build import RELEASES
+from tests.simulator.model import answer, chatml, write_model
+
+Maker = Callable[..., Api]
+
+each_release = pytest.mark.parametrize("release", RELEASES)
+
+
+@pytest.fixture
+def npu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Maker]:
+    apps: list[App] = []
+
+    def maker(release: str, *, tokenizer: bool = True, **env: str) -> Api:
+        for name, value in env.items():
+            monkeypatch.setenv(name, value)
+        write_model(tmp_path / "sim", tokenizer=tokenizer)
+        settings: Settings = npu_settings(tmp_path, release, monitor_interval=3600, heartbeat_interval=30)
+        apps.append(build(settings))
+        return Api(apps[-1])
+
+    before = children_of(os.getpid())
+    yield maker
+    for app in apps:
+        app.stop()
+    assert children_of(os.getpid()) <= before
+    assert lock_is_free(tmp_path / "npu.lock")
+
+
+def expected(text: str) -> str:
+    return answer(chatml(({"role": "user", "content": text},)))
+
+
+@each_release
+def test_a_chat_and_its_usage(npu: Maker, release: str) -> None:
+    api = npu(release)
+    first = api.chat("Hello.").json
+    text = first["choices"][0]["message"]["content"]
+    assert text == expected("Hello.")
+    messages = [
+        {"role": "user", "content": "Hello."},
+        {"role": "assistant", "content": text},
+        {"role": "user", "content": "Go on."},
+    ]
+    usage = api.post("/v1/chat/completions", {"messages": messages}).json["usage"]
+    held = first["usage"]["total_tokens"]
+    assert usage["prompt_tokens_details"]["cached_tokens"] == held
+    assert usage["prompt_tokens"] > held
+
+
+@each_release
+def test_what_the_npu_ignores_is_named(npu: Maker, release: str) -> None:
+    api = npu(release)
+    assert "X-RKLLM-Warning" not in api.chat("Hello.", temperature=0.8, top_p=0.9).headers
+    result = api.chat("Hello.", seed=1, min_p=0.1, logprobs=True, temperature=0.5, stream=True)
+    expected = "seed, min_p, logprobs" + ("" if release == "1.3.0" else ", temperature")
+    assert result.headers["X-RKLLM-Warning"] == f"ignored: {expected}; see docs/api.md"
+
+
+@each_release
+@pytest.mark.parametrize("fault", ["error", "segv", "fail", "exit"])
+def test_a_fault_in_an_answer_is_a_502_or_an_error_event_and_the_next_answer_comes(
+    npu: Maker, release: str, fault: str
+) -> None:
+    api = npu(release)
+    broken = api.chat(f"Hello. [[fault={fault} at=3]]")
+    assert broken.status_code == 502
+    assert broken.json["error"]["code"] == "engine_failed"
+    streamed = api.chat(f"Hello. [[fault={fault} at=3]]", stream=True)
+    # A crash may come before the first token has left the process; then it is still a status.
+    told = chunks(streamed)[-1] if streamed.status_code == 200 else streamed.json
+    assert told["error"]["code"] == "engine_failed"
+    early = api.chat(f"Hello. [[fault={fault} at=-1]]", stream=True)
+    assert early.status_code == 502
+    assert api.chat("Hello.").json["choices"][0]["message"]["content"] == expected("Hello.")
+
+
+@each_release
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_load_that_fails_is_a_502_with_the_reason(npu: Maker, release: str, stream: bool) -> None:
+    api = npu(release, RKLLM_SIM_LOAD_FAULT="no_device")
+    result = api.chat("Hello.", stream=stream)
+    assert result.status_code == 502
+    assert "failed to open rknn device" in result.json["error"]["message"]
+
+
+@each_release
+def test_an_npu_in_use_is_a_503(npu: Maker, release: str) -> None:
+    first, second = npu(release), npu(release)
+    assert first.chat("Hello.").status_code == 200
+    refused = second.chat("Hello.")
+    assert refused.status_code == 503
+    assert "Another process uses the NPU" in refused.json["error"]["message"]
+    first.post("/v1/models/unload", {})
+    assert second.chat("Hello.").status_code == 200
+
+
+@each_release
+@pytest.mark.parametrize("tokenizer", [True, False])
+def test_a_prompt_that_is_too_long_is_a_400_with_true_numbers(npu: Maker, release: str, tokenizer: bool) -> None:
+    result = npu(release, tokenizer=tokenizer).chat("x" * 6000)
+    assert result.status_code == 400
+    assert result.json["error"]["code"] == "context_length_exceeded"
+    assert "4092 tokens" in result.json["error"]["message"]
+
+
+def test_a_stop_string_and_max_tokens(npu: Maker) -> None:
+    api = npu("1.2.3")
+    whole = expected("Hello.")
+    stop = whole.split()[2]
+    choice = api.chat("Hello.", stop=stop).json["choices"][0]
+    assert (choice["message"]["content"], choice["finish_reason"]) == (whole[: whole.index(stop)], "stop")
+    choice = api.chat("Hello.", max_tokens=2).json["choices"][0]
+    assert (choice["message"]["content"], choice["finish_reason"]) == (" ".join(whole.split()[:2]), "length")
