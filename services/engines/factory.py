@@ -11,7 +11,8 @@ from services.core.errors import Unavailable
 from services.core.model import Model
 from services.core.settings import Settings
 from services.engines.base import Engine
-from services.engines.worker import Limits, WorkerEngine, worker_argv
+from services.engines.limits import Limits
+from services.engines.worker import WorkerEngine, worker_argv
 
 ROOT = Path(__file__).resolve().parents[2]
 """The folder that holds the `services` package, so that a worker finds it from any working directory."""
