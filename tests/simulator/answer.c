@@ -1,0 +1,266 @@
+/* One run: the context, what of it is cached, prefill, decode, and the faults on the way. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "sim.h"
+
+#define RESERVED 4 /* a prompt may fill the context but for these, as seen in the real one's message */
+
+typedef struct {
+    Sim *sim;
+    void *userdata;
+    Orders orders;
+    Tokens context;
+    RKLLMPerfStat perf;
+    int limit, emitted, over, failed, stuck;
+    char pending[8];
+} Answer;
+
+/* Calls back with buffers of this call alone, then spoils and frees them: who kept a pointer reads rubbish. */
+static void report(Answer *answer, LLMCallState state, const char *text, int32_t id, int null_result) {
+    RKLLMResult *result = calloc(1, sizeof *result);
+    char *copy = text ? strdup(text) : NULL;
+    result->text = copy;
+    result->token_id = id;
+    if (state == RKLLM_RUN_FINISH) result->perf = answer->perf;
+    int wish = answer->sim->callback(null_result ? NULL : result, answer->userdata, state);
+    if (wish < 0 || wish > (RKLLM_ABI == 130 ? 2 : 1)) sim_misuse("the callback returned %d", wish);
+    if (wish == 1) answer->over = 1;
+    if (copy) memset(copy, 0xFF, strlen(copy));
+    memset(result, 0xDD, sizeof *result);
+    free(copy);
+    free(result);
+}
+
+/* Appends what `input` adds, with the template that a prompt gets: after nothing, after the system prompt, or later. */
+static void turn(Sim *sim, RKLLMInput *input, Tokens *into) {
+    if (input->input_type == RKLLM_INPUT_TOKEN) {
+        for (size_t i = 0; i < input->token_input.n_tokens; i++) {
+            int32_t id = input->token_input.input_ids[i];
+            if (id < 0 || id >= FIRST_WORD + 2 * WORD_COUNT)
+                sim_misuse("token %d is not in the vocabulary", id);
+            tokens_add(into, id);
+        }
+        return;
+    }
+    if (!into->count) tokens_text(into, sim->model.system);
+    else if (into->count > sim->system_tokens) tokens_text(into, "<|im_end|>\n");
+    tokens_text(into, sim->model.prefix);
+    tokens_text(into, input->prompt_input);
+    tokens_text(into, sim->model.postfix);
+    if (sim->model.thinking && !input->enable_thinking) tokens_text(into, "<think>\n\n</think>\n\n");
+}
+
+/* Puts together what the model sees: with history, or as a board report has it, with stale history even without. */
+static void assemble(Answer *answer, RKLLMInput *input, RKLLMInferParam *infer) {
+    Sim *sim = answer->sim;
+    int stale = !strcmp(sim_word("RKLLM_SIM_KV", "clean"), "stale");
+    if (infer->keep_history || stale)
+        for (int i = 0; i < sim->kv.count; i++) tokens_add(&answer->context, sim->kv.ids[i]);
+    turn(sim, input, &answer->context);
+}
+
+static int common(const Tokens *a, const Tokens *b) {
+    int count = 0;
+    while (count < a->count && count < b->count && a->ids[count] == b->ids[count]) count++;
+    return count;
+}
+
+static void fault(Answer *answer) {
+    const char *name = answer->orders.fault;
+    Sim *sim = answer->sim;
+    if (!strcmp(name, "segv")) raise(SIGSEGV);
+    if (!strcmp(name, "exit")) _exit(7);
+    if (!strcmp(name, "abort")) abort();
+    if (!strcmp(name, "hang")) for (;;) pause();
+    if (!strcmp(name, "stall")) while (!sim->abort_asked) sim_sleep_us(1000);
+    if (!strcmp(name, "slow_abort")) {
+        while (!sim->abort_asked) sim_sleep_us(1000);
+        sim_sleep_us(1000L * answer->orders.ms);
+    }
+    if (!strcmp(name, "pause")) sim_sleep_us(1000L * answer->orders.ms);
+    if (!strcmp(name, "null_text")) report(answer, RKLLM_RUN_NORMAL, NULL, 0, 0);
+    if (!strcmp(name, "null_result")) report(answer, RKLLM_RUN_NORMAL, NULL, 0, 1);
+    if (!strcmp(name, "error") || !strcmp(name, "error_return_0")) {
+        fprintf(stderr, "E rkllm: matmul(w8a8) run failed");
+        report(answer, RKLLM_RUN_ERROR, NULL, 0, 1);
+        answer->over = answer->failed = 1;
+    }
+    if (!strcmp(name, "fail")) answer->over = answer->failed = 1;
+    if (!strcmp(name, "silent")) answer->over = answer->stuck = 1;
+}
+
+static void prefill(Answer *answer) {
+    Sim *sim = answer->sim;
+    int cached = common(&sim->kv, &answer->context), fresh = answer->context.count - cached;
+    long us = sim_number("RKLLM_SIM_PREFILL_US", 0);
+    double start = sim_now_ms();
+    if (cached == answer->context.count) cached--, fresh++; /* the last token must be computed for its logits */
+    sim->kv.count = cached;
+    for (int i = cached; i < answer->context.count; i++) {
+        tokens_add(&sim->kv, answer->context.ids[i]);
+        if (sim->abort_asked && sim_number("RKLLM_SIM_ABORT_CUTS_PREFILL", 0)) break;
+        if (us) sim_sleep_us(us);
+    }
+    if (answer->orders.at < 0) fault(answer);
+    answer->perf.prefill_tokens = fresh;
+    answer->perf.prefill_time_ms = sim_now_ms() - start;
+}
+
+/* Gives out `text`; with `waiting`, as WAITING states until its bytes are whole UTF-8. */
+static void emit(Answer *answer, const char *text, int32_t id, int last) {
+    char joined[64];
+    snprintf(joined, sizeof joined, "%s%s", answer->pending, text);
+    int lead = 0, need = 1;
+    for (int i = 0; joined[i]; i++)
+        if ((joined[i] & 0xC0) != 0x80) lead = i;
+    unsigned char first = joined[lead];
+    need = first < 0x80 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+    if (answer->orders.waiting && (int)strlen(joined) - lead < need && !last) {
+        snprintf(answer->pending, sizeof answer->pending, "%.7s", joined);
+        report(answer, RKLLM_RUN_WAITING, NULL, id, 0);
+    } else {
+        answer->pending[0] = 0;
+        int in_finish = last && !strcmp(answer->orders.fault, "finish_text");
+        answer->perf.generate_tokens = answer->emitted + 1;
+        report(answer, in_finish ? RKLLM_RUN_FINISH : RKLLM_RUN_NORMAL, answer->orders.waiting ? joined : text, id, 0);
+        if (in_finish) answer->over = 1;
+    }
+}
+
+/* One token: its fault first, then its time, then its callback. */
+static void step(Answer *answer, const char *text, int32_t id, int last) {
+    if (answer->over) return;
+    if (answer->emitted == answer->orders.at && answer->orders.fault[0]) fault(answer);
+    if (answer->orders.token_us) sim_sleep_us(answer->orders.token_us);
+    if (answer->sim->abort_asked || answer->over) {
+        answer->over = 1;
+        return;
+    }
+    if (answer->sim->kv.count >= answer->sim->param.max_context_len) {
+        fprintf(stderr, "E rkllm: the context is full\n");
+        report(answer, RKLLM_RUN_ERROR, NULL, 0, 1);
+        answer->over = answer->failed = 1;
+        return;
+    }
+    if (id < 256) for (const char *byte = text; *byte; byte++) tokens_add(&answer->sim->kv, (unsigned char)*byte);
+    else tokens_add(&answer->sim->kv, id);
+    int at_limit = answer->limit > 0 && answer->emitted + 1 >= answer->limit;
+    emit(answer, text, id, last || at_limit);
+    answer->emitted++;
+    if (at_limit) answer->over = 1;
+}
+
+static void say_text(Answer *answer, const char *text) {
+    char piece[16];
+    int chunk = answer->orders.chunk > 0 && answer->orders.chunk < 16 ? answer->orders.chunk : 15;
+    for (int length = strlen(text), i = 0; i < length && !answer->over; i += chunk) {
+        snprintf(piece, sizeof piece, "%.*s", chunk, text + i);
+        step(answer, piece, 0, i + chunk >= length);
+    }
+}
+
+static void say_sampling(Answer *answer) {
+    Sampling *s = &answer->sim->effective;
+    char text[256];
+    snprintf(text, sizeof text, "top_k=%d top_p=%.3f temperature=%.3f repeat=%.3f frequency=%.3f presence=%.3f limit=%d",
+             s->top_k, s->top_p, s->temperature, s->repeat, s->frequency, s->presence, answer->limit);
+    say_text(answer, text);
+}
+
+static void say_words(Answer *answer) {
+    int count = answer->orders.tokens ? answer->orders.tokens : answer_length(&answer->context);
+    char text[32];
+    for (int i = 0; i < count && !answer->over; i++) {
+        int32_t id = answer_word(&answer->context, i);
+        token_bytes(id, text);
+        step(answer, text, id, i == count - 1);
+    }
+}
+
+static void think(Answer *answer) {
+    char *context = tokens_string(&answer->context), text[32];
+    const char *end = "</think>\n\n";
+    size_t length = strlen(context);
+    int told_not_to = length >= strlen(end) && !strcmp(context + length - strlen(end), end);
+    free(context);
+    if (!answer->sim->model.thinking || told_not_to) return;
+    int32_t thought[] = {THINK, '\n', answer_word(&answer->context, 99), '\n', THINK_END, '\n', '\n'};
+    for (size_t i = 0; i < sizeof thought / sizeof *thought; i++) {
+        token_bytes(thought[i], text);
+        step(answer, text, thought[i], 0);
+    }
+}
+
+static void decode(Answer *answer) {
+    double start = sim_now_ms();
+    if (answer->orders.say[0]) say_text(answer, answer->orders.say);
+    else if (answer->orders.show_sampling) say_sampling(answer);
+    else {
+        think(answer);
+        say_words(answer);
+    }
+    answer->perf.generate_tokens = answer->emitted;
+    answer->perf.generate_time_ms = sim_now_ms() - start;
+    answer->perf.memory_usage_mb = 123.5f;
+}
+
+static void table(const Answer *answer) {
+    const RKLLMPerfStat *p = &answer->perf;
+    if (sim_number("RKLLM_LOG_LEVEL", 0) < 1) return;
+    sim_log('I', "%.86s", "--------------------------------------------------------------------------------------");
+    sim_log('I', " Stage         Total Time (ms)  Tokens    Time per Token (ms)      Tokens per Second");
+    sim_log('I', " Prefill       %-16.2f %-9d %-24.2f %.2f", p->prefill_time_ms, p->prefill_tokens,
+            p->prefill_time_ms / (p->prefill_tokens ? p->prefill_tokens : 1),
+            p->prefill_tokens * 1e3 / (p->prefill_time_ms > 0 ? p->prefill_time_ms : 1));
+    sim_log('I', " Generate      %-16.2f %-9d %-24.2f %.2f", p->generate_time_ms, p->generate_tokens,
+            p->generate_time_ms / (p->generate_tokens ? p->generate_tokens : 1),
+            p->generate_tokens * 1e3 / (p->generate_time_ms > 0 ? p->generate_time_ms : 1));
+    sim_log('I', " Peak Memory Usage (GB)  %.2f", p->memory_usage_mb / 1024);
+}
+
+static void finish(Answer *answer) {
+    const char *name = answer->orders.fault;
+    if (answer->failed || answer->stuck || !strcmp(name, "no_finish") || !strcmp(name, "finish_text")) return;
+    report(answer, RKLLM_RUN_FINISH, NULL, -1, 0);
+    if (!strcmp(name, "two_finish")) report(answer, RKLLM_RUN_FINISH, NULL, -1, 0);
+    table(answer);
+}
+
+/* With "linger" the abort is taken note of, the end told, and yet the call does not return at once: an abort that comes
+ * now is late and, as nothing says otherwise, hits the next run. */
+static void end(Answer *answer, int keep) {
+    Sim *sim = answer->sim;
+    sim->abort_asked = 0;
+    finish(answer);
+    if (!strcmp(answer->orders.fault, "linger")) sim_sleep_us(1000L * answer->orders.ms);
+    if (!keep && !strcmp(sim_word("RKLLM_SIM_KV", "clean"), "stale")) sim->kv.count = 0;
+    free(answer->context.ids);
+}
+
+int sim_run(Sim *sim, RKLLMInput *input, RKLLMInferParam *infer, void *userdata) {
+    Answer answer = {.sim = sim, .userdata = userdata, .limit = sim->param.max_new_tokens};
+    int most = sim->param.max_context_len - RESERVED;
+#if RKLLM_ABI == 130
+    if (infer->max_new_tokens > 0) answer.limit = infer->max_new_tokens;
+#endif
+    assemble(&answer, input, infer);
+    char *text = tokens_string(&answer.context);
+    orders_read(text, &answer.orders);
+    free(text);
+    if (answer.context.count > most) {
+        fprintf(stderr, "error: prompt gather than max context (prompt: %d tokens, max context: %d)\n",
+                answer.context.count, most);
+        report(&answer, RKLLM_RUN_ERROR, NULL, 0, 1);
+        answer.failed = 1;
+    } else {
+        prefill(&answer);
+        if (!answer.over) decode(&answer);
+    }
+    int failed = answer.failed && strcmp(answer.orders.fault, "error_return_0");
+    end(&answer, infer->keep_history);
+    return failed ? -1 : 0;
+}
