@@ -25,6 +25,7 @@ from services.core.metrics import Metrics
 from services.core.model import Model
 from services.core.settings import Settings
 from services.core.trace import Trace
+from services.engines.support import unsupported
 from services.scheduler.scheduler import Scheduler
 
 WARNING_HEADER = "X-RKLLM-Warning"
@@ -72,7 +73,7 @@ class Completions:
         """Run `all_asks` one after the other, each with its shape, and write the response as `request` wants it."""
         model = self._service.model(request.model)
         jobs = [plan(ask, model, self._service.settings, req.context.id) for ask in all_asks]
-        self._warn(resp, asks.ignored(request))
+        self._warn(resp, [*asks.ignored(request), *(unsupported(jobs[0]) if jobs else ())])
         trace: Trace = req.context.trace
         trace.model = model.id
         answers = self._run(jobs, client(req), resp, trace)

@@ -75,6 +75,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     cpu_batch_size: Positive = 128
     cpu_prompt_cache_mib: Count = 0
 
+    binary: str = "rkllm"
+    use_multiline_protocol: bool = False
+
     rag_min_quality_score: float = 2
     rag_max_paragraphs: Positive = 10
     rag_quality_floor_threshold: float = 3

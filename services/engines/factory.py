@@ -12,6 +12,7 @@ from services.core.model import Model
 from services.core.settings import Settings
 from services.engines.base import Engine
 from services.engines.limits import Limits
+from services.engines.rkllm_cli import RkllmCliEngine
 from services.engines.worker import WorkerEngine, worker_argv
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,9 +54,13 @@ def llama(settings: Settings, model: Model) -> Engine:
     return WorkerEngine(model, argv, worker_env(), llama_options(settings, model), limits(settings))
 
 
+def rkllm_cli(settings: Settings, model: Model) -> Engine:
+    return RkllmCliEngine(model, settings.binary, limits(settings), settings.use_multiline_protocol)
+
+
 Maker = Callable[[Settings, Model], Engine]
 
-ENGINES: Mapping[str, Maker] = {"llama": llama}
+ENGINES: Mapping[str, Maker] = {"llama": llama, "rkllm_cli": rkllm_cli}
 
 
 def maker(settings: Settings, engines: Mapping[str, Maker] = ENGINES) -> Callable[[Model], Engine]:
