@@ -39,10 +39,10 @@ def write_fake_model(models_dir: Path, name: str, load_script: str | None = None
     return folder
 
 
-def write_cli_model(models_dir: Path, name: str, load_fault: str = "") -> Model:
+def write_cli_model(models_dir: Path, name: str, context_length: int = 4096, load_fault: str = "") -> Model:
     """A model of the simulated runtime that is driven through the `rkllm` program."""
-    path = write_model(models_dir / name, load_fault=load_fault)
-    (path.parent / "model.yaml").write_text("engine: rkllm_cli\n")
+    path = write_model(models_dir / name, context_limit=context_length, load_fault=load_fault)
+    (path.parent / "model.yaml").write_text(f"engine: rkllm_cli\ncontext_length: {context_length}\n")
     return Catalog(Settings(models_dir=models_dir)).resolve(name)
 
 

@@ -32,7 +32,7 @@ def rkllm_cli(job: Job) -> Iterator[str]:
             yield name
     if job.kind == "completion":
         yield "prompt without a chat template"
-    elif len(job.messages) > 1:
+    elif [message["role"] for message in job.messages] != ["user"]:
         yield "roles of messages"
     if job.logprobs is not None:
         yield "logprobs"

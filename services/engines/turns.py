@@ -70,7 +70,6 @@ class TurnChild(Child):
         return bool(poll.poll(0))
 
     def _write_ahead(self) -> None:
-        try:
+        # To a child that is gone nothing can be written; its turn tells how it ended.
+        with contextlib.suppress(BrokenPipeError):
             os.write(self._stdin, AHEAD)
-        except OSError as error:
-            raise self.died() from error
