@@ -1,4 +1,4 @@
-"""The `rkllm` program under gunicorn and gevent: pipes polled cooperatively, and no process that outlives the server."""
+"""The `rkllm` program under gunicorn and gevent: polled pipes, and no process that outlives the server."""
 
 from __future__ import annotations
 
