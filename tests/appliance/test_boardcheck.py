@@ -113,10 +113,9 @@ def denied(board: Board) -> Board:
 
 
 def old_driver(version: str) -> Change:
-    answers: dict[str, tuple[str, str] | int] = {"card0": ("rockchip", "3.0.0"), "renderD128": ("rockchip", "3.0.0")}
-    return lambda board: replace(
-        board, ask=asked({**answers, "card1": ("rknpu", version), "renderD129": ("rknpu", version)})
-    )
+    npu, display = ("rknpu", version), ("rockchip", "3.0.0")
+    ask = asked({"card0": display, "card1": npu, "renderD128": display, "renderD129": npu})
+    return lambda board: replace(board, ask=ask)
 
 
 def written(path: str, text: str) -> Change:
