@@ -104,7 +104,11 @@ def without_devices(board: Board) -> Board:
 
 def linked(board: Board) -> Board:
     (board.root / "dev/rknpu").symlink_to("dri/renderD129")
-    answers = {"rknpu": errno.ENOTTY, "card0": ("rockchip", "3"), "card1": ("rknpu", "0.9.8")}
+    answers: dict[str, tuple[str, str] | int] = {
+        "rknpu": errno.ENOTTY,
+        "card0": ("rockchip", "3"),
+        "card1": ("rknpu", "0.9.8"),
+    }
     return replace(board, ask=asked({**answers, "renderD128": ("panfrost", "1"), "renderD129": ("rknpu", "0.9.8")}))
 
 
