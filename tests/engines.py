@@ -6,12 +6,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from services.core.catalog import Catalog
 from services.core.job import Job, Sampling
 from services.core.model import Model
 from services.core.settings import Settings
 from services.engines.base import Engine
 from services.engines.factory import ENGINES, limits, worker_env
 from services.engines.worker import WorkerEngine
+from tests.simulator.model import write_model
 
 ROOT = Path(__file__).resolve().parents[1]
 REAL_MODELS = ROOT / ".cache" / "models"
@@ -47,6 +49,13 @@ def write_fake_model(models_dir: Path, name: str, load_script: str | None = None
     if load_script is not None:
         (folder / "load.json").write_text(load_script)
     return folder
+
+
+def write_cli_model(models_dir: Path, name: str, context_length: int = 4096, load_fault: str = "") -> Model:
+    """A model of the simulated runtime that is driven through the `rkllm` program."""
+    path = write_model(models_dir / name, context_limit=context_length, load_fault=load_fault)
+    (path.parent / "model.yaml").write_text(f"engine: rkllm_cli\ncontext_length: {context_length}\n")
+    return Catalog(Settings(models_dir=models_dir)).resolve(name)
 
 
 def children_of(pid: int) -> set[int]:

@@ -25,7 +25,7 @@ from services.core.metrics import Metrics
 from services.core.model import Model
 from services.core.settings import Settings
 from services.core.trace import Trace
-from services.engines.ignored import ignored
+from services.engines.support import unsupported
 from services.scheduler.scheduler import Scheduler
 
 WARNING_HEADER = "X-RKLLM-Warning"
@@ -73,7 +73,7 @@ class Completions:
         """Run `all_asks` one after the other, each with its shape, and write the response as `request` wants it."""
         model = self._service.model(request.model)
         jobs = [plan(ask, model, self._service.settings, req.context.id) for ask in all_asks]
-        self._warn(resp, [*asks.ignored(request), *ignored(self._service.settings, jobs[0])])
+        self._warn(resp, [*asks.ignored(request), *unsupported(self._service.settings, jobs[0])])
         trace: Trace = req.context.trace
         trace.model = model.id
         answers = self._run(jobs, client(req), resp, trace)

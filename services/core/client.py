@@ -25,19 +25,21 @@ class Client:
         self.trace = trace
         """What is measured of the request; it travels with the client, since both belong to the whole line."""
 
-    def wait(self, fd: int, timeout: float) -> bool:
-        """Block until `fd` can be read (True) or `timeout` seconds passed (False).
+    def wait(self, fd: int, timeout: float, writable: int | None = None) -> bool:
+        """Block until `fd` can be read or `writable` written (True), or `timeout` seconds passed (False).
 
         Raises `ClientGone` as soon as the client has closed its connection.
         """
         poll = select.poll()
         poll.register(fd, select.POLLIN)
+        if writable is not None:
+            poll.register(writable, select.POLLOUT)
         if self._sock is not None:
             poll.register(self._sock.fileno(), select.POLLIN)
         ready = {ready_fd for ready_fd, _ in poll.poll(max(0, timeout) * 1000)}
         if self._sock is not None and self._sock.fileno() in ready:
             self._look()
-        return fd in ready
+        return fd in ready or writable in ready
 
     def _look(self) -> None:
         """Tell a closed connection from one that sent more bytes."""

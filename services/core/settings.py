@@ -82,6 +82,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     npu_embed_flash: bool = True
     npu_lock: Path | None = None
 
+    binary: str = "rkllm"
+    use_multiline_protocol: bool = False
+
     rag_min_quality_score: float = 2
     rag_max_paragraphs: Positive = 10
     rag_quality_floor_threshold: float = 3

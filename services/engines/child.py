@@ -15,13 +15,16 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from services.core.client import NOBODY, Client
 from services.core.errors import EngineFailed, EngineTimeout
 
 READ_SIZE = 16 * 1024
 """Bytes per read: some hundred lines, so that no other stream waits long for its turn behind a fast engine."""
+
+PIPE_SIZE = 64 * 1024
+"""Bytes a pipe holds unless told otherwise."""
 
 LINE_LIMIT = 4 * 1024 * 1024
 """Bytes. A longer line is no message of ours but a child that writes garbage without end."""
@@ -38,10 +41,18 @@ log = logging.getLogger(__name__)
 class Child:
     """One child process. Not thread-safe: used by the holder of the turn alone, except `alive` and `pid`."""
 
-    def __init__(self, argv: Sequence[str], env: Mapping[str, str], name: str) -> None:
-        """Start `argv` (never blocks on the child). Raises `EngineFailed` if it cannot be started."""
+    stdout_flags = 0
+    """Of the pipe for the child's output, for `os.pipe2`."""
+
+    def __init__(
+        self, argv: Sequence[str], env: Mapping[str, str], name: str, heed: Callable[[str], None] = lambda line: None
+    ) -> None:
+        """Start `argv` (never blocks on the child). Raises `EngineFailed` if it cannot be started.
+
+        `heed` is told each line of the child's stderr, by any thread.
+        """
         stdin, self._stdin = os.pipe()
-        self._stdout, stdout = os.pipe()
+        self._stdout, stdout = os.pipe2(os.O_CLOEXEC | self.stdout_flags)
         log_end, stderr = os.pipe()
         try:
             self._process = subprocess.Popen(
@@ -58,7 +69,9 @@ class Child:
         self._open = True
         self.last_words = ""
         """The last line the child wrote to stderr: often the reason of its end."""
-        threading.Thread(target=self._pump_log, args=(log_end, name), daemon=True).start()
+        self._name, self._heed = name, heed
+        self._log_end, self._log_lock, self._log_rest = log_end, threading.Lock(), b""
+        threading.Thread(target=self._pump_log, daemon=True).start()
 
     @property
     def pid(self) -> int:
@@ -118,6 +131,7 @@ class Child:
         """The sentence for a child whose pipes have closed; waits for its exit status."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(1)
+        self.take_log(at_rest=True)
         return EngineFailed(
             f"The engine process ended unexpectedly ({self.ending()}). The next request starts it anew."
         )
@@ -146,26 +160,42 @@ class Child:
             log.error("Engine process %d does not die; a driver call may hold it. Reboot the board.", self.pid)
         _close(self._stdin, self._stdout)
 
-    def _pump_log(self, fd: int, name: str) -> None:
+    def _pump_log(self) -> None:
         """Copy the child's stderr to our log until it closes. Runs in a thread of its own."""
-        pending = b""
-        while True:
-            NOBODY.wait(fd, 3600)
-            with contextlib.suppress(BlockingIOError):
-                data = os.read(fd, READ_SIZE)
-                if not data:
-                    break
-                *lines, pending = (pending + data).split(b"\n")
-                self._log(lines, name)
-                pending = pending[-READ_SIZE:]
-        self._log([pending], name)
-        os.close(fd)
+        going = True
+        while going:
+            NOBODY.wait(self._log_end, 3600)
+            going = self.take_log()
+        with self._log_lock:
+            self._log([self._log_rest])
+            os.close(self._log_end)
+            self._log_end = -1
 
-    def _log(self, lines: Sequence[bytes], name: str) -> None:
+    def take_log(self, at_rest: bool = False) -> bool:
+        """Take note of what the child has written to stderr so far; False at its end. Never blocks; for any thread.
+
+        `at_rest`: the child writes nothing now, so a line without an end is whole.
+        """
+        with self._log_lock, contextlib.suppress(BlockingIOError):
+            for _ in range(PIPE_SIZE // READ_SIZE if self._log_end >= 0 else 0):
+                data = os.read(self._log_end, READ_SIZE)
+                if not data:
+                    return False
+                *lines, rest = (self._log_rest + data).split(b"\n")
+                self._log_rest = rest[-READ_SIZE:]
+                self._log(lines)
+        if at_rest:
+            with self._log_lock:
+                rest, self._log_rest = self._log_rest, b""
+                self._log([rest])
+        return True
+
+    def _log(self, lines: Sequence[bytes]) -> None:
         for line in lines:
             if text := line.decode(errors="replace").strip():
                 self.last_words = text[:500]
-                log.info("[%s %d] %s", name, self.pid, text)
+                log.info("[%s %d] %s", self._name, self.pid, text)
+                self._heed(text)
 
 
 def _signal_name(number: int) -> str:

@@ -11,7 +11,9 @@ from services.core.errors import Unavailable
 from services.core.model import Model
 from services.core.settings import Settings
 from services.engines.base import Engine
-from services.engines.worker import Limits, WorkerEngine, worker_argv
+from services.engines.limits import Limits
+from services.engines.rkllm_cli import RkllmCliEngine
+from services.engines.worker import WorkerEngine, worker_argv
 
 ROOT = Path(__file__).resolve().parents[2]
 """The folder that holds the `services` package, so that a worker finds it from any working directory."""
@@ -71,9 +73,13 @@ def rkllm(settings: Settings, model: Model) -> Engine:
     return WorkerEngine(model, argv, worker_env(), rkllm_options(settings, model), limits(settings))
 
 
+def rkllm_cli(settings: Settings, model: Model) -> Engine:
+    return RkllmCliEngine(model, settings.binary, limits(settings), settings.use_multiline_protocol)
+
+
 Maker = Callable[[Settings, Model], Engine]
 
-ENGINES: Mapping[str, Maker] = {"llama": llama, "rkllm": rkllm}
+ENGINES: Mapping[str, Maker] = {"llama": llama, "rkllm": rkllm, "rkllm_cli": rkllm_cli}
 
 
 def maker(settings: Settings, engines: Mapping[str, Maker] = ENGINES) -> Callable[[Model], Engine]:

@@ -7,40 +7,18 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from services.core.client import NOBODY, Client
-from services.core.errors import BadRequest, EngineTimeout, ServiceError
+from services.core.errors import BadRequest, ServiceError
 from services.core.events import Done, Event, Waiting
 from services.core.job import Job
 from services.core.model import Model
 from services.engines.child import Child
+from services.engines.limits import Limits, Pace, check
 from services.engines.protocol import PROTOCOL, Line, decode, encode, event_of, job_message, lie, load_error
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How long an engine may take, in seconds."""
-
-    load: float
-    first_token: float
-    """Floor of the limit for silence before the first token."""
-    first_token_per_token: float
-    """The same limit per prompt token; the larger of the two holds, and each progress report starts it anew."""
-    silence: float
-    """Between two tokens."""
-    generation: float
-    """From the first token to the last."""
-    cancel: float
-    """From a cancel to the end of the run; then the engine is killed."""
-    beat: float
-    """Between two `Waiting` events while nothing else flows."""
-
-    def prefill(self, prompt_tokens: int) -> float:
-        return max(self.first_token, self.first_token_per_token * prompt_tokens)
 
 
 def worker_argv(module: str) -> list[str]:
@@ -107,7 +85,7 @@ class WorkerEngine:
     def _load(self, client: Client) -> Iterator[Waiting]:
         for line in self._lines(client):
             if line is None:
-                self._check(self._load_deadline, f"The model did not load within {self._limits.load:g} s")
+                check(self._clock, self._load_deadline, f"The model did not load within {self._limits.load:g} s")
                 yield Waiting("loading")
             elif line.event == "ready" and line.protocol == PROTOCOL:
                 self.info = line.info
@@ -137,32 +115,22 @@ class WorkerEngine:
 
     def _run(self, run: int, job: Job, client: Client) -> Iterator[Event]:
         """The events of one run, each silence held against the limit of its phase."""
-        limits = self._limits
-        silence = limits.prefill(job.prompt_tokens_estimate)
-        waiting = Waiting("prefill")
-        heard = told = self._clock()
-        end = float("inf")
+        pace = Pace(self._limits, job.prompt_tokens_estimate, self._clock)
         for line in self._lines(client):
-            now = self._clock()
             if line is None:
-                self._check(heard + silence, f"The engine was silent for {silence:g} s in the {waiting.phase} phase")
+                pace.silent()
             elif line.run != run:
                 self._skip(line, run)
                 continue
             elif line.event == "progress":
-                heard, waiting = now, Waiting("prefill", progress=line.done / max(1, line.total))
+                pace.progress(line.done / max(1, line.total))
             else:
-                if waiting.phase == "prefill":
-                    waiting, silence, end = Waiting("decode"), limits.silence, now + limits.generation
-                self._check(end, f"The answer took longer than {limits.generation:g} s")
-                heard = told = now
+                pace.token()
                 yield event_of(line)
                 if line.event == "done":
                     return
-            # Reports of progress come faster than beats; the client hears of them once per beat.
-            if now - told >= limits.beat:
-                told = now
-                yield waiting
+            if pace.due():
+                yield pace.waiting
 
     def _lines(self, client: Client) -> Iterator[Line | None]:
         assert self._child is not None
@@ -174,10 +142,6 @@ class WorkerEngine:
         if not 0 < line.run < run:
             raise lie(line)
 
-    def _check(self, deadline: float, complaint: str) -> None:
-        if self._clock() > deadline:
-            raise EngineTimeout(f"{complaint}; it was stopped. The next request starts it anew.")
-
     def _cancel(self, run: int) -> None:
         """Stop `run` and wait until the engine is idle; kill it if it does not stop in time."""
         deadline = self._clock() + self._limits.cancel
@@ -186,7 +150,7 @@ class WorkerEngine:
             for line in self._lines(NOBODY):
                 if line is not None and line.run == run and line.event in ("done", "error"):
                     return
-                self._check(deadline, f"The engine did not stop within {self._limits.cancel:g} s of its cancel")
+                check(self._clock, deadline, f"The engine did not stop within {self._limits.cancel:g} s of its cancel")
         except ServiceError as error:
             log.warning("%s", error.message)
             self.stop()

@@ -8,17 +8,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from services.core.catalog import Catalog
+from services.core.client import NOBODY, Client
+from services.core.events import Event
 from services.core.job import Job
 from services.core.model import Model
 from services.core.settings import Settings
+from services.engines.base import Engine
 from services.engines.factory import ENGINES
 from services.engines.worker import WorkerEngine
-from tests.engines import REAL_MODEL, REAL_MODELS, fake, job, write_fake_model
+from tests.engines import REAL_MODEL, REAL_MODELS, fake, job, write_cli_model, write_fake_model
 from tests.npu import Bench, npu_engine, npu_model, npu_settings
 from tests.simulator import build
+from tests.simulator.cli import program
 
 SETTINGS = Settings(heartbeat_interval=0.1, cpu_batch_size=32)
 
@@ -33,6 +38,8 @@ class Rig:
     """A prompt whose answer has many tokens."""
     long_prompt: str
     """A prompt whose prefill takes several steps."""
+    survives: bool = True
+    """Whether the engine lives on after a cancel, a stop string and a request's own token limit."""
 
     def job(self, text: str, **changes: Any) -> Job:
         return job(self.model, text, **changes)
@@ -61,12 +68,44 @@ def npu_rig(models_dir: Path, release: str) -> Rig:
     return Rig(npu_model(models_dir, tokenizer=True), make, "[[tokens=2000 us=1000]]", "Say it again. " * 150)
 
 
-@pytest.fixture(params=["fake", "llama", "rkllm-1.2.3", "rkllm-1.3.0"])
+def cli_rig(models_dir: Path) -> Rig:
+    model = write_cli_model(models_dir, "cli")
+    settings = msgspec.structs.replace(SETTINGS, binary=str(program("1.2.3")))
+    long_prompt = "[[fault=pause at=-1 ms=20000]]"
+    return Rig(model, lambda m: Reloaded(settings, m), "[[tokens=2000 us=1000]]", long_prompt, survives=False)
+
+
+class Reloaded:
+    """What the slot does for an engine that dies with a cancelled run: another one for the next run."""
+
+    def __init__(self, settings: Settings, model: Model) -> None:
+        self._settings, self._model = settings, model
+        self._engine = self._make()
+
+    def _make(self) -> Engine:
+        return ENGINES[self._model.engine](self._settings, self._model)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    def generate(self, job: Job, client: Client) -> Iterator[Event]:
+        if not self._engine.alive:
+            self._engine = self._make()
+            self._engine.start()
+            list(self._engine.ready(NOBODY))
+        return self._engine.generate(job, client)
+
+
+@pytest.fixture(params=["fake", "llama", "rkllm-1.2.3", "rkllm-1.3.0", "rkllm-cli"])
 def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Rig:
-    name, _, release = request.param.partition("-")
-    if release:
-        return npu_rig(tmp_path, release)
-    return real_rig() if name == "llama" else fake_rig(tmp_path)
+    rigs: dict[str, Callable[[], Rig]] = {
+        "fake": lambda: fake_rig(tmp_path),
+        "llama": real_rig,
+        "rkllm-1.2.3": lambda: npu_rig(tmp_path, "1.2.3"),
+        "rkllm-1.3.0": lambda: npu_rig(tmp_path, "1.3.0"),
+        "rkllm-cli": lambda: cli_rig(tmp_path),
+    }
+    return rigs[request.param]()
 
 
 @pytest.fixture

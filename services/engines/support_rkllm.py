@@ -1,8 +1,7 @@
-"""What of a job its engine will not do, by the names OpenAI has for it. Nothing is left out without a word."""
+"""What of a job the NPU engine will not do: the part of `engines.support` that depends on the runtime's release."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,13 +15,8 @@ SAMPLING = ("temperature", "top_p", "top_k", "frequency_penalty", "presence_pena
 """What librkllmrt knows of OpenAI's and llama.cpp's parameters."""
 
 
-def ignored(settings: Settings, job: Job) -> list[str]:
-    """The parameters of `job` that have no effect on its engine. Reads no more than the times of files."""
-    ask = ENGINES.get(job.model.engine)
-    return ask(settings, job) if ask else []
-
-
-def by_rkllm(settings: Settings, job: Job) -> list[str]:
+def rkllm(settings: Settings, job: Job) -> list[str]:
+    """The parameters of `job` without effect, by OpenAI's names. Reads no more than the times of files."""
     sampling = job.sampling
     names = [name for name in ("seed", "min_p", "logit_bias") if getattr(sampling, name) is not None]
     names += ["logprobs"] if job.logprobs is not None else []
@@ -52,7 +46,3 @@ def chosen(setting: str, wanted: str, files: tuple[tuple[Path, int], ...]) -> st
         return rkllm_library.choose(setting, wanted)[1] if files else ""
     except LoadFailed:
         return ""
-
-
-ENGINES: Mapping[str, Callable[[Settings, Job], list[str]]] = {"rkllm": by_rkllm}
-"""The engines that leave something out."""

@@ -1,0 +1,56 @@
+"""What a job asks for and its engine does not do: named to the client before the run, never passed over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from services.core.job import Job
+from services.core.settings import Settings
+from services.engines.support_rkllm import rkllm
+
+GREEDY: Mapping[str, tuple[Any, ...]] = {
+    "temperature": (0,),
+    "top_p": (1,),
+    "top_k": (0, 1),
+    "min_p": (0,),
+    "frequency_penalty": (0,),
+    "presence_penalty": (0,),
+    "repeat_penalty": (1,),
+    "logit_bias": (),
+}
+"""Sampling parameters a greedy engine does not have, each with the values that ask for nothing else.
+
+A seed is not among them: the same question always gets the same answer.
+"""
+
+
+def rkllm_cli(settings: Settings, job: Job) -> Iterator[str]:
+    """The `rkllm` program: greedy, one user turn, a chat template around everything, no thinking."""
+    sampling = asdict(job.sampling)
+    for name, idle in GREEDY.items():
+        if sampling[name] is not None and sampling[name] not in idle:
+            yield name
+    if job.kind == "completion":
+        yield "prompt without a chat template"
+    elif [message["role"] for message in job.messages] != ["user"]:
+        yield "roles of messages"
+    if job.logprobs is not None:
+        yield "logprobs"
+    if job.json_schema is not None:
+        yield "response_format"
+    if job.template_kwargs.get("enable_thinking", False) is not False:
+        yield "enable_thinking"
+    if job.template_kwargs.keys() - {"enable_thinking"}:
+        yield "chat_template_kwargs"
+
+
+LIMITS: Mapping[str, Callable[[Settings, Job], Iterable[str]]] = {"rkllm": rkllm, "rkllm_cli": rkllm_cli}
+"""Per engine; one that is not here does all a job can ask."""
+
+
+def unsupported(settings: Settings, job: Job) -> list[str]:
+    """What of `job` its model's engine does not do, by the names a client knows. Reads the times of a few files."""
+    limits = LIMITS.get(job.model.engine)
+    return list(limits(settings, job)) if limits else []
