@@ -32,6 +32,10 @@ WRITE_TIMEOUT = 30.0
 KILL_WAIT = 10.0
 """Seconds. SIGKILL ends a process at once unless the kernel holds it in a driver call; then nothing helps."""
 
+TAP = "WORKER_TAP"
+"""Environment variable of the child: both ends (``read:write``) of a pipe for what its native library prints. A worker
+that listens to its library lets it print there; what it had no time to read when it died is read here."""
+
 log = logging.getLogger(__name__)
 
 
@@ -43,22 +47,30 @@ class Child:
         stdin, self._stdin = os.pipe()
         self._stdout, stdout = os.pipe()
         log_end, stderr = os.pipe()
+        tap_end, tap = os.pipe()
         try:
             self._process = subprocess.Popen(
-                argv, stdin=stdin, stdout=stdout, stderr=stderr, env=dict(env), start_new_session=True
+                argv,
+                stdin=stdin,
+                stdout=stdout,
+                stderr=stderr,
+                env={**env, TAP: f"{tap_end}:{tap}"},
+                pass_fds=(tap_end, tap),
+                start_new_session=True,
             )
         except OSError as error:
-            _close(self._stdin, self._stdout, log_end)
+            _close(self._stdin, self._stdout, log_end, tap_end)
             raise EngineFailed(f"The engine program {argv[0]!r} could not be started: {error.strerror}.") from error
         finally:
-            _close(stdin, stdout, stderr)
+            _close(stdin, stdout, stderr, tap)
         os.set_blocking(self._stdin, False)
         os.set_blocking(log_end, False)
         self._buffer = b""
         self._open = True
         self.last_words = ""
         """The last line the child wrote to stderr: often the reason of its end."""
-        threading.Thread(target=self._pump_log, args=(log_end, name), daemon=True).start()
+        self._pump = threading.Thread(target=self._pump_log, args=(log_end, tap_end, name), daemon=True)
+        self._pump.start()
 
     @property
     def pid(self) -> int:
@@ -118,6 +130,7 @@ class Child:
         """The sentence for a child whose pipes have closed; waits for its exit status."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(1)
+            self._pump.join(1)
         return EngineFailed(
             f"The engine process ended unexpectedly ({self.ending()}). The next request starts it anew."
         )
@@ -146,8 +159,8 @@ class Child:
             log.error("Engine process %d does not die; a driver call may hold it. Reboot the board.", self.pid)
         _close(self._stdin, self._stdout)
 
-    def _pump_log(self, fd: int, name: str) -> None:
-        """Copy the child's stderr to our log until it closes. Runs in a thread of its own."""
+    def _pump_log(self, fd: int, tap: int, name: str) -> None:
+        """Copy the child's stderr to our log until it closes, then what lay unread in its tap. Runs in a thread."""
         pending = b""
         while True:
             NOBODY.wait(fd, 3600)
@@ -158,12 +171,13 @@ class Child:
                 *lines, pending = (pending + data).split(b"\n")
                 self._log(lines, name)
                 pending = pending[-READ_SIZE:]
-        self._log([pending], name)
-        os.close(fd)
+        self._log((pending + b"\n" + _rest(tap)).split(b"\n"), name)
+        _close(fd, tap)
 
     def _log(self, lines: Sequence[bytes], name: str) -> None:
         for line in lines:
-            if text := line.decode(errors="replace").strip():
+            text = line.decode(errors="replace").strip()
+            if text and not text.startswith("\0"):  # a worker's own marks in its tap
                 self.last_words = text[:500]
                 log.info("[%s %d] %s", name, self.pid, text)
 
@@ -173,6 +187,16 @@ def _signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return str(number)
+
+
+def _rest(fd: int) -> bytes:
+    """What lies in a pipe. Never blocks: a grandchild may still hold its other end."""
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    data = b""
+    while poll.poll(0) and (piece := os.read(fd, READ_SIZE)):
+        data += piece
+    return data
 
 
 def _close(*fds: int) -> None:
