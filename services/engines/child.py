@@ -35,6 +35,10 @@ WRITE_TIMEOUT = 30.0
 KILL_WAIT = 10.0
 """Seconds. SIGKILL ends a process at once unless the kernel holds it in a driver call; then nothing helps."""
 
+TAP = "WORKER_TAP"
+"""Environment variable of the child: both ends (``read:write``) of a pipe for what its native library prints. A worker
+that listens to its library lets it print there; what it had no time to read when it died is read here."""
+
 log = logging.getLogger(__name__)
 
 
@@ -54,22 +58,29 @@ class Child:
         stdin, self._stdin = os.pipe()
         self._stdout, stdout = os.pipe2(os.O_CLOEXEC | self.stdout_flags)
         log_end, stderr = os.pipe()
+        tap_end, tap = os.pipe()
         try:
             self._process = subprocess.Popen(
-                argv, stdin=stdin, stdout=stdout, stderr=stderr, env=dict(env), start_new_session=True
+                argv,
+                stdin=stdin,
+                stdout=stdout,
+                stderr=stderr,
+                env={**env, TAP: f"{tap_end}:{tap}"},
+                pass_fds=(tap_end, tap),
+                start_new_session=True,
             )
         except OSError as error:
-            _close(self._stdin, self._stdout, log_end)
+            _close(self._stdin, self._stdout, log_end, tap_end)
             raise EngineFailed(f"The engine program {argv[0]!r} could not be started: {error.strerror}.") from error
         finally:
-            _close(stdin, stdout, stderr)
+            _close(stdin, stdout, stderr, tap)
         os.set_blocking(self._stdin, False)
         os.set_blocking(log_end, False)
         self._buffer = b""
         self._open = True
         self.last_words = ""
         """The last line the child wrote to stderr: often the reason of its end."""
-        self._name, self._heed = name, heed
+        self._name, self._heed, self._tap_end = name, heed, tap_end
         self._log_end, self._log_lock, self._log_rest = log_end, threading.Lock(), b""
         threading.Thread(target=self._pump_log, daemon=True).start()
 
@@ -132,6 +143,7 @@ class Child:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(1)
         self.take_log(at_rest=True)
+        self._take_tap()
         return EngineFailed(
             f"The engine process ended unexpectedly ({self.ending()}). The next request starts it anew."
         )
@@ -158,7 +170,7 @@ class Child:
             self._process.wait(KILL_WAIT)
         except subprocess.TimeoutExpired:
             log.error("Engine process %d does not die; a driver call may hold it. Reboot the board.", self.pid)
-        _close(self._stdin, self._stdout)
+        _close(self._stdin, self._stdout, self._tap_end)
 
     def _pump_log(self) -> None:
         """Copy the child's stderr to our log until it closes. Runs in a thread of its own."""
@@ -190,9 +202,15 @@ class Child:
                 self._log([rest])
         return True
 
+    def _take_tap(self) -> None:
+        """Take note of what the child's library printed and the child had no time to read."""
+        with self._log_lock:
+            self._log(_rest(self._tap_end).split(b"\n"))
+
     def _log(self, lines: Sequence[bytes]) -> None:
         for line in lines:
-            if text := line.decode(errors="replace").strip():
+            text = line.decode(errors="replace").strip()
+            if text and not text.startswith("\0"):  # a worker's own marks in its tap
                 self.last_words = text[:500]
                 log.info("[%s %d] %s", self._name, self.pid, text)
                 self._heed(text)
@@ -203,6 +221,16 @@ def _signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return str(number)
+
+
+def _rest(fd: int) -> bytes:
+    """What lies in a pipe. Never blocks: a grandchild may still hold its other end."""
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    data = b""
+    while poll.poll(0) and (piece := os.read(fd, READ_SIZE)):
+        data += piece
+    return data
 
 
 def _close(*fds: int) -> None:

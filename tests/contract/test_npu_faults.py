@@ -33,7 +33,7 @@ LOAD_FAULTS = {
     "no_embedding": r"no embedding layer.*convert it again",
     "silent": r"gave no reason.*docs/npu\.md",
     "null_handle": r"could not load sim\.rkllm.*gave no reason",
-    "segv": r"signal SIGSEGV",
+    "segv": r"signal SIGSEGV; its last words: I rkllm: Enabled cpus num: 4",
     "abort": r"signal SIGABRT",
     "exit": r"exit code 7",
     "hang": r"did not load within",

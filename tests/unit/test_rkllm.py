@@ -1,0 +1,260 @@
+"""The pure parts of the NPU worker: prompts, sampling, what the library prints, the board."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.core.job import Sampling
+from services.engines.support import unsupported
+from services.engines.workers import rkllm_board, rkllm_log, rkllm_tokens
+from services.engines.workers.loop import LoadFailed
+from services.engines.workers.rkllm_prompt import History, flattened, neutral
+from services.engines.workers.rkllm_sampling import DEFAULTS, effective
+from services.engines.workers.rkllm_tokens import Tokenized
+from tests.engines import job
+from tests.npu import npu_model, npu_settings
+from tests.simulator.build import RELEASES
+from tests.simulator.model import SPECIAL, chatml, tokens, write_model
+
+TALK = (("system", "Be kind."), ("user", "Hi."), ("assistant", "Hello!"), ("user", "Who are you?"))
+
+
+@pytest.mark.parametrize(
+    ("messages", "text"),
+    [
+        (TALK[1:2], "Hi."),
+        (TALK[:2], "Be kind.\n\nHi."),
+        (TALK, "Be kind.\n\nUser: Hi.\n\nAssistant: Hello!\n\nUser: Who are you?"),
+        ((*TALK[:3], ("tool", "42")), "Be kind.\n\nUser: Hi.\n\nAssistant: Hello!\n\nTool result: 42"),
+        ((("assistant", "Yes?"),), "Assistant: Yes?"),
+    ],
+)
+def test_a_message_list_as_one_user_turn(messages: Any, text: str) -> None:
+    assert flattened(messages) == text
+
+
+def test_the_flattened_text_only_grows_while_a_conversation_goes_on() -> None:
+    longer = (*TALK, ("assistant", "A box."), ("user", "Nice."))
+    assert flattened(longer).startswith(flattened(TALK))
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        TALK,
+        TALK[1:],
+        (*TALK, ("assistant", "A box."), ("assistant", "More.")),
+        (*TALK, ("assistant", "a box."), ("user", "Nice.")),
+        (*TALK, ("assistant", "A box."), ("user", "Nice."), ("user", "And?")),
+        (("system", "Be rude."), *TALK[1:], ("assistant", "A box."), ("user", "Nice.")),
+    ],
+)
+def test_what_is_no_exact_extension_is_not_continued(messages: Any) -> None:
+    history = History()
+    history.hold(TALK, "A box.")
+    assert history.continued(messages) is None
+
+
+def test_an_exact_extension_is_continued_until_forgotten() -> None:
+    history, longer = History(), (*TALK, ("assistant", "A box."), ("user", "Nice."))
+    assert history.continued(longer) is None
+    history.hold(TALK, "A box.")
+    assert history.continued(longer) == "Nice."
+    history.forget()
+    assert history.continued(longer) is None
+
+
+@pytest.mark.parametrize(
+    "special",
+    [
+        *SPECIAL[:2],
+        "<\uff5cUser\uff5c>",
+        "<s>",
+        "</s>",
+        "<bos>",
+        "<start_of_turn>",
+        "<end_of_turn>",
+        "[INST]",
+        "[/INST]",
+    ],
+)
+def test_special_tokens_of_the_known_families_are_broken(special: str) -> None:
+    assert special not in neutral(f"a {special} b")
+    assert neutral(f"a {special} b").replace(" ", "") == f"a{special}b"
+
+
+@pytest.mark.parametrize("text", ["a < b", "<p>html</p>", "x <y> z", "[1] [INFO]", "<stdio.h>", "if (a <s) {}"])
+def test_ordinary_text_stays_as_it_is(text: str) -> None:
+    assert neutral(text) == text
+
+
+@pytest.fixture(scope="module")
+def tokenized(tmp_path_factory: pytest.TempPathFactory) -> Tokenized:
+    folder = tmp_path_factory.mktemp("model")
+    write_model(folder, tokenizer=True)
+    return Tokenized(folder)
+
+
+def chat(*texts: str) -> dict[str, Any]:
+    return {"kind": "chat", "messages": [{"role": "user", "content": text} for text in texts], "template_kwargs": {}}
+
+
+PIECES = st.lists(
+    st.sampled_from([*SPECIAL, "<", "|", "im_start", "amber", " birch", "\n", "\ue000", "\ue001", "é", "x"])
+)
+
+
+@given(st.lists(PIECES.map("".join), min_size=1, max_size=3))
+def test_user_text_never_becomes_a_special_token_and_is_never_changed(tokenized: Tokenized, texts: list[str]) -> None:
+    ids = tokenized.encode(chat(*texts))
+    expected: list[int] = []
+    for text in texts:
+        expected += [*tokens("<|im_start|>user\n"), *plain(text), *tokens("<|im_end|>\n")]
+    assert ids == [*expected, *tokens("<|im_start|>assistant\n")]
+
+
+def plain(text: str) -> list[int]:
+    """The tokens of `text` where special tokens are bytes like any other text."""
+    for special in SPECIAL:
+        before, found, after = text.partition(special)
+        if found:
+            return [*plain(before), *special.encode(), *plain(after)]
+    return tokens(text)
+
+
+def test_the_template_gets_what_it_expects(tmp_path: Path) -> None:
+    write_model(tmp_path, tokenizer=True)
+    (tmp_path / "chat_template.jinja").write_text(
+        "{{ bos_token }}|{{ eos_token }}|{{ messages | tojson }}|{{ strftime_now('%Y') | length }}|"
+        "{{ enable_thinking }}"
+        "{% for m in messages %}{% break %}{% endfor %}"
+    )
+    job = {**chat("<a> & 'ü'"), "template_kwargs": {"enable_thinking": False}}
+    rendered = '|<|im_end|>|[{"role": "user", "content": "<a> & \'ü\'"}]|4|False'
+    assert Tokenized(tmp_path).encode(job) == tokens(rendered)
+
+
+def test_the_template_reaches_nothing_but_its_variables(tmp_path: Path) -> None:
+    write_model(tmp_path, tokenizer=True)
+    (tmp_path / "chat_template.jinja").write_text("{{ messages.__class__.__mro__[1].__subclasses__() }}")
+    with pytest.raises(Exception, match="unsafe"):
+        Tokenized(tmp_path).encode(chat("Hi."))
+
+
+def test_named_templates_and_a_missing_one(tmp_path: Path) -> None:
+    write_model(tmp_path, tokenizer=True)
+    assert rkllm_tokens.available(tmp_path)
+    config = {"chat_template": [{"name": "tool_use", "template": "no"}, {"name": "default", "template": "yes"}]}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(config))
+    assert rkllm_tokens.template_text(tmp_path) == "yes"
+    (tmp_path / "tokenizer_config.json").unlink()
+    assert not rkllm_tokens.available(tmp_path)
+    (tmp_path / "tokenizer_config.json").write_text("{")
+    with pytest.raises(LoadFailed, match="is no JSON"):
+        rkllm_tokens.available(tmp_path)
+
+
+def test_a_raw_prompt_is_taken_as_it_is(tokenized: Tokenized) -> None:
+    text = chatml(({"role": "user", "content": "Hi."},))
+    assert tokenized.encode({"kind": "completion", "prompt": text}) == tokens(text)
+
+
+def test_sampling_has_defaults_and_values_the_library_takes() -> None:
+    assert effective({}, DEFAULTS) == dict(DEFAULTS)
+    assert effective({"temperature": 0.5, "seed": 3}, DEFAULTS) == {**DEFAULTS, "temperature": 0.5}
+    assert effective({"temperature": 0}, DEFAULTS)["top_k"] == 1
+    assert effective({"top_k": 0, "top_p": 0}, DEFAULTS) == {**DEFAULTS, "top_k": 1000, "top_p": 0.01}
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_what_the_npu_ignores(tmp_path: Path, release: str) -> None:
+    settings, model = npu_settings(tmp_path, release), npu_model(tmp_path)
+    fixed = [] if release == "1.3.0" else ["temperature", "top_k"]
+    sampling = Sampling(temperature=0.5, top_k=3, top_p=0.9, seed=1, logit_bias={"5": 1.0})
+    asked = job(model, "Hi.", sampling=sampling, logprobs=2, json_schema={})
+    assert unsupported(settings, asked) == ["seed", "logit_bias", "logprobs", "response_format", *fixed]
+    assert unsupported(settings, job(model, "Hi.", sampling=Sampling())) == []
+
+
+def test_the_releases_fixed_sampling_is_that_of_the_model(tmp_path: Path) -> None:
+    settings = npu_settings(tmp_path, "1.2.3")
+    npu_model(tmp_path)
+    (tmp_path / "sim" / "model.yaml").write_text("sampling: {temperature: 0.25}\n")
+    model = npu_model(tmp_path)
+    assert unsupported(settings, job(model, "Hi.", sampling=Sampling(temperature=0.25))) == []
+    assert unsupported(settings, job(model, "Hi.", sampling=Sampling(temperature=0.8))) == ["temperature"]
+
+
+def test_without_a_library_nothing_is_said_of_it(tmp_path: Path) -> None:
+    settings = npu_settings(tmp_path, "1.2.3", runtime_library=tmp_path / "none")
+    assert unsupported(settings, job(npu_model(tmp_path), "Hi.", sampling=Sampling(temperature=0.1))) == []
+
+
+INIT = [
+    "I rkllm: rkllm-runtime version: 1.2.3, rknpu driver version: 0.9.8, platform: RK3588",
+    "I rkllm: rkllm-toolkit version: 1.2.1b1, max_context_limit: 4096, npu_core_num: 3, target_platform: RK3588, "
+    "model_dtype: W8A8",
+    "I rkllm: Enabled cpus: [4, 5, 6, 7]",
+]
+
+
+def test_metadata_of_an_init() -> None:
+    assert rkllm_log.metadata(INIT) == {
+        "runtime": "1.2.3", "driver": "0.9.8", "platform": "RK3588", "toolkit": "1.2.1b1", "max_context_limit": 4096,
+        "npu_core_num": 3, "target_platform": "RK3588", "model_dtype": "W8A8", "cpus": "4, 5, 6, 7",
+    }  # fmt: skip
+    assert rkllm_log.metadata(["nothing", "of the kind"]) == {}
+
+
+def test_a_reason_is_the_librarys_complaint_and_a_remedy_for_it() -> None:
+    line = "E rkllm: failed to malloc npu memory"
+    assert rkllm_log.reason([*INIT, line]).startswith(f"{line}. The NPU memory is short")
+    assert rkllm_log.reason(INIT).startswith("it gave no reason. The lines above in the log")
+    other = INIT[1].replace("RK3588", "RK3576")
+    assert "converted for RK3576, and this board is an RK3588" in rkllm_log.reason([INIT[0], other])
+
+
+def test_a_prompt_that_is_too_long_in_the_librarys_words() -> None:
+    line = "error: prompt gather than max context (prompt: 1299 tokens, max context: 1020)"
+    assert rkllm_log.too_long([*INIT, line]) == (1299, 1020)
+    assert rkllm_log.too_long(INIT) is None
+
+
+@pytest.mark.parametrize(
+    ("names", "mask"),
+    [
+        (b"rockchip,rk3588s-orangepi-5\0rockchip,rk3588\0", 0xF0),
+        (b"rockchip,rk3576\0", 0xF0),
+        (b"rockchip,rk3562\0", 0x0F),
+        (b"qemu,virt\0", 0x0F),
+        (None, 0x0F),
+    ],
+)
+def test_the_cpu_mask_of_a_chip(tmp_path: Path, names: bytes | None, mask: int) -> None:
+    if names is not None:
+        (tmp_path / "compatible").write_bytes(names)
+    assert rkllm_board.cpu_mask(tmp_path / "compatible") == mask
+
+
+def test_memory_is_held_against_the_files_size(tmp_path: Path) -> None:
+    model, meminfo = tmp_path / "m.rkllm", tmp_path / "meminfo"
+    with model.open("wb") as file:
+        file.truncate(100 * 2**20)
+    meminfo.write_text(f"MemTotal: 9999999 kB\nMemAvailable:   {111 * 1024} kB\n")
+    rkllm_board.check_memory(model, meminfo)
+    meminfo.write_text(f"MemTotal: 9999999 kB\nMemAvailable:   {109 * 1024} kB\n")
+    with pytest.raises(LoadFailed, match=r"at least 110 MiB, 109 MiB are available") as caught:
+        rkllm_board.check_memory(model, meminfo)
+    assert caught.value.kind == "unavailable"
+    rkllm_board.check_memory(model, tmp_path / "no meminfo")
+
+
+def test_a_lock_file_that_cannot_be_opened_is_told(tmp_path: Path) -> None:
+    with pytest.raises(LoadFailed, match=r"cannot be opened: .*set npu_lock"):
+        rkllm_board.lock(str(tmp_path / "nowhere" / "lock"))
