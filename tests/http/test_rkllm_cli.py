@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engines import write_cli_model
+from tests.engines import alive, write_cli_model
 from tests.http.conftest import Api, chunks
 from tests.simulator.cli import program
 from tests.simulator.model import answer, runtime_template
@@ -37,10 +37,50 @@ def test_a_stream_and_the_next_request_after_a_cut_answer(cli: Api) -> None:
     assert cli.chat("Hello").json["choices"][0]["finish_reason"] == "stop"
 
 
-@pytest.mark.parametrize(("order", "status"), [("fault=segv", 502), ("fault=error at=-1", 502)])
-def test_a_fault_is_a_status_and_the_next_request_is_answered(cli: Api, order: str, status: int) -> None:
-    assert cli.chat(f"[[{order}]]").status_code == status
-    assert cli.chat("Hello").status_code == 200
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("at", [-1, 2])
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        ("segv", "engine_failed"),
+        ("exit", "engine_failed"),
+        ("abort", "engine_failed"),
+        ("error", "engine_failed"),
+        ("hang", "engine_timeout"),
+    ],
+)
+def test_a_fault_is_told_once_and_the_next_request_is_answered(
+    make: Callable[..., Api], tmp_path: Path, fault: str, code: str, at: int, stream: bool
+) -> None:
+    write_cli_model(tmp_path, "cli")
+    quick = {"first_token_timeout": 0.5, "first_token_timeout_per_token": 0.001, "fallback_silence": 0.5}
+    api = make(binary=str(program("1.2.3")), heartbeat_interval=0.1, **quick)
+    result = api.chat(f"[[fault={fault} at={at} tokens=5]]", stream=stream)
+    streaming = result.headers["content-type"] == "text/event-stream"
+    assert streaming is stream or at == -1
+    error = chunks(result)[-1]["error"] if streaming else result.json["error"]
+    assert error["code"] == code
+    pid = api.app.service.scheduler.status().engine_pid
+    assert cli_answers(api)
+    assert pid is None or not alive(pid)
+
+
+@pytest.mark.parametrize("fault", ["magic", "silent", "segv", "exit"])
+def test_a_load_that_fails_is_a_502_and_the_next_one_succeeds(
+    make: Callable[..., Api], tmp_path: Path, fault: str
+) -> None:
+    write_cli_model(tmp_path, "cli", load_fault=fault)
+    api = make(binary=str(program("1.2.3")))
+    result = api.chat("Hello")
+    assert (result.status_code, result.json["error"]["code"]) == (502, "engine_failed")
+    write_cli_model(tmp_path, "cli")
+    assert cli_answers(api)
+
+
+def cli_answers(api: Api) -> bool:
+    """Whether the engine says what the simulated model says."""
+    message = api.chat("Hello").json["choices"][0]["message"]
+    return bool(message["content"] == answer(runtime_template(" Hello")))
 
 
 def test_a_missing_program_is_a_503_with_its_remedy(make: Callable[..., Api], tmp_path: Path) -> None:

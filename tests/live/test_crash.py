@@ -113,10 +113,11 @@ def test_kill_9_of_the_server_takes_the_child_with_it(start: Start, bell: Bell) 
     connection = server.chat({"fault": "silent", "bell": path})
     rung()
     (engine,) = server.engine_pids()
-    pidfd = os.pidfd_open(engine)
+    ends = [os.pidfd_open(engine), os.pidfd_open(server.worker)]
     os.kill(server.process.pid, signal.SIGKILL)
     os.kill(server.worker, signal.SIGKILL)
-    wait_readable(pidfd)
+    for end in ends:
+        wait_readable(end)
     assert not alive(engine)
     connection.close()
 
