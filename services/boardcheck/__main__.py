@@ -25,7 +25,7 @@ def main() -> int:
         Path("/"),
         devices.ask,
         resource.getrlimit(resource.RLIMIT_NOFILE)[0],
-        str(getattr(settings, "runtime_library", None) or ""),
+        str(settings.runtime_library or ""),
         sorted(settings.models_dir.rglob("*.rkllm")),
     )
     findings = check(board)

@@ -7,22 +7,18 @@ from typing import Any
 
 import pytest
 
-from services.core.job import Job, Sampling
+from services.core.job import Sampling
 from services.core.model import Model
 from services.core.settings import Settings
 from services.engines.support import unsupported
+from tests.engines import job
 
 ASKED = {"role": "user", "content": "hi"}
 
 
-def job(engine: str = "rkllm_cli", **changes: Any) -> Job:
+def named(engine: str = "rkllm_cli", **changes: Any) -> list[str]:
     model = Model("m", Path("m.rkllm"), engine, 4096, 0, 0)
-    values: dict[str, Any] = {
-        "id": "test", "model": model, "kind": "chat", "messages": (ASKED,), "prompt": "", "max_tokens": 16,
-        "sampling": Sampling(), "stop": (), "logprobs": None, "json_schema": None, "template_kwargs": {},
-        "prompt_tokens_estimate": 100,
-    }  # fmt: skip
-    return Job(**(values | changes))
+    return ignored(Settings(), job(model, "hi", **changes))
 
 
 @pytest.mark.parametrize(
@@ -43,8 +39,8 @@ def job(engine: str = "rkllm_cli", **changes: Any) -> Job:
     ],
 )
 def test_the_rkllm_program_says_what_it_does_not_do(changes: dict[str, Any], names: list[str]) -> None:
-    assert unsupported(Settings(), job(**changes)) == names
+    assert named(**changes) == names
 
 
 def test_an_engine_that_does_everything_says_nothing() -> None:
-    assert unsupported(Settings(), job("llama", sampling=Sampling(temperature=0.7), logprobs=3, json_schema={})) == []
+    assert named("llama", sampling=Sampling(temperature=0.7), logprobs=3, json_schema={}) == []
