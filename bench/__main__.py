@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from types import FrameType
 
-from bench import fake_rows, llama_rows
+from bench import fake_rows, llama_rows, npu_rows
 from bench.table import Row, machine, table
 
 LIMIT, QUICK_LIMIT = 235, 55
@@ -33,6 +33,7 @@ def on_term(number: int, frame: FrameType | None) -> None:
 def rows(quick: bool, folder: Path) -> Generator[Row]:
     yield from fake_rows.rows(fake_rows.QUICK if quick else fake_rows.FULL, folder)
     yield from llama_rows.rows(2 if quick else 8, 10 if quick else 60, folder)
+    yield from npu_rows.rows(quick, folder / "npu")
 
 
 def measure(quick: bool) -> tuple[list[Row], bool]:

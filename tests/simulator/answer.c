@@ -186,10 +186,11 @@ static void think(Answer *answer) {
     const char *end = "</think>\n\n";
     size_t length = strlen(context);
     int told_not_to = length >= strlen(end) && !strcmp(context + length - strlen(end), end);
+    int begun = length >= 8 && !strcmp(context + length - 8, "<think>\n");
     free(context);
     if (!answer->sim->model.thinking || told_not_to) return;
     int32_t thought[] = {THINK, '\n', answer_word(&answer->context, 99), '\n', THINK_END, '\n', '\n'};
-    for (size_t i = 0; i < sizeof thought / sizeof *thought; i++) {
+    for (size_t i = begun ? 2 : 0; i < sizeof thought / sizeof *thought; i++) {
         token_bytes(thought[i], text);
         step(answer, text, thought[i], 0);
     }

@@ -14,6 +14,7 @@ from services.core.job import Sampling
 from services.engines.support import unsupported
 from services.engines.workers import rkllm_board, rkllm_log, rkllm_tokens
 from services.engines.workers.loop import LoadFailed
+from services.engines.workers.reasoning import Gate
 from services.engines.workers.rkllm_prompt import History, flattened, neutral
 from services.engines.workers.rkllm_sampling import DEFAULTS, effective
 from services.engines.workers.rkllm_tokens import Tokenized
@@ -112,7 +113,7 @@ PIECES = st.lists(
 
 @given(st.lists(PIECES.map("".join), min_size=1, max_size=3))
 def test_user_text_never_becomes_a_special_token_and_is_never_changed(tokenized: Tokenized, texts: list[str]) -> None:
-    ids = tokenized.encode(chat(*texts))
+    ids, _ = tokenized.encode(chat(*texts))
     expected: list[int] = []
     for text in texts:
         expected += [*tokens("<|im_start|>user\n"), *plain(text), *tokens("<|im_end|>\n")]
@@ -137,7 +138,7 @@ def test_the_template_gets_what_it_expects(tmp_path: Path) -> None:
     )
     job = {**chat("<a> & 'ü'"), "template_kwargs": {"enable_thinking": False}}
     rendered = '|<|im_end|>|[{"role": "user", "content": "<a> & \'ü\'"}]|4|False'
-    assert Tokenized(tmp_path).encode(job) == tokens(rendered)
+    assert Tokenized(tmp_path).encode(job) == (tokens(rendered), "")
 
 
 def test_the_template_reaches_nothing_but_its_variables(tmp_path: Path) -> None:
@@ -162,7 +163,7 @@ def test_named_templates_and_a_missing_one(tmp_path: Path) -> None:
 
 def test_a_raw_prompt_is_taken_as_it_is(tokenized: Tokenized) -> None:
     text = chatml(({"role": "user", "content": "Hi."},))
-    assert tokenized.encode({"kind": "completion", "prompt": text}) == tokens(text)
+    assert tokenized.encode({"kind": "completion", "prompt": text}) == (tokens(text), "")
 
 
 def test_sampling_has_defaults_and_values_the_library_takes() -> None:
@@ -258,3 +259,31 @@ def test_memory_is_held_against_the_files_size(tmp_path: Path) -> None:
 def test_a_lock_file_that_cannot_be_opened_is_told(tmp_path: Path) -> None:
     with pytest.raises(LoadFailed, match=r"cannot be opened: .*set npu_lock"):
         rkllm_board.lock(str(tmp_path / "nowhere" / "lock"))
+
+
+GATED = [
+    ("plain answer", "", "plain answer"),
+    ("<think>\nhm\n</think>\n\nyes", "<think>\nhm\n</think>", "\n\nyes"),
+    ("\n <thinking>a</think>b</thinking>c", "\n <thinking>a</think>b</thinking>", "c"),
+    ("<think>no end", "<think>no end", ""),
+    ("<thin", "", "<thin"),
+    ("<thinker>", "", "<thinker>"),
+    ("a <think>b</think>", "", "a <think>b</think>"),
+    (" \n", "", " \n"),
+    ("", "", ""),
+]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 100])
+@pytest.mark.parametrize(("text", "reasoning", "rest"), GATED)
+def test_where_reasoning_ends(text: str, reasoning: str, rest: str, size: int) -> None:
+    gate = Gate()
+    parts = [gate.feed(text[i : i + size]) for i in range(0, len(text), size)]
+    assert ("".join(a for a, _ in parts), "".join(b for _, b in parts) + gate.flush()) == (reasoning, rest)
+
+
+def test_reasoning_that_the_prompt_has_begun() -> None:
+    gate = Gate("<think>")
+    assert [gate.feed(piece) for piece in ("hm</th", "ink>yes", "</think>")] == [
+        ("hm</th", ""), ("ink>", "yes"), ("", "</think>")
+    ]  # fmt: skip

@@ -90,6 +90,10 @@ class Run:
         self._logprobs += logprobs
         self._text(self._stops.feed(piece))
 
+    def reasoning(self, piece: str) -> None:
+        """Part of the reasoning as the model writes it, tags included. Stop strings do not apply."""
+        self._text(piece)
+
     def thought(self, piece: str) -> None:
         """Part of the reasoning, where the engine itself tells it from the answer. Stop strings do not apply."""
         self._channel.write({"event": "text", "run": self.number, "text": piece, "thought": True})

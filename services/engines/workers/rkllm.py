@@ -118,7 +118,7 @@ class Npu:
         self._tap.clear()
         self._known = False
         self._runtime.start(plan.turn, effective(job["sampling"], self._sampling), plan.limit)
-        outcome = Follower(run, plan.limit).follow(self._runtime)
+        outcome = Follower(run, plan.limit, plan.opening).follow(self._runtime)
         self._count(plan, outcome, run)
         return outcome
 

@@ -6,6 +6,7 @@ import codecs
 from dataclasses import dataclass, field
 
 from services.engines.workers.loop import Run
+from services.engines.workers.reasoning import Gate
 from services.engines.workers.rkllm_abi import ERROR, FINISH, WAITING
 from services.engines.workers.rkllm_runtime import Piece, Returned, Runtime
 
@@ -37,8 +38,13 @@ class Outcome:
 class Follower:
     """Turns the pieces of one run into reports to the parent."""
 
-    def __init__(self, run: Run, limit: int) -> None:
+    def __init__(self, run: Run, limit: int, opening: str = "") -> None:
+        """`opening` is the tag of a reasoning that the prompt itself has begun."""
         self._run, self._limit = run, limit
+        self._gate = Gate(opening)
+        # The parent learns of reasoning by its opening tag alone.
+        if opening:
+            run.reasoning(opening)
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._waiting = b""
         self.outcome = Outcome()
@@ -59,6 +65,7 @@ class Follower:
             if isinstance(event, Returned):
                 self.outcome.code = event.code
                 self._say(self._waiting, final=True)
+                self._send("", self._gate.flush())
                 return self.outcome
             if event is not None:
                 self._take(event)
@@ -85,5 +92,10 @@ class Follower:
     def _say(self, data: bytes, final: bool = False) -> None:
         text = self._decoder.decode(data, final)
         self.outcome.text += text
-        if text and not self._run.over:
-            self._run.text(text)
+        self._send(*self._gate.feed(text))
+
+    def _send(self, reasoning: str, answer: str) -> None:
+        if reasoning and not self._run.over:
+            self._run.reasoning(reasoning)
+        if answer and not self._run.over:
+            self._run.text(answer)

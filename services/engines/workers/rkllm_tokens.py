@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from services.engines.workers.loop import JobRefused, LoadFailed
+from services.engines.workers.reasoning import OPENINGS
 
 GUARDS = range(0xE000, 0xF8FF)
 """Unicode's private use area: characters that mean nothing to anybody else."""
@@ -63,13 +64,18 @@ class Tokenized:
         special = sorted((token.content for token in added if token.special), key=len, reverse=True)
         return re.compile("|".join(map(re.escape, special))) if special else None
 
-    def encode(self, job: dict[str, Any]) -> list[int]:
-        """The tokens of a job's prompt. Raises `JobRefused` where the template refuses the messages."""
+    def encode(self, job: dict[str, Any]) -> tuple[list[int], str]:
+        """The tokens of a job's prompt, and the opening tag of the reasoning it ends with, if it does.
+
+        Raises `JobRefused` where the template refuses the messages.
+        """
         if job["kind"] != "chat":
-            return list(self._tokenizer.encode(job["prompt"]).ids)
+            return list(self._tokenizer.encode(job["prompt"]).ids), ""
         messages, guard = self._guarded(job["messages"])
-        parts = self._parts(self._render(messages, job), guard)
-        return [token for text, plain in parts for token in self._ids(text, plain)]
+        rendered = self._render(messages, job)
+        parts = self._parts(rendered, guard)
+        opening = next((tag for tag in OPENINGS if rendered.rstrip().endswith(tag)), "")
+        return [token for text, plain in parts for token in self._ids(text, plain)], opening
 
     def _guarded(self, messages: list[dict[str, Any]]) -> tuple[Any, str]:
         """`messages` with a guard after the first character of whatever looks like a special token."""

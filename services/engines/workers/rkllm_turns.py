@@ -31,6 +31,8 @@ class Plan:
     """Exact, or None where only the runtime will know."""
     limit: int
     """Tokens the answer may have."""
+    opening: str = ""
+    """The tag of a reasoning that the prompt ends with, so that the answer begins inside it."""
 
 
 class Turns(Protocol):
@@ -53,7 +55,8 @@ class TokenTurns:
         self._held: list[int] = []
 
     def plan(self, job: dict[str, Any]) -> Plan:
-        ids = self._ids = self._tokenized.encode(job)
+        ids, opening = self._tokenized.encode(job)
+        self._ids = ids
         if len(ids) > self._context - RESERVED:
             raise JobRefused("The prompt is too long.", "context", len(ids), self._context - RESERVED)
         if not ids:
@@ -62,7 +65,7 @@ class TokenTurns:
         extends = self._history and 0 < held < len(ids) and ids[:held] == self._held
         turn = Turn(tokens=ids[held:] if extends else ids, keep_history=self._history)
         limit = min(job["max_tokens"], self._context - len(ids) - 1)
-        return Plan(turn, self._history and not extends, len(ids), limit)
+        return Plan(turn, self._history and not extends, len(ids), limit, opening)
 
     def hold(self, outcome: Outcome, kv_size: int) -> None:
         held = self._ids + outcome.ids

@@ -1,0 +1,108 @@
+"""The NPU engine on the simulated runtime, without HTTP: what the worker adds, what it saves, how fast it stops."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.table import Row, median
+from services.core.client import NOBODY
+from services.core.events import Done, Event, Text
+from services.engines.worker import WorkerEngine
+from tests.engines import job
+from tests.npu import npu_engine, npu_model, npu_settings
+from tests.simulator.build import RELEASES
+
+PREFILL_US = 1000
+"""Microseconds per prompt token; the simulated byte-sized tokens are cheaper than real ones."""
+
+TURNS = 10
+PACE_US = 83_333
+"""12 tokens/s."""
+
+Message = dict[str, str]
+
+
+def rows(quick: bool, folder: Path) -> Iterator[Row]:
+    for release in RELEASES:
+        yield from of_release(release, quick, folder / release)
+
+
+def of_release(release: str, quick: bool, folder: Path) -> Iterator[Row]:
+    settings = npu_settings(folder, release, heartbeat_interval=10)
+    model = npu_model(folder, tokenizer=True)
+    engine = npu_engine(settings, RKLLM_SIM_PREFILL_US=str(PREFILL_US))(model)
+    engine.start()
+    try:
+        list(engine.ready(NOBODY))
+        yield from conversation(engine, release)
+        yield from cancels(engine, release, 3 if quick else 10)
+        yield from paced(engine, release, 24 if quick else 96)
+        yield from unlimited(engine, release)
+    finally:
+        engine.stop()
+
+
+def asked(engine: WorkerEngine, *messages: Message, tokens: int = 64) -> Iterator[Event]:
+    return iter(engine.generate(job(engine.model, "", messages=messages, max_tokens=tokens), NOBODY))
+
+
+def user(text: str) -> Message:
+    return {"role": "user", "content": text}
+
+
+def conversation(engine: WorkerEngine, release: str) -> Iterator[Row]:
+    """Time to first token as a conversation grows; the baseline is what its whole prompt takes to prefill."""
+    talk: list[Message] = []
+    for turn in range(1, TURNS + 1):
+        talk.append(user("Tell me something about another tree that grows by the sea."))
+        started, first, text = time.perf_counter(), 0.0, ""
+        for event in asked(engine, *talk):
+            if isinstance(event, Text):
+                first = first or time.perf_counter() - started
+                text += event.text
+            elif isinstance(event, Done):
+                whole = event.usage.prompt_tokens * PREFILL_US / 1000
+        talk.append({"role": "assistant", "content": text})
+        if turn in (1, 2, TURNS):
+            yield Row(f"NPU {release}: TTFT, turn {turn}, against the whole prefill", "ms", 1000 * first, whole)
+
+
+def cancels(engine: WorkerEngine, release: str, rounds: int) -> Iterator[Row]:
+    """From the cancel to the idle engine, in the middle of an answer."""
+    taken = []
+    for _ in range(rounds):
+        events = asked(engine, user("[[tokens=2000 us=1000]]"), tokens=2000)
+        next(event for event in events if isinstance(event, Text))
+        started = time.perf_counter()
+        events.close()  # type: ignore[attr-defined]
+        taken.append(1000 * (time.perf_counter() - started))
+    yield Row(f"NPU {release}: cancel in decode, p50", "ms", median(taken))
+
+
+def paced(engine: WorkerEngine, release: str, tokens: int) -> Iterator[Row]:
+    """An answer at 12 tokens/s: how late its tokens are, and what both processes work per token."""
+    cpu, arrived = time.process_time() + worker_cpu(engine), []
+    for event in asked(engine, user(f"[[tokens={tokens} us={PACE_US}]]"), tokens=tokens):
+        arrived += [time.perf_counter()] if isinstance(event, Text) else []
+    cpu = time.process_time() + worker_cpu(engine) - cpu
+    gap = 1000 * (arrived[-1] - arrived[0]) / (len(arrived) - 1)
+    yield Row(f"NPU {release}: between tokens at 12 tok/s", "ms", gap, PACE_US / 1000)
+    yield Row(f"NPU {release}: CPU per token at 12 tok/s, worker and parent", "ms", 1000 * cpu / len(arrived))
+
+
+def unlimited(engine: WorkerEngine, release: str) -> Iterator[Row]:
+    count, first = 0, 0.0
+    for event in asked(engine, user("[[tokens=3000]]"), tokens=3000):
+        if isinstance(event, Text):
+            first = first or time.perf_counter()
+            count += 1
+    yield Row(f"NPU {release}: tokens per second, unlimited", "1/s", (count - 1) / (time.perf_counter() - first))
+
+
+def worker_cpu(engine: WorkerEngine) -> float:
+    """Seconds of processor time the worker has used."""
+    fields = Path(f"/proc/{engine.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
