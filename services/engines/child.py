@@ -49,11 +49,16 @@ class Child:
     """Of the pipe for the child's output, for `os.pipe2`."""
 
     def __init__(
-        self, argv: Sequence[str], env: Mapping[str, str], name: str, heed: Callable[[str], None] = lambda line: None
+        self,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        name: str,
+        heed: Callable[[str], None] = lambda line: None,
+        keeps: Sequence[int] = (),
     ) -> None:
         """Start `argv` (never blocks on the child). Raises `EngineFailed` if it cannot be started.
 
-        `heed` is told each line of the child's stderr, by any thread.
+        `heed` is told each line of the child's stderr, by any thread; `keeps` are file descriptors the child inherits.
         """
         stdin, self._stdin = os.pipe()
         self._stdout, stdout = os.pipe2(os.O_CLOEXEC | self.stdout_flags)
@@ -66,7 +71,7 @@ class Child:
                 stdout=stdout,
                 stderr=stderr,
                 env={**env, TAP: f"{tap_end}:{tap}"},
-                pass_fds=(tap_end, tap),
+                pass_fds=(tap_end, tap, *keeps),
                 start_new_session=True,
             )
         except OSError as error:

@@ -74,7 +74,8 @@ def rkllm(settings: Settings, model: Model) -> Engine:
 
 
 def rkllm_cli(settings: Settings, model: Model) -> Engine:
-    return RkllmCliEngine(model, settings.binary, limits(settings), settings.use_multiline_protocol)
+    lock = str(settings.npu_lock or "")
+    return RkllmCliEngine(model, settings.binary, limits(settings), settings.use_multiline_protocol, lock)
 
 
 Maker = Callable[[Settings, Model], Engine]

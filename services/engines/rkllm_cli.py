@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
-import re
 import shutil
 import struct
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,12 +20,9 @@ from services.core.model import Model
 from services.engines import rkllm_cli_text as cli
 from services.engines.limits import Limits, Pace, check
 from services.engines.turns import TurnChild
+from services.engines.workers import rkllm_board, rkllm_log
+from services.engines.workers.loop import LoadFailed
 from services.engines.workers.stops import StopFilter
-
-OVERFLOW = re.compile(r"prompt gather than max context \(prompt: (\d+) tokens, max context: (\d+)\)")
-"""How the runtime refuses a prompt that is too long, on stderr."""
-
-COMPLAINT = re.compile(r"\b(?:E rkllm|E RKNN|error):")
 
 log = logging.getLogger(__name__)
 
@@ -41,19 +39,23 @@ class RkllmCliEngine:
         binary: str,
         limits: Limits,
         multiline: bool = False,
+        lock: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`binary` is a path or a name on PATH; `multiline` says that it reads up to a line ``__END__``."""
+        """`binary` is a path or a name on PATH; `multiline` says that it reads up to a line ``__END__``.
+
+        `lock` is the file of the NPU's lock, empty for the usual one.
+        """
         self.model = model
-        self._binary, self._limits, self._clock = binary, limits, clock
+        self._binary, self._limits, self._lock, self._clock = binary, limits, lock, clock
         self._encoded = cli.until_end if multiline else cli.one_line
         self._child: TurnChild | None = None
         self._greeting = b""
         self._mark = ""
         """The program's prompt; empty until it is loaded."""
         self._rows: dict[str, cli.Row] = {}
-        self._overflow: re.Match[str] | None = None
-        self._complaint = ""
+        self._heard: deque[str] = deque(maxlen=200)
+        """The last lines of stderr."""
 
     @property
     def alive(self) -> bool:
@@ -68,7 +70,8 @@ class RkllmCliEngine:
         argv = [*unbuffered(self._binary), str(self.model.path), length, length]
         # The table after each run has the numbers for the usage; the runtime writes it at this level.
         env = {**os.environ, "RKLLM_LOG_LEVEL": "1"}
-        self._child = TurnChild(argv, env, self.model.id, self._heed)
+        with npu(self.model.path, self._lock) as lock:
+            self._child = TurnChild(argv, env, self.model.id, self._heed, keeps=[lock])
         self._load_deadline = self._clock() + self._limits.load
         log.info("Loading %s in process %d", self.model.id, self.pid)
         self._child.listen()
@@ -79,10 +82,9 @@ class RkllmCliEngine:
 
     def _heed(self, line: str) -> None:
         """Take note of a line of stderr. Called by any thread."""
+        self._heard.append(line)
         if found := cli.row(line):
             self._rows[found[0]] = found[1]
-        elif COMPLAINT.search(line):
-            self._complaint, self._overflow = line, OVERFLOW.search(line) or self._overflow
 
     def ready(self, client: Client) -> Iterator[Waiting]:
         if self._mark:
@@ -107,12 +109,13 @@ class RkllmCliEngine:
                 self._greeting += data
 
     def _not_loaded(self) -> EngineFailed:
-        reason = self._complaint or "it gave no reason; the lines before this one in the log may have it"
-        return EngineFailed(f"The rkllm program could not load {self.model.path.name}: {reason}.")
+        lines = [*self._greeting.decode(errors="replace").splitlines(), *self._heard]
+        return EngineFailed(f"The rkllm program could not load {self.model.path.name}: {rkllm_log.reason(lines)}")
 
     def generate(self, job: Job, client: Client) -> Iterator[Event]:
         assert self._child is not None
-        self._rows, self._overflow, self._complaint = {}, None, ""
+        self._rows = {}
+        self._heard.clear()
         ended = False
         try:
             self._child.say(self._encoded(said(job)).encode(errors="replace"))
@@ -154,10 +157,10 @@ class RkllmCliEngine:
 
     def _check(self, answer: cli.Answer) -> None:
         """Raise what the runtime reported."""
-        if answer.failed and self._overflow:
-            raise ContextOverflow(int(self._overflow[1]), int(self._overflow[2]))
+        if answer.failed and (found := rkllm_log.too_long(self._heard)):
+            raise ContextOverflow(*found)
         if answer.failed:
-            raise EngineFailed(f"The rkllm program reported an error: {self._complaint or 'without a reason'}.")
+            raise EngineFailed(f"The rkllm program reported an error: {rkllm_log.reason(self._heard)}")
 
     def _done(self, answer: cli.Answer, stopped: bool) -> Done:
         """The end of an answer, with the runtime's own numbers where it told any."""
@@ -176,6 +179,26 @@ PHASES = {"Prefill": "prefill", "Generate": "decode"}
 def said(job: Job) -> str:
     """What the program is told; it puts a chat template around a raw prompt as well (`engines.support`)."""
     return cli.prompt(job.messages) if job.kind == "chat" else job.prompt
+
+
+@contextlib.contextmanager
+def npu(model: Path, lock: str) -> Iterator[int]:
+    """The NPU's lock, for a child to inherit and keep as long as it lives.
+
+    Raises `Unavailable` when another process has it, or when the memory is surely too short for `model`.
+    """
+    try:
+        rkllm_board.check_memory(model, MEMINFO)
+        descriptor = rkllm_board.lock(lock)
+    except LoadFailed as error:
+        raise Unavailable(str(error)) from error
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+MEMINFO = Path("/proc/meminfo")
 
 
 def unbuffered(binary: str) -> list[str]:

@@ -70,7 +70,7 @@ def npu_rig(models_dir: Path, release: str) -> Rig:
 
 def cli_rig(models_dir: Path) -> Rig:
     model = write_cli_model(models_dir, "cli")
-    settings = msgspec.structs.replace(SETTINGS, binary=str(program("1.2.3")))
+    settings = msgspec.structs.replace(SETTINGS, binary=str(program("1.2.3")), npu_lock=models_dir / "npu.lock")
     long_prompt = "[[fault=pause at=-1 ms=20000]]"
     return Rig(model, lambda m: Reloaded(settings, m), "[[tokens=2000 us=1000]]", long_prompt, survives=False)
 

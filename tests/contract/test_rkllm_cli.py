@@ -17,8 +17,8 @@ from services.core.events import Done, Event, Text
 from services.core.settings import Settings
 from services.engines.factory import limits
 from services.engines.rkllm_cli import RkllmCliEngine, dynamic
-from tests.contract.conftest import Rig
-from tests.engines import alive, write_cli_model
+from tests.engines import alive, job, write_cli_model
+from tests.npu import lock_is_free
 from tests.simulator.cli import compiled, program
 from tests.simulator.model import answer, runtime_template
 
@@ -44,7 +44,8 @@ def make(tmp_path: Path) -> Iterator[Maker]:
     ) -> RkllmCliEngine:
         model = write_cli_model(tmp_path, f"cli{len(made)}", length, fault)
         binary = binary or str(program(release))
-        made.append(RkllmCliEngine(model, binary, limits(settings), settings.use_multiline_protocol))
+        lock = str(tmp_path / "npu.lock")
+        made.append(RkllmCliEngine(model, binary, limits(settings), settings.use_multiline_protocol, lock))
         made[-1].start()
         return made[-1]
 
@@ -55,8 +56,7 @@ def make(tmp_path: Path) -> Iterator[Maker]:
 
 def events(engine: RkllmCliEngine, text: str, **changes: object) -> list[Event]:
     list(engine.ready(NOBODY))
-    rig = Rig(engine.model, lambda model: engine, "", "")
-    return list(engine.generate(rig.job(text, **{"max_tokens": 1000, **changes}), NOBODY))
+    return list(engine.generate(job(engine.model, text, **{"max_tokens": 1000, **changes}), NOBODY))
 
 
 def reply(engine: RkllmCliEngine, text: str, **changes: object) -> str:
@@ -143,8 +143,7 @@ def test_a_fast_short_answer_arrives_whole(make: Maker) -> None:
 def test_tokens_stream_one_by_one(make: Maker) -> None:
     engine = make()
     list(engine.ready(NOBODY))
-    rig = Rig(engine.model, lambda model: engine, "", "")
-    stream = engine.generate(rig.job("[[fault=hang at=2 tokens=9]]"), NOBODY)
+    stream = engine.generate(job(engine.model, "[[fault=hang at=2 tokens=9]]"), NOBODY)
     assert [next(stream), next(stream)] == [Text(piece) for piece in two_words("[[fault=hang at=2 tokens=9]]")]
     stream.close()  # type: ignore[attr-defined]
 
@@ -269,6 +268,24 @@ def test_a_static_program_is_refused(make: Maker, tmp_path: Path) -> None:
     assert dynamic(program("1.2.3"))
     with pytest.raises(Unavailable, match="linked statically"):
         make(binary=str(tmp_path / "static"))
+
+
+def test_the_program_holds_the_lock_of_the_npu_as_long_as_it_lives(make: Maker, tmp_path: Path) -> None:
+    engine = make()
+    assert not lock_is_free(tmp_path / "npu.lock")
+    with pytest.raises(Unavailable, match="Another process uses the NPU"):
+        make()
+    engine.stop()
+    assert lock_is_free(tmp_path / "npu.lock")
+    assert reply(make(), "Hello") == oracle("Hello")
+
+
+def test_a_model_that_does_not_fit_is_not_loaded(make: Maker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "meminfo").write_text("MemAvailable:       0 kB\n")
+    monkeypatch.setattr("services.engines.rkllm_cli.MEMINFO", tmp_path / "meminfo")
+    with pytest.raises(Unavailable, match="Not enough memory"):
+        make()
+    assert not (tmp_path / "npu.lock").exists()
 
 
 def test_an_interrupted_program_is_replaced_and_nothing_is_left(make: Maker) -> None:

@@ -16,7 +16,7 @@ from tests.simulator.model import answer, runtime_template
 @pytest.fixture
 def cli(make: Callable[..., Api], tmp_path: Path) -> Api:
     write_cli_model(tmp_path, "cli")
-    return make(binary=str(program("1.2.3")))
+    return make(npu_lock=tmp_path / "npu.lock", binary=str(program("1.2.3")))
 
 
 def test_a_chat_is_answered_and_its_limits_are_announced(cli: Api) -> None:
@@ -54,7 +54,7 @@ def test_a_fault_is_told_once_and_the_next_request_is_answered(
 ) -> None:
     write_cli_model(tmp_path, "cli")
     quick = {"first_token_timeout": 0.5, "first_token_timeout_per_token": 0.001, "fallback_silence": 0.5}
-    api = make(binary=str(program("1.2.3")), heartbeat_interval=0.1, **quick)
+    api = make(npu_lock=tmp_path / "npu.lock", binary=str(program("1.2.3")), heartbeat_interval=0.1, **quick)
     result = api.chat(f"[[fault={fault} at={at} tokens=5]]", stream=stream)
     streaming = result.headers["content-type"] == "text/event-stream"
     assert streaming is stream or at == -1
@@ -70,7 +70,7 @@ def test_a_load_that_fails_is_a_502_and_the_next_one_succeeds(
     make: Callable[..., Api], tmp_path: Path, fault: str
 ) -> None:
     write_cli_model(tmp_path, "cli", load_fault=fault)
-    api = make(binary=str(program("1.2.3")))
+    api = make(npu_lock=tmp_path / "npu.lock", binary=str(program("1.2.3")))
     result = api.chat("Hello")
     assert (result.status_code, result.json["error"]["code"]) == (502, "engine_failed")
     write_cli_model(tmp_path, "cli")

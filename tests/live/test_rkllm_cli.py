@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -16,8 +17,8 @@ from tests.simulator.model import answer, runtime_template
 
 
 @pytest.fixture
-def server(start: Callable[..., Server]) -> Server:
-    started = start(binary=program("1.2.3"))
+def server(start: Callable[..., Server], tmp_path: Path) -> Server:
+    started = start(binary=program("1.2.3"), npu_lock=tmp_path / "npu.lock")
     write_cli_model(started.models_dir, "cli", 200_000)
     return started
 
