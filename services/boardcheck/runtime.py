@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import mmap
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from services.boardcheck.finding import Finding
-
-SUPPORTED = ("1.2.1", "1.2.2", "1.2.3", "1.3.0")
-
-USUAL_PLACES = ("usr/lib", "usr/local/lib", "usr/lib/aarch64-linux-gnu")
-
-VERSION = re.compile(rb"RKLLM SDK \(version:\s*(\d+\.\d+\.\d+\w*)")
-"""In the bytes of the library, so that nothing of it has to run."""
-
-OVERHEAD = 1.1
-"""Peak memory over the file's size, by Rockchip's published numbers, before a long context adds to it."""
+from services.engines.workers.rkllm_abi import SUPPORTED
+from services.engines.workers.rkllm_board import OVERHEAD
+from services.engines.workers.rkllm_library import USUAL_PLACES, candidates, release_of
 
 BAD_PAIRS = (
     (r"deepseek-r1-distill", "1.2.3", "answers of [PAD151935] were reported; runtime 1.2.2 works"),
@@ -29,18 +21,15 @@ BAD_PAIRS = (
 def libraries(root: Path, setting: str) -> list[Path]:
     """The library files that the server may load."""
     if not setting:
-        return [path for place in USUAL_PLACES if (path := root / place / "librkllmrt.so").exists()]
-    path = Path(setting)
-    return sorted(path.glob("librkllmrt*.so")) if path.is_dir() else [path] if path.exists() else []
+        return [path for place in USUAL_PLACES if (path := root / place.lstrip("/")).exists()]
+    return [path for path in candidates(setting) if path.exists()]
 
 
 def release(library: Path) -> str:
     """The release its bytes name; empty for none, or for a file that cannot be read."""
     try:
-        with library.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            found = VERSION.search(data)
-            return found[1].decode() if found else ""
-    except (OSError, ValueError):
+        return release_of(library)
+    except OSError:
         return ""
 
 
@@ -56,7 +45,7 @@ def check_library(root: Path, setting: str) -> Iterator[Finding]:
                 f"one of {', '.join(SUPPORTED)}", WHERE,
             )  # fmt: skip
     if not found:
-        place = setting or ", ".join(f"/{place}/librkllmrt.so" for place in USUAL_PLACES)
+        place = setting or ", ".join(USUAL_PLACES)
         yield Finding("runtime", "bad", f"nothing at {place}", f"librkllmrt.so {' or '.join(SUPPORTED)}", WHERE)
 
 
