@@ -177,7 +177,7 @@ PHASES = {"Prefill": "prefill", "Generate": "decode"}
 
 
 def said(job: Job) -> str:
-    """What the program is told; it puts a chat template around a raw prompt as well (`engines.ignored`)."""
+    """What the program is told; it puts a chat template around a raw prompt as well (`engines.support`)."""
     return cli.prompt(job.messages) if job.kind == "chat" else job.prompt
 
 
