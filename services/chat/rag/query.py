@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from services.chat.rag import function_words
-from services.chat.rag.words import UNSPACED, WORD, stem
-
-_UNSPACED = re.compile(rf"[{UNSPACED}]")
+from services.chat.rag.words import WORD, starts_unspaced, stem
 
 NEAR = 0.8
 """How much a word counts that only begins like the asked one."""
@@ -18,7 +15,7 @@ def content(text: str) -> list[str]:
     """The terms of `text` that are about something, each once, in order."""
     found: dict[str, None] = {}
     for word in WORD.findall(text.lower()):
-        if _UNSPACED.match(word):
+        if starts_unspaced(word):
             found.update((pair, None) for pair in _pairs(word))
         elif (term := stem(word)) not in function_words.STEMS and (len(term) > 1 or term.isdigit()):
             found[term] = None
@@ -38,14 +35,14 @@ class Query:
         self._known: dict[str, tuple[str, float] | None] = {term: (term, 1.0) for term in weights}
         self._heads: dict[str, list[str]] = {}
         for term in weights:
-            if len(term) >= 3 and not term.isdigit() and not _UNSPACED.match(term):
+            if len(term) >= 3 and not term.isdigit() and not starts_unspaced(term):
                 self._heads.setdefault(term[:3], []).append(term)
 
     def hits(self, words: list[str]) -> dict[str, float]:
         """How often each term is met by `words` (as `WORD` finds them); near ones count less."""
         found: dict[str, float] = {}
         for word in words:
-            if _UNSPACED.match(word):
+            if starts_unspaced(word):
                 keys: Iterable[str] = (word[i : i + 2] for i in range(len(word) - 1))
             else:
                 keys = (word,)

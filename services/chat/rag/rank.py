@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from services.chat.rag.clean import idle, paced
@@ -13,7 +13,10 @@ from services.chat.rag.query import Query
 
 SATURATION = 1.2
 LENGTH_SHARE = 0.4
-NEIGHBOUR = 0.15
+FADE = 0.8
+RANKED = 0.1
+FOLLOWING = 0.25
+PRECEDING=.15
 """Share of a neighbour's score that a passage gets: an answer often stands beside the words of the question."""
 SOURCE = 0.1
 """Share of its source's best score."""
@@ -54,8 +57,22 @@ def _spread(plain: list[float], found: Sequence[Passage]) -> list[float]:
     best: dict[int, float] = {}
     for score, passage in zip(plain, found, strict=True):
         best[passage.source] = max(best.get(passage.source, 0.0), score)
-    scores = []
-    for index, (score, passage) in enumerate(zip(plain, found, strict=True)):
-        beside = [plain[i] for i in (index - 1, index + 1) if 0 <= i < len(plain) and found[i].source == passage.source]
-        scores.append(score + NEIGHBOUR * max(beside, default=0.0) + SOURCE * best[passage.source])
-    return scores
+    top = max(best.values(), default=0.0)
+    carried = _carried(plain, found)
+    preceding = [*plain[1:], 0.0]
+    return [
+        score
+        + max(FOLLOWING * carry, PRECEDING * after)
+        + SOURCE * best[p.source]
+        + RANKED * top / (1 + p.source)
+        for score, carry, after, p in zip(plain, carried, preceding, found, strict=True)
+    ]
+
+
+def _carried(plain: list[float], found: Sequence[Passage]) -> Iterator[float]:
+    """What each passage gets from those before it: an answer often stands some way behind the words of the question."""
+    carry, source = 0.0, -1
+    for score, passage in zip(plain, found, strict=True):
+        carry = carry if passage.source == source else 0.0
+        yield carry
+        carry, source = FADE * max(carry, score), passage.source

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from services.chat.rag.clean import idle, paced
+from dataclasses import replace
+
+from services.chat.rag.clean import Line, idle, paced
+from services.chat.rag.knobs import Knobs
 from services.chat.rag.passages import Passage
 from services.chat.tokens import Counter
+
+SCRAP = 24
+"""Tokens that are too few to say anything."""
 
 SEPARATOR = 2
 """Tokens between two passages."""
@@ -18,32 +24,49 @@ def select(
     budget: int,
     count: Counter,
     heads: Sequence[int],
-    similarity: float,
-    most: int,
+    knobs: Knobs,
     breathe: Callable[[], None] = idle,
-) -> list[int]:
-    """Indexes into `found`; `heads` are the tokens that naming each source takes."""
+) -> list[Passage]:
+    """The picked ones; `heads` are the tokens that naming each source takes."""
     order = sorted(range(len(found)), key=lambda index: -scores[index])
-    picked: list[int] = []
+    picked: dict[int, Passage] = {}
     shingles: set[tuple[str, ...]] = set()
     named: set[int] = set()
     left = budget
+    least = max(scores, default=0.0) * knobs.rag_min_quality_score / 100
     for index in paced(order, breathe, 8):
+        if scores[index] < least:
+            break
         passage = found[index]
         own = _shingles(passage)
-        if own and len(own & shingles) >= similarity * len(own):
+        if own and len(own & shingles) >= knobs.rag_dedup_similarity * len(own):
             continue
-        cost = count(passage.text()) + SEPARATOR + (0 if passage.source in named else heads[passage.source])
-        if cost > left:
-            if left < 30: break
-            continue
-        picked.append(index)
-        named.add(passage.source)
-        shingles |= own
-        left -= cost
-        if len(picked) >= most:
+        room = left - SEPARATOR - (0 if passage.source in named else heads[passage.source])
+        fits, cost = _fitting(passage, room, count)
+        if fits:
+            picked[index] = fits
+            shingles |= own
+            left = room - cost
+            named.add(passage.source)
+        if len(picked) >= knobs.rag_max_paragraphs or left < SCRAP:
             break
-    return sorted(picked)
+    return [picked[index] for index in sorted(picked)]
+
+
+def _fitting(passage: Passage, room: int, count: Counter) -> tuple[Passage | None, int]:
+    """As many lines from the start of `passage` as fit into `room` tokens, and what they take."""
+    whole = count(passage.text())
+    if whole <= room:
+        return passage, whole
+    taken: list[Line] = []
+    used = 0
+    for line in passage.lines:
+        cost = count(line.segment.text) + 1
+        if used + cost > room:
+            break
+        taken.append(line)
+        used += cost
+    return (replace(passage, lines=tuple(taken)), used) if used >= SCRAP else (None, 0)
 
 
 def _shingles(passage: Passage) -> set[tuple[str, ...]]:

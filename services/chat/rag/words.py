@@ -30,7 +30,8 @@ UNSPACED = "\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0
 """Scripts written without blanks between words: kana, Han, Thai, Lao, Khmer, Burmese."""
 
 WORD = re.compile(rf"[{UNSPACED}]+|(?:[^\W_{UNSPACED}][{MARKS}]*)+")
-_UNSPACED = re.compile(rf"[{UNSPACED}]")
+starts_unspaced = re.compile(rf"[{UNSPACED}]").match
+"""Whether a word is of a script without blanks."""
 _DIACRITICS = re.compile("[\u0300-\u036f\u0610-\u061a\u064b-\u065f\u0670\u0640\u0591-\u05c7]")
 """Accents, Arabic and Hebrew points: readers leave them out at will."""
 
@@ -50,7 +51,7 @@ def terms(text: str) -> list[str]:
     """The terms of `text` in order."""
     found: list[str] = []
     for word in WORD.findall(text.lower()):
-        if _UNSPACED.match(word):
+        if starts_unspaced(word):
             found += [word[i : i + 2] for i in range(max(1, len(word) - 1))]
         else:
             found.append(stem(word))
