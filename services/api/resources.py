@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -15,7 +15,10 @@ from services.api import asks, openai
 from services.api.body import client, parse
 from services.api.openai_types import ChatRequest, Common, CompletionRequest, ModelRequest
 from services.api.stream import describe, observed, primed, write_json
+from services.chat import retrieval
 from services.chat.plan import plan, respond
+from services.chat.rag.cache import AnswerCache
+from services.chat.rag.pipeline import Outcome
 from services.core.catalog import Catalog
 from services.core.client import Client
 from services.core.errors import BadRequest
@@ -29,15 +32,18 @@ from services.scheduler.scheduler import Scheduler
 
 WARNING_HEADER = "X-RKLLM-Warning"
 STATE_HEADER = "X-RKLLM-State"
+RAG_HEADER = "X-RKLLM-RAG"
+CACHE_HEADER = "X-RKLLM-Cache"
 
 T = TypeVar("T")
 
 
 class Service:
-    """What the resources share: the settings, the models, the scheduler, the metrics."""
+    """What the resources share: the settings, the models, the scheduler, the metrics, the answers kept."""
 
     def __init__(self, settings: Settings, catalog: Catalog, scheduler: Scheduler, metrics: Metrics) -> None:
         self.settings, self.catalog, self.scheduler, self.metrics = settings, catalog, scheduler, metrics
+        self.answers = AnswerCache(settings.rag_cache_max_entries, settings.rag_cache_ttl)
 
     def parse(self, req: falcon.Request, kind: type[T]) -> T:
         return parse(req, kind, self.settings.max_body_bytes, self.settings.client_timeout)
@@ -51,6 +57,15 @@ class Service:
         if len(models) == 1:
             return models[0]
         raise BadRequest("The request names no model; GET /v1/models lists them.", param="model")
+
+    def prepared(self, ask: Ask) -> tuple[Ask, Outcome]:
+        """`ask` with its sources prepared for its model."""
+        return retrieval.prepared(ask, self.model(ask.model or None), self.settings, breathe)
+
+
+def breathe() -> None:
+    """Let other requests run: under gevent a sleep of any length gives up the turn."""
+    time.sleep(0)
 
 
 class Completions:
@@ -103,7 +118,17 @@ class Completions:
             return self._service.scheduler.serve(job, who)
 
         for job in jobs:
-            yield observed(respond(job, serve), first, trace)
+            yield observed(self._events(job, serve, resp, alone=len(jobs) == 1), first, trace)
+
+    def _events(
+        self, job: Job, serve: Callable[[Job], Iterator[Event]], resp: falcon.Response, alone: bool
+    ) -> Iterator[Event]:
+        """Those of a kept answer, else of a new one, which is kept. Several choices are meant to differ."""
+        if not (alone and job.sources_used):
+            return respond(job, serve)
+        answer = self._service.answers.find(job)
+        resp.set_header(CACHE_HEADER, "hit" if answer else "miss")
+        return answer.events() if answer else self._service.answers.keeping(job, respond(job, serve))
 
 
 class ChatCompletions(Completions):
@@ -111,7 +136,10 @@ class ChatCompletions(Completions):
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         request = self._service.parse(req, ChatRequest)
-        copies = choices(asks.chat(request, request.model or ""), request.n or 1)
+        ask, outcome = self._service.prepared(asks.chat(request, request.model or ""))
+        if outcome.found:
+            resp.set_header(RAG_HEADER, retrieval.describe(outcome.decision))
+        copies = choices(ask, request.n or 1)
         self._answer(req, resp, request, copies, [openai.ChatShape() for _ in copies])
 
 

@@ -29,5 +29,7 @@ class Model:
     """Defaults for requests that do not say: pairs of a `Sampling` field, or ``max_tokens``, and its value."""
     system_prompt: str = ""
     """For requests that bring none."""
+    rag: bool = True
+    """Whether sources in a prompt are cleaned and selected for it."""
     thinking: bool | None = None
     """Default of the template's thinking switch; None leaves it to the template."""

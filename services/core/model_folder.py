@@ -63,6 +63,7 @@ class ModelFile(Struct, forbid_unknown_fields=True):
     sampling: SamplingFile = msgspec.field(default_factory=SamplingFile)
     system_prompt: str = ""
     thinking: bool | None = None
+    rag: bool = True
 
 
 def read(folder: Path, files: Sequence[Path], default_length: int, max_length: int) -> Model:
@@ -87,6 +88,7 @@ def read(folder: Path, files: Sequence[Path], default_length: int, max_length: i
         capabilities=frozenset(own.capabilities),
         sampling=tuple((k, v) for k, v in msgspec.structs.asdict(own.sampling).items() if v is not None),
         system_prompt=own.system_prompt.strip(),
+        rag=own.rag,
         thinking=own.thinking,
     )
 

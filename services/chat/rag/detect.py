@@ -1,13 +1,14 @@
 """Finds the sources that Open WebUI put into a request, and what else there is: the question, the persona, the history.
 
 A source is a tag at the start of a line with an id and a name or a kind, as Open WebUI writes it; its template's own
-examples have neither. Page text is not escaped, so the last closing tag before the next source counts, and the last one of
-all before ``</context>``. Where nothing of that kind is found the request is left alone.
+examples have neither. Page text is not escaped, so the last closing tag before the next source counts, and the last
+one of all before ``</context>``. Where nothing of that kind is found the request is left alone.
 """
 
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from services.chat.rag.sources import Found, Messages, Source
 
@@ -60,7 +61,7 @@ def _block(text: str) -> tuple[str, tuple[Source, ...], str] | None:
     openings = [match for match in _OPENING.finditer(text) if match.end() <= end and _fresh(text, match)]
     if not openings:
         return None
-    stops = [*(text.rfind(_CLOSING, first.end(), second.start()) for first, second in _pairs(openings)), end]
+    stops = [*(text.rfind(_CLOSING, first.end(), second.start()) for first, second in pairwise(openings)), end]
     sources = tuple(_source(match, text[match.end() : stop]) for match, stop in zip(openings, stops, strict=True))
     return text[: openings[0].start()], sources, text[end + len(_CLOSING) :]
 
@@ -69,10 +70,6 @@ def _fresh(text: str, opening: re.Match[str]) -> bool:
     """Whether a source may begin here: at the start of its block, or directly behind the end of another."""
     head = text[max(0, opening.start() - 64) : opening.start()].rstrip()
     return head.endswith((_CLOSING, "<context>", ":")) or not head or text[: opening.start()].endswith("\n")
-
-
-def _pairs(openings: list[re.Match[str]]) -> list[tuple[re.Match[str], re.Match[str]]]:
-    return list(zip(openings, openings[1:], strict=False))
 
 
 def _source(opening: re.Match[str], text: str) -> Source:

@@ -1,4 +1,4 @@
-"""Words that name a page's furniture (menus, consent, sharing, comments) rather than what it says; hints, never verdicts."""
+"""Words that name a page's furniture (menus, consent, sharing) rather than what it says; hints, never verdicts."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from services.chat.rag import clean
-from services.chat.rag.clean import Line, idle, paced
+from services.chat.rag.clean import Line, idle
 from services.chat.rag.segments import segments
 from services.chat.rag.words import WORD
 

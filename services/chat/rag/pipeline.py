@@ -12,8 +12,8 @@ from services.chat.rag.detect import detect
 from services.chat.rag.knobs import Knobs, ModelFacts
 from services.chat.rag.passages import Passage, passages, scored
 from services.chat.rag.query import Query
-from services.chat.rag.rank import Ranking, rank
-from services.chat.rag.relevance import WEAK, Topics, Verdict, judge, topics
+from services.chat.rag.rank import rank
+from services.chat.rag.relevance import WEAK, Verdict, judge, topics
 from services.chat.rag.select import select
 from services.chat.rag.sources import Found, Messages, Source
 from services.chat.tokens import Counter, estimate
@@ -93,7 +93,9 @@ def apply(
     total = len(found.sources)
     if not picked.verdict.use:
         plain: Messages = (*system, *found.history, {"role": "user", "content": found.question})
-        return Outcome(plain, Decision(False, picked.verdict.reason, total, 0, 0, picked.verdict.coverage, ms), found=found)
+        return Outcome(
+            plain, Decision(False, picked.verdict.reason, total, 0, 0, picked.verdict.coverage, ms), found=found
+        )
     ask = prompt.task(found.question, picked.verdict.coverage < WEAK)
     sent: Messages = (*system, *history, {"role": "user", "content": f"{picked.text}\n\n{ask}"})
     verdict = picked.verdict

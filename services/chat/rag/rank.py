@@ -16,7 +16,7 @@ LENGTH_SHARE = 0.4
 FADE = 0.8
 RANKED = 0.1
 FOLLOWING = 0.25
-PRECEDING=.15
+PRECEDING = 0.15
 """Share of a neighbour's score that a passage gets: an answer often stands beside the words of the question."""
 SOURCE = 0.1
 """Share of its source's best score."""
@@ -39,7 +39,9 @@ def rank(query: Query, found: Sequence[Passage], breathe: Callable[[], None] = i
     idf = {term: math.log(1 + (len(found) - frequency[term] + 0.5) / (frequency[term] + 0.5)) for term in query.weights}
     mean = sum(passage.size for passage in found) / (len(found) or 1)
     worth = {term: idf[term] * weight for term, weight in query.weights.items()}
-    plain = [_bm25(hit, worth, passage.size / mean) * _weight(passage) for hit, passage in zip(hits, found, strict=True)]
+    plain = [
+        _bm25(hit, worth, passage.size / mean) * _weight(passage) for hit, passage in zip(hits, found, strict=True)
+    ]
     return Ranking(hits, idf, _spread(plain, found))
 
 
@@ -61,10 +63,7 @@ def _spread(plain: list[float], found: Sequence[Passage]) -> list[float]:
     carried = _carried(plain, found)
     preceding = [*plain[1:], 0.0]
     return [
-        score
-        + max(FOLLOWING * carry, PRECEDING * after)
-        + SOURCE * best[p.source]
-        + RANKED * top / (1 + p.source)
+        score + max(FOLLOWING * carry, PRECEDING * after) + SOURCE * best[p.source] + RANKED * top / (1 + p.source)
         for score, carry, after, p in zip(plain, carried, preceding, found, strict=True)
     ]
 

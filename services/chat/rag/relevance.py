@@ -1,7 +1,8 @@
-"""Whether the sources have to do with the question: one decision, from how much of it and of the talk before they cover."""
+"""Whether the sources have to do with the question: how much of it, and of the talk before it, they cover."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -31,7 +32,7 @@ WEAK = 0.55
 """Coverage below which the model is told to say so if the answer is missing."""
 
 FEW = 15
-"""Passages at which frequencies among them count half: of a handful of snippets, all hold the word that was searched."""
+"""Passages at which frequencies among them count half: a handful of snippets may all hold the searched word."""
 
 RECENT_USER = 2
 """Messages of the user that count as the talk before."""
@@ -71,12 +72,16 @@ class Verdict:
 
 def topics(question: str, history: Messages) -> Topics:
     own = content(question)
-    texts = {role: [str(m.get("content") or "") for m in history if m["role"] == role] for role in ("user", "assistant")}
-    asked = [term for text in texts["user"][-RECENT_USER:] for term in content(text[:RECENT_CHARACTERS])]
-    answered = [term for text in texts["assistant"][-1:] for term in content(text[:RECENT_CHARACTERS])]
-    asked = [term for term in dict.fromkeys(asked) if term not in own]
-    answered = [term for term in dict.fromkeys(answered) if term not in own and term not in asked][:ANSWER_TERMS]
-    return Topics(tuple(own), tuple(asked), tuple(answered), bool(history) and small_talk.points_back(question))
+    asked = [term for term in _said(history, "user", RECENT_USER) if term not in own]
+    answered = [term for term in _said(history, "assistant", 1) if term not in own and term not in asked]
+    back = bool(history) and small_talk.points_back(question)
+    return Topics(tuple(own), tuple(asked), tuple(answered[:ANSWER_TERMS]), back)
+
+
+def _said(history: Messages, role: str, messages: int) -> list[str]:
+    """The terms of the last so many messages of `role`, each once."""
+    texts = [str(message.get("content") or "") for message in history if message["role"] == role]
+    return list(dict.fromkeys(term for text in texts[-messages:] for term in content(text[:RECENT_CHARACTERS])))
 
 
 def judge(question: str, about: Topics, ranking: Ranking, found: Sequence[Passage], floor: float) -> Verdict:
@@ -108,8 +113,6 @@ def _scale(terms: Sequence[str], talk: bool) -> float:
 
 def _tempered(idf: dict[str, float], passages: int) -> dict[str, float]:
     """The frequencies among few passages, drawn towards equal; as shares of the highest there can be."""
-    import math
-
     highest = math.log(2 * passages + 2)
     return {term: (passages * value / highest + FEW) / (passages + FEW) for term, value in idf.items()}
 

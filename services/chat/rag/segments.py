@@ -1,4 +1,4 @@
-"""Text as it arrives from a page, cut into segments: lines, sentences, and texts that a lost separator glued together."""
+"""Text as it arrives from a page, cut into lines, sentences, and texts that a lost separator glued together."""
 
 from __future__ import annotations
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-
 from dataclasses import replace
 
 from services.chat.rag.clean import Line, idle, paced
@@ -73,4 +72,4 @@ def _shingles(passage: Passage) -> set[tuple[str, ...]]:
     words = [word for line in passage.lines for word in line.words]
     if len(words) < 8:
         words = list("".join(words))
-    return set(zip(words, words[1:], words[2:]))
+    return set(zip(words, words[1:], words[2:], strict=False))

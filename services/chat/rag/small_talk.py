@@ -67,9 +67,13 @@ o onu onun onlar onların bu bunu bunun şu orada هو هي هم هذا هذه �
 )
 _AMBIGUOUS = frozenset("es la lo die sie das der o y le les ihr sein zijn haar".split())
 """Left out: as often an article or a verb as a pronoun."""
-_POINTING_UNSPACED = re.compile("它|他|她|那里|那裡|那儿|这里|这个|这些|那个|那些|這個|那個|其中|それ|これ|あれ|彼|彼女|そこ")
+_POINTING_UNSPACED = re.compile(
+    "它|他|她|那里|那裡|那儿|这里|这个|这些|那个|那些|這個|那個|其中|それ|これ|あれ|彼|彼女|そこ"
+)
 _LEADING = re.compile(
-    r"^(and|what about|how about|but what|und|was ist mit|wie sieht es mit|y|et|e|en|и|а|ve|peki|و|और|那|那么|那麼|では|じゃあ|그럼)\b", re.I
+    r"(?:and|what about|how about|but what|und|was ist mit|wie sieht es mit|y|et|e|en|и|а|ve|peki|و|और)\b"
+    r"|那|では|じゃあ|그럼",
+    re.I,
 )
 
 _WORD = re.compile(r"[^\W_]+(?:[\u0300-\u036f\u0900-\u097f]+[^\W_]*)*")

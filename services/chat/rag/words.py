@@ -24,7 +24,7 @@ def char_class(belongs: Callable[[str], bool]) -> str:
 
 
 MARKS = char_class(lambda char: unicodedata.category(char)[0] == "M")
-"""Combining marks: vowel signs of Indic scripts belong to their word, which the plain class of word characters denies."""
+"""Combining marks: vowel signs of Indic scripts belong to their word, though ``\\w`` denies it."""
 
 UNSPACED = "\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\u0eff\u1780-\u17ff\u1000-\u109f"
 """Scripts written without blanks between words: kana, Han, Thai, Lao, Khmer, Burmese."""
@@ -36,7 +36,7 @@ _DIACRITICS = re.compile("[\u0300-\u036f\u0610-\u061a\u064b-\u065f\u0670\u0640\u
 """Accents, Arabic and Hebrew points: readers leave them out at will."""
 
 STEM = 6
-"""Letters of a word that count where it has no others like it: enough to tell words, few enough to drop most endings."""
+"""Letters of a word that count: enough to tell words apart, few enough to drop most endings."""
 
 
 @lru_cache(maxsize=65536)
