@@ -15,8 +15,6 @@ from services.api.admin import MetricsPage
 from services.api.middleware import AccessLog, RequestId
 from services.api.preview import RagPreview
 from services.api.resources import (
-    CACHE_HEADER,
-    RAG_HEADER,
     STATE_HEADER,
     WARNING_HEADER,
     ChatCompletions,
@@ -25,6 +23,7 @@ from services.api.resources import (
     Service,
     TextCompletions,
 )
+from services.api.sources import CACHE_HEADER, RAG_HEADER
 from services.core import logs
 from services.core.catalog import Catalog
 from services.core.metrics import Metrics

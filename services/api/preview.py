@@ -20,6 +20,7 @@ class RagPreview:
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         request = self._service.parse(req, ChatRequest)
-        ask, outcome = self._service.prepared(asks.chat(request, request.model or ""))
+        model = self._service.model(request.model)
+        ask, outcome = self._service.sources.prepared(asks.chat(request, model.id), model)
         decision = {**asdict(outcome.decision), "dropped": outcome.decision.dropped}
         write_json(resp, {"messages": ask.messages, "thinking": ask.thinking, "decision": decision})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -14,11 +14,9 @@ from services import __version__
 from services.api import asks, openai
 from services.api.body import client, parse
 from services.api.openai_types import ChatRequest, Common, CompletionRequest, ModelRequest
+from services.api.sources import Sources
 from services.api.stream import describe, observed, primed, write_json
-from services.chat import retrieval
-from services.chat.plan import plan, respond
-from services.chat.rag.cache import AnswerCache
-from services.chat.rag.pipeline import Outcome
+from services.chat.plan import plan
 from services.core.catalog import Catalog
 from services.core.client import Client
 from services.core.errors import BadRequest
@@ -32,18 +30,16 @@ from services.scheduler.scheduler import Scheduler
 
 WARNING_HEADER = "X-RKLLM-Warning"
 STATE_HEADER = "X-RKLLM-State"
-RAG_HEADER = "X-RKLLM-RAG"
-CACHE_HEADER = "X-RKLLM-Cache"
 
 T = TypeVar("T")
 
 
 class Service:
-    """What the resources share: the settings, the models, the scheduler, the metrics, the answers kept."""
+    """What the resources share: the settings, the models, the scheduler, the metrics, the sources."""
 
     def __init__(self, settings: Settings, catalog: Catalog, scheduler: Scheduler, metrics: Metrics) -> None:
         self.settings, self.catalog, self.scheduler, self.metrics = settings, catalog, scheduler, metrics
-        self.answers = AnswerCache(settings.rag_cache_max_entries, settings.rag_cache_ttl)
+        self.sources = Sources(settings, metrics)
 
     def parse(self, req: falcon.Request, kind: type[T]) -> T:
         return parse(req, kind, self.settings.max_body_bytes, self.settings.client_timeout)
@@ -57,15 +53,6 @@ class Service:
         if len(models) == 1:
             return models[0]
         raise BadRequest("The request names no model; GET /v1/models lists them.", param="model")
-
-    def prepared(self, ask: Ask) -> tuple[Ask, Outcome]:
-        """`ask` with its sources prepared for its model."""
-        return retrieval.prepared(ask, self.model(ask.model or None), self.settings, breathe)
-
-
-def breathe() -> None:
-    """Let other requests run: under gevent a sleep of any length gives up the turn."""
-    time.sleep(0)
 
 
 class Completions:
@@ -118,17 +105,7 @@ class Completions:
             return self._service.scheduler.serve(job, who)
 
         for job in jobs:
-            yield observed(self._events(job, serve, resp, alone=len(jobs) == 1), first, trace)
-
-    def _events(
-        self, job: Job, serve: Callable[[Job], Iterator[Event]], resp: falcon.Response, alone: bool
-    ) -> Iterator[Event]:
-        """Those of a kept answer, else of a new one, which is kept. Several choices are meant to differ."""
-        if not (alone and job.sources_used):
-            return respond(job, serve)
-        answer = self._service.answers.find(job)
-        resp.set_header(CACHE_HEADER, "hit" if answer else "miss")
-        return answer.events() if answer else self._service.answers.keeping(job, respond(job, serve))
+            yield observed(self._service.sources.events(job, serve, resp, len(jobs) == 1), first, trace)
 
 
 class ChatCompletions(Completions):
@@ -136,9 +113,8 @@ class ChatCompletions(Completions):
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         request = self._service.parse(req, ChatRequest)
-        ask, outcome = self._service.prepared(asks.chat(request, request.model or ""))
-        if outcome.found:
-            resp.set_header(RAG_HEADER, retrieval.describe(outcome.decision))
+        model = self._service.model(request.model)
+        ask = self._service.sources.told(asks.chat(request, model.id), model, resp)
         copies = choices(ask, request.n or 1)
         self._answer(req, resp, request, copies, [openai.ChatShape() for _ in copies])
 

@@ -29,12 +29,12 @@ def _han(common: bool) -> str:
 
 
 PIECES = (
-    (rf"[{_han(common=True)}]", 0.72),
+    (rf"[{_han(common=True)}]", 0.74),
     (rf"[{_han(common=False)}]", 1.6),
     (r"[\u3400-\u4dbf\u3000-\u303f\uff00-\uffef\uac00-\ud7af\u3040-\u30ff]", 0.95),
     (r"[\u0400-\u052f]", 0.52),
     (r"[\u0600-\u06ff\u0590-\u05ff]", 0.58),
-    (r"[\u0370-\u03ff\u0900-\u097f\u1f00-\u1fff]", 1.06),
+    (r"[\u0370-\u03ff\u0900-\u097f\u1f00-\u1fff]", 1.1),
     (r"[\u0e00-\u0e7f]", 0.75),
     (r"[\u0980-\u0dff]", 1.6),
     (r"\d", 1.0),

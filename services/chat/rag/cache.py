@@ -39,18 +39,13 @@ class AnswerCache:
         """Either of them 0 keeps nothing."""
         self._answers: TTLCache[str, Answer] | None = TTLCache(entries, ttl) if entries and ttl else None
         self._lock = threading.Lock()
-        self.hits = 0
-        self.misses = 0
 
     def find(self, job: Job) -> Answer | None:
         """The answer to the same question with the same sources."""
         if self._answers is None or not cacheable(job):
             return None
         with self._lock:
-            answer = self._answers.get(key(job))
-            self.hits += answer is not None
-            self.misses += answer is None
-        return answer
+            return self._answers.get(key(job))
 
     def keeping(self, job: Job, events: Iterator[Event]) -> Iterator[Event]:
         """The same events; a complete answer is kept when it ends. Owns `events`."""

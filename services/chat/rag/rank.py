@@ -61,7 +61,7 @@ def _spread(plain: list[float], found: Sequence[Passage]) -> list[float]:
         best[passage.source] = max(best.get(passage.source, 0.0), score)
     top = max(best.values(), default=0.0)
     carried = _carried(plain, found)
-    preceding = [*plain[1:], 0.0]
+    preceding = [*plain, 0.0][1:]
     return [
         score + max(FOLLOWING * carry, PRECEDING * after) + SOURCE * best[p.source] + RANKED * top / (1 + p.source)
         for score, carry, after, p in zip(plain, carried, preceding, found, strict=True)
