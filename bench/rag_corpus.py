@@ -453,7 +453,10 @@ def item(name: str, seed: int, pages: int = 5, sentences: int = 40) -> Item:
 def main(tongue: Tongue, chance: random.Random, size: int, asked: tuple[str, str], gold: str | None) -> list[str]:
     """Paragraphs about other towns and other things, `gold` somewhere among them."""
     others = [(fact, town) for fact, _ in tongue.facts for town in tongue.towns if (fact, town) != asked]
-    said = [fact.format(t=town, n=chance.randrange(1000, 10000)) for fact, town in chance.sample(others, min(size // 2, len(others)))]
+    said = [
+        fact.format(t=town, n=chance.randrange(1000, 10000))
+        for fact, town in chance.sample(others, min(size // 2, len(others)))
+    ]
     said += [chance.choice(tongue.filler) for _ in range(size - len(said))]
     chance.shuffle(said)
     if gold:
