@@ -13,6 +13,7 @@ import falcon
 from services.api import errors
 from services.api.admin import MetricsPage
 from services.api.middleware import AccessLog, RequestId
+from services.api.preview import RagPreview
 from services.api.resources import (
     STATE_HEADER,
     WARNING_HEADER,
@@ -22,6 +23,7 @@ from services.api.resources import (
     Service,
     TextCompletions,
 )
+from services.api.sources import CACHE_HEADER, RAG_HEADER
 from services.core import logs
 from services.core.catalog import Catalog
 from services.core.metrics import Metrics
@@ -29,6 +31,8 @@ from services.core.npu import BoardCollector
 from services.core.settings import Settings, load
 from services.engines.factory import ENGINES, Maker, maker
 from services.scheduler.scheduler import Monitor, Scheduler
+
+EXPOSED = ["X-Request-Id", WARNING_HEADER, STATE_HEADER, RAG_HEADER, CACHE_HEADER]
 
 PREFIXES = ("/v1", "")
 """Every OpenAI path also exists without its version, for clients that are given the bare address."""
@@ -82,7 +86,7 @@ def middleware(settings: Settings, metrics: Metrics) -> list[Any]:
     if not settings.cors_origins:
         return always
     origins = "*" if "*" in settings.cors_origins else settings.cors_origins
-    return [*always, falcon.CORSMiddleware(origins, expose_headers=["X-Request-Id", WARNING_HEADER, STATE_HEADER])]
+    return [*always, falcon.CORSMiddleware(origins, expose_headers=EXPOSED)]
 
 
 def route(app: App, service: Service) -> None:
@@ -91,6 +95,7 @@ def route(app: App, service: Service) -> None:
     for prefix in PREFIXES:
         app.add_route(f"{prefix}/chat/completions", chat)
         app.add_route(f"{prefix}/completions", text)
+        app.add_route(f"{prefix}/rag/preview", RagPreview(service))
         app.add_route(f"{prefix}/models", models)
         app.add_route(f"{prefix}/models/{{name}}", models, suffix="one")
         app.add_route(f"{prefix}/models/select", models, suffix="select")

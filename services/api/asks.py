@@ -49,6 +49,7 @@ def chat(request: ChatRequest, model: str) -> Ask:
         json_schema=schema(request.response_format),
         thinking=thinking(request, kwargs.pop("enable_thinking", None)),
         template_kwargs=kwargs,
+        rag=request.rag is not False,
     )
 
 

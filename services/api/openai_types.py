@@ -70,6 +70,8 @@ class Common(Struct, kw_only=True):
     """What chat and text completions share."""
 
     model: str | None = None
+    rag: bool | None = None
+    """Not OpenAI's: false sends sources as they are."""
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     max_tokens: Positive | None = None

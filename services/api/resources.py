@@ -14,8 +14,9 @@ from services import __version__
 from services.api import asks, openai
 from services.api.body import client, parse
 from services.api.openai_types import ChatRequest, Common, CompletionRequest, ModelRequest
+from services.api.sources import Sources
 from services.api.stream import describe, observed, primed, write_json
-from services.chat.plan import plan, respond
+from services.chat.plan import plan
 from services.core.catalog import Catalog
 from services.core.client import Client
 from services.core.errors import BadRequest
@@ -35,10 +36,11 @@ T = TypeVar("T")
 
 
 class Service:
-    """What the resources share: the settings, the models, the scheduler, the metrics."""
+    """What the resources share: the settings, the models, the scheduler, the metrics, the sources."""
 
     def __init__(self, settings: Settings, catalog: Catalog, scheduler: Scheduler, metrics: Metrics) -> None:
         self.settings, self.catalog, self.scheduler, self.metrics = settings, catalog, scheduler, metrics
+        self.sources = Sources(settings, metrics)
 
     def parse(self, req: falcon.Request, kind: type[T]) -> T:
         return parse(req, kind, self.settings.max_body_bytes, self.settings.client_timeout)
@@ -104,7 +106,7 @@ class Completions:
             return self._service.scheduler.serve(job, who)
 
         for job in jobs:
-            yield observed(respond(job, serve), first, trace)
+            yield observed(self._service.sources.events(job, serve, resp, len(jobs) == 1), first, trace)
 
 
 class ChatCompletions(Completions):
@@ -112,7 +114,9 @@ class ChatCompletions(Completions):
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         request = self._service.parse(req, ChatRequest)
-        copies = choices(asks.chat(request, request.model or ""), request.n or 1)
+        model = self._service.model(request.model)
+        ask = self._service.sources.told(asks.chat(request, model.id), model, resp)
+        copies = choices(ask, request.n or 1)
         self._answer(req, resp, request, copies, [openai.ChatShape() for _ in copies])
 
 

@@ -40,6 +40,7 @@ def plan(ask: Ask, model: Model, settings: Settings, request_id: str) -> Job:
         json_schema=ask.json_schema,
         template_kwargs=template_kwargs(ask, model),
         prompt_tokens_estimate=estimate(messages, ask.prompt or ""),
+        sources_used=ask.sources_used,
     )
 
 

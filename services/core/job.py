@@ -44,6 +44,10 @@ class Ask:
     """True or False where the client said so; None leaves it to the model."""
     template_kwargs: dict[str, Any] = field(default_factory=dict)
     """Further variables for the chat template."""
+    rag: bool = True
+    """False where the client wants its sources sent as they are."""
+    sources_used: bool = False
+    """Whether the messages hold selected sources."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +68,5 @@ class Job:
     template_kwargs: dict[str, Any]
     prompt_tokens_estimate: int
     """Upper estimate of the prompt's length in tokens; scales the first-token limit, nothing else."""
+    sources_used: bool = False
+    """Whether the prompt holds selected sources, so that the same answer may be given to the same question."""

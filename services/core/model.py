@@ -31,5 +31,7 @@ class Model:
     """Release of librkllmrt the model wants (``1.2.3``); empty for any. For the engine ``rkllm`` alone."""
     system_prompt: str = ""
     """For requests that bring none."""
+    rag: bool = True
+    """Whether sources in a prompt are cleaned and selected for it."""
     thinking: bool | None = None
     """Default of the template's thinking switch; None leaves it to the template."""

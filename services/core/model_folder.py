@@ -64,6 +64,7 @@ class ModelFile(Struct, forbid_unknown_fields=True):
     runtime: Annotated[str, Meta(pattern=r"^\d+\.\d+\.\d+$")] | None = None
     system_prompt: str = ""
     thinking: bool | None = None
+    rag: bool = True
 
 
 def read(folder: Path, files: Sequence[Path], default_length: int, max_length: int) -> Model:
@@ -89,6 +90,7 @@ def read(folder: Path, files: Sequence[Path], default_length: int, max_length: i
         sampling=tuple((k, v) for k, v in msgspec.structs.asdict(own.sampling).items() if v is not None),
         runtime=own.runtime or "",
         system_prompt=own.system_prompt.strip(),
+        rag=own.rag,
         thinking=own.thinking,
     )
 

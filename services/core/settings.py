@@ -85,10 +85,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     binary: str = "rkllm"
     use_multiline_protocol: bool = False
 
+    rag_enabled: bool = True
     rag_min_quality_score: float = 2
-    rag_max_paragraphs: Positive = 10
+    rag_max_paragraphs: Positive = 40
     rag_quality_floor_threshold: float = 3
     rag_dedup_similarity: Share = 0.7
+    rag_max_prefill_seconds: SecondsOrOff = 0
     rag_cache_ttl: SecondsOrOff = 300
     rag_cache_max_entries: Count = 50
     disable_think_for_rag_below_ctx: Count = 8192

@@ -35,6 +35,9 @@ WRITE_TIMEOUT = 30.0
 KILL_WAIT = 10.0
 """Seconds. SIGKILL ends a process at once unless the kernel holds it in a driver call; then nothing helps."""
 
+PUMP_WAIT = 1.0
+"""Seconds for the rest of a dead child's log; it comes at once, unless a process outside its group holds the pipe."""
+
 TAP = "WORKER_TAP"
 """Environment variable of the child: both ends (``read:write``) of a pipe for what its native library prints. A worker
 that listens to its library lets it print there; what it had no time to read when it died is read here."""
@@ -87,7 +90,8 @@ class Child:
         """The last line the child wrote to stderr: often the reason of its end."""
         self._name, self._heed, self._tap_end = name, heed, tap_end
         self._log_end, self._log_lock, self._log_rest = log_end, threading.Lock(), b""
-        threading.Thread(target=self._pump_log, daemon=True).start()
+        self._pump = threading.Thread(target=self._pump_log, daemon=True)
+        self._pump.start()
 
     @property
     def pid(self) -> int:
@@ -175,6 +179,7 @@ class Child:
             self._process.wait(KILL_WAIT)
         except subprocess.TimeoutExpired:
             log.error("Engine process %d does not die; a driver call may hold it. Reboot the board.", self.pid)
+        self._pump.join(PUMP_WAIT)
         _close(self._stdin, self._stdout, self._tap_end)
 
     def _pump_log(self) -> None:

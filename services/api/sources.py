@@ -1,0 +1,62 @@
+"""Requests with sources: prepared before they are planned, answered from the cache where they were answered before."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+import falcon
+
+from services.chat import retrieval
+from services.chat.plan import respond
+from services.chat.rag.cache import AnswerCache
+from services.chat.rag.pipeline import Outcome
+from services.chat.rag.speed import PrefillSpeeds
+from services.core.events import Event
+from services.core.job import Ask, Job
+from services.core.metrics import Metrics
+from services.core.model import Model
+from services.core.settings import Settings
+
+RAG_HEADER = "X-RKLLM-RAG"
+CACHE_HEADER = "X-RKLLM-Cache"
+
+Serve = Callable[[Job], Iterator[Event]]
+
+
+def breathe() -> None:
+    """Let other requests run: under gevent a sleep of any length gives up the turn."""
+    time.sleep(0)
+
+
+class Sources:
+    """What requests with sources share: the kept answers, and how fast models read."""
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self._settings, self._metrics = settings, metrics
+        self._answers = AnswerCache(settings.rag_cache_max_entries, settings.rag_cache_ttl)
+        self._speeds = PrefillSpeeds()
+
+    def prepared(self, ask: Ask, model: Model) -> tuple[Ask, Outcome]:
+        """`ask` with its sources prepared for `model`."""
+        return retrieval.prepared(ask, model, self._settings, breathe, self._speeds.of(model))
+
+    def told(self, ask: Ask, model: Model, resp: falcon.Response) -> Ask:
+        """The same; the response and the metrics tell what was decided."""
+        ask, outcome = self.prepared(ask, model)
+        used = outcome.decision.used
+        self._metrics.rag_decisions.labels("context" if used else "follow_up" if outcome.found else "plain").inc()
+        if outcome.found:
+            resp.set_header(RAG_HEADER, retrieval.describe(outcome.decision))
+        return ask
+
+    def events(self, job: Job, serve: Serve, resp: falcon.Response, alone: bool) -> Iterator[Event]:
+        """Those of a kept answer, else of a new one, which is kept where it is `alone`: several are meant to differ."""
+        fresh = self._speeds.measured(job.model, respond(job, serve))
+        if not (alone and job.sources_used):
+            return fresh
+        answer = self._answers.find(job)
+        result = "hit" if answer else "miss"
+        resp.set_header(CACHE_HEADER, result)
+        self._metrics.rag_cache.labels(result).inc()
+        return answer.events() if answer else self._answers.keeping(job, fresh)

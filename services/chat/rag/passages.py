@@ -1,0 +1,65 @@
+"""Passages of a few hundred characters, the units that are ranked and shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from services.chat.rag import clean
+from services.chat.rag.clean import Line, idle
+from services.chat.rag.segments import segments
+from services.chat.rag.words import WORD
+
+SNIPPET = 1500
+"""Characters up to which a source is a search engine's excerpt or a retrieved chunk: chosen already, never cleaned."""
+
+SNIPPET_SCORE = 3.0
+
+TARGET = 380
+"""Characters of a passage: a paragraph's worth, so that a small budget still holds several."""
+
+LONGEST = 700
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """Neighbouring lines of one source."""
+
+    source: int
+    lines: tuple[Line, ...]
+    size: int
+    """Characters."""
+    quality: float
+    """Mean score of its characters."""
+
+    def text(self) -> str:
+        return clean.joined(line.segment for line in self.lines)
+
+
+def scored(text: str, breathe: Callable[[], None] = idle) -> list[Line]:
+    """The lines of a source; those of a snippet all count as text."""
+    if len(text) > SNIPPET:
+        return clean.lines(text, breathe)
+    return [Line(segment, WORD.findall(segment.text), SNIPPET_SCORE) for segment in segments(text)]
+
+
+def passages(source: int, lines: Iterable[Line]) -> Iterator[Passage]:
+    """The lines packed to passages in order; certain junk is left out."""
+    pack: list[Line] = []
+    size = 0
+    for line in lines:
+        if line.score < clean.JUNK:
+            continue
+        length = len(line.segment.text)
+        if pack and (size >= TARGET or size + length > LONGEST):
+            yield _passage(source, pack, size)
+            pack, size = [], 0
+        pack.append(line)
+        size += length
+    if pack:
+        yield _passage(source, pack, size)
+
+
+def _passage(source: int, pack: list[Line], size: int) -> Passage:
+    quality = sum(line.score * len(line.segment.text) for line in pack) / size
+    return Passage(source, tuple(pack), size, quality)

@@ -1,0 +1,100 @@
+"""The prompt for reading comprehension: what was found, numbered, then the question."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import groupby
+
+from services.chat.rag.passages import Passage
+from services.chat.rag.sources import Source
+
+ASK = {
+    "en": "Answer using the sources above. Put the number of the source in brackets, like [1], behind what you take from it.",
+    "de": "Beantworte die Frage mit den Quellen oben. Setze hinter jede Angabe die Nummer ihrer Quelle in Klammern, etwa [1].",
+    "es": "Responde con las fuentes anteriores. Pon tras cada dato el número de su fuente entre corchetes, como [1].",
+    "fr": "Réponds à l'aide des sources ci-dessus. Mets après chaque information le numéro de sa source entre crochets, comme [1].",
+    "it": "Rispondi con le fonti qui sopra. Metti dopo ogni dato il numero della fonte tra parentesi quadre, come [1].",
+    "pt": "Responda com as fontes acima. Coloque após cada dado o número da fonte entre colchetes, como [1].",
+    "nl": "Beantwoord de vraag met de bronnen hierboven. Zet achter elk gegeven het nummer van de bron tussen haken, zoals [1].",
+    "pl": "Odpowiedz na podstawie powyższych źródeł. Po każdej informacji podaj numer źródła w nawiasie, np. [1].",
+    "tr": "Yukarıdaki kaynaklara göre yanıtla. Her bilginin ardına kaynağın numarasını köşeli ayraçla yaz, örneğin [1].",
+    "ru": "Ответь по приведённым выше источникам. После каждого факта укажи номер источника в скобках, например [1].",
+    "uk": "Дай відповідь за наведеними вище джерелами. Після кожного факту вкажи номер джерела в дужках, наприклад [1].",
+    "ar": "أجب اعتمادًا على المصادر أعلاه، واكتب بعد كل معلومة رقم مصدرها بين قوسين مثل [1].",
+    "hi": "ऊपर दिए गए स्रोतों के आधार पर उत्तर दें। हर जानकारी के बाद उसके स्रोत की संख्या कोष्ठक में लिखें, जैसे [1]।",
+    "zh": "请根据以上资料回答问题，并在引用的内容后用方括号标出来源编号，例如 [1]。",
+    "ja": "上の資料に基づいて答えてください。引用した内容の後に出典の番号を [1] のように付けてください。",
+    "ko": "위 자료를 바탕으로 답하고, 가져온 내용 뒤에 출처 번호를 [1]처럼 붙이세요.",
+}
+"""The task, in the language of the question: small models answer in the language they are last spoken to."""
+
+ABSTAIN = {
+    "en": "If the sources do not contain the answer, say so.",
+    "de": "Wenn die Quellen die Antwort nicht enthalten, sage das.",
+    "es": "Si las fuentes no contienen la respuesta, dilo.",
+    "fr": "Si les sources ne contiennent pas la réponse, dis-le.",
+    "it": "Se le fonti non contengono la risposta, dillo.",
+    "pt": "Se as fontes não contiverem a resposta, diga isso.",
+    "nl": "Als de bronnen het antwoord niet bevatten, zeg dat dan.",
+    "pl": "Jeśli źródła nie zawierają odpowiedzi, powiedz to.",
+    "tr": "Kaynaklar yanıtı içermiyorsa bunu söyle.",
+    "ru": "Если в источниках нет ответа, скажи об этом.",
+    "uk": "Якщо в джерелах немає відповіді, скажи про це.",
+    "ar": "إذا لم تتضمن المصادر الإجابة فقل ذلك.",
+    "hi": "यदि स्रोतों में उत्तर नहीं है, तो यह बताएँ।",
+    "zh": "如果资料中没有答案，请说明。",
+    "ja": "資料に答えがない場合は、その旨を伝えてください。",
+    "ko": "자료에 답이 없으면 없다고 말하세요.",
+}
+
+_SCRIPTS = (
+    ("ja", re.compile("[\u3040-\u30ff]")),
+    ("zh", re.compile("[\u3400-\u9fff]")),
+    ("ko", re.compile("[\uac00-\ud7af]")),
+    ("uk", re.compile("[іїєґІЇЄҐ]")),
+    ("ru", re.compile("[\u0400-\u04ff]")),
+    ("ar", re.compile("[\u0600-\u06ff]")),
+    ("hi", re.compile("[\u0900-\u097f]")),
+)
+"""Scripts that tell a language, the more telling first."""
+
+_MARKERS = {
+    "en": "the what who when where which how why is are was were did does do of in to and can you tell about",
+    "de": "der die das was wer wann wo wie warum welche welcher welches ist sind war wurde ein eine und im von mit für nicht",
+    "es": "el los las qué quién cuándo dónde cómo cuál por es son fue un una y del con para cuántos cuántas en",
+    "fr": "le les des qui quand où comment pourquoi quel quelle est sont était un une et du dans avec pour combien que",
+    "it": "il gli chi che quando dove come perché quale è sono era un una e della nel con per quanti cosa di",
+    "pt": "o os as que quem quando onde como porque qual é são foi um uma e do da no na com para quantos em",
+    "nl": "de het wat wie wanneer waar hoe waarom welke is zijn was een en van met voor hoeveel in",
+    "pl": "co kto kiedy gdzie jak dlaczego który która jest są był była i w na z ile do się",
+    "tr": "ne kim nerede nasıl neden hangi kaç ve bir bu ile için mi mı midir nedir kimdir zaman",
+}
+_MARKER_SETS = {language: frozenset(words.split()) for language, words in _MARKERS.items()}
+
+
+def language(text: str) -> str:
+    """The language of a question, ``en`` where it cannot be told or has no wording here."""
+    for name, script in _SCRIPTS:
+        if script.search(text):
+            return name
+    words = re.findall(r"\w+", text.lower())
+    hits = {name: sum(word in markers for word in words) for name, markers in _MARKER_SETS.items()}
+    best = max(hits, key=lambda name: hits[name])
+    return best if hits[best] else "en"
+
+
+def render(picked: Sequence[Passage], sources: Sequence[Source]) -> str:
+    """The passages under their sources' numbers, titles and addresses."""
+    blocks = []
+    for number, passages in groupby(picked, key=lambda passage: passage.source):
+        texts = [passage.text() for passage in passages]
+        blocks.append("\n".join([sources[number].label(), *texts]))
+    return "\n\n".join(blocks)
+
+
+def task(question: str, weak: bool) -> str:
+    """What follows the sources."""
+    tongue = language(question)
+    clauses = [ASK[tongue], ABSTAIN[tongue]] if weak else [ASK[tongue]]
+    return "\n\n".join([" ".join(clauses), question])

@@ -1,0 +1,77 @@
+"""Passages in the order of what they say about the question: BM25 with frequencies from the request itself."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from services.chat.rag.clean import idle, paced
+from services.chat.rag.passages import Passage
+from services.chat.rag.query import Query
+
+SATURATION = 1.2
+LENGTH_SHARE = 0.4
+FADE = 0.8
+RANKED = 0.1
+FOLLOWING = 0.25
+PRECEDING = 0.15
+"""Share of a neighbour's score that a passage gets: an answer often stands beside the words of the question."""
+SOURCE = 0.1
+"""Share of its source's best score."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """What the question's terms met."""
+
+    hits: list[dict[str, float]]
+    """Per passage: how often each term is met."""
+    idf: dict[str, float]
+    """Per term: how telling it is among these passages."""
+    scores: list[float]
+
+
+def rank(query: Query, found: Sequence[Passage], breathe: Callable[[], None] = idle) -> Ranking:
+    hits = [query.hits([word for line in passage.lines for word in line.words]) for passage in paced(found, breathe)]
+    frequency = Counter(term for hit in hits for term in hit)
+    idf = {term: math.log(1 + (len(found) - frequency[term] + 0.5) / (frequency[term] + 0.5)) for term in query.weights}
+    mean = sum(passage.size for passage in found) / (len(found) or 1)
+    worth = {term: idf[term] * weight for term, weight in query.weights.items()}
+    plain = [
+        _bm25(hit, worth, passage.size / mean) * _weight(passage) for hit, passage in zip(hits, found, strict=True)
+    ]
+    return Ranking(hits, idf, _spread(plain, found))
+
+
+def _bm25(hit: dict[str, float], worth: dict[str, float], length: float) -> float:
+    damp = SATURATION * (1 - LENGTH_SHARE + LENGTH_SHARE * length)
+    return sum(worth[term] * times * (SATURATION + 1) / (times + damp) for term, times in hit.items())
+
+
+def _weight(passage: Passage) -> float:
+    """Between 0.6 for what reads like furniture and 1: a row of a table may be the answer."""
+    return 0.6 + 0.4 / (1 + math.exp(-passage.quality))
+
+
+def _spread(plain: list[float], found: Sequence[Passage]) -> list[float]:
+    best: dict[int, float] = {}
+    for score, passage in zip(plain, found, strict=True):
+        best[passage.source] = max(best.get(passage.source, 0.0), score)
+    top = max(best.values(), default=0.0)
+    carried = _carried(plain, found)
+    preceding = [*plain, 0.0][1:]
+    return [
+        score + max(FOLLOWING * carry, PRECEDING * after) + SOURCE * best[p.source] + RANKED * top / (1 + p.source)
+        for score, carry, after, p in zip(plain, carried, preceding, found, strict=True)
+    ]
+
+
+def _carried(plain: list[float], found: Sequence[Passage]) -> Iterator[float]:
+    """What each passage gets from those before it: an answer often stands some way behind the words of the question."""
+    carry, source = 0.0, -1
+    for score, passage in zip(plain, found, strict=True):
+        carry = carry if passage.source == source else 0.0
+        yield carry
+        carry, source = FADE * max(carry, score), passage.source

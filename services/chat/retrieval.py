@@ -1,0 +1,66 @@
+"""A request's sources, prepared for the model that answers it. Pure but for the time it measures."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+
+from services.chat.plan import with_system_prompt
+from services.chat.rag.knobs import Knobs, ModelFacts
+from services.chat.rag.pipeline import Decision, Outcome, apply
+from services.core.job import Ask
+from services.core.model import Model
+from services.core.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+def prepared(
+    ask: Ask, model: Model, settings: Settings, breathe: Callable[[], None], prefill_speed: float | None = None
+) -> tuple[Ask, Outcome]:
+    """`ask` with its sources cleaned, selected and set into a prompt that fits, and what was decided.
+
+    Calls `breathe` every few milliseconds of work. `prefill_speed` is in tokens a second, None where unmeasured.
+    """
+    if ask.prompt is not None:
+        return ask, Outcome((), Decision(False, "no chat"))
+    knobs = replace(knobs_of(settings), rag_enabled=settings.rag_enabled and model.rag and ask.rag)
+    messages = with_system_prompt(ask.messages, model.system_prompt)
+    outcome = apply(messages, facts(ask, model, settings, prefill_speed), knobs, breathe=breathe)
+    log.debug("rag: %s", describe(outcome.decision))
+    if outcome.found is None:
+        return ask, outcome
+    thinking = False if outcome.thinking_off and ask.thinking is None else ask.thinking
+    return replace(ask, messages=outcome.messages, thinking=thinking, sources_used=outcome.decision.used), outcome
+
+
+def knobs_of(settings: Settings) -> Knobs:
+    return Knobs(
+        rag_min_quality_score=settings.rag_min_quality_score,
+        rag_max_paragraphs=settings.rag_max_paragraphs,
+        rag_quality_floor_threshold=settings.rag_quality_floor_threshold,
+        rag_dedup_similarity=settings.rag_dedup_similarity,
+        rag_max_prefill_seconds=settings.rag_max_prefill_seconds,
+        disable_think_for_rag_below_ctx=settings.disable_think_for_rag_below_ctx,
+    )
+
+
+def facts(ask: Ask, model: Model, settings: Settings, prefill_speed: float | None) -> ModelFacts:
+    answer = ask.max_tokens or int(dict(model.sampling).get("max_tokens") or settings.max_tokens_default)
+    return ModelFacts(model.context_length, answer, prefill_speed)
+
+
+def describe(decision: Decision) -> str:
+    """One line for the header and the log: ``used; reason=relevant; sources=5; kept=3; dropped=2; tokens=1350``."""
+    parts = {
+        "reason": decision.reason.replace(" ", "-"),
+        "sources": decision.sources,
+        "kept": decision.kept,
+        "dropped": decision.dropped,
+        "tokens": decision.tokens,
+        "coverage": f"{decision.coverage:.2f}",
+        "ms": f"{decision.ms:.0f}",
+    }
+    said = "; ".join(f"{name}={value}" for name, value in parts.items())
+    return f"{'used' if decision.used else 'not used'}; {said}"

@@ -1,0 +1,66 @@
+"""Requests in the formats of Open WebUI 0.12: its templates, its source tags, its two places for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+DEFAULT_TEMPLATE = """### Task:
+Respond to the user query using the provided context, incorporating inline citations in the format [id] **only when the \
+<source> tag includes an explicit id attribute** (e.g., <source id="1">).
+
+### Guidelines:
+- If you don't know the answer, clearly state that.
+- **Only include inline citations using [id] (e.g., [1], [2]) when the <source> tag includes an id attribute.**
+- Do not cite if the <source> tag does not contain an id attribute.
+- Do not use XML tags in your response.
+
+### Example of Citation:
+If the user asks about a specific topic and the information is found in a source with a provided id attribute, the \
+response should include the citation like in the following example:
+* "According to the study, the proposed method increases efficiency by 20% [1]."
+
+### Output:
+Provide a clear and direct response to the user's query, including inline citations in the format [id] only when the \
+<source> tag with id attribute is present in the context.
+
+<context>
+{{CONTEXT}}
+</context>
+"""
+BARE_TEMPLATE = "{{CONTEXT}}"
+APPLIANCE_TEMPLATE = "<context>\n{{CONTEXT}}\n</context>"
+QUERY_TEMPLATE = "### Task:\nAnswer from the context.\n<context>\n{{CONTEXT}}\n</context>\n\n<user_query>\n{{QUERY}}\n</user_query>\n"
+TEMPLATES = {
+    "default": DEFAULT_TEMPLATE,
+    "bare": BARE_TEMPLATE,
+    "appliance": APPLIANCE_TEMPLATE,
+    "with the query": QUERY_TEMPLATE,
+}
+
+
+def web(number: int, query: str, text: str, title: str = "", url: str = "") -> str:
+    """A search result; titles and addresses are there when ``RAG_SOURCE_METADATA_KEYS`` names them."""
+    more = (f' title="{title}"' if title else "") + (f' source="{url}"' if url else "")
+    return f'<source id="{number}" name="{query}" resource-type="web_search"{more}>{text}</source>\n'
+
+
+def document(number: int, name: str, text: str) -> str:
+    return f'<source id="{number}" name="{name}" resource-type="file" resource-id="5ad0c3e4-1111">{text}</source>\n'
+
+
+def messages(
+    question: str,
+    sources: Sequence[str],
+    template: str = DEFAULT_TEMPLATE,
+    system: str = "",
+    history: Sequence[dict[str, Any]] = (),
+    in_system: bool = False,
+) -> tuple[dict[str, Any], ...]:
+    """The messages of a chat with sources in its last message, or in the system message."""
+    block = template.replace("{{CONTEXT}}", "".join(sources).strip()).replace("{{QUERY}}", question)
+    if in_system:
+        head = {"role": "system", "content": f"{system}\n{block}" if system else block}
+        return (head, *history, {"role": "user", "content": question})
+    heads = [{"role": "system", "content": system}] if system else []
+    return (*heads, *history, {"role": "user", "content": f"{block}\n{question}"})

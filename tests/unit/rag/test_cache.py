@@ -1,0 +1,111 @@
+"""The cache of answers, and how fast models read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from services.chat.rag.cache import AnswerCache, key
+from services.chat.rag.speed import PrefillSpeeds
+from services.core.events import Done, Event, FinishReason, Text, Thought, Usage
+from services.core.job import Job, Sampling
+from services.core.model import Model
+
+MODEL = Model("m", Path("m.gguf"), "llama", 4096, 0, 0)
+JOB = Job(
+    id="1",
+    model=MODEL,
+    kind="chat",
+    messages=({"role": "user", "content": "[1] text\n\nWhy?"},),
+    prompt="",
+    max_tokens=9,
+    sampling=Sampling(temperature=0, seed=1),
+    stop=(),
+    logprobs=None,
+    json_schema=None,
+    template_kwargs={},
+    prompt_tokens_estimate=9,
+    sources_used=True,
+)
+USAGE = Usage(100, 3)
+
+
+def answer(reason: FinishReason = "stop") -> Iterator[Event]:
+    yield Thought("Hm")
+    yield Text("Be")
+    yield Text("cause")
+    yield Done(reason, USAGE, {"prefill": 2.0})
+
+
+def kept(cache: AnswerCache, job: Job = JOB, reason: FinishReason = "stop") -> bool:
+    assert list(cache.keeping(job, answer(reason))) == list(answer(reason))
+    return cache.find(job) is not None
+
+
+def test_a_complete_answer_comes_again_with_its_reasoning_apart() -> None:
+    cache = AnswerCache(2, 60)
+    assert kept(cache)
+    found = cache.find(replace(JOB, id="2"))
+    assert found
+    assert list(found.events()) == [Thought("Hm"), Text("Because"), Done("stop", Usage(100, 3, 100))]
+
+
+@pytest.mark.parametrize("reason", ["length", "error", "tool_calls"])
+def test_incomplete_answers_are_not_kept(reason: FinishReason) -> None:
+    assert not kept(AnswerCache(2, 60), reason=reason)
+
+
+def test_an_answer_that_was_broken_off_is_not_kept() -> None:
+    cache = AnswerCache(2, 60)
+    events = cache.keeping(JOB, answer())
+    next(events)
+    events.close()  # type: ignore[attr-defined]
+    assert cache.find(JOB) is None
+
+
+@pytest.mark.parametrize("cache", [AnswerCache(0, 60), AnswerCache(2, 0)])
+def test_off(cache: AnswerCache) -> None:
+    assert not kept(cache)
+
+
+def test_answers_without_sources_are_not_kept() -> None:
+    assert not kept(AnswerCache(2, 60), replace(JOB, sources_used=False))
+
+
+def test_the_least_recently_used_goes_first() -> None:
+    cache = AnswerCache(2, 60)
+    one, two, three = (replace(JOB, max_tokens=n) for n in (1, 2, 3))
+    kept(cache, one)
+    kept(cache, two)
+    cache.find(one)
+    kept(cache, three)
+    assert [cache.find(job) is not None for job in (one, two, three)] == [True, False, True]
+
+
+def test_a_seed_matters_only_where_chance_does() -> None:
+    assert key(JOB) == key(replace(JOB, sampling=Sampling(temperature=0, seed=2)))
+    warm = replace(JOB, sampling=Sampling(temperature=1, seed=1))
+    assert key(warm) != key(replace(JOB, sampling=Sampling(temperature=1, seed=2)))
+
+
+def test_a_lone_surrogate_has_a_key() -> None:
+    assert key(replace(JOB, messages=({"role": "user", "content": "\ud800"},)))
+
+
+def test_speeds_are_measured_and_follow() -> None:
+    speeds = PrefillSpeeds()
+    assert speeds.of(MODEL) is None
+    list(speeds.measured(MODEL, answer()))
+    assert speeds.of(MODEL) == 50
+    list(speeds.measured(MODEL, iter([Done("stop", USAGE, {"prefill": 1.0})])))
+    assert speeds.of(MODEL) == pytest.approx(65)
+
+
+@pytest.mark.parametrize("done", [Done("stop", USAGE), Done("stop", Usage(100, 3, 90), {"prefill": 1.0})])
+def test_what_says_nothing_is_not_measured(done: Done) -> None:
+    speeds = PrefillSpeeds()
+    list(speeds.measured(MODEL, iter([done])))
+    assert speeds.of(MODEL) is None

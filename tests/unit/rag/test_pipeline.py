@@ -1,0 +1,245 @@
+"""The whole pipeline on requests, hostile ones included."""
+
+from __future__ import annotations
+
+import time
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.chat.rag.knobs import Knobs, ModelFacts
+from services.chat.rag.pipeline import MOST_CHARACTERS, apply, fitting
+from services.chat.rag.prompt import ABSTAIN, ASK, language
+from services.chat.rag.small_talk import acknowledges, points_back
+from services.chat.tokens import estimate
+from tests.openwebui import messages, web
+
+FACTS = ModelFacts(4096)
+PAGES = {
+    "en": (
+        "How high is the water tower of Eastwick?",
+        "The water tower of Eastwick was finished in 1906. It is 61 metres high.",
+        "Bread dough rests for two hours before it is shaped and baked in a hot oven. Salt comes last.",
+    ),
+    "de": (
+        "Wie hoch ist der Wasserturm von Ostheim?",
+        "Der Wasserturm von Ostheim wurde 1906 fertig. Seine Höhe beträgt 61 Meter.",
+        "Der Brotteig ruht zwei Stunden, bevor er geformt und im heißen Ofen gebacken wird. Salz kommt zuletzt.",
+    ),
+    "zh": (
+        "东关水塔有多高？",
+        "东关水塔于1906年建成，高61米，现在是一座博物馆。",
+        "面团要静置两个小时，然后整形，放入热烤箱烘烤，最后加盐。",
+    ),
+}
+TALK = (
+    {"role": "user", "content": "Which bread is good?"},
+    {"role": "assistant", "content": "Rye bread keeps for a week."},
+)
+
+
+def filler(language: str, times: int) -> str:
+    return "\n".join(f"{PAGES[language][2]} {number}." for number in range(times))
+
+
+@pytest.mark.parametrize("in_system", [False, True], ids=["user message", "system message"])
+@pytest.mark.parametrize("tongue", PAGES)
+def test_the_answer_is_in_the_prompt_and_the_persona_before_it(tongue: str, in_system: bool) -> None:
+    question, answer, _ = PAGES[tongue]
+    page = filler(tongue, 60) + "\n" + answer + "\n" + filler(tongue, 60)
+    asked = messages(
+        question, [web(4, question, page, "Towers", "https://e.org/t")], system="Be kind.", in_system=in_system
+    )
+    outcome = apply(asked, FACTS, Knobs())
+    system, user = outcome.messages
+    assert system == {"role": "system", "content": "Be kind."}
+    assert "61" in user["content"]
+    assert user["content"].startswith("[4] Towers (https://e.org/t)\n")
+    assert user["content"].endswith(question)
+    assert ASK[tongue] in user["content"]
+    assert outcome.decision.used
+    assert (outcome.decision.sources, outcome.decision.kept) == (1, 1)
+
+
+@pytest.mark.parametrize("tongue", PAGES)
+def test_irrelevant_sources_are_dropped_and_the_talk_goes_on(tongue: str) -> None:
+    question = PAGES[tongue][0]
+    outcome = apply(
+        messages(question, [web(1, "q", filler(tongue, 3))], system="Be kind.", history=TALK), FACTS, Knobs()
+    )
+    assert not outcome.decision.used
+    assert outcome.decision.reason == "irrelevant"
+    assert outcome.messages == ({"role": "system", "content": "Be kind."}, *TALK, {"role": "user", "content": question})
+
+
+def test_a_new_topic_with_its_sources_keeps_them() -> None:
+    question, answer, _ = PAGES["zh"]
+    history = ({"role": "user", "content": "面包怎么做？"}, {"role": "assistant", "content": "先和面，再烘烤。"})
+    assert apply(messages(question, [web(1, "q", answer)], history=history), FACTS, Knobs()).decision.used
+
+
+def test_without_sources_the_messages_stay() -> None:
+    asked: tuple[dict[str, Any], ...] = ({"role": "user", "content": "Hello"},)
+    outcome = apply(asked, FACTS, Knobs())
+    assert outcome.messages is asked
+    assert outcome.found is None
+
+
+def test_switched_off_the_sources_stay() -> None:
+    asked = messages("How high?", [web(1, "q", "61 m")])
+    assert apply(asked, FACTS, Knobs(rag_enabled=False)).messages is asked
+
+
+@pytest.mark.parametrize("context", [512, 2048, 4096, 16384])
+def test_the_prompt_fits(context: int) -> None:
+    question, answer, _ = PAGES["en"]
+    long_talk = tuple({"role": role, "content": "word " * 300} for role in ("user", "assistant")) * 8
+    sources = [web(number, question, answer + filler("en", 400)) for number in range(1, 6)]
+    facts = ModelFacts(context, answer_tokens=2048)
+    sent = apply(messages(question, sources, history=long_talk), facts, Knobs()).messages
+    assert sum(estimate(message["content"]) + 16 for message in sent) <= context - min(2048, context // 4)
+
+
+def test_slow_models_get_shorter_prompts() -> None:
+    question, answer, _ = PAGES["en"]
+    asked = messages(question, [web(1, question, answer + filler("en", 400))])
+    knobs = Knobs(rag_max_prefill_seconds=5)
+    slow = apply(asked, ModelFacts(4096, prefill_speed=100), knobs).messages[-1]["content"]
+    fast = apply(asked, ModelFacts(4096, prefill_speed=1000), knobs).messages[-1]["content"]
+    assert estimate(slow) <= 500 < estimate(fast)
+
+
+def test_duplicates_are_shown_once() -> None:
+    question, answer, _ = PAGES["en"]
+    sent = apply(messages(question, [web(1, "q", answer), web(2, "q", answer)]), FACTS, Knobs())
+    assert sent.messages[-1]["content"].count("61 metres") == 1
+    assert sent.decision.dropped == 1
+
+
+def test_documents_keep_their_order() -> None:
+    text = "\n".join(f"Step {number}: the tower of Eastwick needs paint number {number}." for number in range(9))
+    sent = apply(messages("How is the tower of Eastwick painted?", [web(1, "q", text)]), FACTS, Knobs())
+    assert text in sent.messages[-1]["content"]
+
+
+def test_weak_coverage_asks_for_abstention() -> None:
+    text = "The water tower of Eastwick is a museum."
+    knobs = Knobs(rag_quality_floor_threshold=0)
+    strong = apply(messages("Where is the water tower of Eastwick?", [web(1, "q", text)]), FACTS, knobs)
+    weak = apply(messages("Which architect planned the tower, and who paid him?", [web(1, "q", text)]), FACTS, knobs)
+    assert ABSTAIN["en"] not in strong.messages[-1]["content"]
+    assert ABSTAIN["en"] in weak.messages[-1]["content"]
+
+
+def test_thinking_is_off_in_small_contexts_only() -> None:
+    asked = messages(PAGES["en"][0], [web(1, "q", PAGES["en"][1])])
+    assert apply(asked, ModelFacts(4096), Knobs()).thinking_off
+    assert not apply(asked, ModelFacts(8192), Knobs()).thinking_off
+    assert "/no_think" not in apply(asked, ModelFacts(4096), Knobs()).messages[-1]["content"]
+
+
+@pytest.mark.parametrize(
+    ("message", "acknowledgement"),
+    [
+        *[
+            (word, True)
+            for word in ("thanks!", "Danke", "谢谢！", "ok", "…", "please make it shorter", "用要点重写一下")
+        ],
+        *[
+            (word, False)
+            for word in (
+                "tower",
+                "Eiffel tower height",
+                "Danke schön Herkunft",
+                "explain inflation",
+                "为什么天空是蓝色的？",
+            )
+        ],
+    ],
+)
+def test_acknowledgements(message: str, acknowledgement: bool) -> None:
+    assert acknowledges(message) is acknowledgement
+
+
+@pytest.mark.parametrize(
+    ("message", "back"),
+    [("How old is it?", True), ("Und in Spanien?", True), ("它有多少人口？", True), ("Who built the tower?", False)],
+)
+def test_pointing_back(message: str, back: bool) -> None:
+    assert points_back(message) is back
+
+
+@pytest.mark.parametrize(
+    ("text", "tongue"),
+    [
+        ("What is a tower?", "en"),
+        ("Was ist ein Turm?", "de"),
+        ("¿Qué es una torre?", "es"),
+        ("Qu'est-ce que c'est que la tour et où est le musée ?", "fr"),
+        ("什么是塔？", "zh"),
+        ("塔とは何ですか？", "ja"),
+        ("Что такое башня?", "ru"),
+        ("ما هو البرج؟", "ar"),
+        ("मीनार क्या है?", "hi"),
+        ("Kule nedir ve nerede?", "tr"),
+        ("xyzzy", "en"),
+    ],
+)
+def test_language_of_a_question(text: str, tongue: str) -> None:
+    assert language(text) == tongue
+    assert tongue in ABSTAIN
+
+
+def test_the_history_that_fits_begins_with_the_user() -> None:
+    history = tuple({"role": role, "content": "word " * 50} for role in ("user", "assistant")) * 3
+    assert fitting(history, 350, estimate) == history[2:]
+    assert fitting(history, 10, estimate) == ()
+
+
+HOSTILE = {
+    "4,000 paragraphs": "\n\n".join(
+        f"Paragraph {n} of the tower says {n * 7919} and nothing else." for n in range(4000)
+    ),
+    "one line": "The tower is high and wide. " * 7500,
+    "no blanks": "tower" * 40000,
+    "half a tag": '<source id="2" name="' * 5000,
+    "emoji": "😀" * 1_000_000,
+    "joins": "TowerHigh" * 20000,
+    "line ends": "\n" * 300_000 + "tower",
+    "lone surrogates": "\ud800tower" * 1000,
+    "marks": "e\u0301\u0302\u0303" * 30000,
+    "nothing": "",
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_hostile_pages_are_bounded_and_fit(text: str) -> None:
+    breaths: list[float] = [time.process_time()]
+    started = breaths[0]
+    sources = [web(1, "q", text), web(2, "q", "The tower is 61 m high.")]
+    outcome = apply(
+        messages("How high is the tower?", sources), FACTS, Knobs(), breathe=lambda: breaths.append(time.process_time())
+    )
+    breaths.append(time.process_time())
+    assert sum(estimate(message["content"]) + 16 for message in outcome.messages) <= 3072
+    assert time.process_time() - started < 20
+    assert max(second - first for first, second in pairwise(breaths)) < 2
+
+
+def test_what_is_beyond_the_limit_is_not_looked_at() -> None:
+    text = "x " * (MOST_CHARACTERS // 2) + "The tower is 61 m high."
+    assert (
+        "61 m"
+        not in apply(messages("How high is the tower?", [web(1, "q", text)]), FACTS, Knobs()).messages[-1]["content"]
+    )
+
+
+@given(st.lists(st.text(max_size=300), min_size=1, max_size=4), st.text(min_size=1, max_size=100))
+def test_any_text_gets_an_answerable_prompt(texts: list[str], question: str) -> None:
+    sources = [web(number, "q", text) for number, text in enumerate(texts, 1)]
+    sent = apply(messages(question, sources), FACTS, Knobs()).messages
+    assert sent[-1]["role"] == "user"
+    assert question.strip() in sent[-1]["content"] or not question.strip()

@@ -1,0 +1,131 @@
+"""Words, segments, cleaning, token estimates."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.chat.rag import clean
+from services.chat.rag.query import Query, content
+from services.chat.rag.segments import LONGEST, segments
+from services.chat.rag.words import WORD, terms
+from services.chat.tokens import estimate
+
+PROSE = (
+    "The old water tower stands at the edge of the town and was finished in the summer of 1906. It is 61 metres high, "
+    "and until 1974 it held the water for all of the houses on the hill. Today it is a museum, which shows how the "
+    "pumps of the town worked and who kept them running."
+)
+MENU = ["Home", "Contact", "Log in", "Subscribe to our newsletter", "Privacy", "Share", "Tweet", "Cookie settings"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The Towers towered", ["the", "towers", "towere"]),
+        ("Länder ÉCOLE", ["lander", "ecole"]),
+        ("हिन्दी भाषा", ["हिन्दी", "भाषा"]),
+        ("什么是模型", ["什么", "么是", "是模", "模型"]),
+        ("塔", ["塔"]),
+        ("كِتَاب الكتاب", ["كتاب", "كتاب"]),
+        ("RK3588 1,906", ["rk3588", "1", "906"]),
+        ("😀 --- ", []),
+    ],
+)
+def test_terms(text: str, expected: list[str]) -> None:
+    assert terms(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("What is the height of the tower?", ["height", "tower"]),
+        ("Wie hoch ist der Turm?", ["hoch", "turm"]),
+        ("这座塔有多高？", ["这座", "座塔", "塔有", "有多", "多高"]),
+        ("Who?", []),
+    ],
+)
+def test_what_a_question_is_about(question: str, expected: list[str]) -> None:
+    assert content(question) == expected
+
+
+@pytest.mark.parametrize(
+    ("asked", "word", "meets"),
+    [
+        ("dog", "dogs", True),
+        ("land", "Länder", True),
+        ("car", "care", True),
+        ("art", "article", False),
+        ("1906", "19061", False),
+    ],
+)
+def test_near_words_meet(asked: str, word: str, meets: bool) -> None:
+    assert bool(Query({asked: 1.0}).hits([word])) is meets
+
+
+def test_glued_texts_and_sentences_are_cut() -> None:
+    found = [segment.text for segment in segments("KommentarAntworten\n" + "This is one sentence. " * 20)]
+    assert found[:2] == ["Kommentar", "Antworten"]
+    assert set(found[2:]) == {"This is one sentence."}
+
+
+@given(st.text())
+def test_segments_lose_nothing_but_blanks(text: str) -> None:
+    kept = "".join(segment.text for segment in segments(text))
+    assert re.sub(r"\s", "", kept) == re.sub(r"\s", "", text)
+
+
+@given(st.text(alphabet="ab.。 ", min_size=2000, max_size=9000))
+def test_segments_are_short(text: str) -> None:
+    assert all(len(segment.text) <= LONGEST for segment in segments(text))
+
+
+def test_cleaning_keeps_prose_and_drops_menus() -> None:
+    kept = clean.clean("\n".join([*MENU, PROSE, PROSE.replace("water", "clock"), *MENU]))
+    assert PROSE in kept
+    assert not any(item in kept for item in MENU[2:])
+
+
+@given(st.text(max_size=2000))
+def test_cleaning_survives_any_text(text: str) -> None:
+    assert len(clean.clean(text)) <= len(text)
+
+
+def test_breathing_is_regular() -> None:
+    breaths: list[None] = []
+    clean.lines(PROSE * 40, lambda: breaths.append(None))
+    assert len(breaths) > 10
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    # Counted with a vocabulary of 150,000 entries.
+    [
+        (PROSE, 73),
+        ("Der alte Wasserturm steht am Rand der Stadt und wurde im Sommer 1906 fertiggestellt.", 24),
+        ("这座古老的水塔位于城市边缘，于一九〇六年夏天建成。", 17),
+        ("Старая водонапорная башня стоит на окраине города.", 19),
+        ("यह पुराना जल मीनार शहर के किनारे पर है।", 34),
+        ("Ο παλιός πύργος του νερού βρίσκεται στην άκρη της πόλης.", 46),
+        ("يقع برج المياه القديم على حافة المدينة.", 13),
+        ("Eski su kulesi kasabanın kenarında duruyor ve 1906 yazında bitirildi.", 28),
+        ("古い給水塔は町の端に立っており、1906年の夏に完成しました。", 23),
+        ("오래된 급수탑은 마을 가장자리에 서 있다.", 17),
+        ("หอเก็บน้ำเก่าตั้งอยู่ริมเมือง", 19),
+        ("Vanha vesitorni seisoo kaupungin laidalla ja valmistui kesällä 1906.", 27),
+    ],
+)
+def test_estimates_err_on_the_high_side(text: str, tokens: int) -> None:
+    assert tokens <= estimate(text) <= 2 * tokens
+
+
+@given(st.text(), st.text())
+def test_estimates_grow(one: str, other: str) -> None:
+    assert estimate(one + "\n" + other) + 2 >= estimate(one)
+
+
+def test_words_of_any_script_are_found() -> None:
+    assert WORD.findall("don't 東京 İstanbul") == ["don", "t", "東京", "İstanbul"]
