@@ -13,11 +13,15 @@ from hypothesis import strategies as st
 from services.core.job import Sampling
 from services.engines.support import unsupported
 from services.engines.workers import rkllm_board, rkllm_log, rkllm_tokens
-from services.engines.workers.loop import LoadFailed
+from services.engines.workers.loop import LoadFailed, Run
 from services.engines.workers.reasoning import Gate
+from services.engines.workers.rkllm import Npu
+from services.engines.workers.rkllm_abi import FINISH, NORMAL
 from services.engines.workers.rkllm_prompt import History, flattened, neutral
+from services.engines.workers.rkllm_runtime import Piece, Returned, Turn
 from services.engines.workers.rkllm_sampling import DEFAULTS, effective
 from services.engines.workers.rkllm_tokens import Tokenized
+from services.engines.workers.rkllm_turns import TemplateTurns
 from tests.engines import job
 from tests.npu import npu_model, npu_settings
 from tests.simulator.build import RELEASES
@@ -287,3 +291,84 @@ def test_reasoning_that_the_prompt_has_begun() -> None:
     assert [gate.feed(piece) for piece in ("hm</th", "ink>yes", "</think>")] == [
         ("hm</th", ""), ("ink>", "yes"), ("", "</think>")
     ]  # fmt: skip
+
+
+class Scripted:
+    """A runtime that returns from its runs with what it was told."""
+
+    per_run = True
+
+    def __init__(self, *runs: list[Piece]) -> None:
+        self._runs = list(runs)
+        self._events: list[Piece | Returned] = []
+        self.calls: list[str] = []
+
+    def start(self, turn: Turn, sampling: dict[str, float], limit: int) -> None:
+        self.calls.append("run")
+        self._events = [*self._runs.pop(0), Returned(0)]
+
+    def next(self, timeout: float | None) -> Piece | Returned:
+        return self._events.pop(0)
+
+    def abort(self) -> None:
+        self.calls.append("abort")
+
+    def wake(self) -> None:
+        pass
+
+    def clear(self) -> bool:
+        self.calls.append("clear")
+        return True
+
+    def kv_size(self) -> int:
+        return 0
+
+
+class Parent:
+    """What a `Run` writes to."""
+
+    def __init__(self) -> None:
+        self.cancelled = 0
+        self.written: list[dict[str, Any]] = []
+
+    def write(self, message: dict[str, Any]) -> None:
+        self.written.append(message)
+
+
+class Silent:
+    def clear(self) -> None:
+        pass
+
+    def lines(self) -> list[str]:
+        return []
+
+
+WORD, END = Piece(NORMAL, b"yes", 5), Piece(FINISH, b"", -1)
+
+
+def npu(*runs: list[Piece]) -> tuple[Npu, Scripted]:
+    runtime: Any = Scripted(*runs)
+    tap: Any = Silent()
+    return Npu(runtime, TemplateTurns(64, False), tap, {"context_length": 64}, {}, 0), runtime
+
+
+def run_of(engine: Npu, number: int, stop: tuple[str, ...] = ()) -> list[str]:
+    parent: Any = Parent()
+    asked = {**chat("Hi."), "max_tokens": 9, "sampling": {}}
+    run = Run(number, stop, parent)
+    run.finish(engine.run(asked, run))
+    return [message.get("text", message.get("finish_reason")) for message in parent.written]
+
+
+def test_a_run_that_a_late_abort_ended_is_run_again() -> None:
+    engine, runtime = npu([WORD, END], [END], [WORD, END], [END])
+    assert run_of(engine, 1, stop=("yes",)) == ["stop"]
+    assert run_of(engine, 2) == ["yes", "stop"]
+    assert runtime.calls == ["run", "abort", "clear", "run", "run"]
+
+
+def test_an_answer_that_is_empty_by_itself_is_not_run_again() -> None:
+    engine, runtime = npu([WORD, END], [END])
+    assert run_of(engine, 1) == ["yes", "stop"]
+    assert run_of(engine, 2) == ["stop"]
+    assert runtime.calls == ["run", "run"]

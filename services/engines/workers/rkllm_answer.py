@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import time
 from dataclasses import dataclass, field
 
 from services.engines.workers.loop import Run
@@ -47,6 +48,7 @@ class Follower:
             run.reasoning(opening)
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._waiting = b""
+        self._next_abort = 0.0
         self.outcome = Outcome()
 
     @property
@@ -59,8 +61,7 @@ class Follower:
             # A library that was given the limit ends by itself; ended so, its cache stays known.
             stop = self._run.over or (self._full and not runtime.per_run)
             if stop:
-                runtime.abort()
-                self.outcome.aborted = True
+                self._abort(runtime)
             event = runtime.next(ABORT_AGAIN if stop else None)
             if isinstance(event, Returned):
                 self.outcome.code = event.code
@@ -69,6 +70,12 @@ class Follower:
                 return self.outcome
             if event is not None:
                 self._take(event)
+
+    def _abort(self, runtime: Runtime) -> None:
+        self.outcome.aborted = True
+        if time.monotonic() >= self._next_abort:
+            self._next_abort = time.monotonic() + ABORT_AGAIN
+            runtime.abort()
 
     def _take(self, piece: Piece) -> None:
         outcome = self.outcome
