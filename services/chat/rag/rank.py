@@ -12,7 +12,7 @@ from services.chat.rag.passages import Passage
 from services.chat.rag.query import Query
 
 SATURATION = 1.2
-LENGTH_SHARE = 0.4
+LENGTH_SHARE = 0.6
 FOCUS = 1.5
 """What the words of one sentence count besides those of the passage."""
 
