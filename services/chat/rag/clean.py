@@ -11,6 +11,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import mul
 from typing import NamedTuple, TypeVar
 
 from services.chat.rag import furniture
@@ -123,7 +124,7 @@ def joined(parts: Iterable[Segment]) -> str:
 
 
 def _dot(weights: Sequence[float], values: Sequence[float]) -> float:
-    return sum(weight * value for weight, value in zip(weights, values, strict=True))
+    return sum(map(mul, weights, values))
 
 
 def _prior(look: Look) -> float:
@@ -144,22 +145,24 @@ def _common(found: list[Segment], words: list[list[str]]) -> set[str]:
     counts: Counter[str] = Counter()
     for segment, own in zip(found, words, strict=True):
         if len(segment.text) >= PROSE:
-            for word in own:
-                counts.update(word if _UNSPACED.match(word) else (word.lower(),))
+            spaced = [word.lower() for word in own if not _UNSPACED.match(word)]
+            counts.update(spaced)
+            if len(spaced) < len(own):
+                counts.update("".join(word for word in own if _UNSPACED.match(word)))
     return {word for word, _ in counts.most_common(40)}
 
 
 def _look_spaced(segment: Segment, words: list[str], common: set[str], repeated: float) -> Look:
     count = len(words) or 1
-    lower = [word.lower() for word in words]
+    lower = list(map(str.lower, words))
     return Look(
         math.log(min(len(segment.text), 400)),
         math.log(1 + min(count, 60)),
         min(len(_STOP.findall(segment.text)), 4) / (1 + count / 15),
-        sum(1 for word in words if _CAPITAL.match(word)) / count,
+        sum(map(bool, map(_CAPITAL.match, words))) / count,
         min(sum(map(len, words)) / count, 10),
-        sum(word in common for word in lower) / count,
-        min(3, sum(stem(word) in furniture.STEMS for word in lower)) / math.sqrt(count),
+        sum(map(common.__contains__, lower)) / count,
+        min(3, sum(map(furniture.STEMS.__contains__, map(stem, lower)))) / math.sqrt(count),
         min(3, len(_SIGN.findall(segment.text))),
         min(5, segment.joins) if len(segment.text) < 60 else 0,
         repeated,

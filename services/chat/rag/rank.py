@@ -12,7 +12,10 @@ from services.chat.rag.passages import Passage
 from services.chat.rag.query import Query
 
 SATURATION = 1.2
-LENGTH_SHARE = 0.4
+LENGTH_SHARE = 0.6
+FOCUS = 1.5
+"""What the words of one sentence count besides those of the passage."""
+
 FADE = 0.8
 RANKED = 0.1
 FOLLOWING = 0.25
@@ -20,6 +23,10 @@ PRECEDING = 0.15
 """Share of a neighbour's score that a passage gets: an answer often stands beside the words of the question."""
 SOURCE = 0.1
 """Share of its source's best score."""
+
+
+Hits = dict[str, float]
+"""How often terms are met."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +41,30 @@ class Ranking:
 
 
 def rank(query: Query, found: Sequence[Passage], breathe: Callable[[], None] = idle) -> Ranking:
-    hits = [query.hits([word for line in passage.lines for word in line.words]) for passage in paced(found, breathe)]
+    by_line = [[query.hits(line.words) for line in passage.lines] for passage in paced(found, breathe)]
+    hits = [_together(lines) for lines in by_line]
     frequency = Counter(term for hit in hits for term in hit)
     idf = {term: math.log(1 + (len(found) - frequency[term] + 0.5) / (frequency[term] + 0.5)) for term in query.weights}
     mean = sum(passage.size for passage in found) / (len(found) or 1)
     worth = {term: idf[term] * weight for term, weight in query.weights.items()}
     plain = [
-        _bm25(hit, worth, passage.size / mean) * _weight(passage) for hit, passage in zip(hits, found, strict=True)
+        (_bm25(hit, worth, passage.size / mean) + FOCUS * _densest(lines, worth)) * _weight(passage)
+        for hit, lines, passage in zip(hits, by_line, found, strict=True)
     ]
     return Ranking(hits, idf, _spread(plain, found))
+
+
+def _together(lines: list[Hits]) -> Hits:
+    whole: Hits = {}
+    for hit in lines:
+        for term, times in hit.items():
+            whole[term] = whole.get(term, 0.0) + times
+    return whole
+
+
+def _densest(lines: list[Hits], worth: dict[str, float]) -> float:
+    """The most that one line holds: a sentence with all of the words says more than all of them scattered."""
+    return max((sum(worth[term] * min(1.0, times) for term, times in hit.items()) for hit in lines), default=0.0)
 
 
 def _bm25(hit: dict[str, float], worth: dict[str, float], length: float) -> float:
