@@ -70,8 +70,6 @@ class Common(Struct, kw_only=True):
     """What chat and text completions share."""
 
     model: str | None = None
-    rag: bool | None = None
-    """Not OpenAI's: false sends sources as they are."""
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     max_tokens: Positive | None = None
@@ -100,6 +98,8 @@ class ChatRequest(Common, kw_only=True):
     reasoning_effort: Effort | None = None
     chat_template_kwargs: dict[str, Any] | None = None
     enable_thinking: bool | None = None
+    rag: bool | None = None
+    """Not OpenAI's: false sends sources as they are."""
 
     tools: list[Any] | None = None
     functions: list[Any] | None = None
