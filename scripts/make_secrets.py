@@ -23,11 +23,11 @@ def password() -> str:
     return "-".join("".join(secrets.choice(ALPHABET) for _ in range(5)) for _ in range(4))
 
 
-SECRETS = {
-    "open-webui/secret_key": lambda: secrets.token_hex(32),
-    "open-webui/admin_password": password,
-    "searxng/secret_key": lambda: secrets.token_hex(32),
-}
+def key() -> str:
+    return secrets.token_hex(32)
+
+
+SECRETS = {"open-webui/secret_key": key, "open-webui/admin_password": password, "searxng/secret_key": key}
 
 
 def write(path: Path, value: str) -> bool:
