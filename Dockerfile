@@ -9,7 +9,6 @@ ARG BASE_IMAGE=debian:bookworm-slim
 ARG FETCH_IMAGE=${BASE_IMAGE}
 
 FROM --platform=$BUILDPLATFORM ${FETCH_IMAGE} AS packages
-SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 # Debian stable replaces a package only by a security fix of the same version, so there is no version to pin.
 # hadolint ignore=DL3008
 RUN apt-get update && apt-get install -y --no-install-recommends python3 python3-pip && rm -rf /var/lib/apt/lists/*
@@ -18,17 +17,20 @@ COPY requirements.lock ./
 ARG ENGINES=all
 ARG TARGETARCH
 # Wheels are fetched for the target by name and hash; nothing is compiled, so nothing needs to be emulated.
-RUN [[ "$ENGINES" == all || "$ENGINES" == npu ]] || { echo "ENGINES is '$ENGINES'; it takes all or npu" >&2; exit 1; }; \
-    cp requirements.lock wanted.lock; \
-    if [[ "$ENGINES" == npu ]]; then sed -i '/^xllamacpp==/,/[^\\]$/d' wanted.lock; fi; \
+RUN set -eu; cp requirements.lock wanted.lock; \
+    case "$ENGINES" in \
+        all) ;; \
+        npu) sed -i '/^xllamacpp==/,/[^\\]$/d' wanted.lock ;; \
+        *) echo "ENGINES is '$ENGINES'; it takes all or npu" >&2; exit 1 ;; \
+    esac; \
     case "$TARGETARCH" in arm64) machine=aarch64 ;; *) machine=x86_64 ;; esac; \
-    platforms=(); for glibc in 2_34 2_28 2_27 2_26 2_17; do platforms+=(--platform "manylinux_${glibc}_$machine"); done; \
+    set -- --platform "manylinux2014_$machine"; \
+    for glibc in 2_17 2_26 2_27 2_28 2_34; do set -- "$@" --platform "manylinux_${glibc}_$machine"; done; \
     python3 -m pip install --no-cache-dir --disable-pip-version-check --no-compile --only-binary :all: --no-deps \
-        --require-hashes --python-version 3.11 "${platforms[@]}" --platform "manylinux2014_$machine" \
-        --target packages -r wanted.lock; \
+        --require-hashes --python-version 3.11 "$@" --target packages -r wanted.lock; \
     rm -rf packages/bin packages/gevent/tests
 COPY scripts/__init__.py scripts/place_model.py scripts/
-RUN mkdir -p models/own; if [[ "$ENGINES" == all ]]; then python3 scripts/place_model.py models; fi
+RUN mkdir -p models/own && if [ "$ENGINES" = all ]; then python3 scripts/place_model.py models; fi
 
 FROM ${BASE_IMAGE}
 # hadolint ignore=DL3008
@@ -39,7 +41,7 @@ WORKDIR /opt/rkllm
 COPY --from=packages /build/packages packages
 COPY --from=packages /build/models /models
 COPY services services
-COPY scripts/__init__.py scripts/healthcheck.py scripts/make_secrets.py scripts/
+COPY scripts/__init__.py scripts/healthcheck.py scripts/make_secrets.py scripts/try_it.py scripts/
 COPY openwebui openwebui
 ENV PYTHONPATH=/opt/rkllm/packages PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOME=/tmp \
     RKLLM_HOST=0.0.0.0 RKLLM_PORT=8000 RKLLM_MODELS_DIR=/models

@@ -36,7 +36,7 @@ fetch_debs() {
     mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial" "$CACHE/debs"
     mirror=$(awk '/^URIs:/{print $2; exit}' /etc/apt/sources.list.d/debian.sources 2>/dev/null)
     echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $ENGINE_SUITE main" >"$dir/sources.list"
-    [ -n "$(ls -A "$dir/lists/partial/.." | grep Packages)" ] || apt_of "$ENGINE_SUITE" update
+    compgen -G "$dir/lists/*Packages*" >/dev/null || apt_of "$ENGINE_SUITE" update
     (cd "$CACHE/debs" && apt_of "$ENGINE_SUITE" download "$@")
 }
 
