@@ -3,7 +3,7 @@
 
 ROOT=${APPLIANCE_ROOT:-}        # before /sys, /proc and /dev; the tests put a faked machine there
 ENV_FILE=.env
-DRY_RUN='' UNATTENDED='' OFFLINE='' WANT_CPU='' RUNTIME_FILE='' PUBLISH_API='' PURGE='' ACTION=''
+DRY_RUN='' UNATTENDED='' OFFLINE='' WANT_CPU='' RUNTIME_FILE='' PUBLISH_API='' PURGE='' ACTION='' READ_ONLY=''
 RUNTIME_VERSION=${RUNTIME_VERSION:-1.2.3}
 
 say() { printf '%s\n' "$*"; }
@@ -28,7 +28,7 @@ from_env() {
 
 # put_env NAME VALUE: a fact of this machine; replaces what was there
 put_env() {
-    [ "$(from_env "$1")" != "$2" ] || return 0
+    [ -z "$READ_ONLY" ] && [ "$(from_env "$1")" != "$2" ] || return 0
     say "$ENV_FILE: $1=$2"
     [ -z "$DRY_RUN" ] || return 0
     local part=$ENV_FILE.part

@@ -1,6 +1,6 @@
-"""One chat or one web search inside the stack, as Open WebUI does it. Standard library only; exit code 0 when it worked.
+"""One chat or one web search inside the stack, as Open WebUI does it. Standard library only.
 
-    python3 scripts/try_it.py chat|search
+python3 scripts/try_it.py chat|search
 """
 
 import json
