@@ -51,8 +51,8 @@ class OpenWebUI:
         call("POST", f"{self._url}/api/v1/configs/import", {"config": rows}, self._token)
 
     def models(self) -> dict[str, dict[str, Any]]:
-        """The model records by id."""
-        found = call("GET", f"{self._url}/api/v1/models/export", token=self._token)
+        """The records of served models by id; /models/export leaves those out."""
+        found = call("GET", f"{self._url}/api/v1/models/base", token=self._token)
         return {record["id"]: record for record in found}
 
     def set_models(self, records: list[dict[str, Any]]) -> None:

