@@ -43,6 +43,7 @@ COPY --from=packages /build/models /models
 COPY services services
 COPY scripts/__init__.py scripts/healthcheck.py scripts/make_secrets.py scripts/try_it.py scripts/
 COPY openwebui openwebui
+COPY models.yaml ./
 ENV PYTHONPATH=/opt/rkllm/packages PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOME=/tmp \
     RKLLM_HOST=0.0.0.0 RKLLM_PORT=8000 RKLLM_MODELS_DIR=/models
 # Compiled once here, since the file system is read-only later and a board's start is slow enough.

@@ -4,5 +4,5 @@
 step_models() {
     [ -d "$MODELS_DIR" ] || change mkdir -p "$MODELS_DIR"
     [ "$NPU" != yes ] || [ -n "$(find "$MODELS_DIR" -name '*.rkllm' -print -quit 2>/dev/null)" ] ||
-        note "There is no .rkllm model in $MODELS_DIR yet: the tiny model runs on the CPU until you add one (docs/models.md)."
+        note "There is no .rkllm model in $MODELS_DIR yet: the tiny model runs on the CPU until you add one: scripts/models.sh list"
 }

@@ -59,7 +59,7 @@ def test_every_service_is_confined(stack: dict[str, Any]) -> None:
         assert "privileged" not in service, name
         assert int(service["mem_limit"]) > 0, name
         assert service["logging"]["options"]["max-size"], name
-        assert service["restart"] == ("no" if name == "secrets" else "unless-stopped"), name
+        assert service["restart"] == ("no" if name in ("secrets", "models") else "unless-stopped"), name
         if name != "open-webui":
             assert service["read_only"] is True, name
             assert service["user"].split(":")[0].isdigit(), name
