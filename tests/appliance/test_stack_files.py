@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -138,3 +139,22 @@ def test_secrets_are_made_once_and_differ(tmp_path: Path) -> None:
     assert make_secrets.make(tmp_path) == ["searxng/secret_key"], "one that got lost is made again, alone"
     assert {name: (tmp_path / name).read_text() for name in values} != values
     assert stat.S_IMODE((tmp_path / "open-webui/admin_password").stat().st_mode) == 0o444
+
+
+def test_the_service_is_installed_for_this_folder(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    shutil.copytree(ROOT / "scripts", project / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
+    command = ["bash", str(project / "scripts/install_service.sh")]
+    env = {**os.environ, "INSTALL_ROOT": str(tmp_path / "root")}
+    unit = tmp_path / "root/etc/systemd/system/rkllm-api.service"
+    refused = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert "make setup" in refused.stderr
+    assert not unit.exists()
+    (project / ".venv/bin").mkdir(parents=True)
+    (project / ".venv/bin/python").symlink_to(sys.executable)
+    subprocess.run(command, env=env, capture_output=True, check=True)
+    text = unit.read_text()
+    assert f"ExecStart={project}/.venv/bin/python -m services" in text
+    assert not re.search(r"^[^#].*@[A-Z]+@", text, re.MULTILINE), "every place was filled"
+    subprocess.run([*command, "--uninstall"], env=env, capture_output=True, check=True)
+    assert not unit.exists()
