@@ -36,7 +36,7 @@ FROM ${BASE_IMAGE}
 # hadolint ignore=DL3008
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates libgomp1 libstdc++6 python3 tini \
     && rm -rf /var/lib/apt/lists/* \
-    && install -d -o 10001 -g 10001 /secrets/open-webui /secrets/searxng /state /tmp/rkllm
+    && install -d -o 10001 -g 10001 /secrets/open-webui /secrets/searxng /secrets/grafana /state /tmp/rkllm
 WORKDIR /opt/rkllm
 COPY --from=packages /build/packages packages
 COPY --from=packages /build/models /models

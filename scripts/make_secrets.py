@@ -27,7 +27,12 @@ def key() -> str:
     return secrets.token_hex(32)
 
 
-SECRETS = {"open-webui/secret_key": key, "open-webui/admin_password": password, "searxng/secret_key": key}
+SECRETS = {
+    "open-webui/secret_key": key,
+    "open-webui/admin_password": password,
+    "searxng/secret_key": key,
+    "grafana/admin_password": password,
+}
 
 
 def write(path: Path, value: str) -> bool:

@@ -90,6 +90,23 @@ def test_images_are_pinned(stack: dict[str, Any]) -> None:
         assert tag not in ("latest", "main")
 
 
+def test_monitoring_comes_on_request_and_is_confined_too() -> None:
+    service = compose("compose.yaml", COMPOSE_PROFILES="monitoring")["services"]
+    more = set(service) - set(compose("compose.yaml")["services"])
+    assert more == {"prometheus", "alertmanager", "node-exporter", "grafana"}
+    for name in more:
+        assert service[name]["read_only"] is True
+        assert service[name]["cap_drop"] == ["ALL"]
+        assert re.search(r":v?\d+\.\d+", service[name]["image"])
+        assert not service[name]["user"].startswith("0")
+    sources = {volume["source"] for name in more for volume in service[name]["volumes"] if volume["type"] == "bind"}
+    assert all(Path(source).exists() for source in sources)
+    provider = yaml.safe_load((ROOT / "monitoring/grafana/provisioning/dashboards/rkllm.yml").read_text())["providers"][
+        0
+    ]
+    assert provider["options"]["path"] in {volume["target"] for volume in service["grafana"]["volumes"]}
+
+
 def test_the_npu_needs_no_privileges() -> None:
     service = compose("compose.yaml", "compose.npu.yaml", **NPU)["services"]["api"]
     assert "privileged" not in service
@@ -127,11 +144,11 @@ def test_searxng_answers_json_with_engines_that_are_on() -> None:
 
 
 def test_secrets_are_made_once_and_differ(tmp_path: Path) -> None:
-    for name in ("open-webui", "searxng"):
+    for name in ("open-webui", "searxng", "grafana"):
         (tmp_path / name).mkdir()
-    assert len(make_secrets.make(tmp_path)) == 3
+    assert len(make_secrets.make(tmp_path)) == 4
     values = {name: (tmp_path / name).read_text() for name in make_secrets.SECRETS}
-    assert len(set(values.values())) == 3
+    assert len(set(values.values())) == 4
     assert all(len(value) >= 20 for value in values.values())
     assert make_secrets.make(tmp_path) == []
     (tmp_path / "searxng/secret_key").chmod(0o644)

@@ -39,8 +39,12 @@ class Stack:
 
     def docker(self, *arguments: str) -> str:
         """Raises with what docker said when it fails; blocks until it ends."""
-        command = ["docker", *arguments]
-        done = subprocess.run(command, cwd=ROOT, env=self._env, capture_output=True, text=True, check=False)
+        return self.run("docker", *arguments)
+
+    def run(self, *command: str, **env: str) -> str:
+        """A program in the repository's folder, with the stack's settings and `env`."""
+        env = {**self._env, **env}
+        done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{' '.join(command)}: {done.stdout[-2000:]}{done.stderr[-3000:]}"
         return done.stdout.strip()
 
@@ -93,4 +97,5 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     found.up()
     yield found
     found.compose("down", "--volumes", "--remove-orphans")
-    found.docker("image", "rm", "--force", *IMAGES.values())
+    old = [f"rkllm-before-upgrade:{name}" for name in ("api", "open-webui", "searxng")]
+    found.docker("image", "rm", "--force", *IMAGES.values(), *old)

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -179,3 +180,42 @@ def test_chats_survive_down_and_up(stack: Stack) -> None:
     rows = webui(stack, "/api/v1/configs/export", token=signed_in(stack))
     assert isinstance(rows, dict)
     assert rows["web.search.result_count"] == 9, "what an admin changed stays"
+
+
+def test_a_backup_brings_everything_back(stack: Stack, tmp_path: Path) -> None:
+    password = stack.inside("provision", "cat", "/secrets/open-webui/admin_password")
+    webui(stack, "/api/v1/configs/import", {"config": {"web.search.result_count": 8}}, signed_in(stack))
+    stack.run("scripts/backup.sh", str(tmp_path / "box.tar.gz"))
+    assert (tmp_path / "box.tar.gz").stat().st_mode & 0o077 == 0, "the secrets are in it"
+    assert stack.healthy("open-webui"), "it went on afterwards"
+    stack.compose("down", "--volumes")
+    stack.run("scripts/restore.sh", str(tmp_path / "box.tar.gz"), "--yes")
+    assert stack.inside("provision", "cat", "/secrets/open-webui/admin_password") == password
+    rows = webui(stack, "/api/v1/configs/export", token=signed_in(stack))
+    assert isinstance(rows, dict)
+    assert rows["web.search.result_count"] == 8
+
+
+def test_a_damaged_backup_changes_nothing(stack: Stack, tmp_path: Path) -> None:
+    (tmp_path / "box.tar.gz").write_bytes(b"\x1f\x8b\x08 no more")
+    before = stack.container("open-webui")
+    with pytest.raises(AssertionError, match="damaged"):
+        stack.run("scripts/restore.sh", str(tmp_path / "box.tar.gz"), "--yes")
+    assert stack.container("open-webui") == before
+
+
+def test_an_upgrade_that_fails_goes_back(stack: Stack, tmp_path: Path) -> None:
+    """The new Open WebUI ends as soon as it starts."""
+    broken = f"{PROJECT}-broken:1"
+    (tmp_path / "Dockerfile").write_text(f"FROM {IMAGES['OPEN_WEBUI_IMAGE']}\nRUN echo 'exit 7' >start.sh\n")
+    stack.docker("build", "--quiet", "--tag", broken, str(tmp_path))
+    with pytest.raises(AssertionError, match="the old versions run again"):
+        stack.run("scripts/upgrade.sh", "--no-backup", OPEN_WEBUI_IMAGE=broken, UPGRADE_WAIT="60")
+    stack.docker("image", "rm", "--force", broken)
+    assert stack.healthy("open-webui")
+    assert "chat:" in stack.chat()
+
+
+def test_an_upgrade_that_works_stays(stack: Stack) -> None:
+    assert "Upgraded" in stack.run("scripts/upgrade.sh", "--no-backup")
+    assert all(stack.healthy(service) for service in SERVICES)
