@@ -11,7 +11,7 @@ ARG FETCH_IMAGE=${BASE_IMAGE}
 FROM --platform=$BUILDPLATFORM ${FETCH_IMAGE} AS packages
 # Debian stable replaces a package only by a security fix of the same version, so there is no version to pin.
 # hadolint ignore=DL3008
-RUN apt-get update && apt-get install -y --no-install-recommends python3 python3-pip && rm -rf /var/lib/apt/lists/*
+RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates python3 python3-pip && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
 COPY requirements.lock ./
 ARG ENGINES=all
@@ -34,10 +34,12 @@ RUN mkdir -p models/own && if [ "$ENGINES" = all ]; then python3 scripts/place_m
 
 FROM ${BASE_IMAGE}
 # hadolint ignore=DL3008
-RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates libgomp1 libstdc++6 python3 tini \
+RUN apt-get update && apt-get install -y --no-install-recommends libgomp1 libstdc++6 python3 tini \
     && rm -rf /var/lib/apt/lists/* \
     && install -d -o 10001 -g 10001 /secrets/open-webui /secrets/searxng /secrets/grafana /state /tmp/rkllm
 WORKDIR /opt/rkllm
+# Certificates are the same for every processor; making them is slow under emulation.
+COPY --from=packages /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=packages /build/packages packages
 COPY --from=packages /build/models /models
 COPY services services
@@ -45,6 +47,7 @@ COPY scripts/__init__.py scripts/healthcheck.py scripts/make_secrets.py scripts/
 COPY openwebui openwebui
 COPY models.yaml ./
 ENV PYTHONPATH=/opt/rkllm/packages PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOME=/tmp \
+    SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt \
     RKLLM_HOST=0.0.0.0 RKLLM_PORT=8000 RKLLM_MODELS_DIR=/models
 # Compiled once here, since the file system is read-only later and a board's start is slow enough.
 RUN PYTHONDONTWRITEBYTECODE='' python3 -m compileall -q -j0 packages services scripts openwebui

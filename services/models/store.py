@@ -102,4 +102,5 @@ def model_yaml(entry: Entry) -> str:
     return (
         f"name: {json.dumps(entry.name)}\ndescription: {json.dumps(entry.description)}\n"
         f"file: {json.dumps(Path(entry.file).name)}\ncontext_length: {entry.context_length}\n"
+        f"capabilities: {json.dumps(entry.capabilities)}\n"
     )

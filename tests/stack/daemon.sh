@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A Docker engine with Compose and the stack's base image, for the tests: what is there is used, the rest is made.
 #
-#   tests/stack/daemon.sh            exit 0 when `docker compose` works afterwards; 3 with one line when it cannot
+#   tests/stack/daemon.sh [arm64]    exit 0 when `docker compose` works afterwards; 3 with one line when it cannot
 #
 # On a machine with Docker it does nothing but pull the base image. On a bare Debian as root it unpacks an engine from
 # Debian's packages into .cache/docker (nothing is installed but runc, iptables and mmdebstrap) and starts it; it goes
@@ -102,8 +102,24 @@ base() {
         make_base "$(dpkg --print-architecture)" "$BASE"
 }
 
+# The same base image for arm64, as $BASE-arm64, and the kernel's leave to run it under qemu.
+arm64() {
+    local binfmt=/proc/sys/fs/binfmt_misc
+    if [ ! -e $binfmt/qemu-aarch64 ]; then
+        install_debs qemu-aarch64-static=qemu-user-static arch-test=arch-test
+        mountpoint -q $binfmt || mount -t binfmt_misc binfmt_misc $binfmt || cannot "binfmt_misc cannot be mounted"
+        # An ELF for aarch64; F: the kernel keeps the interpreter open, so that containers need none inside.
+        [ -e $binfmt/qemu-aarch64 ] || printf '%s' ":qemu-aarch64:M::$ELF_ARM64:$ELF_MASK:/usr/bin/qemu-aarch64-static:F" >$binfmt/register
+    fi
+    docker image inspect "$BASE-arm64" >/dev/null 2>&1 || make_base arm64 "$BASE-arm64"
+}
+
+ELF_ARM64='\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00'
+ELF_MASK='\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff'
+
 command -v docker >/dev/null || [ "$(id -u)" = 0 ] || cannot "the docker program is not installed"
 mkdir -p "$CACHE"
 engine
 plugins
 base
+[ "${1:-}" != arm64 ] || arm64
