@@ -107,6 +107,16 @@ def test_monitoring_comes_on_request_and_is_confined_too() -> None:
     assert provider["options"]["path"] in {volume["target"] for volume in service["grafana"]["volumes"]}
 
 
+def test_a_cluster_goes_through_the_balancer() -> None:
+    service = compose("compose.yaml", "compose.cluster.yaml")["services"]
+    for name in ("open-webui", "provision"):
+        assert service[name]["environment"]["OPENAI_API_BASE_URLS"] == "http://balancer:8000/v1"
+    assert service["open-webui"]["environment"]["ENABLE_FORWARD_USER_INFO_HEADERS"] == "true"
+    assert {"balancer", "api"} <= set(service["open-webui"]["depends_on"])
+    assert service["balancer"]["read_only"] is True
+    assert service["balancer"]["cap_drop"] == ["ALL"]
+
+
 def test_the_npu_needs_no_privileges() -> None:
     service = compose("compose.yaml", "compose.npu.yaml", **NPU)["services"]["api"]
     assert "privileged" not in service
