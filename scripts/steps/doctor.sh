@@ -10,6 +10,7 @@ step_doctor() {
             *) refuse "$service: $state" "running healthy" "docker compose logs $service" ;;
         esac
     done
-    docker compose exec -T provision python3 scripts/try_it.py chat
+    case $(from_env COMPOSE_FILE) in *npu*) docker compose exec -T api python3 -m services.boardcheck || return 1 ;; esac
+    docker compose exec -T provision python3 scripts/try_it.py chat || return 1
     docker compose exec -T provision python3 scripts/try_it.py search
 }
