@@ -8,6 +8,8 @@ case "$*" in
     "compose version --short") echo "${FAKE_COMPOSE_VERSION:-5.6.1}" ;;
     "info --format"*) echo "$PWD" ;;
     "compose ps -q"*) ;;
+    "compose ps --all -q") echo "${FAKE_STATE:-}" ;;
+    "compose ps --all --format {{"*) echo "$FAKE_STATE" ;;
     "compose config --images") printf '%s\n' one:1 two:1 ;;
     "image inspect two:1") exit "${FAKE_MISSING_IMAGE:-0}" ;;
     "compose pull"*) exit "${FAKE_PULL:-0}" ;;

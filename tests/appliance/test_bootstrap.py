@@ -281,6 +281,12 @@ def test_the_doctor_changes_nothing(machine: Machine) -> None:
     assert not (machine.project / ".env").exists()
 
 
+def test_the_doctor_looks_at_the_running_box(machine: Machine) -> None:
+    assert machine.run("--doctor", fake_state="api running healthy 0").returncode == 0
+    refused(machine.run("--doctor", fake_state="api running unhealthy 0"), "api: running unhealthy", "logs api")
+    assert machine.run("--doctor", fake_state="api running healthy 0", fake_chat=1).returncode == 1
+
+
 def test_uninstall(machine: Machine) -> None:
     machine.drm_board()
     machine.own_library()
