@@ -31,5 +31,4 @@ npu_settings() {
     put_env RUNTIME_DIR "$RUNTIME_DIR"
     # A user may not look into debugfs; Docker, as root, mounts it all the same, where the kernel has it.
     if [ -d "$ROOT/sys/kernel/debug/rknpu" ]; then put_env NPU_DEBUGFS /sys/kernel/debug/rknpu; fi
-    keep_env ENGINES all
 }
