@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 MODELS_DIR ?= $(HOME)/models
 
-.PHONY: setup run test check bench lock clean
+.PHONY: setup run test test-appliance check bench lock clean
 .DEFAULT_GOAL := run
 
 # The newest of these stamps says what is installed; a changed lock installs again.
@@ -37,6 +37,12 @@ run: setup
 test: $(VENV)/dev.stamp
 	@$(BIN)/python scripts/place_model.py .cache/models
 	@$(BIN)/python -m pytest $(ARGS)
+
+# The whole stack on a Docker daemon; one is started where none runs. Skipped with one line where that cannot be.
+test-appliance: $(VENV)/dev.stamp
+	@$(BIN)/python scripts/place_model.py .cache/models
+	@if tests/stack/daemon.sh; then . tests/stack/docker.env; $(BIN)/python -m pytest tests/stack -m stack $(ARGS); \
+		elif [ $$? -eq 3 ]; then echo "test-appliance: skipped"; else exit 1; fi
 
 # The fast tests run here once more to measure how much of the code they reach, branches included; the bar is in
 # pyproject.toml. What runs only in child processes and under gunicorn is reached by the others.

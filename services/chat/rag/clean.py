@@ -124,7 +124,7 @@ def joined(parts: Iterable[Segment]) -> str:
 
 
 def _dot(weights: Sequence[float], values: Sequence[float]) -> float:
-    return sum(map(mul, weights, values))
+    return float(sum(map(mul, weights, values)))
 
 
 def _prior(look: Look) -> float:

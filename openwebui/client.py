@@ -1,0 +1,66 @@
+"""The few calls of Open WebUI 0.12 and of the API server that provisioning needs. Every call blocks."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from typing import Any
+
+TIMEOUT = 30
+"""Seconds for one call; Open WebUI on a board under load takes several."""
+
+
+class Unreachable(Exception):
+    """No answer, or none that makes sense: worth another try."""
+
+
+class Refused(Exception):
+    """Open WebUI does not take the password."""
+
+
+def call(method: str, url: str, body: Any = None, token: str = "") -> Any:
+    """One JSON call. Raises `Refused` for 400, 401 and 403, `Unreachable` for everything else that is no success."""
+    data = None if body is None else json.dumps(body).encode()
+    headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
+    request = urllib.request.Request(url, data, headers, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        kind = Refused if error.code in (400, 401, 403) else Unreachable
+        raise kind(f"{method} {url} answered {error.code}: {error.read(300).decode(errors='replace')}") from error
+    except (OSError, ValueError) as error:
+        raise Unreachable(f"{method} {url}: {error}") from error
+
+
+class OpenWebUI:
+    """Signed in as the admin that was made at the first start."""
+
+    def __init__(self, url: str, email: str, password: str) -> None:
+        """Raises `Refused` and `Unreachable`."""
+        self._url = url
+        body = {"email": email, "password": password}
+        self._token = str(call("POST", f"{url}/api/v1/auths/signin", body)["token"])
+
+    def rows(self) -> dict[str, Any]:
+        found: dict[str, Any] = call("GET", f"{self._url}/api/v1/configs/export", token=self._token)
+        return found
+
+    def set_rows(self, rows: dict[str, Any]) -> None:
+        call("POST", f"{self._url}/api/v1/configs/import", {"config": rows}, self._token)
+
+    def models(self) -> dict[str, dict[str, Any]]:
+        """The records of served models by id; /models/export leaves those out."""
+        found = call("GET", f"{self._url}/api/v1/models/base", token=self._token)
+        return {record["id"]: record for record in found}
+
+    def set_models(self, records: list[dict[str, Any]]) -> None:
+        """Creates or replaces."""
+        call("POST", f"{self._url}/api/v1/models/import", {"models": records}, self._token)
+
+
+def served_models(url: str) -> list[dict[str, Any]]:
+    """What the API server has on disk."""
+    found: list[dict[str, Any]] = call("GET", f"{url}/models")["data"]
+    return found

@@ -1,0 +1,58 @@
+# shellcheck shell=bash
+# What the steps share. Sourced, never run.
+
+ROOT=${APPLIANCE_ROOT:-}        # before /sys, /proc and /dev; the tests put a faked machine there
+ENV_FILE=.env
+DRY_RUN='' UNATTENDED='' OFFLINE='' WANT_CPU='' RUNTIME_FILE='' PUBLISH_API='' PURGE='' ACTION='' READ_ONLY=''
+RUNTIME_VERSION=${RUNTIME_VERSION:-1.2.3}
+
+say() { printf '%s\n' "$*"; }
+note() { printf 'note: %s\n' "$*" >&2; }
+
+# refuse FOUND NEEDED REMEDY: the end, with what a person needs to go on
+refuse() {
+    printf 'error: found   %s\n       needed  %s\n       do this %s\n' "$1" "$2" "$3" >&2
+    exit 1
+}
+
+# change COMMAND...: run what changes something; with --dry-run only say it
+change() {
+    if [ -n "$DRY_RUN" ]; then say "would run: $*"; else "$@"; fi
+}
+
+# Each value of .env by its name; the last one wins, as in Compose.
+from_env() {
+    [ -f "$ENV_FILE" ] || return 0
+    sed -n "s/^$1=//p" "$ENV_FILE" | tail -n 1
+}
+
+# put_env NAME VALUE: a fact of this machine; replaces what was there
+put_env() {
+    [ -z "$READ_ONLY" ] && [ "$(from_env "$1")" != "$2" ] || return 0
+    say "$ENV_FILE: $1=$2"
+    [ -z "$DRY_RUN" ] || return 0
+    local part=$ENV_FILE.part
+    { [ ! -f "$ENV_FILE" ] || grep -v "^$1=" "$ENV_FILE" || true; printf '%s=%s\n' "$1" "$2"; } >"$part"
+    mv "$part" "$ENV_FILE"
+}
+
+# keep_env NAME VALUE: a choice; what the owner wrote stays
+keep_env() { [ -n "$(from_env "$1")" ] || put_env "$1" "$2"; }
+
+# at_least HAVE WANT: compares versions
+at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; }
+
+ask() {
+    [ -z "$UNATTENDED$DRY_RUN" ] || return 0
+    local answer
+    read -r -p "$1 [y/N] " answer </dev/tty || return 1
+    [[ $answer == [yY]* ]]
+}
+
+RUNTIME_DIR=$(from_env RUNTIME_DIR)
+RUNTIME_DIR=${RUNTIME_DIR:-./runtime}
+MODELS_DIR=$(from_env MODELS_DIR)
+MODELS_DIR=${MODELS_DIR:-./models}
+
+# What a backup holds.
+VOLUMES=(webui-data webui-secrets searxng-secrets grafana-secrets provision-state)

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Models of models.yaml, into the models folder and out of it. No restart is needed: they show up by themselves.
+#
+#   scripts/models.sh list | add ID [--from /FOLDER] | verify [ID...] | remove ID
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source-path=SCRIPTDIR
+. scripts/lib.sh
+
+mkdir -p "$MODELS_DIR"
+MODELS_USER="$(id -u):$(id -g)"
+export MODELS_USER
+folder=() args=()
+while [ $# -gt 0 ]; do
+    args+=("$1")
+    if [ "$1" = --from ]; then      # a folder of this computer, shown to the container
+        folder=(--volume "$(realpath "${2:?--from needs a folder}"):/source:ro")
+        args+=(/source)
+        shift
+    fi
+    shift
+done
+exec docker compose run --rm --no-deps "${folder[@]}" models "${args[@]:-list}"

@@ -1,0 +1,29 @@
+# shellcheck shell=bash
+# A real chat and a real search, from inside, the way Open WebUI does it. Then: where to go.
+
+step_verify() {
+    if [ -n "$DRY_RUN" ]; then
+        say "would run: a chat and a web search, to see that both work"
+        return
+    fi
+    inside chat || refuse "an API server that does not answer a chat (see above)" "an answer" "docker compose logs api"
+    inside search || note "The web search found nothing (see above). Chats work; docs/openwebui.md says what to look at."
+    welcome
+}
+
+inside() { docker compose exec -T provision python3 scripts/try_it.py "$1"; }
+
+welcome() {
+    local port address
+    port=$(from_env WEBUI_PORT)
+    address=$(from_env BIND_ADDRESS)
+    case ${address:-127.0.0.1} in
+        127.0.0.1) address=127.0.0.1 ;;
+        0.0.0.0) address=$(hostname -I 2>/dev/null | awk '{print $1}') ;;
+    esac
+    local email
+    email=$(from_env ADMIN_EMAIL)
+    say "Ready: http://$address:${port:-3000}"
+    say "  email     ${email:-admin@localhost}"
+    say "  password  docker compose exec -T provision cat /secrets/open-webui/admin_password"
+}

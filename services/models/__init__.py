@@ -1,0 +1,1 @@
+"""Fetching and keeping models: ``python -m services.models``. Imports `services.core` alone."""
