@@ -86,6 +86,8 @@ class Child:
         os.set_blocking(log_end, False)
         self._buffer = b""
         self._open = True
+        self.about = "-"
+        """The id of the request it works for, or did last; stands in its log lines."""
         self.last_words = ""
         """The last line the child wrote to stderr: often the reason of its end."""
         self._name, self._heed, self._tap_end = name, heed, tap_end
@@ -222,7 +224,7 @@ class Child:
             text = line.decode(errors="replace").strip()
             if text and not text.startswith("\0"):  # a worker's own marks in its tap
                 self.last_words = text[:500]
-                log.info("[%s %d] %s", self._name, self.pid, text)
+                log.info("[%s %d %s] %s", self._name, self.pid, self.about, text)
                 self._heed(text)
 
 

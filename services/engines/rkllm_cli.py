@@ -114,6 +114,7 @@ class RkllmCliEngine:
 
     def generate(self, job: Job, client: Client) -> Iterator[Event]:
         assert self._child is not None
+        self._child.about = job.id
         self._rows = {}
         self._heard.clear()
         ended = False

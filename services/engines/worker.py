@@ -98,6 +98,8 @@ class WorkerEngine:
     def generate(self, job: Job, client: Client) -> Iterator[Event]:
         run = next(self._runs)
         ended = False
+        assert self._child is not None
+        self._child.about = job.id
         try:
             self._send({"op": "run", "run": run, "job": job_message(job)})
             for event in self._run(run, job, client):

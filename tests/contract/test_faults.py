@@ -102,6 +102,17 @@ def test_the_last_words_of_a_child_are_in_the_error(make: Maker) -> None:
         answer(engine, {"tokens": 2, "fault": "exit"})
 
 
+def test_a_childs_log_names_the_request(make: Maker, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO"):
+        engine = make()
+        load(engine)
+        with pytest.raises(EngineFailed):
+            answer(engine, {"tokens": 2, "fault": "exit"})
+        engine.stop()
+    assert f"[fake {engine.pid} -] the fake engine loads" in caplog.text
+    assert f"[fake {engine.pid} test] the fake engine gives up" in caplog.text
+
+
 @pytest.mark.parametrize(("fault", "error"), [("context", ContextOverflow), ("bad_request", BadRequest)])
 def test_a_refused_job_leaves_the_engine_alive(make: Maker, fault: str, error: type[ServiceError]) -> None:
     engine = make()
