@@ -107,10 +107,11 @@ def lines(text: str, breathe: Callable[[], None] = idle) -> list[Line]:
     """The segments of a page with their scores."""
     found = list(paced(segments(text), breathe))
     words = [WORD.findall(segment.text) for segment in paced(found, breathe)]
-    looks = list(paced(_looks(found, words), breathe))
+    looks = list(paced(_looks(found, words, _common(found, words, breathe)), breathe))
     priors = [_prior(look) for look in paced(looks, breathe)]
     around = _around(priors, [min(len(segment.text), 400) for segment in found])
-    scores = [BIAS + _dot(OWN, look) + _dot(CONTEXT, context) for look, context in zip(looks, around, strict=True)]
+    seen = paced(zip(looks, around, strict=True), breathe)
+    scores = [BIAS + _dot(OWN, look) + _dot(CONTEXT, context) for look, context in seen]
     return [Line(*line) for line in zip(found, words, scores, strict=True)]
 
 
@@ -131,8 +132,7 @@ def _prior(look: Look) -> float:
     return 1 / (1 + math.exp(-PRIOR_BIAS - _dot(PRIOR, look)))
 
 
-def _looks(found: list[Segment], words: list[list[str]]) -> Iterator[Look]:
-    common = _common(found, words)
+def _looks(found: list[Segment], words: list[list[str]], common: set[str]) -> Iterator[Look]:
     times = Counter(segment.text for segment in found)
     for segment, own in zip(found, words, strict=True):
         unspaced = bool(_UNSPACED.search(segment.text))
@@ -140,10 +140,10 @@ def _looks(found: list[Segment], words: list[list[str]]) -> Iterator[Look]:
         yield view(segment, own, common, float(times[segment.text] > 1))
 
 
-def _common(found: list[Segment], words: list[list[str]]) -> set[str]:
+def _common(found: list[Segment], words: list[list[str]], breathe: Callable[[], None]) -> set[str]:
     """The page's 40 most frequent words (characters, where words are not told apart): its function words."""
     counts: Counter[str] = Counter()
-    for segment, own in zip(found, words, strict=True):
+    for segment, own in paced(zip(found, words, strict=True), breathe):
         if len(segment.text) >= PROSE:
             spaced = [word.lower() for word in own if not _UNSPACED.match(word)]
             counts.update(spaced)

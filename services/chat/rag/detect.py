@@ -13,7 +13,7 @@ from itertools import pairwise
 from services.chat.rag.sources import Found, Messages, Source
 
 _OPENING = re.compile(
-    r"(?:^|(?<=\n)|(?<=<context>)|(?<=</source>))[ \t]*<source id=\"([^\"<\n]{1,64})\""
+    r"<source id=\"([^\"<\n]{1,64})\""
     r"((?= name=| resource-type=)(?: [\w-]{1,64}=\"[^<\n]{0,2000}?\"(?=[ >])){1,16})>"
 )
 _ATTRIBUTE = re.compile(r" ([\w-]+)=\"(.*?)\"(?= [\w-]+=\"|$)")
@@ -67,9 +67,9 @@ def _block(text: str) -> tuple[str, tuple[Source, ...], str] | None:
 
 
 def _fresh(text: str, opening: re.Match[str]) -> bool:
-    """Whether a source may begin here: at the start of its block, or directly behind the end of another."""
-    head = text[max(0, opening.start() - 64) : opening.start()].rstrip()
-    return head.endswith((_CLOSING, "<context>", ":")) or not head or text[: opening.start()].endswith("\n")
+    """Whether a source may begin here: at the start of a line, of the sources, or directly behind another one."""
+    head = text[max(0, opening.start() - 16) : opening.start()].rstrip(" \t")
+    return not head or head.endswith(("\n", "<context>", _CLOSING))
 
 
 def _source(opening: re.Match[str], text: str) -> Source:

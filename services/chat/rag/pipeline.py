@@ -18,7 +18,7 @@ from services.chat.rag.select import select
 from services.chat.rag.sources import Found, Messages, Source
 from services.chat.tokens import Counter, estimate
 
-MOST_CHARACTERS = 1_000_000
+MOST_CHARACTERS = 600_000
 """Characters of all sources that are looked at; more cannot be read in any reasonable time, and no prompt needs it."""
 
 TOKENS_PER_MESSAGE = 16
@@ -83,6 +83,7 @@ def apply(
     if not knobs.rag_enabled:
         return Outcome(messages, Decision(False, "off"))
     found = detect(messages)
+    breathe()
     if found is None:
         return Outcome(messages, Decision(False, "no sources"))
     history = fitting(found.history, prompt_tokens(model, knobs) // HISTORY_SHARE, count)
