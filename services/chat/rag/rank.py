@@ -12,7 +12,10 @@ from services.chat.rag.passages import Passage
 from services.chat.rag.query import Query
 
 SATURATION = 1.2
-LENGTH_SHARE = 0.6
+LENGTH_SHARE = 0.75
+COMMON = 0.5
+"""Share of the mean that a term in all passages counts at least: it is the topic, and rarer ones may be chance."""
+
 FOCUS = 1.5
 """What the words of one sentence count besides those of the passage."""
 
@@ -46,7 +49,8 @@ def rank(query: Query, found: Sequence[Passage], breathe: Callable[[], None] = i
     frequency = Counter(term for hit in hits for term in hit)
     idf = {term: math.log(1 + (len(found) - frequency[term] + 0.5) / (frequency[term] + 0.5)) for term in query.weights}
     mean = sum(passage.size for passage in found) / (len(found) or 1)
-    worth = {term: idf[term] * weight for term, weight in query.weights.items()}
+    least = COMMON * sum(idf.values()) / (len(idf) or 1)
+    worth = {term: max(idf[term], least) * weight for term, weight in query.weights.items()}
     plain = [
         (_bm25(hit, worth, passage.size / mean) + FOCUS * _densest(lines, worth)) * _weight(passage)
         for hit, lines, passage in zip(hits, by_line, found, strict=True)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+TITLE = 60
+"""Characters of a title that tell one source from another."""
+
 Messages = tuple[dict[str, Any], ...]
 
 
@@ -20,7 +23,16 @@ class Source:
     text: str
 
     def label(self) -> str:
-        return " ".join(filter(None, (f"[{self.id}]", self.name, f"({self.url})" if self.url else "")))
+        """How it is named to the model: its number, its title, its host. Whole addresses cost more than they say."""
+        title = "" if "://" in self.name else " ".join(self.name.split())[:TITLE]
+        host = host_of(self.url or self.name)
+        return " ".join(filter(None, (f"[{self.id}]", title, f"({host})" if host else "")))
+
+
+def host_of(url: str) -> str:
+    """``example.org`` of ``https://www.example.org/page``, nothing for what is no address."""
+    rest = url.partition("://")[2]
+    return rest.partition("/")[0].removeprefix("www.")[:TITLE]
 
 
 @dataclass(frozen=True, slots=True)
