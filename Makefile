@@ -53,7 +53,7 @@ check: $(VENV)/dev.stamp
 	$(BIN)/lint-imports
 	scripts/check_monitoring.sh
 	@$(BIN)/python scripts/place_model.py .cache/models
-	$(BIN)/python -m pytest -q tests/unit tests/http tests/contract --cov --cov-report=term
+	$(BIN)/python -m pytest -q tests/unit tests/http tests/appliance tests/contract/test_engines.py tests/contract/test_faults.py --cov --cov-report=term
 
 bench: $(VENV)/dev.stamp
 	@$(BIN)/python scripts/place_model.py .cache/models
