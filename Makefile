@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 MODELS_DIR ?= $(HOME)/models
 
-.PHONY: setup run test test-appliance check bench lock clean
+.PHONY: setup run test test-appliance check bench bench-rag lock clean
 .DEFAULT_GOAL := run
 
 # The newest of these stamps says what is installed; a changed lock installs again.
@@ -58,6 +58,10 @@ check: $(VENV)/dev.stamp
 bench: $(VENV)/dev.stamp
 	@$(BIN)/python scripts/place_model.py .cache/models
 	@$(BIN)/python -m bench $(ARGS)
+
+# How well the pipeline for sources picks what a question needs (docs/rag.md).
+bench-rag: $(VENV)/dev.stamp
+	@$(BIN)/python -m bench.rag $(ARGS)
 
 # For maintainers: pins what pyproject.toml asks for, for every platform, with hashes and without any host.
 lock: $(VENV)/dev.stamp

@@ -5,12 +5,18 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+import msgspec
 
 from bench.table import Row, median
 from services.core.client import NOBODY
 from services.core.events import Done, Event, Text
+from services.core.model import Model
+from services.core.settings import Settings
 from services.engines.worker import WorkerEngine
+from services.scheduler.scheduler import Scheduler
 from tests.engines import job
 from tests.npu import npu_engine, npu_model, npu_settings
 from tests.simulator.build import RELEASES
@@ -41,6 +47,7 @@ def of_release(release: str, quick: bool, folder: Path) -> Iterator[Row]:
         yield from cancels(engine, release, 3 if quick else 10)
         yield from paced(engine, release, 24 if quick else 96)
         yield from unlimited(engine, release)
+        yield from between(settings, model, release, 3 if quick else 20)
     finally:
         engine.stop()
 
@@ -100,6 +107,30 @@ def unlimited(engine: WorkerEngine, release: str) -> Iterator[Row]:
             first = first or time.perf_counter()
             count += 1
     yield Row(f"NPU {release}: tokens per second, unlimited", "1/s", (count - 1) / (time.perf_counter() - first))
+
+
+def between(settings: Settings, model: Model, release: str, rounds: int) -> Iterator[Row]:
+    """How long the NPU idles between an answer and the next one in line: last token to first, no prefill."""
+    make = npu_engine(msgspec.structs.replace(settings, npu_lock=settings.models_dir / "gap.lock"))
+    scheduler = Scheduler(settings, make)
+    gaps: list[float] = []
+    try:
+        for _ in range(rounds):
+            with ThreadPoolExecutor() as pool:
+                first = pool.submit(token_times, scheduler, model, f"[[tokens=5 us={PACE_US}]]")
+                while not scheduler.status().active_request:
+                    time.sleep(0.001)
+                second = pool.submit(token_times, scheduler, model, "[[tokens=1]]")
+            gaps.append(1000 * (second.result()[0] - first.result()[-1]))
+    finally:
+        scheduler.stop()
+    yield Row(f"NPU {release}: idle gap between two queued answers, p50", "ms", median(gaps))
+
+
+def token_times(scheduler: Scheduler, model: Model, text: str) -> list[float]:
+    """When each token of an answer came through the queue."""
+    events = scheduler.serve(job(model, text, max_tokens=8), NOBODY)
+    return [time.perf_counter() for event in events if isinstance(event, Text)]
 
 
 def worker_cpu(engine: WorkerEngine) -> float:

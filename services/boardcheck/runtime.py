@@ -8,7 +8,7 @@ from pathlib import Path
 
 from services.boardcheck.finding import Finding
 from services.engines.workers.rkllm_abi import SUPPORTED
-from services.engines.workers.rkllm_board import OVERHEAD
+from services.engines.workers.rkllm_board import memory_needed
 from services.engines.workers.rkllm_library import USUAL_PLACES, candidates, release_of
 
 BAD_PAIRS = (
@@ -79,7 +79,7 @@ def other_chip(model: Path, chip: str) -> Iterator[Finding]:
 
 
 def too_big(model: Path, available: int | None) -> Iterator[Finding]:
-    needed = model.stat().st_size * OVERHEAD
+    needed = memory_needed(model.stat().st_size, 0)
     if available is not None and needed > available:
         yield Finding(
             "model", "bad", f"{available / 2**20:.0f} MiB of memory are available",

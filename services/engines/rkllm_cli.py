@@ -70,7 +70,7 @@ class RkllmCliEngine:
         argv = [*unbuffered(self._binary), str(self.model.path), length, length]
         # The table after each run has the numbers for the usage; the runtime writes it at this level.
         env = {**os.environ, "RKLLM_LOG_LEVEL": "1"}
-        with npu(self.model.path, self._lock) as lock:
+        with npu(self.model, self._lock) as lock:
             self._child = TurnChild(argv, env, self.model.id, self._heed, keeps=[lock])
         self._load_deadline = self._clock() + self._limits.load
         log.info("Loading %s in process %d", self.model.id, self.pid)
@@ -183,13 +183,13 @@ def said(job: Job) -> str:
 
 
 @contextlib.contextmanager
-def npu(model: Path, lock: str) -> Iterator[int]:
+def npu(model: Model, lock: str) -> Iterator[int]:
     """The NPU's lock, for a child to inherit and keep as long as it lives.
 
     Raises `Unavailable` when another process has it, or when the memory is surely too short for `model`.
     """
     try:
-        rkllm_board.check_memory(model, MEMINFO)
+        rkllm_board.check_memory(model.path, model.context_length, MEMINFO)
         descriptor = rkllm_board.lock(lock)
     except LoadFailed as error:
         raise Unavailable(str(error)) from error

@@ -247,17 +247,17 @@ def test_the_cpu_mask_of_a_chip(tmp_path: Path, names: bytes | None, mask: int) 
     assert rkllm_board.cpu_mask(tmp_path / "compatible") == mask
 
 
-def test_memory_is_held_against_the_files_size(tmp_path: Path) -> None:
+def test_memory_is_held_against_the_files_size_and_the_context(tmp_path: Path) -> None:
     model, meminfo = tmp_path / "m.rkllm", tmp_path / "meminfo"
     with model.open("wb") as file:
         file.truncate(100 * 2**20)
-    meminfo.write_text(f"MemTotal: 9999999 kB\nMemAvailable:   {111 * 1024} kB\n")
-    rkllm_board.check_memory(model, meminfo)
-    meminfo.write_text(f"MemTotal: 9999999 kB\nMemAvailable:   {109 * 1024} kB\n")
-    with pytest.raises(LoadFailed, match=r"at least 110 MiB, 109 MiB are available") as caught:
-        rkllm_board.check_memory(model, meminfo)
+    meminfo.write_text(f"MemTotal: 9999999 kB\nMemAvailable:   {121 * 1024} kB\n")
+    rkllm_board.check_memory(model, 6250, meminfo)
+    meminfo.write_text(f"MemTotal: 9999999 kB\nMemAvailable:   {119 * 1024} kB\n")
+    with pytest.raises(LoadFailed, match=r"at least 120 MiB, 119 MiB are available") as caught:
+        rkllm_board.check_memory(model, 6250, meminfo)
     assert caught.value.kind == "unavailable"
-    rkllm_board.check_memory(model, tmp_path / "no meminfo")
+    rkllm_board.check_memory(model, 6250, tmp_path / "no meminfo")
 
 
 def test_a_lock_file_that_cannot_be_opened_is_told(tmp_path: Path) -> None:

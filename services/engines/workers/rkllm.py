@@ -30,7 +30,7 @@ def load(path: str, options: dict[str, Any]) -> Npu:
     model = Path(path)
     file, release = rkllm_library.choose(options.get("runtime_library", ""), options.get("runtime", ""))
     turns = turns_of(model.parent, options)
-    rkllm_board.check_memory(model, Path(options.get("meminfo", MEMINFO)))
+    rkllm_board.check_memory(model, options["context_length"], Path(options.get("meminfo", MEMINFO)))
     held = rkllm_board.lock(options.get("lock", ""))
     tap = Tap()
     library, abi = rkllm_library.load(file, release)

@@ -15,6 +15,10 @@ CPUS = {"rk3588": 0xF0, "rk3576": 0xF0, "rk3562": 0x0F, "rv1126b": 0x0F}
 OVERHEAD = 1.1
 """Peak memory over the file's size, as measured for published models, before a long context adds to it."""
 
+KV_SHARE = 1.6e-5
+"""KV cache per byte of the file and token of context: the least among common models (Qwen2.5 1.5B: 28 layers, 2 KV
+heads of 128 values, 28 KiB per token, for a file of 1.8 GB), so that only what surely does not fit is refused."""
+
 LOCK_FOLDERS = ("/run/lock", "/tmp")
 LOCK_NAME = "rkllm-npu.lock"
 
@@ -28,17 +32,23 @@ def cpu_mask(compatible: Path) -> int:
     return next((mask for chip, mask in CPUS.items() if chip in names), 0x0F)
 
 
-def check_memory(model: Path, meminfo: Path) -> None:
+def memory_needed(file_bytes: int, context: int) -> float:
+    """Bytes that a model with `context` tokens takes at least."""
+    return file_bytes * (OVERHEAD + KV_SHARE * context)
+
+
+def check_memory(model: Path, context: int, meminfo: Path) -> None:
     """Raises `LoadFailed` when the model surely does not fit: without memory a board hangs instead of failing."""
     match = re.search(r"^MemAvailable:\s+(\d+) kB", meminfo.read_text() if meminfo.exists() else "", re.MULTILINE)
     try:
-        needed = model.stat().st_size * OVERHEAD
+        needed = memory_needed(model.stat().st_size, context)
     except OSError as error:
         raise LoadFailed(f"The model file {model} cannot be read: {error.strerror}.") from error
     if match and int(match[1]) * 1024 < needed:
         raise LoadFailed(
-            f"Not enough memory for {model.name}: it needs at least {needed / 2**20:.0f} MiB, {int(match[1]) >> 10} "
-            "MiB are available. Close other programs or choose a smaller model.",
+            f"Not enough memory for {model.name} with {context} tokens of context: it needs at least "
+            f"{needed / 2**20:.0f} MiB, {int(match[1]) >> 10} MiB are available. Close other programs, lower "
+            "context_length, or choose a smaller model.",
             "unavailable",
         )
 
