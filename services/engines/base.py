@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from services.core.client import Client
@@ -15,6 +15,10 @@ class Engine(Protocol):
     """Called only by the holder of the turn, except `alive` and `pid`, which are snapshots for anyone."""
 
     model: Model
+
+    @property
+    def info(self) -> Mapping[str, str | int | float]:
+        """What is known of the model and its runtime once it is loaded; ``runtime`` is the runtime's release."""
 
     @property
     def alive(self) -> bool:

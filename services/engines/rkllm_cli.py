@@ -9,7 +9,7 @@ import shutil
 import struct
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from services.core.client import Client
@@ -56,6 +56,7 @@ class RkllmCliEngine:
         self._rows: dict[str, cli.Row] = {}
         self._heard: deque[str] = deque(maxlen=200)
         """The last lines of stderr."""
+        self.info: Mapping[str, str | int | float] = {}
 
     @property
     def alive(self) -> bool:
@@ -97,7 +98,8 @@ class RkllmCliEngine:
             if b"init failed" in self._greeting:
                 raise self._not_loaded() from error
             raise
-        log.info("Loaded %s", self.model.id)
+        self.info = rkllm_log.metadata(list(self._heard))
+        log.info("Loaded %s %s", self.model.id, self.info or "")
 
     def _load(self, client: Client) -> Iterator[Waiting]:
         assert self._child is not None

@@ -72,7 +72,7 @@ class Slot:
             self._forget()
             engine.stop()
             raise
-        self._loaded(model, began)
+        self._loaded(engine, began)
         return engine
 
     def _start(self, model: Model) -> Engine:
@@ -95,8 +95,11 @@ class Slot:
         """A load that failed is counted as such; its engine's end is no death that the next start would make good."""
         self._metrics.load_failures.labels(model.id, error.code or error.type).inc()
 
-    def _loaded(self, model: Model, began: float | None) -> None:
+    def _loaded(self, engine: Engine, began: float | None) -> None:
         """Note the load's end; its time only where somebody waited from beginning to end and so saw both."""
+        model = engine.model
+        if release := engine.info.get("runtime"):
+            self._metrics.runtime.labels(model.engine, str(release)).set(1)
         self._metrics.loaded.labels(model.id).set(1)
         if began is not None:
             self._metrics.load_time.labels(model.id).observe(self._clock() - began)

@@ -42,6 +42,7 @@ class Puppet:
     def __init__(self, model: Model, rig: Rig) -> None:
         self.model, self.rig = model, rig
         self.alive, self.pid, self.loaded = False, 7, False
+        self.info = {"runtime": "9.9.9"}
 
     def start(self) -> None:
         self.alive = True
@@ -225,6 +226,11 @@ def test_a_load_that_fails_is_counted_by_cause_and_is_no_restart(rig: Rig, error
     assert rig.of_a("requests_failed_total", phase="loading", cause=cause) == 1
     assert rig.of_a("model_load_time_seconds_count") == 1
     assert rig.of_a("engine_restarts_total") is None
+
+
+def test_the_runtime_behind_an_engine_is_named(rig: Rig) -> None:
+    list(rig.scheduler.select(A, NOBODY))
+    assert rig.metrics.registry.get_sample_value("rkllm_runtime_info", {"engine": A.engine, "version": "9.9.9"}) == 1
 
 
 def test_a_load_is_timed_only_by_who_saw_all_of_it(rig: Rig) -> None:

@@ -26,6 +26,7 @@ class Puppet:
     def __init__(self, model: Model, moves: list[str], load_fails: bool = False) -> None:
         self.model, self.moves, self.load_fails = model, moves, load_fails
         self.alive, self.pid = False, 7
+        self.info: dict[str, str | int | float] = {}
 
     def note(self, move: str) -> None:
         self.moves.append(f"{move} {self.model.id}")
