@@ -116,6 +116,7 @@ class RkllmCliEngine:
 
     def generate(self, job: Job, client: Client) -> Iterator[Event]:
         assert self._child is not None
+        self._child.take_log()  # what it has printed so far is not about this job
         self._child.about = job.id
         self._rows = {}
         self._heard.clear()
