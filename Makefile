@@ -65,9 +65,9 @@ bench-rag: $(VENV)/dev.stamp
 
 # For maintainers: pins what pyproject.toml asks for, for every platform, with hashes and without any host.
 lock: $(VENV)/dev.stamp
-	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --no-header \
+	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-annotate --no-header \
 		pyproject.toml -o requirements.lock
-	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --no-header \
+	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-annotate --no-header \
 		-c requirements.lock --group dev pyproject.toml -o requirements-dev.lock
 
 clean:

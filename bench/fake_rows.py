@@ -49,7 +49,7 @@ def body(tokens: int, delay: float = 0.0) -> dict[str, Any]:
 def rows(scale: Scale, folder: Path) -> Iterator[Row]:
     write_fake_model(folder / "models", MODEL)
     env = environment(folder / "models", queue_depth=2 * max(STREAMS))
-    with serving("bench.fake_app:create()", env, folder / "fake.log") as server, direct(env, MODEL) as engine:
+    with serving("tests.live.fake_app:create()", env, folder / "fake.log") as server, direct(env, MODEL) as engine:
         run(server.port, body(1))
         idle = server.rss()
         yield from first_tokens("unlimited", 0.0, scale, server, engine)
