@@ -11,9 +11,10 @@ from typing import Any
 
 import gunicorn.util
 
+from services.api import errors
 from services.api.app import settings_from
-from services.api.errors import error_body
 from services.api.stream import encode_json
+from services.core.errors import BadHttp
 
 _settings = settings_from(os.environ)
 
@@ -32,7 +33,7 @@ loglevel = "warning"
 
 def write_error(sock: socket.socket, status: int, reason: str, message: str) -> None:
     """Answer a request that is no HTTP in the shape of all other errors; gunicorn itself would send HTML."""
-    body = encode_json(error_body(message or reason, "invalid_request_error", "bad_http"))
+    body = encode_json(errors.body(BadHttp(message or reason)))
     head = f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: application/json\r\n"
     gunicorn.util.write_nonblock(sock, f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
 

@@ -14,15 +14,8 @@ from services.api import errors
 from services.api.admin import MetricsPage
 from services.api.middleware import AccessLog, RequestId
 from services.api.preview import RagPreview
-from services.api.resources import (
-    STATE_HEADER,
-    WARNING_HEADER,
-    ChatCompletions,
-    Health,
-    Models,
-    Service,
-    TextCompletions,
-)
+from services.api.resources import ChatCompletions, Health, Models, TextCompletions
+from services.api.service import STATE_HEADER, WARNING_HEADER, Service
 from services.api.sources import CACHE_HEADER, RAG_HEADER
 from services.core import logs
 from services.core.catalog import Catalog

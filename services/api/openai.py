@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Generator, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from services.api import errors
-from services.api.stream import DONE, closing, comment, sse
-from services.core.errors import ClientGone, ServiceError
-from services.core.events import Done, Event, Text, Thought, Usage, Waiting
-
-log = logging.getLogger(__name__)
+from services.api.answer import Answer, Call, collected
+from services.api.stream import DONE, closing, comment, guarded, sse
+from services.core.events import Done, Event, Piece, Text, Thought, ToolCall, Usage, Waiting
 
 Answers = Iterable[Iterator[Event]]
 """One event stream per choice, run one after the other."""
@@ -37,7 +34,7 @@ class Shape(Protocol):
     def opening(self) -> dict[str, Any] | None:
         """The body of a choice's first chunk, None for no such chunk."""
 
-    def piece(self, event: Text | Thought) -> dict[str, Any]:
+    def piece(self, event: Piece) -> dict[str, Any]:
         """The body of a choice's chunk for one piece."""
 
     def ending(self) -> dict[str, Any]:
@@ -47,25 +44,6 @@ class Shape(Protocol):
         """The body of a complete choice."""
 
 
-@dataclass(slots=True)
-class Answer:
-    """One choice, collected."""
-
-    text: list[str] = field(default_factory=list)
-    thought: list[str] = field(default_factory=list)
-    logprobs: list[dict[str, Any]] = field(default_factory=list)
-    done: Done | None = None
-
-    def add(self, event: Event) -> None:
-        if isinstance(event, Text):
-            self.text.append(event.text)
-            self.logprobs += event.logprobs
-        elif isinstance(event, Thought):
-            self.thought.append(event.text)
-        elif isinstance(event, Done):
-            self.done = event
-
-
 class ChatShape:
     object = "chat.completion"
     chunk_object = "chat.completion.chunk"
@@ -73,18 +51,23 @@ class ChatShape:
     def opening(self) -> dict[str, Any] | None:
         return {"delta": {"role": "assistant", "content": ""}, "logprobs": None}
 
-    def piece(self, event: Text | Thought) -> dict[str, Any]:
+    def piece(self, event: Piece) -> dict[str, Any]:
         if isinstance(event, Thought):
             return {"delta": {"reasoning_content": event.text}, "logprobs": None}
+        if isinstance(event, ToolCall):
+            return {"delta": {"tool_calls": [call_delta(event)]}, "logprobs": None}
         return {"delta": {"content": event.text}, "logprobs": chat_logprobs(event.logprobs)}
 
     def ending(self) -> dict[str, Any]:
         return {"delta": {}, "logprobs": None}
 
     def whole(self, answer: Answer) -> dict[str, Any]:
-        message: dict[str, Any] = {"role": "assistant", "content": "".join(answer.text), "refusal": None}
+        message: dict[str, Any] = {"role": "assistant", "content": answer.text, "refusal": None}
         if answer.thought:
-            message["reasoning_content"] = "".join(answer.thought)
+            message["reasoning_content"] = answer.thought
+        if answer.calls:
+            message["content"] = answer.text or None
+            message["tool_calls"] = [call_body(call) for call in answer.calls]
         return {"message": message, "logprobs": chat_logprobs(answer.logprobs)}
 
 
@@ -99,15 +82,27 @@ class TextShape:
     def opening(self) -> dict[str, Any] | None:
         return {"text": self._echo, "logprobs": None} if self._echo else None
 
-    def piece(self, event: Text | Thought) -> dict[str, Any]:
+    def piece(self, event: Piece) -> dict[str, Any]:
         logprobs = event.logprobs if isinstance(event, Text) else ()
-        return {"text": event.text, "logprobs": text_logprobs(logprobs)}
+        text = "" if isinstance(event, ToolCall) else event.text
+        return {"text": text, "logprobs": text_logprobs(logprobs)}
 
     def ending(self) -> dict[str, Any]:
         return {"text": "", "logprobs": None}
 
     def whole(self, answer: Answer) -> dict[str, Any]:
-        return {"text": self._echo + "".join(answer.text), "logprobs": text_logprobs(answer.logprobs)}
+        return {"text": self._echo + answer.text, "logprobs": text_logprobs(answer.logprobs)}
+
+
+def call_delta(piece: ToolCall) -> dict[str, Any]:
+    function = {"arguments": piece.arguments}
+    if not piece.id:
+        return {"index": piece.index, "function": function}
+    return {"index": piece.index, "id": piece.id, "type": "function", "function": {"name": piece.name, **function}}
+
+
+def call_body(call: Call) -> dict[str, Any]:
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
 
 
 def chat_logprobs(entries: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
@@ -153,13 +148,9 @@ def collect(head: Head, shapes: Iterable[Shape], answers: Answers) -> dict[str, 
     """The whole response object. Blocks until the last answer is complete; raises what the events raise."""
     usage, choices, name = Usage(), [], ""
     for index, (shape, events) in enumerate(zip(shapes, answers, strict=False)):
-        answer = Answer()
-        with closing(events):
-            for event in events:
-                answer.add(event)
-        assert answer.done is not None
-        usage, name = usage + answer.done.usage, shape.object
-        choices.append({"index": index, **shape.whole(answer), "finish_reason": answer.done.finish_reason})
+        answer = collected(events)
+        usage, name = usage + answer.usage, shape.object
+        choices.append({"index": index, **shape.whole(answer), "finish_reason": answer.finish_reason})
     return {**envelope(head, name), "choices": choices, "usage": usage_body(usage)}
 
 
@@ -174,27 +165,8 @@ def envelope(head: Head, name: str) -> dict[str, Any]:
 
 
 def stream(head: Head, shapes: Iterable[Shape], answers: Answers, include_usage: bool) -> Generator[bytes]:
-    """Server-sent events, ending with ``[DONE]``.
-
-    An error before the first event is raised, so that it can still be a status; after it, it is an error event and
-    the stream ends without ``[DONE]``, since the answer is not done.
-    """
-    started = False
-    try:
-        for data in _chunks(head, shapes, answers, include_usage):
-            started = True
-            yield data
-    except ServiceError as error:
-        if not started:
-            raise
-        yield sse(errors.body(error))
-    except ClientGone:
-        raise
-    except Exception:
-        if not started:
-            raise
-        log.exception("%s broke off", head.id)
-        yield sse(errors.internal_body())
+    """Server-sent events, ending with ``[DONE]``, but for a stream that an error ends: its answer is not done."""
+    return guarded(_chunks(head, shapes, answers, include_usage), lambda error: sse(errors.body(error)))
 
 
 def _chunks(head: Head, shapes: Iterable[Shape], answers: Answers, include_usage: bool) -> Generator[bytes]:

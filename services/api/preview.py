@@ -8,7 +8,7 @@ import falcon
 
 from services.api import asks
 from services.api.openai_types import ChatRequest
-from services.api.resources import Service
+from services.api.service import Service
 from services.api.stream import write_json
 
 

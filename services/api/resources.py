@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -12,48 +12,15 @@ import falcon
 
 from services import __version__
 from services.api import asks, openai
-from services.api.body import client, parse
+from services.api.body import client
 from services.api.openai_types import ChatRequest, Common, CompletionRequest, ModelRequest
-from services.api.sources import Sources
-from services.api.stream import describe, observed, primed, write_json
-from services.chat.plan import plan
-from services.core.catalog import Catalog
-from services.core.client import Client
-from services.core.errors import BadRequest
-from services.core.events import Event, Waiting
-from services.core.job import Ask, Job
-from services.core.metrics import Metrics
+from services.api.service import Service
+from services.api.stream import primed, write_json, write_stream
+from services.core.events import Waiting
+from services.core.job import Ask
 from services.core.model import Model
-from services.core.settings import Settings
-from services.core.trace import Trace
-from services.engines.support import unsupported
-from services.scheduler.scheduler import Scheduler
-
-WARNING_HEADER = "X-RKLLM-Warning"
-STATE_HEADER = "X-RKLLM-State"
 
 T = TypeVar("T")
-
-
-class Service:
-    """What the resources share: the settings, the models, the scheduler, the metrics, the sources."""
-
-    def __init__(self, settings: Settings, catalog: Catalog, scheduler: Scheduler, metrics: Metrics) -> None:
-        self.settings, self.catalog, self.scheduler, self.metrics = settings, catalog, scheduler, metrics
-        self.sources = Sources(settings, metrics)
-
-    def parse(self, req: falcon.Request, kind: type[T]) -> T:
-        return parse(req, kind, self.settings.max_body_bytes, self.settings.client_timeout)
-
-    def model(self, name: str | None) -> Model:
-        """The model a request names. One that names none gets the default, or the only one there is."""
-        name = name or self.settings.default_model
-        models = self.catalog.models()
-        if name:
-            return self.catalog.resolve(name)
-        if len(models) == 1:
-            return models[0]
-        raise BadRequest("The request names no model; GET /v1/models lists them.", param="model")
 
 
 class Completions:
@@ -74,39 +41,13 @@ class Completions:
     ) -> None:
         """Run `all_asks` one after the other, each with its shape, and write the response as `request` wants it."""
         model = self._service.model(request.model)
-        jobs = [plan(ask, model, self._service.settings, req.context.id) for ask in all_asks]
-        self._warn(resp, [*asks.ignored(request), *unsupported(self._service.settings, jobs[0])])
-        trace: Trace = req.context.trace
-        trace.model = model.id
-        answers = self._run(jobs, client(req), resp, trace)
+        answers = self._service.answers(req, resp, model, all_asks, asks.ignored(request))
         head = openai.Head(f"{self.prefix}-{req.context.id}", int(time.time()), model.id, fingerprint(model))
         if request.stream:
             usage = bool(request.stream_options and request.stream_options.include_usage)
-            resp.content_type = "text/event-stream"
-            resp.set_header("Cache-Control", "no-cache")
-            resp.set_header("X-Accel-Buffering", "no")
-            resp.stream = primed(openai.stream(head, shapes, answers, usage))
+            write_stream(resp, "text/event-stream", primed(openai.stream(head, shapes, answers, usage)))
         else:
             write_json(resp, openai.collect(head, shapes, answers))
-
-    def _warn(self, resp: falcon.Response, names: list[str]) -> None:
-        if names:
-            resp.set_header(WARNING_HEADER, f"ignored: {', '.join(names)}; see docs/api.md")
-        for name in names:
-            self._service.metrics.ignored.labels(name).inc()
-
-    def _run(self, jobs: list[Job], who: Client, resp: falcon.Response, trace: Trace) -> Generator[Iterator[Event]]:
-        """The events of each job, made when they are asked for; where it waits first, a header says for what."""
-
-        def first(event: Event) -> None:
-            if isinstance(event, Waiting):
-                resp.set_header(STATE_HEADER, describe(event))
-
-        def serve(job: Job) -> Iterator[Event]:
-            return self._service.scheduler.serve(job, who)
-
-        for job in jobs:
-            yield observed(self._service.sources.events(job, serve, resp, len(jobs) == 1), first, trace)
 
 
 class ChatCompletions(Completions):

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import falcon
 import msgspec
 
-from services.core.errors import ClientGone
+from services.core.errors import ClientGone, InternalError, ServiceError
 from services.core.events import Done, Event, Waiting
 from services.core.trace import Trace
+
+log = logging.getLogger(__name__)
 
 encode_json = msgspec.json.Encoder().encode
 
@@ -22,6 +25,14 @@ def write_json(resp: falcon.Response, payload: Any) -> None:
     """The one way a JSON body is written."""
     resp.content_type = falcon.MEDIA_JSON
     resp.data = encode_json(payload)
+
+
+def write_stream(resp: falcon.Response, content_type: str, source: Primed) -> None:
+    """The one way a stream is written; nothing on its way to the client shall keep or gather it."""
+    resp.content_type = content_type
+    resp.set_header("Cache-Control", "no-cache")
+    resp.set_header("X-Accel-Buffering", "no")
+    resp.stream = source
 
 
 def sse(payload: Any) -> bytes:
@@ -71,6 +82,27 @@ class Primed:
 def primed(source: Generator[bytes]) -> Primed:
     """Run `source` to its first item. Blocks; raises what the source raises."""
     return Primed(source, next(source))
+
+
+def guarded(source: Generator[bytes], tell: Callable[[ServiceError], bytes]) -> Generator[bytes]:
+    """The same bytes; an error after the first of them becomes what `tell` makes of it, and the stream's end.
+
+    An error before that is raised, so that it can still be a status.
+    """
+    started = False
+    try:
+        with contextlib.closing(source):
+            for data in source:
+                started = True
+                yield data
+    except ClientGone:
+        raise
+    except Exception as error:
+        if not started:
+            raise
+        if not isinstance(error, ServiceError):
+            log.exception("A stream broke off")
+        yield tell(error if isinstance(error, ServiceError) else InternalError())
 
 
 def observed(events: Iterator[Event], first: Callable[[Event], None], trace: Trace) -> Iterator[Event]:

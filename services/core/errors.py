@@ -2,13 +2,15 @@
 
     ServiceError
     ├── BadRequest            400  the request itself is wrong
-    │   └── ContextOverflow   400  the prompt does not fit the model's context
+    │   ├── ContextOverflow   400  the prompt does not fit the model's context
+    │   └── BadHttp           400  what came is no HTTP; the status may be another of 4xx
     ├── Unauthorized          401
     ├── NotFound              404
     │   └── ModelNotFound     404
     ├── MethodNotAllowed      405
     ├── RequestTimeout        408  the client did not send its body in time
     ├── PayloadTooLarge       413
+    ├── InternalError         500  a bug; the log says what
     ├── EngineFailed          502  the engine died, lied, or could not load the model
     ├── Unavailable           503
     │   ├── QueueFull         503  with Retry-After
@@ -55,6 +57,10 @@ class ContextOverflow(BadRequest):
         self.context_length = context_length
 
 
+class BadHttp(BadRequest):
+    code = "bad_http"
+
+
 class Unauthorized(ServiceError):
     status = 401
     type = "authentication_error"
@@ -87,6 +93,13 @@ class PayloadTooLarge(ServiceError):
     status = 413
     type = "invalid_request_error"
     code = "payload_too_large"
+
+
+class InternalError(ServiceError):
+    code = "internal_error"
+
+    def __init__(self) -> None:
+        super().__init__("Something went wrong inside the server; its log says what. The server goes on.")
 
 
 class EngineFailed(ServiceError):

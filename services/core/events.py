@@ -1,7 +1,7 @@
 """What flows from an engine to the client: one stream of these events per request.
 
-The order is ``Waiting* (Thought | Text)* Done``. A failure is an exception (`errors.ServiceError`), never an event,
-so no stage can mistake a broken answer for a finished one.
+The order is ``Waiting* (Thought | Text | ToolCall)* Done``. A failure is an exception (`errors.ServiceError`), never
+an event, so no stage can mistake a broken answer for a finished one.
 """
 
 from __future__ import annotations
@@ -41,6 +41,20 @@ class Thought:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A piece of a call the model wants made. A call's first piece has its id and its name, no later one has.
+
+    The arguments of all pieces with one `index` join to the text of one JSON object.
+    """
+
+    index: int
+    """Which call of the answer, from 0."""
+    arguments: str = ""
+    id: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """Token counts from the engine's own counters."""
 
@@ -67,4 +81,7 @@ class Done:
     """Seconds per phase as the engine measured them: ``prefill``, ``decode``; empty where it does not tell."""
 
 
-Event = Waiting | Text | Thought | Done
+Piece = Text | Thought | ToolCall
+"""What an answer consists of."""
+
+Event = Waiting | Piece | Done

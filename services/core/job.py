@@ -24,6 +24,16 @@ class Sampling:
 
 
 @dataclass(frozen=True, slots=True)
+class Tool:
+    """A function the model may want called."""
+
+    name: str
+    description: str = ""
+    parameters: dict[str, Any] = field(default_factory=dict)
+    """JSON schema of its arguments; ``{}`` for any object."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ask:
     """A request as any dialect means it."""
 
@@ -44,6 +54,13 @@ class Ask:
     """True or False where the client said so; None leaves it to the model."""
     template_kwargs: dict[str, Any] = field(default_factory=dict)
     """Further variables for the chat template."""
+    tools: tuple[Tool, ...] = ()
+    """What may be called. A client that wants one function called offers that one alone, with `call_required`; one that
+    wants none called offers none."""
+    call_required: bool = False
+    """The answer must call at least one of `tools`."""
+    parallel_calls: bool = True
+    """The answer may call several at once."""
     rag: bool = True
     """False where the client wants its sources sent as they are."""
     sources_used: bool = False

@@ -1,0 +1,87 @@
+"""What the resources of all dialects share: the way from a request's body, through its asks, to their events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
+
+import falcon
+
+from services.api.body import client, parse
+from services.api.sources import Sources
+from services.api.stream import describe, observed
+from services.chat.plan import plan
+from services.core.catalog import Catalog
+from services.core.errors import BadRequest
+from services.core.events import Event, Waiting
+from services.core.job import Ask, Job
+from services.core.metrics import Metrics
+from services.core.model import Model
+from services.core.settings import Settings
+from services.engines.support import unsupported
+from services.scheduler.scheduler import Scheduler
+
+WARNING_HEADER = "X-RKLLM-Warning"
+STATE_HEADER = "X-RKLLM-State"
+
+T = TypeVar("T")
+
+
+class Service:
+    """The settings, the models, the scheduler, the metrics, the sources."""
+
+    def __init__(self, settings: Settings, catalog: Catalog, scheduler: Scheduler, metrics: Metrics) -> None:
+        self.settings, self.catalog, self.scheduler, self.metrics = settings, catalog, scheduler, metrics
+        self.sources = Sources(settings, metrics)
+
+    def parse(self, req: falcon.Request, kind: type[T]) -> T:
+        """The request's body as a `kind`. Raises `BadRequest` and what reading a body raises."""
+        return parse(req, kind, self.settings.max_body_bytes, self.settings.client_timeout)
+
+    def model(self, name: str | None) -> Model:
+        """The model a request names. One that names none gets the default, or the only one there is."""
+        name = name or self.settings.default_model
+        models = self.catalog.models()
+        if name:
+            return self.catalog.resolve(name)
+        if len(models) == 1:
+            return models[0]
+        raise BadRequest("The request names no model; GET /v1/models lists them.", param="model")
+
+    def answers(
+        self,
+        req: falcon.Request,
+        resp: falcon.Response,
+        model: Model,
+        asks: Sequence[Ask],
+        ignored: Iterable[str] = (),
+    ) -> Iterator[Iterator[Event]]:
+        """The events of each of `asks`, all for `model`, planned at once and run one after the other when asked for.
+
+        Headers name what is `ignored` and what the engine does not do. Raises `BadRequest` where the model cannot do
+        what is asked; the events raise what `Scheduler.serve` raises.
+        """
+        jobs = [plan(ask, model, self.settings, req.context.id) for ask in asks]
+        self._warn(resp, [*ignored, *unsupported(self.settings, jobs[0])])
+        req.context.trace.model = model.id
+        return self._run(jobs, req, resp)
+
+    def _warn(self, resp: falcon.Response, names: list[str]) -> None:
+        if names:
+            resp.set_header(WARNING_HEADER, f"ignored: {', '.join(names)}; see docs/api.md")
+        for name in names:
+            self.metrics.ignored.labels(name).inc()
+
+    def _run(self, jobs: list[Job], req: falcon.Request, resp: falcon.Response) -> Iterator[Iterator[Event]]:
+        """Where the first answer waits first, a header says for what."""
+        who, trace = client(req), req.context.trace
+
+        def first(event: Event) -> None:
+            if isinstance(event, Waiting):
+                resp.set_header(STATE_HEADER, describe(event))
+
+        def serve(job: Job) -> Iterator[Event]:
+            return self.scheduler.serve(job, who)
+
+        for job in jobs:
+            yield observed(self.sources.events(job, serve, resp, len(jobs) == 1), first, trace)
