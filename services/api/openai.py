@@ -203,5 +203,5 @@ def _opened(shape: Shape, events: Iterator[Event]) -> Iterator[Waiting | tuple[d
             opening = None
         if isinstance(event, Done):
             yield shape.ending(), event
-        else:
+        elif isinstance(event, Piece):
             yield shape.piece(event), None

@@ -10,7 +10,7 @@ from typing import Any
 from services.chat import reasoning
 from services.core.errors import BadRequest
 from services.core.events import Event
-from services.core.job import Ask, Job, Sampling
+from services.core.job import Ask, Job, Kind, Sampling
 from services.core.model import Model
 from services.core.settings import Settings
 
@@ -41,6 +41,29 @@ def plan(ask: Ask, model: Model, settings: Settings, request_id: str) -> Job:
         template_kwargs=template_kwargs(ask, model),
         prompt_tokens_estimate=estimate(messages, ask.prompt or ""),
         sources_used=ask.sources_used,
+    )
+
+
+def data_job(
+    kind: Kind, model: Model, inputs: tuple[str | tuple[int, ...], ...], request_id: str, capability: str | None = None
+) -> Job:
+    """The job for data about `inputs`. Raises `BadRequest` where the model lacks the `capability` it takes."""
+    if capability is not None:
+        check_capability(model, capability)
+    return Job(
+        id=request_id,
+        model=model,
+        kind=kind,
+        messages=(),
+        prompt="",
+        max_tokens=1,
+        sampling=Sampling(),
+        stop=(),
+        logprobs=None,
+        json_schema=None,
+        template_kwargs={},
+        prompt_tokens_estimate=sum(len(text) for text in inputs),
+        inputs=inputs,
     )
 
 

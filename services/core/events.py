@@ -1,7 +1,8 @@
 """What flows from an engine to the client: one stream of these events per request.
 
-The order is ``Waiting* (Thought | Text | ToolCall)* Done``. A failure is an exception (`errors.ServiceError`), never
-an event, so no stage can mistake a broken answer for a finished one.
+The order is ``Waiting* (Thought | Text | ToolCall)* Done``, or ``Waiting* Data Done`` for a job that writes no answer.
+A failure is an exception (`errors.ServiceError`), never an event, so no stage can mistake a broken answer for a
+finished one.
 """
 
 from __future__ import annotations
@@ -55,6 +56,13 @@ class ToolCall:
 
 
 @dataclass(frozen=True, slots=True)
+class Data:
+    """The one result of a job that writes no answer: vectors, scores, tokens; what `Job.kind` says it is."""
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """Token counts from the engine's own counters."""
 
@@ -84,4 +92,4 @@ class Done:
 Piece = Text | Thought | ToolCall
 """What an answer consists of."""
 
-Event = Waiting | Piece | Done
+Event = Waiting | Piece | Data | Done

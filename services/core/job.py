@@ -67,6 +67,16 @@ class Ask:
     """Whether the messages hold selected sources."""
 
 
+Kind = Literal["chat", "completion", "embedding", "rerank", "tokenize", "detokenize", "count"]
+"""What a job wants: an answer (``chat``, ``completion``), or data.
+
+- ``embedding``: per input a list of floats
+- ``rerank``: per input but the first, which is the query, its score: the higher, the nearer
+- ``tokenize``: per input its token ids; ``detokenize``: per input, a list of ids, its text
+- ``count``: how many tokens the prompt of a chat has
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """One run of one model: everything an engine needs, nothing of HTTP."""
@@ -74,7 +84,7 @@ class Job:
     id: str
     """The request's id, for the logs."""
     model: Model
-    kind: Literal["chat", "completion"]
+    kind: Kind
     messages: tuple[dict[str, Any], ...]
     prompt: str
     max_tokens: int
@@ -85,5 +95,7 @@ class Job:
     template_kwargs: dict[str, Any]
     prompt_tokens_estimate: int
     """Upper estimate of the prompt's length in tokens; scales the first-token limit, nothing else."""
+    inputs: tuple[str | tuple[int, ...], ...] = ()
+    """What a job that wants data is about; empty for all others."""
     sources_used: bool = False
     """Whether the prompt holds selected sources, so that the same answer may be given to the same question."""

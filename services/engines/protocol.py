@@ -15,6 +15,7 @@ Worker to parent::
     {"event": "failed", "kind": "failed"|"unavailable", "message": ...}   it cannot be loaded (now); the worker exits
     {"event": "progress", "run": 1, "done": 128, "total": 900}            prefill, in tokens
     {"event": "text", "run": 1, "text": ..., "thought": false, "logprobs": [...]}
+    {"event": "data", "run": 1, "data": ...}                              the result of a job that writes no answer
     {"event": "done", "run": 1, "finish_reason": "stop"|"length"|"cancel", "usage": {...}, "timings": {...}}
     {"event": "error", "run": 1, "kind": "bad_request"|"context"|"failed", "message": ..., "usage": {...}, "limit": n}
 
@@ -31,7 +32,7 @@ from typing import Any, Literal
 import msgspec
 
 from services.core.errors import BadRequest, ContextOverflow, EngineFailed, ServiceError, Unavailable
-from services.core.events import Done, Event, Text, Thought, Usage
+from services.core.events import Data, Done, Event, Text, Thought, Usage
 from services.core.job import Job
 
 PROTOCOL = 1
@@ -46,7 +47,7 @@ class Counts(msgspec.Struct):
 class Line(msgspec.Struct):
     """Any line of a worker; which fields count depends on `event`."""
 
-    event: Literal["ready", "failed", "progress", "text", "done", "error"]
+    event: Literal["ready", "failed", "progress", "text", "data", "done", "error"]
     run: int = 0
     protocol: int = 0
     info: dict[str, str | int | float] = {}
@@ -56,6 +57,7 @@ class Line(msgspec.Struct):
     text: str = ""
     thought: bool = False
     logprobs: tuple[dict[str, Any], ...] = ()
+    data: Any = None
     finish_reason: Literal["stop", "length", "cancel"] = "stop"
     usage: Counts = msgspec.field(default_factory=Counts)
     timings: dict[str, float] = {}
@@ -92,6 +94,7 @@ def job_message(job: Job) -> dict[str, Any]:
         "logprobs": job.logprobs,
         "json_schema": job.json_schema,
         "template_kwargs": job.template_kwargs,
+        "inputs": job.inputs,
     }
 
 
@@ -109,6 +112,8 @@ def event_of(line: Line) -> Event:
     """The event a line of the current run means; raises the error it carries."""
     if line.event == "text":
         return Thought(line.text) if line.thought else Text(line.text, line.logprobs)
+    if line.event == "data":
+        return Data(line.data)
     if line.event == "done" and line.finish_reason != "cancel":
         return Done(line.finish_reason, _usage(line.usage), line.timings)
     if line.event == "error":

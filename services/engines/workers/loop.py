@@ -98,6 +98,10 @@ class Run:
         """Part of the reasoning, where the engine itself tells it from the answer. Stop strings do not apply."""
         self._channel.write({"event": "text", "run": self.number, "text": piece, "thought": True})
 
+    def data(self, value: Any) -> None:
+        """The result of a job that writes no answer."""
+        self._channel.write({"event": "data", "run": self.number, "data": value})
+
     def _text(self, piece: str) -> None:
         if piece:
             message = {"event": "text", "run": self.number, "text": piece}
