@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 MODELS_DIR ?= $(HOME)/models
 
-.PHONY: setup run test test-appliance check bench bench-rag lock clean
+.PHONY: setup run test test-appliance conformance check bench bench-rag lock clean
 .DEFAULT_GOAL := run
 
 # The newest of these stamps says what is installed; a changed lock installs again.
@@ -63,12 +63,24 @@ bench: $(VENV)/dev.stamp
 bench-rag: $(VENV)/dev.stamp
 	@$(BIN)/python -m bench.rag $(ARGS)
 
+# Foreign clients and suites, in environments of their own; the results go to docs/conformance.md.
+conformance: $(VENV)/dev.stamp $(VENV)-conformance/stamp
+	@$(BIN)/python scripts/place_model.py .cache/models
+	@$(BIN)/python -m tests.conformance $(ARGS)
+
+$(VENV)-conformance/stamp: tests/conformance/requirements.lock
+	@$(PYTHON) -m venv $(VENV)-conformance
+	@$(VENV)-conformance/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
+	@touch $@
+
 # For maintainers: pins what pyproject.toml asks for, for every platform, with hashes and without any host.
 lock: $(VENV)/dev.stamp
 	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-annotate --no-header \
 		pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-annotate --no-header \
 		-c requirements.lock --group dev pyproject.toml -o requirements-dev.lock
+	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-annotate --no-header \
+		tests/conformance/requirements.in -o tests/conformance/requirements.lock
 
 clean:
-	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .coverage*
+	rm -rf $(VENV) $(VENV)-conformance .cache .mypy_cache .ruff_cache .pytest_cache .coverage*

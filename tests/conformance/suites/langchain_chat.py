@@ -1,0 +1,42 @@
+"""LangChain's own integration suite for chat models, unchanged, over our OpenAI endpoint."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel
+from langchain_openai import ChatOpenAI
+from langchain_tests.integration_tests import ChatModelIntegrationTests
+
+MODEL, OTHER = os.environ["CONFORMANCE_MODEL"], os.environ["CONFORMANCE_OTHER_MODEL"]
+
+
+class TestChat(ChatModelIntegrationTests):
+    @property
+    def chat_model_class(self) -> type[BaseChatModel]:
+        return ChatOpenAI
+
+    @property
+    def chat_model_params(self) -> dict[str, Any]:
+        return {
+            "model": MODEL,
+            "base_url": os.environ["CONFORMANCE_URL"] + "/v1",
+            "api_key": os.environ["CONFORMANCE_KEY"],
+            "temperature": 0,
+            "seed": 1,
+            "stream_usage": True,
+            "max_retries": 0,
+        }
+
+    @property
+    def model_override_value(self) -> str:
+        return OTHER
+
+    @property
+    def supports_json_mode(self) -> bool:
+        return True
+
+    @property
+    def supported_usage_metadata_details(self) -> dict[str, list[str]]:
+        return {"invoke": [], "stream": []}
