@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 from services.api.app import settings_from
+from services.core import keys
 from services.core.catalog import Catalog
 from services.core.settings import Settings, SettingsError
 
@@ -79,7 +80,8 @@ def check_models(settings: Settings) -> None:
 
 
 def check(settings: Settings) -> None:
-    """Raises `Unfit`. Takes milliseconds."""
+    """Raises `Unfit` and `SettingsError`. Takes milliseconds."""
+    keys.check(settings)
     check_openmp()
     check_processor(platform.machine(), Path("/proc/cpuinfo"))
     check_port(settings.host, settings.port)

@@ -38,6 +38,17 @@ TEMPLATES = {
     "with the query": QUERY_TEMPLATE,
 }
 
+TITLE = """### Task:
+Generate a concise, 3-5 word title with an emoji summarizing the chat history.
+### Output:
+JSON format: { "title": "your concise title here" }
+### Chat History:
+<chat_history>
+USER: hi
+ASSISTANT:
+</chat_history>"""
+"""Asked beside the first question of each chat, and not streamed."""
+
 
 def web(number: int, query: str, text: str, title: str = "", url: str = "") -> str:
     """A search result; titles and addresses are there when ``RAG_SOURCE_METADATA_KEYS`` names them."""

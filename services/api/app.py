@@ -12,13 +12,15 @@ import falcon
 
 from services.api import errors
 from services.api.admin import MetricsPage
+from services.api.guard import Guard
 from services.api.middleware import AccessLog, RequestId
 from services.api.preview import RagPreview
 from services.api.resources import ChatCompletions, Health, Models, TextCompletions
 from services.api.service import STATE_HEADER, WARNING_HEADER, Service
 from services.api.sources import CACHE_HEADER, RAG_HEADER
-from services.core import logs
+from services.core import keys, logs
 from services.core.catalog import Catalog
+from services.core.keys import Keys
 from services.core.metrics import Metrics
 from services.core.npu import BoardCollector
 from services.core.settings import Settings, load
@@ -54,7 +56,10 @@ def settings_from(env: Mapping[str, str]) -> Settings:
 
 
 def build(settings: Settings, engines: Mapping[str, Maker] = ENGINES) -> App:
-    """The application for `settings`; starts the monitor thread and nothing else. Never blocks."""
+    """The application for `settings`; starts the monitor thread and nothing else. Never blocks.
+
+    Raises `SettingsError` for keys that cannot be used.
+    """
     metrics = measured(settings)
     scheduler = Scheduler(settings, maker(settings, engines), metrics=metrics)
     app = App(middleware=middleware(settings, metrics))
@@ -75,7 +80,7 @@ def measured(settings: Settings) -> Metrics:
 
 
 def middleware(settings: Settings, metrics: Metrics) -> list[Any]:
-    always: list[Any] = [RequestId(), AccessLog(metrics)]
+    always: list[Any] = [RequestId(), AccessLog(metrics), Guard(settings, Keys(settings))]
     if not settings.cors_origins:
         return always
     origins = "*" if "*" in settings.cors_origins else settings.cors_origins
@@ -84,6 +89,7 @@ def middleware(settings: Settings, metrics: Metrics) -> list[Any]:
 
 def route(app: App, service: Service) -> None:
     chat, text, models, health = ChatCompletions(service), TextCompletions(service), Models(service), Health(service)
+    app.add_route("/", health)
     app.add_route("/metrics", MetricsPage(service.metrics, service.catalog))
     for prefix in PREFIXES:
         app.add_route(f"{prefix}/chat/completions", chat)
@@ -101,4 +107,5 @@ def create() -> App:
     """What gunicorn calls, in its worker process."""
     settings = settings_from(os.environ)
     logs.configure(settings)
+    keys.check(settings)
     return build(settings)

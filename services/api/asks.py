@@ -9,6 +9,9 @@ from services.api.openai_types import ChatRequest, Common, CompletionRequest, Me
 from services.core.errors import BadRequest
 from services.core.job import Ask, Sampling
 
+BACKGROUND_TIER = "flex"
+"""OpenAI's ``service_tier`` for requests that may take longer."""
+
 IGNORED: Mapping[str, tuple[Any, ...]] = {
     "tools": (None, []),
     "functions": (None, []),
@@ -18,7 +21,7 @@ IGNORED: Mapping[str, tuple[Any, ...]] = {
     "modalities": (None, [], ["text"]),
     "audio": (None,),
     "prediction": (None,),
-    "service_tier": (None, "auto", "default"),
+    "service_tier": (None, "auto", "default", BACKGROUND_TIER),
     "store": (None, False),
     "verbosity": (None, "medium"),
     "web_search_options": (None,),
@@ -50,6 +53,7 @@ def chat(request: ChatRequest, model: str) -> Ask:
         thinking=thinking(request, kwargs.pop("enable_thinking", None)),
         template_kwargs=kwargs,
         rag=request.rag is not False,
+        background=request.service_tier == BACKGROUND_TIER,
     )
 
 

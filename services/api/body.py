@@ -32,7 +32,7 @@ def connection(req: falcon.Request) -> socket.socket | None:
 
 def client(req: falcon.Request) -> Client:
     """Watches the connection of `req`; made after the body was read."""
-    return Client(connection(req), req.context.trace)
+    return Client(connection(req), req.context.trace, req.context.caller)
 
 
 def parse(req: falcon.Request, kind: type[T], limit: int, timeout: float) -> T:

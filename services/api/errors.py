@@ -65,6 +65,8 @@ def on_service_error(req: falcon.Request, resp: falcon.Response, error: ServiceE
     if error.status >= 500:
         log.warning("%s answered %d: %s", req.context.id, error.status, error.message)
     resp.status = error.status
+    if error.status == 401:
+        resp.set_header("WWW-Authenticate", "Bearer")
     if error.retry_after is not None:
         resp.set_header("Retry-After", str(error.retry_after))
     write(req, resp, error)

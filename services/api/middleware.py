@@ -28,7 +28,7 @@ PATH_LENGTH = 200
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
-PROBES = frozenset({"/health", "/v1/health", "/ready", "/v1/ready", "/metrics"})
+PROBES = frozenset({"/", "/health", "/v1/health", "/ready", "/v1/ready", "/metrics"})
 """Asked every few seconds by machines; where they succeed they are logged at DEBUG, so that the log stays readable."""
 
 
@@ -63,8 +63,9 @@ class AccessLog:
         fields = trace.end(status)
         self._count(req.method, status, trace)
         head = {"id": trace.id, "method": req.method, "path": req.path[:PATH_LENGTH], "status": status}
-        level = logging.DEBUG if trace.endpoint in PROBES and status < 400 else logging.INFO
-        log.log(level, "%s", line({**head, **fields}))
+        # Refused keys come by the hundred when somebody tries them; the guard sums them up.
+        quiet = status == 401 or (trace.endpoint in PROBES and status < 400)
+        log.log(logging.DEBUG if quiet else logging.INFO, "%s", line({**head, **fields}))
 
     def _count(self, method: str, status: int, trace: Trace) -> None:
         method = method if method in METHODS else "other"

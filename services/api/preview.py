@@ -7,6 +7,7 @@ from dataclasses import asdict
 import falcon
 
 from services.api import asks
+from services.api.guard import require_admin
 from services.api.openai_types import ChatRequest
 from services.api.service import Service
 from services.api.stream import write_json
@@ -19,6 +20,7 @@ class RagPreview:
         self._service = service
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        require_admin(req)
         request = self._service.parse(req, ChatRequest)
         model = self._service.model(request.model)
         ask, outcome = self._service.sources.prepared(asks.chat(request, model.id), model)

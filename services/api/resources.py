@@ -13,6 +13,7 @@ import falcon
 from services import __version__
 from services.api import asks, openai
 from services.api.body import client
+from services.api.guard import require_admin
 from services.api.openai_types import ChatRequest, Common, CompletionRequest, ModelRequest
 from services.api.service import Service
 from services.api.stream import primed, write_json, write_stream
@@ -86,6 +87,7 @@ class Models:
 
     def on_post_select(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Load a model ahead of its first question."""
+        require_admin(req)
         model = self._service.model(self._service.parse(req, ModelRequest).model)
         for _ in self._service.scheduler.select(model, client(req)):
             pass
@@ -93,6 +95,7 @@ class Models:
 
     def on_post_unload(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Free the accelerator and the memory."""
+        require_admin(req)
         model = finished(self._service.scheduler.unload(client(req)))
         write_json(resp, {"status": "unloaded", "model": model.id if model else None})
 

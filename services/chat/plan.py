@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields
 from typing import Any
 
-from services.chat import reasoning
+from services.chat import reasoning, tasks
 from services.core.errors import BadRequest
 from services.core.events import Event
 from services.core.job import Ask, Job, Kind, Sampling
@@ -41,6 +41,7 @@ def plan(ask: Ask, model: Model, settings: Settings, request_id: str) -> Job:
         template_kwargs=template_kwargs(ask, model),
         prompt_tokens_estimate=estimate(messages, ask.prompt or ""),
         sources_used=ask.sources_used,
+        background=ask.background or tasks.is_housekeeping(ask.messages),
     )
 
 

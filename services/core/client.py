@@ -9,6 +9,7 @@ from __future__ import annotations
 import select
 import socket
 
+from services.core.caller import ANYBODY, Caller
 from services.core.errors import ClientGone
 from services.core.trace import Trace
 
@@ -19,11 +20,13 @@ class Client:
     A half-closed connection (``shutdown(SHUT_WR)``) looks exactly like a closed one and is treated as gone.
     """
 
-    def __init__(self, sock: socket.socket | None = None, trace: Trace | None = None) -> None:
+    def __init__(self, sock: socket.socket | None = None, trace: Trace | None = None, caller: Caller = ANYBODY) -> None:
         """`sock` is the accepted socket after the body was read; None where there is no connection to watch."""
         self._sock = sock
         self.trace = trace
         """What is measured of the request; it travels with the client, since both belong to the whole line."""
+        self.caller = caller
+        """Whom the line knows it as."""
 
     def wait(self, fd: int, timeout: float, writable: int | None = None) -> bool:
         """Block until `fd` can be read or `writable` written (True), or `timeout` seconds passed (False).

@@ -4,12 +4,14 @@
     ├── BadRequest            400  the request itself is wrong
     │   ├── ContextOverflow   400  the prompt does not fit the model's context
     │   └── BadHttp           400  what came is no HTTP; the status may be another of 4xx
-    ├── Unauthorized          401
+    ├── Unauthorized          401  no key, or an unknown one
+    ├── Forbidden             403  the key is good, but not for this
     ├── NotFound              404
     │   └── ModelNotFound     404
     ├── MethodNotAllowed      405
     ├── RequestTimeout        408  the client did not send its body in time
     ├── PayloadTooLarge       413
+    ├── TooManyRequests       429  the key has as many requests in line as it may have; with Retry-After
     ├── InternalError         500  a bug; the log says what
     ├── EngineFailed          502  the engine died, lied, or could not load the model
     ├── Unavailable           503
@@ -67,6 +69,12 @@ class Unauthorized(ServiceError):
     code = "invalid_api_key"
 
 
+class Forbidden(ServiceError):
+    status = 403
+    type = "permission_error"
+    code = "insufficient_permissions"
+
+
 class NotFound(ServiceError):
     status = 404
     type = "invalid_request_error"
@@ -93,6 +101,13 @@ class PayloadTooLarge(ServiceError):
     status = 413
     type = "invalid_request_error"
     code = "payload_too_large"
+
+
+class TooManyRequests(ServiceError):
+    status = 429
+    type = "rate_limit_error"
+    code = "rate_limit_exceeded"
+    retry_after = 5
 
 
 class InternalError(ServiceError):

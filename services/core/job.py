@@ -65,6 +65,8 @@ class Ask:
     """False where the client wants its sources sent as they are."""
     sources_used: bool = False
     """Whether the messages hold selected sources."""
+    background: bool = False
+    """Nobody waits for it: it lets those go first whom somebody waits for."""
 
 
 Kind = Literal["chat", "completion", "embedding", "rerank", "tokenize", "detokenize", "count"]
@@ -99,3 +101,5 @@ class Job:
     """What a job that wants data is about; empty for all others."""
     sources_used: bool = False
     """Whether the prompt holds selected sources, so that the same answer may be given to the same question."""
+    background: bool = False
+    """Lets all others go first."""

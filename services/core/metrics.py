@@ -34,7 +34,7 @@ TOKENS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50
 LOAD_FAILURES = ("engine_failed", "engine_timeout", "unavailable")
 EVICTIONS = ("swap", "changed", "idle", "request")
 PHASES = ("queued", "loading", "prefill", "decode")
-REJECTS = ("queue_full", "shutting_down")
+REJECTS = ("queue_full", "rate_limit_exceeded", "shutting_down")
 RAG_DECISIONS = ("context", "follow_up", "plain")
 RAG_CACHE = ("hit", "miss")
 

@@ -19,6 +19,9 @@ PREFIX = "RKLLM_"
 FOREIGN = frozenset({"RKLLM_CONFIG", "RKLLM_LOG_LEVEL"})
 """Environment variables that are no settings: where the file is, and the log level of Rockchip's own runtime."""
 
+SECRETS = frozenset({"RKLLM_API_KEY", "RKLLM_ADMIN_KEY"})
+"""Environment variables that no child process gets: what runs there is foreign code."""
+
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Count = Annotated[int, Meta(ge=0)]
@@ -45,11 +48,20 @@ class Settings(Struct, frozen=True, kw_only=True):
     client_timeout: Seconds = 30
     shutdown_timeout: Seconds = 30
 
+    keys_file: Path | None = None
+    api_key: str = ""
+    api_key_file: Path | None = None
+    admin_key: str = ""
+    admin_key_file: Path | None = None
+    allow_anonymous: bool = False
+    metrics_public: bool = True
+
     api_log_level: LogLevel = "INFO"
     log_file: Path | None = None
 
     queue_depth: Count = 16
     queue_overtakes: Count = 2
+    queue_background_overtakes: Count = 8
     heartbeat_interval: Seconds = 2
 
     model_load_timeout: Seconds = 180
@@ -94,6 +106,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     rag_cache_ttl: SecondsOrOff = 300
     rag_cache_max_entries: Count = 50
     disable_think_for_rag_below_ctx: Count = 8192
+
+
+def without_secrets(env: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in env.items() if name not in SECRETS}
 
 
 FIELDS = {field.name: field for field in msgspec.structs.fields(Settings)}

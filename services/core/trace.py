@@ -21,6 +21,8 @@ class Trace:
     endpoint: str = ""
     """The route's template, so never anything a client made up; empty where there is none."""
     started: float = field(default_factory=time.monotonic)
+    key: str = ""
+    """The name of the API key it came with; empty for none."""
     model: str = ""
     """The id of a model on disk; empty for a request that did not get so far."""
     outcome: str = ""
@@ -38,6 +40,8 @@ class Trace:
         if status >= 400:
             self.outcome = "abort" if status == 499 else "error"
         fields: dict[str, object] = {"outcome": self.outcome or "ok", "total_ms": _ms(time.monotonic() - self.started)}
+        if self.key:
+            fields["key"] = self.key
         if self.model:
             fields["model"] = self.model
         if self.first_token is not None:

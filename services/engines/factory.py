@@ -9,7 +9,7 @@ from typing import Any
 
 from services.core.errors import Unavailable
 from services.core.model import Model
-from services.core.settings import Settings
+from services.core.settings import Settings, without_secrets
 from services.engines.base import Engine
 from services.engines.limits import Limits
 from services.engines.rkllm_cli import RkllmCliEngine
@@ -35,7 +35,7 @@ def worker_env() -> dict[str, str]:
     # Idle OpenMP threads spin by default; beside other processes on the same cores that makes decoding ten times
     # slower (measured: 1-4 tok/s against 12-48 on two busy cores).
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    return {"OMP_WAIT_POLICY": "passive", **os.environ, "PYTHONPATH": path}
+    return {"OMP_WAIT_POLICY": "passive", **without_secrets(os.environ), "PYTHONPATH": path}
 
 
 def llama_options(settings: Settings, model: Model) -> dict[str, Any]:

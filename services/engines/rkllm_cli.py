@@ -17,6 +17,7 @@ from services.core.errors import BadRequest, ContextOverflow, EngineFailed, Serv
 from services.core.events import Done, Event, Text, Usage, Waiting
 from services.core.job import Job
 from services.core.model import Model
+from services.core.settings import without_secrets
 from services.engines import rkllm_cli_text as cli
 from services.engines.limits import Limits, Pace, check
 from services.engines.turns import TurnChild
@@ -70,7 +71,7 @@ class RkllmCliEngine:
         length = str(self.model.context_length)
         argv = [*unbuffered(self._binary), str(self.model.path), length, length]
         # The table after each run has the numbers for the usage; the runtime writes it at this level.
-        env = {**os.environ, "RKLLM_LOG_LEVEL": "1"}
+        env = {**without_secrets(os.environ), "RKLLM_LOG_LEVEL": "1"}
         with npu(self.model, self._lock) as lock:
             self._child = TurnChild(argv, env, self.model.id, self._heed, keeps=[lock])
         self._load_deadline = self._clock() + self._limits.load

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from services.core.errors import ClientGone, QueueFull, ServiceError, ShuttingDown
+from services.core.errors import ClientGone, QueueFull, ServiceError, ShuttingDown, TooManyRequests
 from services.core.events import Done, Event, Phase, Text, Thought
 from services.core.metrics import Metrics
 from services.core.model import Model
@@ -61,7 +61,7 @@ class Run:
         cause = INTERNAL
         if isinstance(error, ServiceError):
             cause = error.code or error.type
-        if isinstance(error, QueueFull | ShuttingDown):
+        if isinstance(error, QueueFull | TooManyRequests | ShuttingDown):
             self._metrics.rejects.labels(cause).inc()
         self._end("error")
         self._metrics.failed.labels(self._model.id, self._phase, cause).inc()

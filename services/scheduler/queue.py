@@ -1,9 +1,11 @@
 """Who may use the accelerator: one turn, and a bounded line of tickets for it.
 
-The rule: first come, first served, with one exception. When the turn falls free and the first ticket in line needs
-another model than the loaded one, the first ticket for the loaded model goes before it, provided that every ticket it
-passes has been passed fewer than `overtakes` times. So a model swap (tens of seconds on a board) is saved where it can
-be, and nobody is overtaken more than `overtakes` times.
+The rule: first come, first served, with two exceptions. When the turn falls free, tickets that somebody waits for go
+before those in the background, and among equals one for the loaded model goes before those that need a swap (tens of
+seconds on a board). Both end at a ticket that was passed as often as it may be, `overtakes` times or, in the
+background, `background_overtakes` times: nobody behind it goes before it. So everybody's turn comes.
+
+Tickets in the background may take half of the places in line, so that they never fill it.
 """
 
 from __future__ import annotations
@@ -13,20 +15,22 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 
+from services.core.caller import ANYBODY, Caller
 from services.core.client import Client
-from services.core.errors import QueueFull, ShuttingDown
+from services.core.errors import QueueFull, ShuttingDown, TooManyRequests
 from services.core.events import Waiting
 
 
 class Ticket:
     """A place in line. `wait` is for its owner; the rest is written by the queue, under its lock."""
 
-    def __init__(self, model_id: str | None) -> None:
+    def __init__(self, model_id: str | None, caller: Caller = ANYBODY) -> None:
         self.model_id = model_id
         """The model it needs; None where any will do."""
+        self.caller = caller
         self.overtaken = 0
         self.position = 0
-        """Requests ahead, the running one included; 0 for the holder of the turn."""
+        """Requests ahead, the running one included, unless one that is behind saves a swap; 0 for the turn's holder."""
         self.granted = False
         self._bell, self._rope = os.pipe()
 
@@ -53,9 +57,12 @@ class Ticket:
 class Queue:
     """The line for the one turn. Every method may be called from any thread and returns at once."""
 
-    def __init__(self, depth: int, overtakes: int, loaded: Callable[[], str | None]) -> None:
+    def __init__(
+        self, depth: int, overtakes: int, loaded: Callable[[], str | None], background_overtakes: int = 8
+    ) -> None:
         """`depth` tickets may wait beside the one that has the turn; `loaded` tells the loaded model's id."""
-        self._depth, self._overtakes, self._loaded = depth, overtakes, loaded
+        self._depth, self._loaded = depth, loaded
+        self._overtakes, self._background_overtakes = overtakes, background_overtakes
         self._lock = threading.Lock()
         self._holder: Ticket | None = None
         self._waiting: list[Ticket] = []
@@ -67,12 +74,12 @@ class Queue:
         return len(self._waiting)
 
     @contextlib.contextmanager
-    def ticket(self, model_id: str | None) -> Iterator[Ticket]:
+    def ticket(self, model_id: str | None, caller: Caller = ANYBODY) -> Iterator[Ticket]:
         """A place in line for the length of the block; leaving the block passes the turn on.
 
-        Raises `QueueFull` or `ShuttingDown`.
+        Raises `QueueFull`, `TooManyRequests` or `ShuttingDown`.
         """
-        ticket = self._enter(model_id)
+        ticket = self._enter(model_id, caller)
         try:
             yield ticket
         finally:
@@ -96,21 +103,31 @@ class Queue:
             for ticket in self._waiting:
                 ticket.ring()
 
-    def _enter(self, model_id: str | None) -> Ticket:
+    def _enter(self, model_id: str | None, caller: Caller) -> Ticket:
         with self._lock:
             if self._closed:
                 raise shutting_down()
-            if self._holder and len(self._waiting) >= self._depth:
-                raise QueueFull(
-                    f"The server is busy: one request runs and {len(self._waiting)} wait, which is as many as "
-                    "queue_depth allows. Please retry shortly."
-                )
-            ticket = Ticket(model_id)
             if self._holder is None:
-                return self._grant(ticket)
+                return self._grant(Ticket(model_id, caller))
+            self._check_room(caller)
+            ticket = Ticket(model_id, caller)
             self._waiting.append(ticket)
             self._number()
             return ticket
+
+    def _check_room(self, caller: Caller) -> None:
+        room = (self._depth + 1) // 2 if caller.background else self._depth
+        if len(self._waiting) >= room:
+            raise QueueFull(
+                f"The server is busy: one request runs and {len(self._waiting)} wait, which is as many as queue_depth "
+                f"allows{' for one in the background' if caller.background else ''}. Please retry shortly."
+            )
+        mine = sum(ticket.caller.name == caller.name for ticket in self._waiting)
+        if 0 < caller.max_waiting <= mine:
+            raise TooManyRequests(
+                f"{mine} requests of the key {caller.name!r} wait already, which is as many as its max_waiting allows. "
+                "Please retry when one of them is answered."
+            )
 
     def _leave(self, ticket: Ticket) -> None:
         with self._lock:
@@ -137,17 +154,26 @@ class Queue:
         return self._waiting.pop(index)
 
     def _chosen(self) -> int:
-        loaded = self._loaded()
+        loaded, best = self._loaded(), 0
         for index, ticket in enumerate(self._waiting):
-            if ticket.model_id in (loaded, None):
-                return index
-            if ticket.overtaken >= self._overtakes:
+            if rank(ticket, loaded) < rank(self._waiting[best], loaded):
+                best = index
+            if ticket.overtaken >= self._limit(ticket):
                 break
-        return 0
+        return best
+
+    def _limit(self, ticket: Ticket) -> int:
+        return self._background_overtakes if ticket.caller.background else self._overtakes
 
     def _number(self) -> None:
-        for index, ticket in enumerate(self._waiting):
+        line = sorted(self._waiting, key=lambda ticket: ticket.caller.background)
+        for index, ticket in enumerate(line):
             ticket.position = index + 1
+
+
+def rank(ticket: Ticket, loaded: str | None) -> tuple[bool, bool]:
+    """The lower, the sooner: whether nobody waits for it, whether it needs a swap."""
+    return ticket.caller.background, ticket.model_id not in (loaded, None)
 
 
 def shutting_down() -> ShuttingDown:

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from services.core.client import Client
 from services.core.events import Event, Waiting
@@ -49,7 +49,9 @@ class Scheduler:
         self._clock = clock
         self._metrics = metrics or Metrics()
         self._slot = Slot(make, self._metrics, clock)
-        self._queue = Queue(settings.queue_depth, settings.queue_overtakes, self._loaded)
+        self._queue = Queue(
+            settings.queue_depth, settings.queue_overtakes, self._loaded, settings.queue_background_overtakes
+        )
         self._active: str | None = None
         self._last_used = clock()
         self._metrics.queue_depth.set(settings.queue_depth)
@@ -64,7 +66,8 @@ class Scheduler:
         yield from observed(self._serve(job, client, run), run)
 
     def _serve(self, job: Job, client: Client, run: Run) -> Iterator[Event]:
-        with self._queue.ticket(job.model.id) as ticket:
+        caller = replace(client.caller, background=True) if job.background else client.caller
+        with self._queue.ticket(job.model.id, caller) as ticket:
             yield from ticket.wait(client, self._beat)
             run.scheduled()
             self._active = job.id
@@ -78,7 +81,7 @@ class Scheduler:
 
     def select(self, model: Model, client: Client) -> Iterator[Waiting]:
         """Load `model` when its turn comes. Blocks as `serve` does, and raises the same."""
-        with self._queue.ticket(model.id) as ticket:
+        with self._queue.ticket(model.id, client.caller) as ticket:
             yield from ticket.wait(client, self._beat)
             yield from self._select(model, client)
 
@@ -88,7 +91,7 @@ class Scheduler:
 
     def unload(self, client: Client) -> Generator[Waiting, None, Model | None]:
         """Unload the loaded model when the turn comes; returns it, or None. Blocks and raises as `serve` does."""
-        with self._queue.ticket(None) as ticket:
+        with self._queue.ticket(None, client.caller) as ticket:
             yield from ticket.wait(client, self._beat)
             return self._slot.drop("request")
 

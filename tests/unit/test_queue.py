@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.core.caller import Caller
 from services.core.client import NOBODY
-from services.core.errors import QueueFull, ShuttingDown
+from services.core.errors import QueueFull, ShuttingDown, TooManyRequests
 from services.core.events import Waiting
 from services.scheduler.queue import Queue
 
@@ -111,3 +112,88 @@ def test_a_ticket_that_needs_no_model_never_needs_a_swap() -> None:
         holder.close()
         assert unload.granted
         assert not chat.granted
+
+
+PERSON, JOB = Caller("a"), Caller("b", background=True)
+
+
+def order(callers: list[Caller], overtakes: int = 0, background_overtakes: int = 8) -> list[int]:
+    """In which order tickets of `callers` are served that came in theirs; all need the loaded model."""
+    queue = Queue(2 * len(callers), overtakes, lambda: "a", background_overtakes)
+    holder, stacks = ExitStack(), [ExitStack() for _ in callers]
+    holder.enter_context(queue.ticket("a"))
+    tickets = [stack.enter_context(queue.ticket("a", caller)) for stack, caller in zip(stacks, callers, strict=True)]
+    served: list[int] = []
+    holder.close()
+    while len(served) < len(callers):
+        (index,) = [i for i, ticket in enumerate(tickets) if ticket.granted and i not in served]
+        served.append(index)
+        stacks[index].close()
+    return served
+
+
+def test_whom_somebody_waits_for_goes_first() -> None:
+    assert order([JOB, PERSON, JOB, PERSON]) == [1, 3, 0, 2]
+
+
+def test_the_background_has_its_turn_after_so_many_others() -> None:
+    assert order([JOB] + [PERSON] * 5, background_overtakes=3) == [1, 2, 3, 0, 4, 5]
+    assert order([JOB, PERSON], background_overtakes=0) == [0, 1]
+
+
+@given(st.lists(st.sampled_from([PERSON, JOB]), min_size=1, max_size=14), st.integers(0, 4))
+def test_nobody_starves_and_no_person_waits_for_a_later_job(callers: list[Caller], limit: int) -> None:
+    served = order(callers, background_overtakes=limit)
+    for place, index in enumerate(served):
+        later = [other for other in served[:place] if other > index]
+        assert len(later) <= (limit if callers[index].background else 0)
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans()), min_size=1, max_size=12), st.integers(0, 3))
+def test_the_limits_hold_with_swaps_and_the_background_together(line: list[tuple[str, bool]], overtakes: int) -> None:
+    loaded = ["a"]
+    queue = Queue(2 * len(line), overtakes, lambda: loaded[0], 2 * overtakes)
+    holder, stacks = ExitStack(), [ExitStack() for _ in line]
+    holder.enter_context(queue.ticket("a"))
+    tickets = [
+        stack.enter_context(queue.ticket(model, Caller(background=background)))
+        for stack, (model, background) in zip(stacks, line, strict=True)
+    ]
+    served: list[int] = []
+    holder.close()
+    while len(served) < len(line):
+        (index,) = [i for i, ticket in enumerate(tickets) if ticket.granted and i not in served]
+        later = [other for other in served if other > index]
+        assert len(later) <= overtakes * (1 + line[index][1])
+        assert line[index][1] or not [other for other in later if line[other][1]]
+        served.append(index)
+        loaded[0] = line[index][0]
+        stacks[index].close()
+
+
+def test_places_are_counted_in_the_order_of_the_turns() -> None:
+    queue = Queue(4, 0, lambda: "a")
+    with queue.ticket("a"), queue.ticket("a", JOB) as job, queue.ticket("a", PERSON) as person:
+        assert (person.position, job.position) == (1, 2)
+
+
+def test_the_background_takes_half_of_the_places() -> None:
+    queue = Queue(3, 0, lambda: "a")
+    with queue.ticket("a"), queue.ticket("a", JOB), queue.ticket("a", JOB):
+        with pytest.raises(QueueFull, match="in the background"), queue.ticket("a", JOB):
+            pass
+        with queue.ticket("a", PERSON), pytest.raises(QueueFull), queue.ticket("a", PERSON):
+            pass
+
+
+def test_a_key_has_no_more_requests_in_line_than_it_may() -> None:
+    queue = Queue(8, 0, lambda: "a")
+    mine, other = Caller("mine", max_waiting=1), Caller("other", max_waiting=1)
+    with queue.ticket("a", mine), queue.ticket("a", mine):
+        with pytest.raises(TooManyRequests, match="'mine'") as caught, queue.ticket("a", mine):
+            pass
+        assert caught.value.retry_after
+        with queue.ticket("a", other), queue.ticket("a"), queue.ticket("a"):
+            assert queue.waiting == 4
+    with queue.ticket("a", mine):
+        assert queue.waiting == 0

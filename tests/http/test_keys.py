@@ -1,0 +1,157 @@
+"""Who may come in, and how a refusal looks in each dialect."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.engines import write_fake_model
+from tests.http.conftest import Api
+
+USER, ADMIN = "user-0123456789abcdef", "admin-0123456789abcdef"
+
+CHAT = "/v1/chat/completions"
+HI: dict[str, Any] = {"messages": [{"role": "user", "content": "hi"}]}
+ADMIN_PATHS = ("/v1/models/select", "/models/select", "/v1/models/unload", "/v1/rag/preview")
+
+
+def bearer(secret: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {secret}"}
+
+
+@pytest.fixture
+def guarded(make: Callable[..., Api], tmp_path: Path) -> Api:
+    write_fake_model(tmp_path, "fake")
+    return make(api_key=USER, admin_key=ADMIN)
+
+
+def test_without_keys_nothing_is_asked_for(api: Api) -> None:
+    assert api.chat().status_code == 200
+    assert api.post(CHAT, HI, headers=bearer("unused")).status_code == 200
+    assert api.post("/v1/models/unload", b"").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        bearer("wrong"),
+        bearer(""),
+        bearer(USER + "x"),
+        {"Authorization": USER},
+        {"Authorization": "Basic " + USER},
+        {"Authorization": ""},
+        {"x-api-key": "wrong"},
+        {"Authorization": "Bearer wrong", "x-api-key": USER},
+    ],
+)
+@pytest.mark.parametrize("path", [CHAT, "/v1/models", "/v1/models/unload", "/nothing"])
+def test_no_key_and_wrong_keys_are_a_401(guarded: Api, headers: dict[str, str], path: str) -> None:
+    for result in (guarded.post(path, b"{", headers=headers), guarded.http.simulate_get(path, headers=headers)):
+        assert result.status_code == 401
+        assert result.headers["www-authenticate"] == "Bearer"
+        assert result.json["error"]["code"] == "invalid_api_key"
+        assert "Bearer KEY" in result.json["error"]["message"]
+        assert USER not in result.text
+
+
+@pytest.mark.parametrize("headers", [bearer(USER), {"Authorization": f"bearer  {USER} "}, {"x-api-key": USER}])
+def test_a_good_key_opens(guarded: Api, headers: dict[str, str]) -> None:
+    assert guarded.post(CHAT, HI, headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize("path", ADMIN_PATHS)
+def test_a_user_key_on_an_admin_route_is_a_403(guarded: Api, path: str) -> None:
+    body = {"model": "fake", **HI}
+    result = guarded.post(path, body, headers=bearer(USER))
+    assert result.status_code == 403
+    assert result.json["error"]["code"] == "insufficient_permissions"
+    assert "'api-key'" in result.json["error"]["message"]
+    assert guarded.post(path, body, headers=bearer(ADMIN)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "shape"),
+    [
+        ("/api/chat", lambda body: isinstance(body["error"], str)),
+        ("/v1/messages", lambda body: body["type"] == "error" and body["error"]["type"] == "authentication_error"),
+    ],
+)
+def test_each_dialect_has_its_own_shape_of_a_401(guarded: Api, path: str, shape: Callable[[Any], bool]) -> None:
+    result = guarded.post(path, {})
+    assert result.status_code == 401
+    assert shape(result.json)
+
+
+@pytest.mark.parametrize("path", ["/", "/health", "/health/", "/v1/health", "/ready", "/v1/ready", "/metrics"])
+def test_probes_are_open(guarded: Api, path: str) -> None:
+    assert guarded.http.simulate_get(path).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["//health", "/health/..", "/health;x", "/HEALTH", "/v1//health", "/metrics/x"])
+def test_what_looks_like_a_probe_is_none(guarded: Api, path: str) -> None:
+    assert guarded.http.simulate_get(path).status_code == 401
+
+
+def test_metrics_may_need_a_key(make: Callable[..., Api]) -> None:
+    api = make(api_key=USER, metrics_public=False)
+    assert api.http.simulate_get("/metrics").status_code == 401
+    assert api.http.simulate_get("/metrics", headers=bearer(USER)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "query", [f"api_key={USER}", f"key={USER}", f"token={USER}", "other=rk-something", "a=1&a=rk-x", f"API-KEY={USER}"]
+)
+def test_a_key_in_the_address_is_refused_and_not_logged(
+    guarded: Api, query: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    for headers in ({}, bearer(USER)):
+        result = guarded.http.simulate_get("/v1/models", query_string=query, headers=headers)
+        assert result.status_code == 400
+        assert "revoke that key" in result.json["error"]["message"]
+        assert USER not in result.text
+    assert "path=/v1/models status=400" in caplog.text
+    assert USER not in caplog.text
+
+
+def test_the_log_shows_the_name_and_never_the_key(guarded: Api, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    guarded.post(CHAT, HI, headers=bearer(USER))
+    guarded.post("/v1/models/unload", b"", headers=bearer(ADMIN))
+    guarded.post(CHAT, {}, headers=bearer("somebody-elses-key"))
+    assert "key=api-key" in caplog.text
+    assert "key=admin-key" in caplog.text
+    for secret in (USER, ADMIN, "somebody-elses-key"):
+        assert secret not in caplog.text
+
+
+def test_anonymous_users_are_no_administrators(make: Callable[..., Api], tmp_path: Path) -> None:
+    write_fake_model(tmp_path, "fake")
+    api = make(host="0.0.0.0", allow_anonymous=True, admin_key=ADMIN)
+    assert api.chat().status_code == 200
+    assert api.post("/v1/models/unload", b"").status_code == 403
+    assert api.post("/v1/models/unload", b"", headers=bearer("wrong")).status_code == 401
+    assert api.post("/v1/models/unload", b"", headers=bearer(ADMIN)).status_code == 200
+    assert make(host="0.0.0.0", allow_anonymous=True).post("/v1/models/unload", b"").status_code == 403
+
+
+def test_a_browser_may_ask_before_it_sends_the_key(make: Callable[..., Api]) -> None:
+    api = make(api_key=USER, cors_origins=("http://page.example",))
+    headers = {"Origin": "http://page.example", "Access-Control-Request-Method": "POST"}
+    asked = api.http.simulate_options(CHAT, headers=headers)
+    assert asked.status_code == 200
+    assert "POST" in asked.headers["access-control-allow-methods"]
+    refused = api.post(CHAT, {}, headers=headers)
+    assert refused.status_code == 401
+    assert refused.headers["access-control-allow-origin"] == "http://page.example"
+
+
+def test_a_priority_that_is_none_is_refused(api: Api) -> None:
+    result = api.post(CHAT, HI, headers={"X-RKLLM-Priority": "urgent"})
+    assert result.status_code == 400
+    assert "interactive or background" in result.json["error"]["message"]

@@ -1,0 +1,176 @@
+"""Keys: where they come from, what is wrong with a file, what a change does, and the program that makes them."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services import keys as program
+from services.api.guard import TOLD_EVERY, Refusals
+from services.core.caller import Caller
+from services.core.keys import Keys, check, digest, from_file
+from services.core.settings import Settings, SettingsError
+from services.engines.factory import worker_env
+
+SECRET = "0123456789abcdef"
+
+
+def line(name: str, secret: str = SECRET, more: str = "") -> str:
+    return f"- {{name: {name}, sha256: {digest(secret.encode())}{more}}}\n"
+
+
+def keys_of(path: Path, **more: Any) -> Keys:
+    return Keys(Settings(keys_file=path, **more))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "keys.yaml"
+
+
+def create(path: Path, *arguments: str, capsys: pytest.CaptureFixture[str]) -> str:
+    program.main(["--file", str(path), "create", *arguments])
+    return capsys.readouterr().out.strip()
+
+
+def test_a_key_is_known_by_its_hash(path: Path) -> None:
+    path.write_text(line("laptop", more=", role: admin, priority: background, max_waiting: 3"))
+    keys = keys_of(path)
+    assert keys.find(SECRET.encode()) == Caller("laptop", admin=True, background=True, max_waiting=3)
+    assert keys.find(SECRET.encode() + b"x") is None
+    assert keys.find(b"") is None
+    assert keys.find(digest(SECRET.encode()).encode()) is None
+
+
+def test_keys_in_plain_from_settings_and_from_files(tmp_path: Path) -> None:
+    (tmp_path / "admin").write_text(f"{SECRET}-admin\n")
+    keys = Keys(Settings(api_key=SECRET, admin_key_file=tmp_path / "admin"))
+    assert keys.find(SECRET.encode()) == Caller("api-key")
+    assert keys.find(f"{SECRET}-admin".encode()) == Caller("admin-key", admin=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("- {name: a}", "sha256"),
+        ("- {name: a b, sha256: x}", "name"),
+        ("name: a", "Expected `array`"),
+        ("- [", "no YAML"),
+        (line("a", more=", rule: admin"), "rule"),
+        (line("a", more=", role: king"), "king"),
+        (line("a") + line("a", "other"), "same name 'a'"),
+        (line("a") + line("b"), "same sha256"),
+    ],
+)
+def test_a_wrong_file_is_refused_with_a_sentence(path: Path, text: str, says: str) -> None:
+    path.write_text(text)
+    with pytest.raises(SettingsError, match=says):
+        keys_of(path)
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"api_key": "short"}, "at least 16"),
+        ({"api_key_file": Path("/nowhere")}, "api_key_file: /nowhere cannot be read"),
+        ({"admin_key": SECRET, "admin_key_file": Path("/nowhere")}, "Both admin_key and admin_key_file"),
+        ({"api_key": SECRET, "admin_key": SECRET}, "same sha256"),
+    ],
+)
+def test_a_wrong_key_in_plain_is_refused_with_a_sentence(settings: dict[str, Any], says: str) -> None:
+    with pytest.raises(SettingsError, match=says):
+        Keys(Settings(**settings))
+
+
+def test_a_change_counts_at_once_and_a_broken_one_changes_nothing(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path.write_text(line("a"))
+    keys = keys_of(path)
+    path.write_text(line("a") + line("second", "another one"))
+    assert keys.find(b"another one") == Caller("second")
+    path.write_text("- [ broken")
+    for _ in range(3):
+        assert keys.find(b"another one") == Caller("second")
+    assert caplog.text.count("stay as they were") == 1
+    path.write_text(line("second", "another one"))
+    assert keys.find(SECRET.encode()) is None
+    path.unlink()
+    assert keys.find(b"another one") is None
+    assert keys.configured
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"host": "0.0.0.0"}, r"0\.0\.0\.0, where others can reach it, and has no API key.*ALLOW_ANONYMOUS"),
+        ({"host": "::"}, "has no API key"),
+        ({"host": "board.local"}, "has no API key"),
+        ({"keys_file": Path("/nowhere")}, "holds none.*create NAME"),
+    ],
+)
+def test_a_server_that_anybody_or_nobody_could_use_does_not_start(settings: dict[str, Any], says: str) -> None:
+    with pytest.raises(SettingsError, match=says):
+        check(Settings(**settings))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"host": "localhost"},
+        {"host": "::1"},
+        {"host": "0.0.0.0", "api_key": SECRET},
+        {"host": "0.0.0.0", "allow_anonymous": True},
+    ],
+)
+def test_a_server_that_is_safe_starts(settings: dict[str, Any]) -> None:
+    check(Settings(**settings))
+
+
+def test_the_program_makes_lists_and_revokes(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    secret = create(path, "laptop", capsys=capsys)
+    other = create(path, "nightly", "--admin", "--background", "--max-waiting", "2", capsys=capsys)
+    assert secret not in path.read_text()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    keys = keys_of(path)
+    assert keys.find(secret.encode()) == Caller("laptop")
+    assert keys.find(other.encode()) == Caller("nightly", admin=True, background=True, max_waiting=2)
+    program.main(["--file", str(path), "list"])
+    assert "nightly  admin  background  max_waiting=2" in capsys.readouterr().out
+    program.main(["--file", str(path), "revoke", "laptop"])
+    assert keys.find(secret.encode()) is None
+    assert [key.name for key in from_file(path)] == ["nightly"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [(["create", "taken"], "already"), (["create", "a b"], "name"), (["revoke", "ghost"], "there are: taken")],
+)
+def test_the_program_says_what_is_wrong(path: Path, arguments: list[str], says: str) -> None:
+    path.write_text(line("taken"))
+    with pytest.raises(SystemExit, match=says):
+        program.main(["--file", str(path), *arguments])
+    assert path.read_text() == line("taken")
+
+
+def test_refused_keys_are_summed_up_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    now = [0.0]
+    refusals = Refusals(lambda: now[0])
+    for _ in range(1000):
+        refusals.note("192.0.2.1")
+    now[0] = TOLD_EVERY
+    refusals.note("192.0.2.2")
+    assert [record.getMessage() for record in caplog.records] == [
+        "1 request(s) without a valid key, the last from 192.0.2.1",
+        "1000 request(s) without a valid key, the last from 192.0.2.2",
+    ]
+
+
+def test_no_engine_gets_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RKLLM_API_KEY", SECRET)
+    monkeypatch.setenv("RKLLM_ADMIN_KEY", SECRET)
+    assert SECRET not in worker_env().values()
+    assert os.environ["RKLLM_API_KEY"] == SECRET
