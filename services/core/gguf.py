@@ -18,6 +18,17 @@ LIMIT = 1024 * 1024
 SCALARS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
 STRING, ARRAY = 8, 9
 
+EMBEDDERS = frozenset(
+    {
+        "bert", "nomic-bert", "nomic-bert-moe", "modern-bert", "neo-bert", "jina-bert-v2", "jina-bert-v3", "eurobert",
+        "gemma-embedding",
+    }
+)  # fmt: skip
+"""Architectures without a next token: they read a text, and never write one."""
+
+POOLED, RANK = (1, 2, 3), 4
+"""``<architecture>.pooling_type`` of models made for vectors (mean, first, last token), and of those for scores."""
+
 Value = str | int | float | bool
 
 
@@ -53,6 +64,15 @@ def context_length(found: dict[str, Value]) -> int | None:
     """The context the model was trained for, in tokens; None where the file does not tell."""
     length = found.get(f"{found.get('general.architecture')}.context_length")
     return length if isinstance(length, int) and length > 0 else None
+
+
+def purpose(found: dict[str, Value]) -> str | None:
+    """``embedding`` or ``rerank`` for a model made for that; None for all others."""
+    architecture = found.get("general.architecture")
+    pooling = found.get(f"{architecture}.pooling_type")
+    if pooling == RANK:
+        return "rerank"
+    return "embedding" if pooling in POOLED or architecture in EMBEDDERS else None
 
 
 def value(file: BinaryIO, kind: int) -> Value:

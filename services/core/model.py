@@ -25,6 +25,11 @@ class Model:
     name: str = field(default="", compare=False)
     description: str = field(default="", compare=False)
     capabilities: frozenset[str] = frozenset({"chat", "completion"})
+    """Among ``chat``, ``completion``, ``embedding``, ``rerank``."""
+    pooling: str = ""
+    """How an embedding is made of the vectors of its tokens: ``mean``, ``cls``, ``last``; empty for the file's way."""
+    matryoshka: bool = False
+    """Whether the beginning of an embedding is an embedding too, so that it can be asked for in fewer dimensions."""
     sampling: tuple[tuple[str, float], ...] = ()
     """Defaults for requests that do not say: pairs of a `Sampling` field, or ``max_tokens``, and its value."""
     runtime: str = ""

@@ -26,6 +26,15 @@ SHARD = re.compile(r"-(\d{5})-of-(\d{5})$")
 LENGTH = re.compile(r"(?<![^-_. ])(\d{1,4})k(?![^-_. ])")
 """A context length as a token of its own: ``-4k``, ``_16K``; not the 2k of ``qwen-2kids``."""
 
+EMBEDDING_NAME = re.compile(r"(?<![a-z])embed")
+"""Names of embedding models, where the file itself tells nothing: ``Qwen3-Embedding-0.6B``."""
+
+WRITING = frozenset({"chat", "completion"})
+"""What a model that writes answers can do."""
+
+READ_LENGTH_MAX = 2048
+"""Tokens. A model that makes vectors reads each text in one step, and the memory for a step grows with its length."""
+
 LFS_POINTER = b"version https://git-lfs"
 
 
@@ -58,7 +67,9 @@ class ModelFile(Struct, forbid_unknown_fields=True):
     description: str = ""
     engine: str | None = None
     context_length: Positive | None = None
-    capabilities: frozenset[Literal["chat", "completion"]] = frozenset({"chat", "completion"})
+    capabilities: frozenset[Literal["chat", "completion", "embedding", "rerank"]] | None = None
+    pooling: Literal["mean", "cls", "last"] | None = None
+    matryoshka: bool = False
     aliases: tuple[str, ...] = ()
     sampling: SamplingFile = msgspec.field(default_factory=SamplingFile)
     runtime: Annotated[str, Meta(pattern=r"^\d+\.\d+\.\d+$")] | None = None
@@ -76,23 +87,35 @@ def read(folder: Path, files: Sequence[Path], default_length: int, max_length: i
     own = settings(folder / SETTINGS_FILE)
     parts = chosen(files, own.file)
     metadata = head(parts[0])
+    capabilities = frozenset(own.capabilities or purposes(parts[0], metadata))
+    longest = max_length if capabilities & WRITING else min(max_length, READ_LENGTH_MAX)
     return Model(
         id=model_id(folder.name),
         path=parts[0],
         engine=own.engine or ENGINES[parts[0].suffix.lower()],
-        context_length=own.context_length or length(parts[0], metadata, default_length, max_length),
+        context_length=own.context_length or length(parts[0], metadata, default_length, longest),
         created=int(parts[0].stat().st_mtime),
         size_bytes=sum(part.stat().st_size for part in parts),
         aliases=tuple(model_id(alias) for alias in own.aliases),
         name=own.name or folder.name,
         description=own.description,
-        capabilities=frozenset(own.capabilities),
+        capabilities=capabilities,
+        pooling=own.pooling or ("" if gguf.purpose(metadata) else "mean"),
+        matryoshka=own.matryoshka,
         sampling=tuple((k, v) for k, v in msgspec.structs.asdict(own.sampling).items() if v is not None),
         runtime=own.runtime or "",
         system_prompt=own.system_prompt.strip(),
         rag=own.rag,
         thinking=own.thinking,
     )
+
+
+def purposes(path: Path, metadata: dict[str, gguf.Value]) -> frozenset[str]:
+    """What a model can do that its ``model.yaml`` says nothing of."""
+    purpose = gguf.purpose(metadata)
+    if not metadata and EMBEDDING_NAME.search(f"{path.parent.name}/{path.stem}".lower()):
+        purpose = "embedding"
+    return frozenset({purpose}) if purpose else WRITING
 
 
 def model_id(name: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from services.core import model_folder
 from services.core.errors import Unavailable
 from services.core.model import Model
 from services.core.settings import Settings, without_secrets
@@ -17,6 +18,9 @@ from services.engines.worker import WorkerEngine, worker_argv
 
 ROOT = Path(__file__).resolve().parents[2]
 """The folder that holds the `services` package, so that a worker finds it from any working directory."""
+
+READING = ("embedding", "rerank")
+"""What llama.cpp must be loaded for besides, where a model can do it."""
 
 
 def limits(settings: Settings) -> Limits:
@@ -46,6 +50,9 @@ def llama_options(settings: Settings, model: Model) -> dict[str, Any]:
         "threads_batch": settings.cpu_threads_batch or cores,
         "batch_size": settings.cpu_batch_size,
         "prompt_cache_mib": settings.cpu_prompt_cache_mib,
+        "embedding": not model.capabilities.isdisjoint(READING),
+        "pooling": "rank" if "rerank" in model.capabilities else model.pooling,
+        "read_length": min(model.context_length, model_folder.READ_LENGTH_MAX),
     }
 
 

@@ -13,7 +13,7 @@ Worker to parent::
 
     {"event": "ready", "protocol": 1, "info": {...}}                      the model is loaded; what is known of it
     {"event": "failed", "kind": "failed"|"unavailable", "message": ...}   it cannot be loaded (now); the worker exits
-    {"event": "progress", "run": 1, "done": 128, "total": 900}            prefill, in tokens
+    {"event": "progress", "run": 1, "done": 128, "total": 900}            prefill, in tokens; else in inputs
     {"event": "text", "run": 1, "text": ..., "thought": false, "logprobs": [...]}
     {"event": "data", "run": 1, "data": ...}                              the result of a job that writes no answer
     {"event": "done", "run": 1, "finish_reason": "stop"|"length"|"cancel", "usage": {...}, "timings": {...}}

@@ -17,6 +17,8 @@ import secrets
 import tempfile
 from typing import Any
 
+from services.engines.workers import llama_vectors
+from services.engines.workers.llama_vectors import refusal
 from services.engines.workers.loop import JobRefused, LoadFailed, Run, serve
 
 WARNINGS = 2
@@ -43,6 +45,8 @@ def params(path: str, options: dict[str, Any], folder: str) -> Any:
     p.api_keys = [secrets.token_hex()]
     p.n_threads_http = 1
     p.endpoint_slots = p.endpoint_props = p.endpoint_metrics = p.ui = False
+    if options.get("embedding"):
+        llama_vectors.setup(p, options)
     return p
 
 
@@ -67,6 +71,8 @@ class Llama:
         self._server = server
 
     def run(self, job: dict[str, Any], run: Run) -> str:
+        if job["kind"] in llama_vectors.KINDS:
+            return llama_vectors.run_data(self._server, job, run)
         answer = Answer(run)
         chat = job["kind"] == "chat"
         handle = self._server.handle_chat_completions if chat else self._server.handle_completions
@@ -146,14 +152,6 @@ class Answer:
         if text := delta.get("content") or choice.get("text"):
             self._run.text(text, (choice.get("logprobs") or {}).get("content") or ())
         self.finish_reason = choice.get("finish_reason") or self.finish_reason
-
-
-def refusal(error: dict[str, Any]) -> JobRefused:
-    """What llama.cpp's error object means for the client."""
-    if error.get("type") == "exceed_context_size_error":
-        return JobRefused(error["message"], "context", error["n_prompt_tokens"], error["n_ctx"])
-    kind = "bad_request" if error.get("code", 500) < 500 else "failed"
-    return JobRefused(str(error.get("message")), kind)
 
 
 if __name__ == "__main__":

