@@ -33,13 +33,14 @@ def plan(ask: Ask, model: Model, settings: Settings, request_id: str) -> Job:
         kind="chat" if chat else "completion",
         messages=messages,
         prompt=ask.prompt or "",
+        prompt_ids=ask.prompt_ids,
         max_tokens=ask.max_tokens or int(defaults.get("max_tokens", settings.max_tokens_default)),
         sampling=merged(ask.sampling, defaults),
         stop=ask.stop,
         logprobs=ask.logprobs,
         json_schema=ask.json_schema,
         template_kwargs=template_kwargs(ask, model),
-        prompt_tokens_estimate=estimate(messages, ask.prompt or ""),
+        prompt_tokens_estimate=estimate(messages, ask.prompt or "") + len(ask.prompt_ids),
         sources_used=ask.sources_used,
     )
 

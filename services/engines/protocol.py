@@ -88,6 +88,7 @@ def job_message(job: Job) -> dict[str, Any]:
         "kind": job.kind,
         "messages": job.messages,
         "prompt": job.prompt,
+        "prompt_ids": job.prompt_ids,
         "max_tokens": job.max_tokens,
         "sampling": {name: value for name, value in asdict(job.sampling).items() if value is not None},
         "stop": job.stop,
@@ -95,6 +96,7 @@ def job_message(job: Job) -> dict[str, Any]:
         "json_schema": job.json_schema,
         "template_kwargs": job.template_kwargs,
         "inputs": job.inputs,
+        "special_tokens": job.special_tokens,
     }
 
 

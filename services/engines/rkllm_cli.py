@@ -115,6 +115,12 @@ class RkllmCliEngine:
         return EngineFailed(f"The rkllm program could not load {self.model.path.name}: {rkllm_log.reason(lines)}")
 
     def generate(self, job: Job, client: Client) -> Iterator[Event]:
+        if job.kind not in ("chat", "completion"):
+            raise BadRequest(
+                f"The rkllm program answers prompts and nothing else: no {job.kind}. Choose another model."
+            )
+        if job.prompt_ids:
+            raise BadRequest("The rkllm program reads text, no token ids. Send the prompt as text.", param="prompt")
         assert self._child is not None
         self._child.take_log()  # what it has printed so far is not about this job
         self._child.about = job.id
