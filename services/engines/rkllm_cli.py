@@ -163,7 +163,7 @@ class RkllmCliEngine:
             self._check(answer)
         if text := stops.flush():
             yield Text(text)
-        yield self._done(answer, stops.stopped)
+        yield self._done(answer, stops.found)
 
     def _check(self, answer: cli.Answer) -> None:
         """Raise what the runtime reported."""
@@ -172,7 +172,7 @@ class RkllmCliEngine:
         if answer.failed:
             raise EngineFailed(f"The rkllm program reported an error: {rkllm_log.reason(self._heard)}")
 
-    def _done(self, answer: cli.Answer, stopped: bool) -> Done:
+    def _done(self, answer: cli.Answer, stop: str) -> Done:
         """The end of an answer, with the runtime's own numbers where it told any."""
         rows = answer.rows or self._rows
         usage = Usage(completion_tokens=answer.tokens)
@@ -180,7 +180,7 @@ class RkllmCliEngine:
             usage = Usage(rows["Prefill"].tokens, rows["Generate"].tokens)
         timings = {PHASES[name]: row.milliseconds / 1000 for name, row in rows.items()}
         full = answer.full or usage.prompt_tokens + usage.completion_tokens >= self.model.context_length
-        return Done("length" if full and not stopped else "stop", usage, timings)
+        return Done("length" if full and not stop else "stop", usage, timings, stop)
 
 
 PHASES = {"Prefill": "prefill", "Generate": "decode"}

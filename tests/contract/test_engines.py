@@ -61,7 +61,7 @@ def test_a_stop_string_ends_the_answer_before_it(engine: WorkerEngine, rig: Rig)
     stop = whole[len(whole) // 2 :][:3]
     text, done = run(engine, rig, rig.long_answer, max_tokens=12, stop=(stop,))
     assert text == whole[: whole.index(stop)]
-    assert done.finish_reason == "stop"
+    assert (done.finish_reason, done.stop) == ("stop", stop)
 
 
 def test_a_raw_prompt_is_completed_without_a_template(engine: WorkerEngine, rig: Rig) -> None:

@@ -122,9 +122,8 @@ class Run:
         else:
             self._text(self._stops.flush())
             reason = "stop" if self._stops.stopped else reason
-        self._channel.write(
-            {"event": "done", "run": self.number, "finish_reason": reason, "usage": self.usage, "timings": self.timings}
-        )
+        end = {"finish_reason": reason, "stop": self._stops.found, "usage": self.usage, "timings": self.timings}
+        self._channel.write({"event": "done", "run": self.number, **end})
 
 
 class Channel:
