@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 from typing import Any, NoReturn
 
-from services.engines.workers.loop import JobRefused, LoadFailed, Run, Runner, serve
+from services.engines.workers.loop import TOKEN_KINDS, JobRefused, LoadFailed, Run, Runner, serve
 
 CONTEXT = 4096
 
@@ -89,9 +89,34 @@ def ring(bell: str | None, phase: str) -> None:
         Path(bell).write_text(f"{phase}\n")
 
 
+def token_data(job: dict[str, Any], script: dict[str, Any]) -> Any:
+    """Its tokens are bytes; every text begins with token 256."""
+    if job["kind"] == "count":
+        return 10 * script.get("prefill_steps", 2)
+    if job["kind"] == "detokenize":
+        return [text_of(ids) for ids in job["inputs"]]
+    texts = ["\n".join(message["content"] for message in job["messages"])] if job["messages"] else job["inputs"]
+    return [tokens(text, job["special_tokens"]) for text in texts]
+
+
+def text_of(ids: list[int]) -> str:
+    if any(token > 256 for token in ids):
+        raise JobRefused("the fake engine knows no such token")
+    return bytes(token for token in ids if token < 256).decode(errors="replace")
+
+
+def tokens(text: str, special: bool) -> dict[str, Any]:
+    ids = [*[256] * special, *text.encode()]
+    return {"ids": ids, "texts": [chr(token) for token in ids]}
+
+
 class Fake:
     def run(self, job: dict[str, Any], run: Run) -> str:
         script = scripted(job)
+        if job["kind"] in TOKEN_KINDS:
+            self.misbehave(script, "prefill", run)
+            run.data(token_data(job, script))
+            return "stop"
         steps = script.get("prefill_steps", 2)
         run.usage = {"prompt_tokens": 10 * steps, "completion_tokens": 0, "cached_tokens": 0}
         for step in range(steps):
@@ -121,7 +146,8 @@ class Fake:
 
 
 def scripted(job: dict[str, Any]) -> dict[str, Any]:
-    said = job["messages"][-1]["content"] if job["kind"] == "chat" else job["prompt"]
+    prompt = text_of(job["prompt_ids"]) or job["prompt"]
+    said = job["messages"][-1]["content"] if job["messages"] else prompt
     try:
         script = json.loads(said)
     except ValueError:

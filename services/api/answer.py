@@ -31,6 +31,8 @@ class Answer:
     finish_reason: FinishReason = "stop"
     usage: Usage = field(default_factory=Usage)
     timings: dict[str, float] = field(default_factory=dict)
+    stop: str = ""
+    """The stop string that ended it; empty where none did."""
 
 
 def collected(events: Iterator[Event]) -> Answer:
@@ -75,6 +77,7 @@ class Pieces:
             finish_reason=self._done.finish_reason,
             usage=self._done.usage,
             timings=self._done.timings,
+            stop=self._done.stop,
         )
 
 

@@ -18,6 +18,7 @@ from services.api.preview import RagPreview
 from services.api.resources import ChatCompletions, Health, Models, TextCompletions
 from services.api.service import STATE_HEADER, WARNING_HEADER, Service
 from services.api.sources import CACHE_HEADER, RAG_HEADER
+from services.api.tokens import Detokenize, Tokenize
 from services.core import keys, logs
 from services.core.catalog import Catalog
 from services.core.keys import Keys
@@ -95,6 +96,8 @@ def route(app: App, service: Service) -> None:
         app.add_route(f"{prefix}/chat/completions", chat)
         app.add_route(f"{prefix}/completions", text)
         app.add_route(f"{prefix}/rag/preview", RagPreview(service))
+        app.add_route(f"{prefix}/tokenize", Tokenize(service))
+        app.add_route(f"{prefix}/detokenize", Detokenize(service))
         app.add_route(f"{prefix}/models", models)
         app.add_route(f"{prefix}/models/{{name}}", models, suffix="one")
         app.add_route(f"{prefix}/models/select", models, suffix="select")

@@ -59,18 +59,28 @@ def chat(request: ChatRequest, model: str) -> Ask:
 
 def completions(request: CompletionRequest, model: str) -> list[Ask]:
     """One `Ask` per prompt. Raises `BadRequest`."""
-    prompts = [request.prompt] if isinstance(request.prompt, str) else request.prompt
-    if not prompts:
-        raise BadRequest("The list of prompts is empty; send at least one.", param="prompt")
-    return [completion(request, model, prompt) for prompt in prompts]
+    return [completion(request, model, prompt) for prompt in prompts(request.prompt)]
 
 
-def completion(request: CompletionRequest, model: str, prompt: str | int | list[int]) -> Ask:
-    if not isinstance(prompt, str):
-        raise BadRequest("Prompts of token ids are not supported; send the prompt as text.", param="prompt")
+def prompts(prompt: str | list[str | int | list[int]]) -> list[str | list[int]]:
+    """One prompt or several, each a text or the ids of its tokens. Raises `BadRequest`."""
+    if isinstance(prompt, str):
+        return [prompt]
+    ids = [token for token in prompt if isinstance(token, int)]
+    several = [part for part in prompt if not isinstance(part, int)]
+    if ids and several:
+        raise BadRequest("A prompt is a text or a list of token ids, not both in one list.", param="prompt")
+    if [] in several or not prompt:
+        raise BadRequest("An empty list is no prompt; send at least one.", param="prompt")
+    return several or [ids]
+
+
+def completion(request: CompletionRequest, model: str, prompt: str | list[int]) -> Ask:
+    text = prompt if isinstance(prompt, str) else ""
     return Ask(
         model=model,
-        prompt=clean(prompt, "prompt"),
+        prompt=clean(text, "prompt"),
+        prompt_ids=() if isinstance(prompt, str) else tuple(prompt),
         max_tokens=request.max_tokens,
         sampling=sampling(request),
         stop=stops(request.stop),

@@ -14,6 +14,7 @@ Penalty = Annotated[float, Meta(ge=-2, le=2)]
 Positive = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 Choices = Annotated[int, Meta(ge=1, le=16)]
 StopList = Annotated[list[Annotated[str, Meta(max_length=1000)]], Meta(max_length=16)]
+TokenId = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Seed = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
@@ -121,7 +122,7 @@ class ChatRequest(Common, kw_only=True):
 class CompletionRequest(Common, kw_only=True):
     """``POST /v1/completions``."""
 
-    prompt: str | list[str | int | list[int]]
+    prompt: str | list[str | TokenId | list[TokenId]]
     logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
     echo: bool | None = None
     suffix: str | None = None

@@ -17,6 +17,7 @@ from services.api.guard import require_admin
 from services.api.openai_types import ChatRequest, Common, CompletionRequest, ModelRequest
 from services.api.service import Service
 from services.api.stream import primed, write_json, write_stream
+from services.chat.plan import data_job
 from services.core.events import Waiting
 from services.core.job import Ask
 from services.core.model import Model
@@ -69,8 +70,20 @@ class TextCompletions(Completions):
         request = self._service.parse(req, CompletionRequest)
         prompts = asks.completions(request, request.model or "")
         copies = [copy for ask in prompts for copy in choices(ask, request.n or 1)]
-        shapes: list[openai.Shape] = [openai.TextShape(ask.prompt or "" if request.echo else "") for ask in copies]
+        echoes = self._echoes(req, resp, request, prompts) if request.echo else [""] * len(prompts)
+        shapes: list[openai.Shape] = [openai.TextShape(echo) for echo in echoes for _ in range(request.n or 1)]
         self._answer(req, resp, request, copies, shapes)
+
+    def _echoes(
+        self, req: falcon.Request, resp: falcon.Response, request: CompletionRequest, prompts: list[Ask]
+    ) -> list[str]:
+        """The texts of the prompts; where they are tokens, the model's engine is asked for them."""
+        ids = tuple(ask.prompt_ids for ask in prompts)
+        if not any(ids):
+            return [ask.prompt or "" for ask in prompts]
+        job = data_job("detokenize", self._service.model(request.model), ids, req.context.id)
+        texts, _ = self._service.data(req, resp, job)
+        return [ask.prompt or text for ask, text in zip(prompts, texts, strict=True)]
 
 
 class Models:

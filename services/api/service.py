@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import falcon
@@ -12,7 +12,7 @@ from services.api.sources import Sources
 from services.api.stream import closing, describe, observed
 from services.chat.plan import plan
 from services.core.catalog import Catalog
-from services.core.errors import BadRequest
+from services.core.errors import BadRequest, EngineFailed
 from services.core.events import Data, Done, Event, Usage, Waiting
 from services.core.job import Ask, Job
 from services.core.metrics import Metrics
@@ -66,39 +66,43 @@ class Service:
         req.context.trace.model = model.id
         return self._run(jobs, req, resp)
 
-    def data(self, req: falcon.Request, resp: falcon.Response, job: Job) -> tuple[Any, Usage]:
-        """The result of `job`, which wants data, and what it took. Blocks; raises what `Scheduler.serve` raises."""
-        req.context.trace.model = job.model.id
-        value, usage = None, Usage()
-        events = self._observed(self.scheduler.serve(job, client(req)), req, resp)
-        with closing(events):
-            for event in events:
-                if isinstance(event, Data):
-                    value = event.value
-                elif isinstance(event, Done):
-                    usage = event.usage
-        return value, usage
-
     def _warn(self, resp: falcon.Response, names: list[str]) -> None:
         if names:
             resp.set_header(WARNING_HEADER, f"ignored: {', '.join(names)}; see docs/api.md")
         for name in names:
             self.metrics.ignored.labels(name).inc()
 
+    def data(self, req: falcon.Request, resp: falcon.Response, job: Job) -> tuple[Any, Usage]:
+        """The result of a `job` that wants data, and what it took. Blocks; raises what `Scheduler.serve` raises."""
+        req.context.trace.model = job.model.id
+        values: list[Any] = []
+        usage = Usage()
+        with closing(observed(self.scheduler.serve(job, client(req)), teller(resp), req.context.trace)) as events:
+            for event in events:
+                if isinstance(event, Data):
+                    values.append(event.value)
+                elif isinstance(event, Done):
+                    usage = event.usage
+        if len(values) != 1:
+            raise EngineFailed(f"The engine gave {len(values)} results for one {job.kind}; the log says more.")
+        return values[0], usage
+
     def _run(self, jobs: list[Job], req: falcon.Request, resp: falcon.Response) -> Iterator[Iterator[Event]]:
-        who = client(req)
+        """Where the first answer waits first, a header says for what."""
+        who, trace, first = client(req), req.context.trace, teller(resp)
 
         def serve(job: Job) -> Iterator[Event]:
             return self.scheduler.serve(job, who)
 
         for job in jobs:
-            yield self._observed(self.sources.events(job, serve, resp, len(jobs) == 1), req, resp)
+            yield observed(self.sources.events(job, serve, resp, len(jobs) == 1), first, trace)
 
-    def _observed(self, events: Iterator[Event], req: falcon.Request, resp: falcon.Response) -> Iterator[Event]:
-        """The same events. Where the first of them waits, a header says for what."""
 
-        def first(event: Event) -> None:
-            if isinstance(event, Waiting):
-                resp.set_header(STATE_HEADER, describe(event))
+def teller(resp: falcon.Response) -> Callable[[Event], None]:
+    """Takes the first event of a run; where it is one of waiting, a header of `resp` says for what."""
 
-        return observed(events, first, req.context.trace)
+    def first(event: Event) -> None:
+        if isinstance(event, Waiting):
+            resp.set_header(STATE_HEADER, describe(event))
+
+    return first

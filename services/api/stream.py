@@ -116,7 +116,7 @@ def observed(events: Iterator[Event], first: Callable[[Event], None], trace: Tra
             yield event
 
 
-def closing(events: Iterator[Event]) -> contextlib.AbstractContextManager[object]:
+def closing(events: Iterator[Event]) -> contextlib.AbstractContextManager[Iterator[Event]]:
     """Close a generator at the end of the block; other iterators have nothing to close."""
     close = getattr(events, "close", None)
-    return contextlib.closing(events) if close else contextlib.nullcontext()  # type: ignore[type-var]
+    return contextlib.closing(events) if close else contextlib.nullcontext(events)  # type: ignore[type-var]

@@ -87,6 +87,8 @@ class Done:
     usage: Usage
     timings: dict[str, float] = field(default_factory=dict)
     """Seconds per phase as the engine measured them: ``prefill``, ``decode``; empty where it does not tell."""
+    stop: str = ""
+    """The stop string that ended the answer; empty where none did."""
 
 
 Piece = Text | Thought | ToolCall

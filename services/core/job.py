@@ -43,6 +43,8 @@ class Ask:
     """Chat messages with text content (``role``, ``content``, and what the role needs); empty for a raw prompt."""
     prompt: str | None = None
     """A raw prompt, completed without any chat template; None for a chat."""
+    prompt_ids: tuple[int, ...] = ()
+    """A raw prompt as the ids of its tokens; `prompt` is empty then."""
     max_tokens: int | None = None
     sampling: Sampling = field(default_factory=Sampling)
     stop: tuple[str, ...] = ()
@@ -74,7 +76,8 @@ Kind = Literal["chat", "completion", "embedding", "rerank", "tokenize", "detoken
 
 - ``embedding``: per input a list of floats
 - ``rerank``: per input but the first, which is the query, its score: the higher, the nearer
-- ``tokenize``: per input its token ids; ``detokenize``: per input, a list of ids, its text
+- ``tokenize``: per input its tokens, as a list of ``ids`` and one of ``texts``; of a chat, those of its one prompt
+- ``detokenize``: per input, a list of ids, its text
 - ``count``: how many tokens the prompt of a chat has
 """
 
@@ -99,6 +102,10 @@ class Job:
     """Upper estimate of the prompt's length in tokens; scales the first-token limit, nothing else."""
     inputs: tuple[str | tuple[int, ...], ...] = ()
     """What a job that wants data is about; empty for all others."""
+    prompt_ids: tuple[int, ...] = ()
+    """The raw prompt where it is given as the ids of its tokens; `prompt` is empty then."""
+    special_tokens: bool = True
+    """Whether a tokenized text begins as the model's prompts do (a BOS token, where it has one)."""
     sources_used: bool = False
     """Whether the prompt holds selected sources, so that the same answer may be given to the same question."""
     background: bool = False

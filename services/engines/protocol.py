@@ -16,7 +16,8 @@ Worker to parent::
     {"event": "progress", "run": 1, "done": 128, "total": 900}            prefill, in tokens; else in inputs
     {"event": "text", "run": 1, "text": ..., "thought": false, "logprobs": [...]}
     {"event": "data", "run": 1, "data": ...}                              the result of a job that writes no answer
-    {"event": "done", "run": 1, "finish_reason": "stop"|"length"|"cancel", "usage": {...}, "timings": {...}}
+    {"event": "done", "run": 1, "finish_reason": "stop"|"length"|"cancel", "stop": the stop string that was found or "",
+     "usage": {...}, "timings": {...}}
     {"event": "error", "run": 1, "kind": "bad_request"|"context"|"failed", "message": ..., "usage": {...}, "limit": n}
 
 ``done`` and ``error`` end a run. Lines of an earlier run are skipped, so no token of one answer reaches another.
@@ -59,6 +60,7 @@ class Line(msgspec.Struct):
     logprobs: tuple[dict[str, Any], ...] = ()
     data: Any = None
     finish_reason: Literal["stop", "length", "cancel"] = "stop"
+    stop: str = ""
     usage: Counts = msgspec.field(default_factory=Counts)
     timings: dict[str, float] = {}
     kind: Literal["bad_request", "context", "failed", "unavailable"] = "failed"
@@ -88,6 +90,7 @@ def job_message(job: Job) -> dict[str, Any]:
         "kind": job.kind,
         "messages": job.messages,
         "prompt": job.prompt,
+        "prompt_ids": job.prompt_ids,
         "max_tokens": job.max_tokens,
         "sampling": {name: value for name, value in asdict(job.sampling).items() if value is not None},
         "stop": job.stop,
@@ -95,6 +98,7 @@ def job_message(job: Job) -> dict[str, Any]:
         "json_schema": job.json_schema,
         "template_kwargs": job.template_kwargs,
         "inputs": job.inputs,
+        "special_tokens": job.special_tokens,
     }
 
 
@@ -115,7 +119,7 @@ def event_of(line: Line) -> Event:
     if line.event == "data":
         return Data(line.data)
     if line.event == "done" and line.finish_reason != "cancel":
-        return Done(line.finish_reason, _usage(line.usage), line.timings)
+        return Done(line.finish_reason, _usage(line.usage), line.timings, line.stop)
     if line.event == "error":
         raise _error(line)
     raise lie(line)

@@ -116,6 +116,12 @@ class RkllmCliEngine:
         return EngineFailed(f"The rkllm program could not load {self.model.path.name}: {rkllm_log.reason(lines)}")
 
     def generate(self, job: Job, client: Client) -> Iterator[Event]:
+        if job.kind not in ("chat", "completion"):
+            raise BadRequest(
+                f"The rkllm program answers prompts and nothing else: no {job.kind}. Choose another model."
+            )
+        if job.prompt_ids:
+            raise BadRequest("The rkllm program reads text, no token ids. Send the prompt as text.", param="prompt")
         assert self._child is not None
         self._child.take_log()  # what it has printed so far is not about this job
         self._child.about = job.id
@@ -158,7 +164,7 @@ class RkllmCliEngine:
             self._check(answer)
         if text := stops.flush():
             yield Text(text)
-        yield self._done(answer, stops.stopped)
+        yield self._done(answer, stops.found)
 
     def _check(self, answer: cli.Answer) -> None:
         """Raise what the runtime reported."""
@@ -167,7 +173,7 @@ class RkllmCliEngine:
         if answer.failed:
             raise EngineFailed(f"The rkllm program reported an error: {rkllm_log.reason(self._heard)}")
 
-    def _done(self, answer: cli.Answer, stopped: bool) -> Done:
+    def _done(self, answer: cli.Answer, stop: str) -> Done:
         """The end of an answer, with the runtime's own numbers where it told any."""
         rows = answer.rows or self._rows
         usage = Usage(completion_tokens=answer.tokens)
@@ -175,7 +181,7 @@ class RkllmCliEngine:
             usage = Usage(rows["Prefill"].tokens, rows["Generate"].tokens)
         timings = {PHASES[name]: row.milliseconds / 1000 for name, row in rows.items()}
         full = answer.full or usage.prompt_tokens + usage.completion_tokens >= self.model.context_length
-        return Done("length" if full and not stopped else "stop", usage, timings)
+        return Done("length" if full and not stop else "stop", usage, timings, stop)
 
 
 PHASES = {"Prefill": "prefill", "Generate": "decode"}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from services.core.errors import ClientGone, QueueFull, ServiceError, ShuttingDown, TooManyRequests
-from services.core.events import Done, Event, Phase, Text, Thought
+from services.core.events import Data, Done, Event, Phase, Text, Thought
 from services.core.metrics import Metrics
 from services.core.model import Model
 from services.core.trace import Step, Trace
@@ -25,6 +25,7 @@ class Run:
         self._phase: Phase = "queued"
         self._over = False
         self._pieces = 0
+        self._data = False
         self._between = metrics.between.labels(model.id)
         self._tokens = metrics.generation_tokens.labels(model.id)
         self._place = metrics.waiting.labels(model.id)
@@ -49,6 +50,8 @@ class Run:
     def saw(self, event: Event) -> None:
         if isinstance(event, Text | Thought):
             self._piece()
+        elif isinstance(event, Data):
+            self._data = True
         elif isinstance(event, Done):
             self._done(event)
 
@@ -99,9 +102,15 @@ class Run:
     def _done(self, done: Done) -> None:
         self._end(done.finish_reason)
         model, usage = self._model.id, done.usage
-        self._tokens.inc(max(0, usage.completion_tokens - self._pieces))
         self._trace.usage += usage
         self._metrics.prompt_tokens.labels(model).inc(usage.prompt_tokens)
+        if not self._data:
+            self._answered(done)
+
+    def _answered(self, done: Done) -> None:
+        """What only the end of an answer tells; data would make its averages say nothing."""
+        model, usage = self._model.id, done.usage
+        self._tokens.inc(max(0, usage.completion_tokens - self._pieces))
         self._metrics.cached_tokens.labels(model).inc(usage.cached_tokens)
         self._metrics.reuse.labels(model, "hit" if usage.cached_tokens else "miss").inc()
         self._metrics.prompt_size.labels(model).observe(usage.prompt_tokens)

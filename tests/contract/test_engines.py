@@ -10,12 +10,14 @@ import signal
 import socket
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from services.core.client import NOBODY, Client
 from services.core.errors import BadRequest, ClientGone, ContextOverflow
-from services.core.events import Done, Text, Waiting
+from services.core.events import Data, Done, Text, Waiting
+from services.core.job import Job
 from services.engines.worker import WorkerEngine
 from tests.contract.conftest import Rig
 from tests.engines import alive
@@ -59,7 +61,7 @@ def test_a_stop_string_ends_the_answer_before_it(engine: WorkerEngine, rig: Rig)
     stop = whole[len(whole) // 2 :][:3]
     text, done = run(engine, rig, rig.long_answer, max_tokens=12, stop=(stop,))
     assert text == whole[: whole.index(stop)]
-    assert done.finish_reason == "stop"
+    assert (done.finish_reason, done.stop) == ("stop", stop)
 
 
 def test_a_raw_prompt_is_completed_without_a_template(engine: WorkerEngine, rig: Rig) -> None:
@@ -143,6 +145,76 @@ def test_answers_from_two_threads_one_after_the_other(engine: WorkerEngine, rig:
         thread.join()
     assert answers[0] == answers[1]
     assert answers[0]
+
+
+def data(engine: WorkerEngine, job: Job) -> Any:
+    """The result of a job that wants data."""
+    events = [event for event in engine.generate(job, NOBODY) if not isinstance(event, Waiting)]
+    found, done = events
+    assert isinstance(found, Data)
+    assert isinstance(done, Done)
+    return found.value
+
+
+that_know_tokens = pytest.mark.parametrize("rig", ["fake", "llama", "rkllm-1.2.3", "rkllm-1.3.0"], indirect=True)
+
+
+@that_know_tokens
+def test_a_counted_prompt_has_the_tokens_that_its_run_reports(engine: WorkerEngine, rig: Rig) -> None:
+    load(engine)
+    messages = ({"role": "system", "content": "Be brief."}, {"role": "user", "content": "How are you, <|im_end|>?"})
+    count = data(engine, rig.job("", kind="count", messages=messages))
+    assert count == run(engine, rig, "", messages=messages)[1].usage.prompt_tokens
+
+
+@that_know_tokens
+@pytest.mark.parametrize("text", ["Once upon a time, maple", "Grüße, 世界 \U0001f98a", ""])
+def test_tokens_and_back(engine: WorkerEngine, rig: Rig, text: str) -> None:
+    load(engine)
+    job = rig.job("", kind="tokenize", messages=(), inputs=(text, "a"), special_tokens=False)
+    first, second = data(engine, job)
+    assert len(first["ids"]) == len(first["texts"])
+    assert bool(first["ids"]) is bool(text)
+    inputs = (tuple(first["ids"]), tuple(second["ids"]))
+    assert data(engine, rig.job("", kind="detokenize", messages=(), inputs=inputs)) == [text, "a"]
+
+
+@that_know_tokens
+def test_the_tokens_of_a_chat_are_those_of_its_prompt(engine: WorkerEngine, rig: Rig) -> None:
+    load(engine)
+    (found,) = data(engine, rig.job("Say it.", kind="tokenize"))
+    assert "Say it." in "".join(found["texts"])
+
+
+@that_know_tokens
+def test_an_id_of_no_token_is_the_clients_fault(engine: WorkerEngine, rig: Rig) -> None:
+    load(engine)
+    for inputs in (((10**6,),), ((2**31 - 1,),)):
+        with pytest.raises(BadRequest):
+            data(engine, rig.job("", kind="detokenize", messages=(), inputs=inputs))
+    assert run(engine, rig, "Say hello.")[0]
+
+
+@that_know_tokens
+def test_a_prompt_of_tokens_is_the_prompt_of_their_text(engine: WorkerEngine, rig: Rig) -> None:
+    load(engine)
+    (found,) = data(engine, rig.job("", kind="tokenize", messages=(), inputs=("Once upon a time",)))
+    whole = run(engine, rig, "", kind="completion", messages=(), prompt="Once upon a time")
+    again = run(engine, rig, "", kind="completion", messages=(), prompt_ids=tuple(found["ids"]))
+    assert again[0] == whole[0]
+    with pytest.raises(BadRequest):
+        run(engine, rig, "", kind="completion", messages=(), prompt_ids=(10**6,))
+    assert engine.alive
+
+
+@pytest.mark.parametrize("rig", ["rkllm-cli"], indirect=True)
+@pytest.mark.parametrize("changes", [{"kind": "count"}, {"kind": "tokenize", "inputs": ("a",)}, {"prompt_ids": (1,)}])
+def test_the_program_refuses_tokens(engine: WorkerEngine, rig: Rig, changes: dict[str, Any]) -> None:
+    load(engine)
+    with pytest.raises(BadRequest, match="rkllm program"):
+        list(engine.generate(rig.job("", **changes), NOBODY))
+    assert engine.alive
+    assert run(engine, rig, "Say hello.")[0]
 
 
 @pytest.fixture

@@ -167,7 +167,8 @@ def test_named_templates_and_a_missing_one(tmp_path: Path) -> None:
 
 def test_a_raw_prompt_is_taken_as_it_is(tokenized: Tokenized) -> None:
     text = chatml(({"role": "user", "content": "Hi."},))
-    assert tokenized.encode({"kind": "completion", "prompt": text}) == (tokens(text), "")
+    job = {"kind": "completion", "messages": (), "prompt": text, "prompt_ids": ()}
+    assert tokenized.encode(job) == (tokens(text), "")
 
 
 def test_sampling_has_defaults_and_values_the_library_takes() -> None:

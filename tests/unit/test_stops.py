@@ -66,6 +66,18 @@ def test_many_stops_equal_the_earliest_cut(stops: list[str], chunks: list[str]) 
     assert stopped == any(stop in whole for stop in stops)
 
 
+@given(STOPS, CHUNKS)
+def test_the_found_one_is_the_shortest_of_those_that_begin_first(stops: list[str], chunks: list[str]) -> None:
+    stop_filter = StopFilter(stops)
+    for chunk in chunks:
+        stop_filter.feed(chunk)
+    stop_filter.flush()
+    whole = "".join(chunks)
+    begin = len(cut(whole, stops))
+    found = [stop for stop in stops if whole.startswith(stop, begin)]
+    assert stop_filter.found == min(found, key=len, default="")
+
+
 @given(STOPS, TEXTS)
 def test_sends_exactly_what_no_continuation_can_cut(stops: list[str], text: str) -> None:
     """Nothing is sent early that could be a stop, and nothing is held back that could not."""

@@ -29,7 +29,7 @@ class Answer:
         if self.text:
             yield Text(self.text)
         usage = replace(self.done.usage, cached_tokens=self.done.usage.prompt_tokens)
-        yield Done(self.done.finish_reason, usage)
+        yield Done(self.done.finish_reason, usage, stop=self.done.stop)
 
 
 class AnswerCache:

@@ -5,7 +5,7 @@
 
 Facts this file rests on, each measured with xllamacpp 2026.10.11549:
 `Server` always opens an HTTP listener, so it gets a Unix socket in a private folder, with a random key, and the socket
-is unlinked at once: there is nothing to connect to. A callback that returns True ends a run: in decode at the next
+is unlinked at once: nobody else can connect to it. A callback that returns True ends a run: in decode at the next
 token, in prefill (with ``return_progress``) after the current batch, so the batch size bounds the cancel latency.
 Bad input is a ValueError, a prompt that is too long one callback with ``error`` and without ``choices``.
 """
@@ -18,8 +18,9 @@ import tempfile
 from typing import Any
 
 from services.engines.workers import llama_vectors
+from services.engines.workers.llama_tokens import Listener, Tokens
 from services.engines.workers.llama_vectors import refusal
-from services.engines.workers.loop import JobRefused, LoadFailed, Run, serve
+from services.engines.workers.loop import TOKEN_KINDS, JobRefused, LoadFailed, Run, serve
 
 WARNINGS = 2
 """llama.cpp's log level; the next one writes ten lines per request."""
@@ -54,8 +55,10 @@ def load(path: str, options: dict[str, Any]) -> Llama:
     import xllamacpp
 
     with tempfile.TemporaryDirectory(prefix="rkllm-") as folder:
+        values = params(path, options, folder)
         try:
-            return Llama(xllamacpp.Server(params(path, options, folder)))
+            server = xllamacpp.Server(values)
+            return Llama(server, Tokens(Listener(values.hostnames[0], values.api_keys[0])))
         except RuntimeError as error:
             raise LoadFailed(
                 f"llama.cpp could not load {os.path.basename(path)}: the file is damaged or cut short, of an "
@@ -67,12 +70,15 @@ def load(path: str, options: dict[str, Any]) -> Llama:
 class Llama:
     """A loaded GGUF model."""
 
-    def __init__(self, server: Any) -> None:
-        self._server = server
+    def __init__(self, server: Any, tokens: Tokens) -> None:
+        self._server, self._tokens = server, tokens
 
     def run(self, job: dict[str, Any], run: Run) -> str:
         if job["kind"] in llama_vectors.KINDS:
             return llama_vectors.run_data(self._server, job, run)
+        if job["kind"] in TOKEN_KINDS:
+            run.data(self._tokens.data(job, chat_request(job)))
+            return "stop"
         answer = Answer(run)
         chat = job["kind"] == "chat"
         handle = self._server.handle_chat_completions if chat else self._server.handle_completions
@@ -110,7 +116,7 @@ def chat_request(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def completion_request(job: dict[str, Any]) -> dict[str, Any]:
-    body: dict[str, Any] = {"prompt": job["prompt"]}
+    body: dict[str, Any] = {"prompt": job["prompt_ids"] or job["prompt"]}
     if job["logprobs"] is not None:
         body["n_probs"] = max(1, job["logprobs"])
     return body

@@ -18,6 +18,11 @@ from services.engines.workers.stops import StopFilter
 
 PROTOCOL = 1
 
+TOKEN_KINDS = ("tokenize", "detokenize", "count")
+"""The kinds of jobs about tokens; their result is data, and no model runs for them."""
+
+NO_TOKEN = "One of the numbers is the id of no token of this model."
+
 
 class LoadFailed(Exception):
     """The model cannot be loaded; the message says why and what to do.
@@ -117,9 +122,8 @@ class Run:
         else:
             self._text(self._stops.flush())
             reason = "stop" if self._stops.stopped else reason
-        self._channel.write(
-            {"event": "done", "run": self.number, "finish_reason": reason, "usage": self.usage, "timings": self.timings}
-        )
+        end = {"finish_reason": reason, "stop": self._stops.found, "usage": self.usage, "timings": self.timings}
+        self._channel.write({"event": "done", "run": self.number, **end})
 
 
 class Channel:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from services.engines.workers import rkllm_board, rkllm_library, rkllm_log, rkllm_tokens
-from services.engines.workers.loop import JobRefused, LoadFailed, Run, serve
+from services.engines.workers.loop import TOKEN_KINDS, JobRefused, LoadFailed, Run, serve
 from services.engines.workers.rkllm_answer import Follower, Outcome
 from services.engines.workers.rkllm_log import Tap
 from services.engines.workers.rkllm_runtime import Runtime
@@ -104,6 +104,9 @@ class Npu:
         self.info = info
 
     def run(self, job: dict[str, Any], run: Run) -> str:
+        if job["kind"] in TOKEN_KINDS:
+            run.data(self._turns.data(job))
+            return "stop"
         plan = self._turns.plan(job)
         run.on_cancel(self._runtime.wake)
         suspect = not self._known

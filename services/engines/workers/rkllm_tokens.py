@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
-from services.engines.workers.loop import JobRefused, LoadFailed
+from services.engines.workers.loop import NO_TOKEN, JobRefused, LoadFailed
 from services.engines.workers.reasoning import OPENINGS
 
 GUARDS = range(0xE000, 0xF8FF)
@@ -69,8 +69,8 @@ class Tokenized:
 
         Raises `JobRefused` where the template refuses the messages.
         """
-        if job["kind"] != "chat":
-            return list(self._tokenizer.encode(job["prompt"]).ids), ""
+        if not job["messages"]:
+            return self._known(job["prompt_ids"]) or self._ids(job["prompt"], False, add_special=True), ""
         messages, guard = self._guarded(job["messages"])
         rendered = self._render(messages, job)
         parts = self._parts(rendered, guard)
@@ -108,9 +108,30 @@ class Tokenized:
             position = found + length
         yield text[position:], False
 
-    def _ids(self, text: str, plain: bool) -> list[int]:
+    def _ids(self, text: str, plain: bool, add_special: bool = False) -> list[int]:
         self._tokenizer.encode_special_tokens = plain
-        return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
+        return list(self._tokenizer.encode(text, add_special_tokens=add_special).ids)
+
+    def data(self, job: dict[str, Any]) -> Any:
+        """The result of a job about tokens. Raises `JobRefused`."""
+        if job["kind"] == "count":
+            return len(self.encode(job)[0])
+        if job["kind"] == "detokenize":
+            return [self._text(ids) for ids in job["inputs"]]
+        if job["messages"]:
+            return [self._tokens(self.encode(job)[0])]
+        return [self._tokens(self._ids(text, False, job["special_tokens"])) for text in job["inputs"]]
+
+    def _tokens(self, ids: list[int]) -> dict[str, Any]:
+        return {"ids": ids, "texts": [self._text([token]) for token in ids]}
+
+    def _text(self, ids: list[int]) -> str:
+        return str(self._tokenizer.decode(self._known(ids), skip_special_tokens=False))
+
+    def _known(self, ids: list[int]) -> list[int]:
+        if any(self._tokenizer.id_to_token(token) is None for token in ids):
+            raise JobRefused(NO_TOKEN)
+        return ids
 
 
 def mapped(value: Any, change: Callable[[str], str]) -> Any:

@@ -36,6 +36,9 @@ class Plan:
 
 
 class Turns(Protocol):
+    def data(self, job: dict[str, Any]) -> Any:
+        """The result of a job about tokens. Raises `JobRefused`."""
+
     def plan(self, job: dict[str, Any]) -> Plan:
         """Raises `JobRefused`."""
 
@@ -53,6 +56,9 @@ class TokenTurns:
         self._tokenized, self._context, self._history = tokenized, context, history
         self._ids: list[int] = []
         self._held: list[int] = []
+
+    def data(self, job: dict[str, Any]) -> Any:
+        return self._tokenized.data(job)
 
     def plan(self, job: dict[str, Any]) -> Plan:
         ids, opening = self._tokenized.encode(job)
@@ -83,6 +89,12 @@ class TemplateTurns:
         self._context = context
         self._history = History() if history else None
         self._messages: tuple[Message, ...] = ()
+
+    def data(self, job: dict[str, Any]) -> Any:
+        raise JobRefused(
+            "The NPU runtime tells nobody its tokens. Put the model's tokenizer.json and its chat template "
+            "(tokenizer_config.json or chat_template.jinja) beside the model, and leave npu_prompt at auto."
+        )
 
     def plan(self, job: dict[str, Any]) -> Plan:
         if job["kind"] != "chat":

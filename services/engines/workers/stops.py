@@ -1,7 +1,7 @@
 """Cuts an answer at its stop strings while it streams.
 
 - The answer ends where the earliest stop string begins; the stop string and all that follows are dropped. Of several
-  that begin at the same place the longest counts as found; as all from there on is dropped, the answer is the same.
+  that begin at the same place the shortest counts as found: it is whole first, however the text is chunked.
 - Only a tail that may still grow into a stop string is held back, so nothing is sent that must be taken back.
 - A shorter stop string inside a longer one that is not yet decided has to wait for it: with ``abcd`` and ``bc``, the
   text ``abc`` is held back until the next character (or the end) tells where to cut. The result therefore never depends
@@ -35,14 +35,14 @@ class _Matcher:
     """Looks for one stop string and stands still once it is found."""
 
     def __init__(self, stop: str) -> None:
-        self._stop = stop
+        self.stop = stop
         self._borders = _borders(stop)
         self._seen = 0
         self._matched = 0
 
     @property
     def found(self) -> bool:
-        return self._matched == len(self._stop)
+        return self._matched == len(self.stop)
 
     @property
     def start(self) -> int:
@@ -53,7 +53,7 @@ class _Matcher:
         for char in text:
             if self.found:
                 return
-            self._matched = _advance(self._stop, self._borders, self._matched, char)
+            self._matched = _advance(self.stop, self._borders, self._matched, char)
             self._seen += 1
 
 
@@ -64,8 +64,12 @@ class StopFilter:
         self._matchers = [_Matcher(stop) for stop in stops if stop]
         self._held = ""
         self._sent = 0
-        self.stopped = False
-        """Whether a stop string ended the answer. `flush` may still set it, see the module's third rule."""
+        self.found = ""
+        """The stop string that ended the answer. `flush` may still set it, see the module's third rule."""
+
+    @property
+    def stopped(self) -> bool:
+        return bool(self.found)
 
     def feed(self, text: str) -> str:
         """What may be sent now."""
@@ -85,7 +89,7 @@ class StopFilter:
         limit = min((matcher.start for matcher in matchers), default=self._sent + len(self._held))
         released, self._held = self._held[: limit - self._sent], self._held[limit - self._sent :]
         self._sent = limit
-        if any(matcher.found and matcher.start == limit for matcher in matchers):
-            self.stopped = True
-            self._held = ""
+        found = [matcher.stop for matcher in matchers if matcher.found and matcher.start == limit]
+        if found:
+            self.found, self._held = min(found, key=len), ""
         return released

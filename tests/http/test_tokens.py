@@ -1,0 +1,102 @@
+"""Tokens: what texts and chats become, and back; prompts that are tokens."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.http.conftest import Api, chunks
+
+
+def test_a_text_as_tokens(api: Api) -> None:
+    result = api.post("/v1/tokenize", {"model": "fake", "prompt": "ab"})
+    assert result.status_code == 200
+    assert result.json == {"count": 3, "max_model_len": 4096, "tokens": [256, 97, 98], "token_strs": None}
+    assert api.post("/tokenize", {"prompt": "ab"}).json == result.json
+
+
+def test_without_special_tokens_and_with_their_texts(api: Api) -> None:
+    body = {"prompt": "ab", "add_special_tokens": False, "return_token_strs": True}
+    result = api.post("/v1/tokenize", body)
+    assert (result.json["tokens"], result.json["token_strs"]) == ([97, 98], ["a", "b"])
+
+
+def test_a_chat_as_tokens(api: Api) -> None:
+    messages = [{"role": "system", "content": "s"}, {"role": "user", "content": "u"}]
+    assert api.post("/v1/tokenize", {"messages": messages}).json["tokens"] == [256, *b"s\nu"]
+
+
+def test_tokens_as_text(api: Api) -> None:
+    assert api.post("/v1/detokenize", {"tokens": [256, 97, 98]}).json == {"prompt": "ab"}
+    assert api.post("/detokenize", {"model": "fake", "tokens": []}).json == {"prompt": ""}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "names"),
+    [
+        ("tokenize", {}, "prompt"),
+        ("tokenize", {"prompt": "a", "messages": [{"role": "user", "content": "a"}]}, "prompt"),
+        ("tokenize", {"messages": []}, "messages"),
+        ("tokenize", {"prompt": "a\0b"}, "prompt"),
+        (
+            "tokenize",
+            {"messages": [{"role": "user", "content": "a"}], "add_special_tokens": True},
+            "add_special_tokens",
+        ),
+        ("tokenize", {"messages": [{"role": "user", "content": "a"}], "chat_template": "x"}, "chat_template"),
+        ("detokenize", {}, "tokens"),
+        ("detokenize", {"tokens": "a"}, "tokens"),
+        ("detokenize", {"tokens": [-1]}, "tokens"),
+        ("detokenize", {"tokens": [2**31]}, "tokens"),
+        ("detokenize", {"tokens": [1000]}, "no such token"),
+    ],
+)
+def test_what_is_refused(api: Api, path: str, body: Any, names: str) -> None:
+    result = api.post(f"/v1/{path}", body)
+    assert result.status_code == 400
+    assert names in result.text
+    assert api.post("/v1/tokenize", {"prompt": "a"}).status_code == 200
+
+
+def test_an_engine_that_dies_is_a_502(api: Api) -> None:
+    messages = [{"role": "user", "content": json.dumps({"fault": "exit", "phase": "prefill"})}]
+    assert api.post("/v1/tokenize", {"messages": messages}).status_code == 502
+    assert api.post("/v1/tokenize", {"prompt": "a"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("prompt", "answers"),
+    [
+        (list(b"ab"), ["You said: ab"]),
+        ([list(b"ab"), list(b"c")], ["You said: ab", "You said: c"]),
+        (["ab", list(b"c")], ["You said: ab", "You said: c"]),
+    ],
+)
+def test_prompts_of_tokens(api: Api, prompt: Any, answers: list[str]) -> None:
+    assert [choice["text"] for choice in api.text(prompt).json["choices"]] == answers
+    echoed = [choice["text"] for choice in api.text(prompt, echo=True).json["choices"]]
+    assert echoed == [f"{answer.removeprefix('You said: ')}{answer}" for answer in answers]
+
+
+def test_an_echo_of_tokens_streams(api: Api) -> None:
+    events = chunks(api.text(list(b"ab"), echo=True, stream=True))[:-1]
+    assert "".join(event["choices"][0]["text"] for event in events) == "abYou said: ab"
+
+
+@pytest.mark.parametrize("prompt", [[], [[]], ["a", 1], [1, [2]], [-1], [2**40], [1.5], [1000]])
+def test_prompts_that_are_none(api: Api, prompt: Any) -> None:
+    result = api.text(prompt)
+    assert result.status_code == 400
+    assert result.json["error"]["message"]
+
+
+def test_data_leaves_the_figures_of_answers_alone(api: Api) -> None:
+    sizes = 'rkllm_request_prompt_tokens_count{model="fake"}'
+    assert api.post("/v1/tokenize", {"prompt": "ab"}).status_code == 200
+    page = api.http.simulate_get("/metrics").text
+    assert 'rkllm_requests_total{endpoint="/v1/tokenize",finished_reason="stop",model="fake",status="200"} 1.0' in page
+    assert sizes not in page
+    api.chat()
+    assert f"{sizes} 1.0" in api.http.simulate_get("/metrics").text
