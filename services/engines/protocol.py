@@ -15,11 +15,14 @@ Worker to parent::
     {"event": "failed", "kind": "failed"|"unavailable", "message": ...}   it cannot be loaded (now); the worker exits
     {"event": "progress", "run": 1, "done": 128, "total": 900}            prefill, in tokens
     {"event": "text", "run": 1, "text": ..., "thought": false, "logprobs": [...]}
-    {"event": "done", "run": 1, "finish_reason": "stop"|"length"|"cancel", "usage": {...}, "timings": {...}}
-    {"event": "error", "run": 1, "kind": "bad_request"|"context"|"failed", "message": ..., "usage": {...}, "limit": n}
+    {"event": "done", "run": 1, "finish_reason": "stop"|"length"|"cancel", "usage": {...}, "timings": {...},
+     "info": {...}}
+    {"event": "error", "run": 1, "kind": "bad_request"|"context"|"failed", "message": ..., "usage": {...}, "limit": n,
+     "info": {...}}
 
-``done`` and ``error`` end a run. Lines of an earlier run are skipped, so no token of one answer reaches another.
-Anything else is a lie: the worker is killed and its request gets a 502.
+``done`` and ``error`` end a run; their ``info`` is what it showed of the engine's library. Lines of an
+earlier run are skipped, so no token of one answer reaches another. Anything else is a lie: the worker is killed and its
+request gets a 502.
 """
 
 from __future__ import annotations

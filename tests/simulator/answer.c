@@ -226,7 +226,7 @@ static void table(const Answer *answer) {
 static void finish(Answer *answer) {
     const char *name = answer->orders.fault;
     if (answer->failed || answer->stuck || !strcmp(name, "no_finish") || !strcmp(name, "finish_text")) return;
-    report(answer, RKLLM_RUN_FINISH, NULL, -1, 0);
+    report(answer, RKLLM_RUN_FINISH, strcmp(name, "finish_empty") ? NULL : "", -1, 0);
     if (!strcmp(name, "two_finish")) report(answer, RKLLM_RUN_FINISH, NULL, -1, 0);
     table(answer);
 }
