@@ -17,11 +17,13 @@ Worker to parent::
     {"event": "text", "run": 1, "text": ..., "thought": false, "logprobs": [...]}
     {"event": "data", "run": 1, "data": ...}                              the result of a job that writes no answer
     {"event": "done", "run": 1, "finish_reason": "stop"|"length"|"cancel", "stop": the stop string that was found or "",
-     "usage": {...}, "timings": {...}}
-    {"event": "error", "run": 1, "kind": "bad_request"|"context"|"failed", "message": ..., "usage": {...}, "limit": n}
+     "usage": {...}, "timings": {...}, "info": {...}}
+    {"event": "error", "run": 1, "kind": "bad_request"|"context"|"failed", "message": ..., "usage": {...}, "limit": n,
+     "info": {...}}
 
-``done`` and ``error`` end a run. Lines of an earlier run are skipped, so no token of one answer reaches another.
-Anything else is a lie: the worker is killed and its request gets a 502.
+``done`` and ``error`` end a run; their ``info`` is what it showed of the engine's library. Lines of an
+earlier run are skipped, so no token of one answer reaches another. Anything else is a lie: the worker is killed and its
+request gets a 502.
 """
 
 from __future__ import annotations

@@ -46,6 +46,8 @@ class WorkerEngine:
         self._loaded = False
         self.info: Mapping[str, str | int | float] = {}
         """What the worker told of the model and its runtime when it was ready."""
+        self.run_info: Mapping[str, str | int | float] = {}
+        """What the newest run that has ended showed of the runtime."""
         self._runs = itertools.count(1)
 
     @property
@@ -138,7 +140,10 @@ class WorkerEngine:
     def _lines(self, client: Client) -> Iterator[Line | None]:
         assert self._child is not None
         for line in self._child.lines(self._limits.beat, client):
-            yield None if line is None else decode(line)
+            told = None if line is None else decode(line)
+            if told is not None and told.event in ("done", "error"):
+                self.run_info = told.info
+            yield told
 
     def _skip(self, line: Line, run: int) -> None:
         """Pass over a late line of an earlier run; anything else is a lie."""

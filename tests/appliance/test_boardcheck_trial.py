@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +11,11 @@ from typing import Any
 
 import pytest
 
+from services.boardcheck.asking import Asker, Reply
+from services.boardcheck.edges import reasoning
 from services.boardcheck.finding import Finding
 from services.boardcheck.trial import trial
+from services.core.events import Done, Usage
 from services.engines.factory import ENGINES
 from tests.engines import ROOT, write_fake_model
 from tests.npu import lock_is_free, npu_model, npu_settings
@@ -27,7 +31,7 @@ def tried(folder: Path, release: str, *, tokenizer: bool = True, **values: Any) 
 
 
 def bad(found: dict[str, Finding]) -> set[str]:
-    return {name for name, finding in found.items() if finding.level != "good"}
+    return {name for name, finding in found.items() if finding.level not in ("good", "unknown")}
 
 
 @pytest.mark.parametrize("release", ["1.2.3", "1.3.0"])
@@ -35,8 +39,69 @@ def test_a_runtime_that_reuses_prefixes_passes(tmp_path: Path, release: str) -> 
     found = tried(tmp_path, release)
     assert not bad(found)
     assert f"runtime {release}" in found["load, prefix"].found
-    assert "tokens/s" in found["speed, history"].found
+    assert "temperature 0.8," in found["load, prefix"].found
+    assert "tokens/s, 124 MB at" in found["speed, history"].found
+    assert "after the first turn the cache held 1" in found["reuse, prefix"].found
+    assert found["cancel, prefix"].found.endswith("last state FINISH, rkllm_run returned 0")
+    over = r"refused: 5\d{3} tokens, of 508 at the most \(last state ERROR, rkllm_run returned -1\)"
+    assert re.fullmatch(over, found["prompt over the context"].found)
+    assert found["full context"] == Finding("full context", "unknown", found["full context"].found)
     assert found["settings to use"].found == "kv_strategy: prefix"
+
+
+@pytest.mark.parametrize(
+    ("thread", "fault", "words"),
+    [
+        ("caller", "", "on the caller's thread; FINISH came with no text; last state FINISH, rkllm_run returned 0"),
+        ("own", "finish_text", "on another thread; FINISH came with the text ' "),
+    ],
+)
+def test_what_the_callback_does_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, thread: str, fault: str, words: str
+) -> None:
+    monkeypatch.setenv("RKLLM_SIM_THREAD", thread)
+    monkeypatch.setenv("RKLLM_SIM_FAULT", fault)
+    found = tried(tmp_path, "1.2.3")
+    assert found["callback, prefix"].found.startswith(words)
+    assert found["callback, history"].found.startswith(words)
+
+
+def test_an_answer_that_fills_the_context_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RKLLM_SIM_TOKENS", "600")
+    found = tried(tmp_path, "1.3.0")["full context"]
+    assert found.level == "good"
+    assert re.match(r"ended with 51\d of 512 tokens \(last state ERROR, rkllm_run returned -1\)", found.found)
+
+
+@pytest.mark.parametrize("release", ["1.2.3", "1.3.0"])
+def test_reasoning_and_its_switch_are_seen(tmp_path: Path, release: str) -> None:
+    found = tried(tmp_path, release, thinking=1)
+    assert found["reasoning"].found == "an answer follows it, and enable_thinking false is obeyed"
+    assert found["reasoning"].level == "good"
+
+
+@pytest.mark.parametrize(
+    ("thinks", "quiet", "level", "words"),
+    [
+        ("Five.", "Five.", "good", "does not show any"),
+        ("<think>Two and three</think>", "5", "bad", "no answer followed it (last state FINISH"),
+        ("<think>Two and", "5", "unknown", "did not end"),
+        ("<think>Two</think>5", "<think>Two</think>5", "slow", "did not keep it"),
+        ("<think>Two</think>5", "<think>\n\n</think>\n\n5", "good", "an answer follows"),
+    ],
+)
+def test_what_is_said_of_reasoning(thinks: str, quiet: str, level: str, words: str) -> None:
+    class Said(Asker):
+        def __init__(self) -> None:
+            pass
+
+        def ask(self, *messages: dict[str, Any], **changes: Any) -> Reply:
+            text = thinks if changes["thinking"] else quiet
+            return Reply(text, Done("stop", Usage()), 0, 0, {"last_state": "FINISH", "returned": 0})
+
+    found = reasoning(Said())
+    assert found.level == level
+    assert words in found.found
 
 
 def test_a_runtime_that_drops_its_cache_needs_the_other_strategy(
@@ -46,6 +111,7 @@ def test_a_runtime_that_drops_its_cache_needs_the_other_strategy(
     found = tried(tmp_path, "1.2.3")
     assert bad(found) == {"reuse, prefix"}
     assert found["reuse, prefix"].found.startswith("0 of ")
+    assert "the cache held 0" in found["reuse, prefix"].found
     assert found["settings to use"].found == "kv_strategy: history"
 
 

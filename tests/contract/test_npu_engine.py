@@ -128,14 +128,38 @@ def test_counts_are_those_of_the_runtime(bench: Bench, tokenizer: bool) -> None:
 def test_what_the_library_prints_is_metadata_and_log(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     engine = bench.loaded(RKLLM_SIM_DRIVER="0.9.6", model={"load_fault": "old_driver"})
+    defaults = str(engine.info["defaults"])
+    assert defaults.startswith("max_context_len ")
+    assert "top_p 0.9, temperature 0.8, repeat_penalty 1.1" in defaults
     assert engine.info == {
         "runtime": bench.release, "driver": "0.9.6", "platform": "RK3588", "toolkit": "1.2.1",
         "max_context_limit": 4096,
         "npu_core_num": 3, "target_platform": "RK3588", "model_dtype": "W8A8", "cpus": "0, 1, 2, 3",
+        "defaults": defaults,
     }  # fmt: skip
     engine.stop()
     assert f"rkllm-runtime version: {bench.release}" in caplog.text
     assert "driver version is too low" in caplog.text
+
+
+@pytest.mark.parametrize(("thread", "on"), [("caller", "the caller's"), ("own", "another")])
+def test_a_run_tells_what_the_callback_did(bench: Bench, thread: str, on: str) -> None:
+    engine = bench.loaded(RKLLM_SIM_THREAD=thread)
+    said = {"callback_thread": on, "last_state": "FINISH", "returned": 0}
+    for fault, finish in (
+        ("none", "no text"),
+        ("finish_empty", "an empty text"),
+        ("finish_text", "the text "),
+        ("two_finish", "no text"),
+    ):
+        ask(engine, f"Hello. [[fault={fault}]]")
+        assert said.items() <= engine.run_info.items()
+        assert str(engine.run_info["finish"]).startswith(finish)
+    ask(engine, "Hello. [[fault=no_finish]]")
+    assert {**said, "last_state": "NORMAL", "finish": "none"}.items() <= engine.run_info.items()
+    with pytest.raises(EngineFailed):
+        ask(engine, "Hello. [[fault=error]]")
+    assert {**said, "last_state": "ERROR", "finish": "none", "returned": -1}.items() <= engine.run_info.items()
 
 
 def test_the_runtimes_own_log_level_reaches_it(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:

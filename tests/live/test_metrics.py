@@ -8,22 +8,29 @@ import socket
 import statistics
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import openai
 import pytest
 
-from tests.engines import write_fake_model
 from tests.live.conftest import Server
+from tests.simulator import build
+from tests.simulator.model import write_model
 
 Bell = Callable[[], tuple[str, Callable[[], str]]]
 Start = Callable[..., Server]
 
-TOKENS, STEPS = 40, 2
-STREAM = {"tokens": TOKENS, "delay": 0.05, "prefill_steps": STEPS, "prefill_delay": 1.0}
-"""20 tokens per second after two seconds of prefill."""
+TOKENS, TOKEN_US = 40, 50_000
+"""20 tokens per second."""
+
+PROMPT, PREFILL_US = "x" * 60, 20_000
+"""More than a second of prefill: a character is a token."""
+
+STREAM = {"stream": True, "stream_options": {"include_usage": True}}
 
 
 def page(server: Server) -> str:
@@ -40,13 +47,6 @@ def value(text: str, name: str, **labels: str) -> float:
     )
 
 
-def read_until(connection: socket.socket, wanted: bytes) -> bytes:
-    received = b""
-    while wanted not in received:
-        received += connection.recv(65536)
-    return received
-
-
 @dataclass
 class Stream:
     """One streamed answer, with the moments at which its pieces arrived."""
@@ -54,6 +54,8 @@ class Stream:
     sent: float
     pieces: list[float] = field(default_factory=list)
     ended: float = 0.0
+    prompt: int = 0
+    """Tokens, as the answer's usage has them."""
 
     def follow(self, connection: socket.socket) -> None:
         received = b""
@@ -61,9 +63,52 @@ class Stream:
             while b"[DONE]" not in received:
                 received += connection.recv(65536)
                 now = time.monotonic()
-                count = received.count(b'"content":"tok ')
-                self.pieces += [now] * (count - len(self.pieces))
+                self.pieces += [now] * (pieces(received) - len(self.pieces))
         self.ended = now
+        self.prompt = int(re.findall(rb'"prompt_tokens":(\d+)', received)[0])
+
+
+def pieces(received: bytes) -> int:
+    """How many chunks of a stream bring text; the first of all has an empty one."""
+    return len(re.findall(rb'"content":"[^"]', received))
+
+
+class Counted:
+    """A client that counts what it gets."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self.tokens = self.prompts = 0
+        self.ends: Counter[str] = Counter()
+
+    def ask(self, text: str, model: str = "sim", **more: Any) -> str:
+        """Read a stream to its end; returns the finish reason or the error's code."""
+        with self._server.client() as client:
+            end = self._end(client, {"model": model, "messages": [{"role": "user", "content": text}], **STREAM, **more})
+        self.ends[end] += 1
+        return end
+
+    def _end(self, client: Any, request: dict[str, Any]) -> str:
+        end = ""
+        try:
+            for chunk in client.chat.completions.create(**request):
+                self.prompts += chunk.usage.prompt_tokens if chunk.usage else 0
+                for choice in chunk.choices:
+                    self.tokens += bool(choice.delta.content)
+                    end = choice.finish_reason or end
+        except openai.APIError as error:
+            return str(error.code)
+        return end
+
+    def leave(self, text: str, after: int) -> None:
+        """Hang up after so many tokens, when no further one can come; with none, in prefill."""
+        with self._server.chat(text, "sim", **STREAM) as connection:
+            received = b""
+            while pieces(received) < after or (not after and b": prefill" not in received):
+                received += connection.recv(65536)
+            self.tokens += pieces(received)
+        self._server.until(lambda health: health["active_request"] is None)
+        self.ends["left"] += 1
 
 
 def lined_up(count: int, health: dict[str, Any]) -> bool:
@@ -71,22 +116,30 @@ def lined_up(count: int, health: dict[str, Any]) -> bool:
     return bool(health["active_request"]) and bool(health["waiting_requests"] == count)
 
 
-def test_the_times_agree_with_a_clients_clock(start: Start) -> None:
+@pytest.fixture(params=build.RELEASES)
+def npu(request: pytest.FixtureRequest, start: Start, tmp_path: Path) -> Server:
+    """The server with the NPU engine on the simulated runtime."""
+    library = build.library(request.param)
+    return start(runtime_library=library, npu_lock=tmp_path / "npu.lock", heartbeat_interval=0.1)
+
+
+def test_the_times_agree_with_a_clients_clock(npu: Server) -> None:
     """Sums over three answers that wait for each other: seconds each, so that what is compared is not the noise."""
-    server = start()
-    server.ask("loads the model")
-    before = page(server)
+    write_model(npu.models_dir / "sim", tokenizer=True, prefill_us=PREFILL_US)
+    npu.ask("loads the model", "sim")
+    before = page(npu)
     streams: list[Stream] = []
     threads = []
     for count in range(3):
         streams.append(Stream(time.monotonic()))
-        connection = server.chat(STREAM, stream=True)
+        # What comes first differs, or the beginning of the prompt would not be prefilled again.
+        connection = npu.chat(f"{count}{PROMPT}[[tokens={TOKENS} us={TOKEN_US}]]", "sim", **STREAM)
         threads.append(threading.Thread(target=streams[-1].follow, args=(connection,)))
         threads[-1].start()
-        server.until(functools.partial(lined_up, count))
+        npu.until(functools.partial(lined_up, count))
     for thread in threads:
         thread.join()
-    after = page(server)
+    after = page(npu)
 
     def grown(name: str) -> float:
         return value(after, f"rkllm_{name}") - value(before, f"rkllm_{name}")
@@ -97,6 +150,7 @@ def test_the_times_agree_with_a_clients_clock(start: Start) -> None:
     firsts = [stream.pieces[0] - stream.sent for stream in streams]
     decodes = [stream.pieces[-1] - stream.pieces[0] for stream in streams]
     wholes = [stream.ended - stream.sent for stream in streams]
+    assert min(prefills) > 1
     for name, clocked in (
         ("request_queue_time_seconds", waits),
         ("request_prefill_time_seconds", prefills),
@@ -109,48 +163,44 @@ def test_the_times_agree_with_a_clients_clock(start: Start) -> None:
     assert grown("time_to_first_token_seconds_count") == 3
     assert grown("inter_token_latency_seconds_count") == 3 * (TOKENS - 1)
     assert grown("generation_tokens_total") == sum(len(stream.pieces) for stream in streams) == 3 * TOKENS
-    assert grown("prompt_tokens_total") == 3 * 10 * STEPS
+    assert grown("prompt_tokens_total") == sum(stream.prompt for stream in streams) > 3 * len(PROMPT)
 
 
-def test_counts_are_what_the_client_counted_through_errors_cancels_and_restarts(start: Start, bell: Bell) -> None:
-    server = start("fake", "other", heartbeat_interval=0.1)
-    write_fake_model(server.models_dir, "broken", '{"fault": "failed"}')
-    tokens = 0
-    for count in (1, 5, 9):
-        tokens += len(server.ask({"text": "x", "tokens": count}))
-    tokens += len(server.ask({"text": "x", "tokens": 9}, max_tokens=4))
-    tokens += len(server.ask({"text": "x", "tokens": 2}, model="other"))
-    for fault in ("crash", "exit"):
-        with pytest.raises(openai.InternalServerError):
-            server.ask({"fault": fault, "phase": "prefill"})
-    with pytest.raises(openai.InternalServerError):
-        server.ask("hello", model="broken")
-    for phase in ("prefill", "decode"):
-        path, rung = bell()
-        script = {"tokens": 3, "fault": "hold", "phase": phase, "at": 1, "bell": path}
-        with server.chat(script, stream=True) as connection:
-            rung()
-            tokens += phase == "decode" and read_until(connection, b'"content":"tok ').count(b'"content":"tok ')
-        server.until(lambda health: health["active_request"] is None)
-    with pytest.raises(openai.NotFoundError):
-        server.ask("hello", model="nobody has this")
-    text = page(server)
+def test_counts_are_what_the_client_counted_through_errors_cancels_and_restarts(npu: Server) -> None:
+    for name in ("sim", "other"):
+        write_model(npu.models_dir / name, tokenizer=True)
+    write_model(npu.models_dir / "broken", load_fault="no_device")
+    counted = Counted(npu)
+    for words in (1, 5, 9):
+        assert counted.ask(f"Hello. [[tokens={words}]]") == "stop"
+    assert counted.ask("Hello. [[tokens=9]]", max_tokens=4) == "length"
+    assert counted.ask("Hello. [[tokens=2]]", "other") == "stop"
+    for fault in ("segv", "exit", "error", "silent"):
+        assert counted.ask(f"Hello. [[fault={fault} at=-1]]") == "engine_failed"
+        assert counted.ask(f"Hello. [[fault={fault} at=3 tokens=9]]", "other") in ("engine_failed", "stop")
+    assert counted.ask("Hello.", "broken") == "engine_failed"
+    counted.leave("Hello. [[fault=stall at=-1]]", 0)
+    counted.leave("Hello. [[fault=stall at=3 tokens=9]]", 3)
+    assert counted.ask("Hello.", "nobody has this") == "model_not_found"
+    text = page(npu)
     chat = {"endpoint": "/v1/chat/completions"}
-    assert value(text, "rkllm_requests_total", finished_reason="stop", model="fake", **chat) == 3
-    assert value(text, "rkllm_requests_total", finished_reason="length", model="fake", **chat) == 1
-    assert value(text, "rkllm_requests_total", finished_reason="stop", model="other", **chat) == 1
-    assert value(text, "rkllm_requests_total", finished_reason="error", status="502", **chat) == 3
-    assert value(text, "rkllm_requests_total", finished_reason="abort", model="fake", **chat) == 2
-    assert value(text, "rkllm_requests_total") == 10
-    assert value(text, "rkllm_http_requests_total", status="404", **chat) == 1
+    ends = counted.ends
+    assert value(text, "rkllm_requests_total", finished_reason="stop", **chat) == ends["stop"] == 5
+    assert value(text, "rkllm_requests_total", finished_reason="length", model="sim", **chat) == ends["length"] == 1
+    assert value(text, "rkllm_requests_total", finished_reason="error", **chat) == ends["engine_failed"] == 8
+    assert value(text, "rkllm_requests_total", finished_reason="abort", model="sim", **chat) == ends["left"] == 2
+    assert value(text, "rkllm_requests_total") == 16
+    assert value(text, "rkllm_http_requests_total", status="404", **chat) == ends["model_not_found"] == 1
     assert value(text, "rkllm_requests_cancelled_total", phase="prefill") == 1
     assert value(text, "rkllm_requests_cancelled_total", phase="decode") == 1
     assert value(text, "rkllm_requests_cancelled_total") == 2
-    assert value(text, "rkllm_engine_restarts_total", model="fake") == 2
+    assert value(text, "rkllm_engine_restarts_total", model="sim") == 4
+    assert value(text, "rkllm_engine_restarts_total", model="other") == 3
     assert value(text, "rkllm_model_load_failures_total", model="broken", cause="engine_failed") == 1
-    assert value(text, "rkllm_generation_tokens_total") == tokens == 22
+    assert value(text, "rkllm_generation_tokens_total") == counted.tokens > 28
+    assert value(text, "rkllm_prompt_tokens_total") == counted.prompts > 0
     assert value(text, "rkllm_requests_running") == value(text, "rkllm_requests_waiting") == 0
-    assert value(text, "vllm:generation_tokens_total") == tokens
+    assert value(text, "vllm:generation_tokens_total") == counted.tokens
 
 
 def test_a_scrape_waits_for_nobody(start: Start, bell: Bell) -> None:

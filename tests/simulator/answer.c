@@ -96,7 +96,7 @@ static void fault(Answer *answer) {
 static void prefill(Answer *answer) {
     Sim *sim = answer->sim;
     int cached = common(&sim->kv, &answer->context), fresh = answer->context.count - cached;
-    long us = sim_number("RKLLM_SIM_PREFILL_US", 0);
+    long us = sim_number("RKLLM_SIM_PREFILL_US", sim->model.prefill_us);
     double start = sim_now_ms();
     if (cached == answer->context.count) cached--, fresh++; /* the last token must be computed for its logits */
     sim->kv.count = cached;
@@ -226,7 +226,7 @@ static void table(const Answer *answer) {
 static void finish(Answer *answer) {
     const char *name = answer->orders.fault;
     if (answer->failed || answer->stuck || !strcmp(name, "no_finish") || !strcmp(name, "finish_text")) return;
-    report(answer, RKLLM_RUN_FINISH, NULL, -1, 0);
+    report(answer, RKLLM_RUN_FINISH, strcmp(name, "finish_empty") ? NULL : "", -1, 0);
     if (!strcmp(name, "two_finish")) report(answer, RKLLM_RUN_FINISH, NULL, -1, 0);
     table(answer);
 }

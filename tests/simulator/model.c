@@ -75,6 +75,7 @@ static void set(Model *model, const char *key, const char *value) {
     COUNT(npu_cores);
     COUNT(thinking);
     COUNT(load_ms);
+    COUNT(prefill_us);
     else sim_misuse("the model file has an unknown key %s", key);
 }
 

@@ -13,7 +13,7 @@ enum { IM_START = 256, IM_END, THINK, THINK_END, END_OF_TEXT, FIRST_WORD, WORD_C
 typedef struct {
     char platform[32], dtype[32], toolkit[32], load_fault[32];
     char system[512], prefix[256], postfix[256];
-    int context_limit, npu_cores, thinking, load_ms;
+    int context_limit, npu_cores, thinking, load_ms, prefill_us;
 } Model;
 
 /* A list of tokens that grows. */

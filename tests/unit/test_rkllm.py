@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,9 @@ from services.engines.workers import rkllm_board, rkllm_log, rkllm_tokens
 from services.engines.workers.loop import LoadFailed, Run
 from services.engines.workers.reasoning import Gate
 from services.engines.workers.rkllm import Npu
-from services.engines.workers.rkllm_abi import FINISH, NORMAL
+from services.engines.workers.rkllm_abi import FINISH, GROUPS, NORMAL
 from services.engines.workers.rkllm_prompt import History, flattened, neutral
-from services.engines.workers.rkllm_runtime import Piece, Returned, Turn
+from services.engines.workers.rkllm_runtime import Piece, Returned, Turn, piece
 from services.engines.workers.rkllm_sampling import DEFAULTS, effective
 from services.engines.workers.rkllm_tokens import Tokenized
 from services.engines.workers.rkllm_turns import TemplateTurns
@@ -298,6 +299,7 @@ class Scripted:
     """A runtime that returns from its runs with what it was told."""
 
     per_run = True
+    foreign = False
 
     def __init__(self, *runs: list[Piece]) -> None:
         self._runs = list(runs)
@@ -373,3 +375,11 @@ def test_an_answer_that_is_empty_by_itself_is_not_run_again() -> None:
     assert run_of(engine, 1) == ["yes", "stop"]
     assert run_of(engine, 2) == ["stop"]
     assert runtime.calls == ["run", "run"]
+
+
+def test_a_counter_that_is_no_number_is_a_zero() -> None:
+    """It would make the line to the parent no JSON."""
+    result = GROUPS[0].structs["RKLLMResult"](text=b"x", token_id=3)
+    result.perf.prefill_time_ms, result.perf.memory_usage_mb = float("nan"), float("inf")
+    perf = piece(ctypes.pointer(result), FINISH).perf
+    assert perf["prefill_time_ms"] == perf["memory_usage_mb"] == 0

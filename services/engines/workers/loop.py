@@ -66,6 +66,8 @@ class Run:
         self._done = -1
         self.usage = {"prompt_tokens": 0, "completion_tokens": 0, "cached_tokens": 0}
         self.timings: dict[str, float] = {}
+        self.info: dict[str, str | int | float] = {}
+        """What the run showed of the engine's library, for who examines it."""
 
     @property
     def over(self) -> bool:
@@ -122,8 +124,8 @@ class Run:
         else:
             self._text(self._stops.flush())
             reason = "stop" if self._stops.stopped else reason
-        end = {"finish_reason": reason, "stop": self._stops.found, "usage": self.usage, "timings": self.timings}
-        self._channel.write({"event": "done", "run": self.number, **end})
+        told = {"stop": self._stops.found, "usage": self.usage, "timings": self.timings, "info": self.info}
+        self._channel.write({"event": "done", "run": self.number, "finish_reason": reason, **told})
 
 
 class Channel:
@@ -191,6 +193,7 @@ def _run(runner: Runner, job: dict[str, Any], run: Run, channel: Channel) -> Non
                 "message": str(refusal),
                 "usage": {"prompt_tokens": refusal.prompt_tokens},
                 "limit": refusal.limit,
+                "info": run.info,
             }
         )
     else:

@@ -37,7 +37,9 @@ def load(path: str, options: dict[str, Any]) -> Npu:
     runtime = Runtime(library, abi)
     if not runtime.init(init_values(path, options), extend_values(options)):
         raise LoadFailed(f"librkllmrt {release} could not load {model.name}: {rkllm_log.reason(tap.lines())}")
-    return Npu(runtime, turns, tap, options, {"runtime": release, **rkllm_log.metadata(tap.lines())}, held)
+    defaults = ", ".join(f"{name} {round(value, 4)}" for name, value in runtime.defaults.items())
+    info = {"runtime": release, **rkllm_log.metadata(tap.lines()), "defaults": defaults}
+    return Npu(runtime, turns, tap, options, info, held)
 
 
 def turns_of(folder: Path, options: dict[str, Any]) -> Turns:
@@ -140,6 +142,7 @@ class Npu:
         prefilled = int(outcome.perf.get("prefill_tokens", 0))
         prompt = plan.prompt_tokens or max(size - answer, prefilled, 0)
         cached = max(0, prompt - prefilled) if outcome.perf else 0
+        run.info = self._told(outcome, size)
         run.usage = {"prompt_tokens": prompt, "completion_tokens": answer, "cached_tokens": cached}
         if outcome.perf:
             times = {"prefill": "prefill_time_ms", "decode": "generate_time_ms"}
@@ -147,6 +150,17 @@ class Npu:
         if outcome.clean:
             self._known = True
             self._turns.hold(outcome, size)
+
+    def _told(self, outcome: Outcome, size: int) -> dict[str, str | int | float]:
+        """What the run showed of the library, for who examines a board."""
+        return {
+            "callback_thread": "another" if self._runtime.foreign else "the caller's",
+            "finish": outcome.finish,
+            "last_state": outcome.last_state,
+            "returned": outcome.code,
+            "kv_cache": size,
+            "memory_mb": outcome.perf.get("memory_usage_mb", 0),
+        }
 
     def _judged(self, plan: Plan, outcome: Outcome, run: Run) -> str:
         """The finish reason. Raises `JobRefused` for a run that failed."""

@@ -8,11 +8,17 @@ from dataclasses import dataclass, field
 
 from services.engines.workers.loop import Run
 from services.engines.workers.reasoning import Gate
-from services.engines.workers.rkllm_abi import ERROR, FINISH, WAITING
+from services.engines.workers.rkllm_abi import ERROR, FINISH, NORMAL, WAITING
 from services.engines.workers.rkllm_runtime import Piece, Returned, Runtime
 
 ABORT_AGAIN = 0.1
 """Seconds between two aborts of one run: the first may have come before the library had really begun."""
+
+
+STATES = {NORMAL: "NORMAL", WAITING: "WAITING", FINISH: "FINISH", ERROR: "ERROR"}
+
+QUOTED = 60
+"""Bytes of a text in a report."""
 
 
 @dataclass
@@ -30,6 +36,9 @@ class Outcome:
     ids: list[int] = field(default_factory=list)
     """One per token of the answer; -1 where the library does not tell."""
     perf: dict[str, float] = field(default_factory=dict)
+    last_state: str = "none"
+    finish: str = "none"
+    """What came with the library's first FINISH."""
 
     @property
     def clean(self) -> bool:
@@ -80,21 +89,23 @@ class Follower:
     def _take(self, piece: Piece) -> None:
         outcome = self.outcome
         outcome.error |= piece.state == ERROR
+        outcome.last_state = STATES.get(piece.state, str(piece.state))
         # Of a doubled FINISH the second says nothing; tokens past the limit or after a stop are nobody's.
         if (piece.text or piece.state == WAITING) and not (outcome.finished or self._full or self._run.over):
             outcome.ids.append(piece.token)
             self._join(piece)
         if piece.state == FINISH:
+            outcome.finish = outcome.finish if outcome.finished else carried(piece)
             outcome.finished = True
             outcome.perf = outcome.perf or piece.perf
 
     def _join(self, piece: Piece) -> None:
         """WAITING: the character is not whole yet. Whether the next piece repeats its bytes, releases disagree."""
-        if piece.state == WAITING:
-            self._waiting = piece.text if piece.text.startswith(self._waiting) else self._waiting + piece.text
-            return
-        waiting, self._waiting = self._waiting, b""
-        self._say(piece.text if piece.text.startswith(waiting) else waiting + piece.text)
+        text = piece.text or b""
+        joined = text if text.startswith(self._waiting) else self._waiting + text
+        self._waiting = joined if piece.state == WAITING else b""
+        if piece.state != WAITING:
+            self._say(joined)
 
     def _say(self, data: bytes, final: bool = False) -> None:
         text = self._decoder.decode(data, final)
@@ -106,3 +117,12 @@ class Follower:
             self._run.reasoning(reasoning)
         if answer and not self._run.over:
             self._run.text(answer)
+
+
+def carried(piece: Piece) -> str:
+    """What came with a FINISH, in words."""
+    if not piece.perf:
+        return "no result"
+    if piece.text is None:
+        return "no text"
+    return f"the text {piece.text[:QUOTED].decode(errors='replace')!r}" if piece.text else "an empty text"

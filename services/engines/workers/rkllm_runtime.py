@@ -7,6 +7,7 @@ takes no lock, never blocks and never raises. The return of ``rkllm_run`` ends a
 from __future__ import annotations
 
 import ctypes
+import math
 import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +22,8 @@ class Piece:
     """What one callback said."""
 
     state: int
-    text: bytes
+    text: bytes | None
+    """None where the library gave no text at all."""
     token: int
     perf: dict[str, float] = field(default_factory=dict)
 
@@ -53,9 +55,13 @@ class Runtime:
         self._run = 0
         self._lock = threading.Lock()
         self._calling = self._told_end = False
+        self.foreign = False
+        """Whether a callback of the newest run came on another thread than the one that called ``rkllm_run``."""
         self._events: queue.SimpleQueue[Piece | Returned | None] = queue.SimpleQueue()
         self._calls: queue.SimpleQueue[Callable[[], int]] = queue.SimpleQueue()
-        threading.Thread(target=self._work, daemon=True).start()
+        native = threading.Thread(target=self._work, daemon=True)
+        native.start()
+        self._native = native.ident
 
     @property
     def per_run(self) -> bool:
@@ -64,7 +70,8 @@ class Runtime:
     def init(self, values: Mapping[str, Any], extend: Mapping[str, int]) -> bool:
         """Load the model; `values` name every field of RKLLMParam. Blocks for seconds. False if it failed."""
         param = self._library.rkllm_createDefaultParam()
-        # Fields are written unread: what the library leaves in an undocumented pointer may be no address.
+        self.defaults = plain_values(param) | plain_values(param.extend_param)
+        # Pointers are written unread: what the library leaves in an undocumented one may be no address.
         for name in dict(param._fields_).keys() & values.keys():
             setattr(param, name, values[name])
         ctypes.memset(ctypes.addressof(param.extend_param), 0, ctypes.sizeof(param.extend_param))
@@ -87,7 +94,8 @@ class Runtime:
         self._run += 1
         given, infer = self._input(turn), self._infer(turn, sampling, limit)
         arguments = (self._handle, ctypes.byref(given), ctypes.byref(infer), ctypes.c_void_p(self._run))
-        self._told_end, self._calling = False, True
+        self._told_end = self.foreign = False
+        self._calling = True
         self._call(lambda: self._library.rkllm_run(*arguments))
 
     def _input(self, turn: Turn) -> Any:
@@ -152,6 +160,7 @@ class Runtime:
             if state in (FINISH, ERROR):
                 self._told_end = True
             if run == self._run:
+                self.foreign |= threading.get_ident() != self._native
                 self._events.put(piece(result, state))
         except Exception:
             # Nothing may be raised into C. A run that says nothing fails when it returns.
@@ -159,10 +168,24 @@ class Runtime:
         return 0
 
 
+def plain_values(struct: Any) -> dict[str, float]:
+    """The fields of `struct` that are numbers or switches."""
+    return {
+        name: getattr(struct, name)
+        for name, kind in struct._fields_
+        if issubclass(kind, ctypes._SimpleCData) and kind is not ctypes.c_char_p
+    }
+
+
 def piece(result: Any, state: int) -> Piece:
     """A copy of what the pointer of a callback points to."""
     if not result:
-        return Piece(state, b"", -1)
+        return Piece(state, None, -1)
     found = result.contents
-    perf = {name: float(getattr(found.perf, name)) for name, _ in found.perf._fields_} if state == FINISH else {}
-    return Piece(state, found.text or b"", found.token_id, perf)
+    perf = {name: finite(getattr(found.perf, name)) for name, _ in found.perf._fields_} if state == FINISH else {}
+    return Piece(state, found.text, found.token_id, perf)
+
+
+def finite(value: float) -> float:
+    """`value`, or 0 where it is none: a counter that was never set must not spoil the message it goes into."""
+    return float(value) if math.isfinite(value) else 0.0
