@@ -1,4 +1,4 @@
-"""The server for gunicorn: models whose id begins with "scripted" run on the scripted engine, all others on the real one."""
+"""The server for gunicorn: a model whose id begins with "scripted" is run by the scripted engine, others for real."""
 
 from __future__ import annotations
 

@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from prometheus_client.parser import text_string_to_metric_families
+
 from scripts import make_secrets
 from tests.compose_files import compose
 from tests.engines import ROOT
@@ -54,7 +56,7 @@ class Box:
         return (self.secrets / name).read_text()
 
     def environment(self, service: str, **changed: str) -> dict[str, str]:
-        """What compose.yaml gives a service, with the addresses of this box; `changed` is what an owner wrote to .env."""
+        """What compose.yaml gives a service, with this box's addresses; `changed` is what its owner wrote to .env."""
         text = json.dumps(compose("compose.yaml", **changed)["services"][service]["environment"])
         for there, here in self._moved.items():
             text = text.replace(there, here)
@@ -92,8 +94,13 @@ class Box:
     def admin(self) -> User:
         return User(self.url, ADMIN, self.secret("open-webui/admin_password"))
 
-    def metric(self, name: str) -> float:
-        """The sum of a metric's samples on the server's page; 0 while it has none."""
+    def metric(self, name: str, **labels: str) -> float:
+        """The sum of a metric's samples with these labels on the server's page; 0 while it has none."""
         with urllib.request.urlopen(f"{self.api.url}/metrics", timeout=30) as answer:
-            lines = [line for line in answer.read().decode().splitlines() if line.startswith((f"{name} ", f"{name}{{"))]
-        return sum(float(line.rpartition(" ")[2]) for line in lines)
+            families = list(text_string_to_metric_families(answer.read().decode()))
+        samples = [sample for family in families for sample in family.samples if sample.name == name]
+        return sum(sample.value for sample in samples if labels.items() <= sample.labels.items())
+
+    def chats(self, **labels: str) -> float:
+        """How many chat requests the server has answered."""
+        return self.metric("rkllm_http_requests_total", endpoint="/v1/chat/completions", **labels)

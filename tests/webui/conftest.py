@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -23,14 +22,24 @@ REAL = "smollm2-135m-instruct"
 SCRIPTED = "scripted"
 
 
-@dataclass
 class Running:
     """The box, its search, and the admin."""
 
-    box: Box
-    asked: list[str]
-    """What the search was asked."""
-    admin: User
+    def __init__(self, box: Box, asked: list[str]) -> None:
+        self.box = box
+        self.asked = asked
+        """What the search was asked."""
+        self._open_webui = ExitStack()
+        self.restart()
+        self.admin: User = box.admin()
+
+    def restart(self, **changed: str) -> None:
+        """Open WebUI ends, and starts again on its data; `changed` is what the owner wrote to .env meanwhile."""
+        self.end()
+        self._open_webui.enter_context(self.box.open_webui(**changed))
+
+    def end(self) -> None:
+        self._open_webui.close()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -73,6 +82,6 @@ def running(models: Path) -> Iterator[Running]:
             settings.write_text(yaml.safe_dump(searxng.settings(engine_url)))
             search_url, _ = stack.enter_context(searxng.serving(checkout, settings, "a" * 64))
         api = stack.enter_context(serving(models))
-        box = Box(models.parent, api, search_url)
-        stack.enter_context(box.open_webui())
-        yield Running(box, asked, box.admin())
+        found = Running(Box(models.parent, api, search_url), asked)
+        stack.callback(found.end)
+        yield found

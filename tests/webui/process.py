@@ -59,6 +59,6 @@ def answers(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
             with urllib.request.urlopen(url, timeout=5):
                 return
         except OSError as error:
-            assert process.poll() is None, log.read_text()[-3000:]
-            assert time.monotonic() < end, f"{error}: {log.read_text()[-3000:]}"
+            if process.poll() is not None or time.monotonic() > end:
+                raise AssertionError(f"{error}: {log.read_text()[-3000:]}") from error
             time.sleep(0.2)

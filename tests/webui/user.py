@@ -7,11 +7,15 @@ import time
 import urllib.request
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.error import HTTPError
 
 Message = dict[str, Any]
+
+JOBS = {"title_generation": True, "tags_generation": True, "follow_up_generation": True}
+"""What the page asks for beside the first answer of a chat; the server's settings say what becomes of it."""
 
 
 class Refused(Exception):
@@ -44,8 +48,10 @@ class Turn:
             time.sleep(0.2)
         return found
 
-    def title(self) -> str:
-        return str(self.user.get(f"/api/v1/chats/{self.chat}")["title"])
+    def until_titled(self, title: str) -> None:
+        """It is written a moment after the answer."""
+        while self.user.get(f"/api/v1/chats/{self.chat}")["title"] != title:
+            time.sleep(0.2)
 
     def stop(self) -> None:
         """The button."""
@@ -79,10 +85,22 @@ class User:
     def models(self) -> list[str]:
         return [model["id"] for model in self.get("/api/models")["data"]]
 
-    def ask(self, model: str, question: str, tasks: Message | None = None, **more: Any) -> Turn:
-        """A new chat's first message, as the page sends it; `more` are `files`, `features` and the like."""
+    def set_rows(self, rows: Message) -> None:
+        """As an admin does it in the settings pages."""
+        self.post("/api/v1/configs/import", {"config": rows})
+
+    @contextmanager
+    def rows(self, rows: Message) -> Iterator[None]:
+        """Set for a while."""
+        before = self.get("/api/v1/configs/export")
+        self.set_rows(rows)
+        yield
+        self.set_rows({key: before[key] for key in rows})
+
+    def ask(self, model: str, question: str, **more: Any) -> Turn:
+        """A new chat's first message, as the page sends it; `more` are `files` and `features`."""
         user_id, answer_id = str(uuid.uuid4()), str(uuid.uuid4())
-        message = {"id": user_id, "parentId": None, "childrenIds": [], "role": "user", "content": question}
+        message: Message = {"id": user_id, "parentId": None, "childrenIds": [], "role": "user", "content": question}
         message |= {"timestamp": int(time.time()), "models": [model], "files": more.get("files", [])}
         body = {
             "model": model,
@@ -92,7 +110,7 @@ class User:
             "parent_id": None,
             "user_message": message,
             "message_ids": [{"model_id": model, "message_id": answer_id}],
-            "background_tasks": tasks or {},
+            "background_tasks": JOBS,
             "features": {},
             **more,
         }
@@ -112,8 +130,20 @@ class User:
     def upload(self, name: str, content: bytes, kind: str = "text/plain") -> str:
         """The id of a file that was put in with the paper clip."""
         mark = uuid.uuid4().hex
-        head = f'--{mark}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\nContent-Type: {kind}\r\n\r\n'
-        body = head.encode() + content + f"\r\n--{mark}--\r\n".encode()
+        head = f'--{mark}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\nContent-Type: {kind}'
+        body = f"{head}\r\n\r\n".encode() + content + f"\r\n--{mark}--\r\n".encode()
         headers = {"Content-Type": f"multipart/form-data; boundary={mark}"}
         found = self._json(urllib.request.Request(f"{self._url}/api/v1/files/?process=true", body, headers))
         return str(found["id"])
+
+    def processed(self, file: str) -> Message:
+        """What became of an uploaded file: `content` or `error`."""
+        while (found := self.get(f"/api/v1/files/{file}")["data"])["status"] not in ("completed", "failed"):
+            time.sleep(0.2)
+        return dict(found)
+
+    def attached(self, name: str, content: bytes) -> Message:
+        """A read document, as the page attaches it to a message."""
+        file = self.upload(name, content)
+        assert not self.processed(file).get("error")
+        return {"type": "file", "id": file, "url": file, "name": name, "status": "uploaded"}
