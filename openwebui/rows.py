@@ -46,6 +46,8 @@ ROWS: Mapping[str, Row] = {
     "BYPASS_EMBEDDING_AND_RETRIEVAL": ("rag.bypass_embedding_and_retrieval", flag),
     "RAG_EMBEDDING_ENGINE": ("rag.embedding_engine", text),
     "RAG_TEMPLATE": ("rag.template", text),
+    "DEFAULT_INTERFACE_SETTINGS": ("ui.default_interface_settings", json.loads),
+    "UI_VISIBILITY": ("ui.visibility", json.loads),
     "ENABLE_COMMUNITY_SHARING": ("ui.enable_community_sharing", flag),
     "ENABLE_EVALUATION_ARENA_MODELS": ("evaluation.arena.enable", flag),
     "ENABLE_CODE_EXECUTION": ("code_execution.enable", flag),

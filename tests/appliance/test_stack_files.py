@@ -16,22 +16,11 @@ import pytest
 import yaml
 
 from scripts import make_secrets
+from tests.compose_files import TOOLS, compose
 from tests.engines import ROOT
 
-TOOLS = Path(sys.executable).parent
 SHELL = [str(path) for path in (*ROOT.glob("scripts/**/*.sh"), *ROOT.glob("tests/**/*.sh"))]
 DOCKERFILES = [str(path) for path in ROOT.glob("**/Dockerfile") if ".cache" not in path.parts]
-
-
-def compose(*files: str, **env: str) -> dict[str, Any]:
-    """The stack as Compose reads it; raises when it is against the schema. Needs no daemon."""
-    arguments = [item for file in files for item in ("--file", file)]
-    command = [str(TOOLS / "docker-compose"), *arguments, "--env-file", "/dev/null", "config", "--format", "json"]
-    clean = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", **env}
-    done = subprocess.run(command, cwd=ROOT, env=clean, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
 
 
 NPU = {"NPU_DEVICE": "/dev/dri", "NPU_GROUP": "105"}

@@ -1,0 +1,23 @@
+"""The server for gunicorn: a model whose id begins with "scripted" is run by the scripted engine, others for real."""
+
+from __future__ import annotations
+
+import os
+
+from services.api.app import App, build, settings_from
+from services.core import logs
+from services.core.model import Model
+from services.core.settings import Settings
+from services.engines.base import Engine
+from services.engines.factory import ENGINES
+from tests.engines import fake
+
+
+def either(settings: Settings, model: Model) -> Engine:
+    return (fake if model.id.startswith("scripted") else ENGINES["llama"])(settings, model)
+
+
+def create() -> App:
+    settings = settings_from(os.environ)
+    logs.configure(settings)
+    return build(settings, {**ENGINES, "llama": either})

@@ -1,0 +1,106 @@
+"""The box without containers: our server, a search, Open WebUI itself and provisioning, with the stack's environment.
+
+What compose.yaml gives the containers is taken from it; only hosts, ports and folders are others.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from scripts import make_secrets
+from tests.compose_files import compose
+from tests.engines import ROOT
+from tests.live.conftest import Server
+from tests.webui.process import answers, free_port, running
+from tests.webui.user import User
+
+ADMIN = "admin@localhost"
+
+
+def program() -> Path | None:
+    """Open WebUI: what `OPEN_WEBUI` names, what tests/webui/install.sh installed, or what is on the PATH."""
+    installed = ROOT / ".cache/open-webui/bin/open-webui"
+    found = os.environ.get("OPEN_WEBUI") or (installed if installed.exists() else shutil.which("open-webui"))
+    return Path(found) if found else None
+
+
+class Box:
+    def __init__(self, folder: Path, api: Server, searxng_url: str) -> None:
+        self.folder, self.api = folder, api
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.secrets = folder / "secrets"
+        self.log = folder / "open-webui.log"
+        for name in ("open-webui", "searxng", "grafana"):
+            (self.secrets / name).mkdir(parents=True)
+        (folder / "state").mkdir()
+        make_secrets.make(self.secrets)
+        self._moved = {
+            "http://api:8000": api.url,
+            "http://searxng:8080": searxng_url,
+            "http://localhost:3000": self.url,
+            "http://127.0.0.1:3000": self.url,
+        }
+
+    def secret(self, name: str) -> str:
+        return (self.secrets / name).read_text()
+
+    def environment(self, service: str, **changed: str) -> dict[str, str]:
+        """What compose.yaml gives a service, with this box's addresses; `changed` is what its owner wrote to .env."""
+        text = json.dumps(compose("compose.yaml", **changed)["services"][service]["environment"])
+        for there, here in self._moved.items():
+            text = text.replace(there, here)
+        found: dict[str, str] = json.loads(text)
+        return {"PATH": os.environ["PATH"], "HOME": str(self.folder), **found}
+
+    @contextmanager
+    def open_webui(self, **changed: str) -> Iterator[None]:
+        """Runs it, as its slim image would, on the same data each time."""
+        env = self.environment("open-webui", **changed) | {
+            "WEBUI_SECRET_KEY": self.secret("open-webui/secret_key"),
+            "WEBUI_ADMIN_PASSWORD": self.secret("open-webui/admin_password"),
+            "DATA_DIR": str(self.folder / "data"),
+            "USE_SLIM_DOCKER": "true",
+        }
+        (self.folder / "data").mkdir(exist_ok=True)
+        where = ["--host", "127.0.0.1", "--port", str(self.port)]
+        command = [str(program()), "serve", *where]
+        with running(command, self.folder, env, self.log) as process:
+            answers(f"{self.url}/health", process, self.log)
+            yield
+
+    def provision(self, **changed: str) -> str:
+        """One round; returns what it says."""
+        env = self.environment("provision", **changed) | {
+            "PROVISION_WEBUI_URL": self.url,
+            "PROVISION_STATE": str(self.folder / "state"),
+            "PROVISION_SECRETS": str(self.secrets / "open-webui"),
+        }
+        command = [sys.executable, "-m", "openwebui.provision", "--once"]
+        done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout.strip()
+
+    def admin(self) -> User:
+        return User(self.url, ADMIN, self.secret("open-webui/admin_password"))
+
+    def metric(self, name: str, **labels: str) -> float:
+        """The sum of a metric's samples with these labels on the server's page; 0 while it has none."""
+        with urllib.request.urlopen(f"{self.api.url}/metrics", timeout=30) as answer:
+            families = list(text_string_to_metric_families(answer.read().decode()))
+        samples = [sample for family in families for sample in family.samples if sample.name == name]
+        return sum(sample.value for sample in samples if labels.items() <= sample.labels.items())
+
+    def chats(self, **labels: str) -> float:
+        """How many chat requests the server has answered."""
+        return self.metric("rkllm_http_requests_total", endpoint="/v1/chat/completions", **labels)

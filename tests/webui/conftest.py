@@ -1,0 +1,87 @@
+"""Open WebUI for real in front of our server; ``make test-webui``.
+
+One box for all tests: starting Open WebUI takes half a minute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.engines import REAL_MODELS, alive, write_fake_model
+from tests.live.conftest import Server
+from tests.webui import search_engine, searxng
+from tests.webui.box import Box, program
+from tests.webui.user import User
+
+REAL = "smollm2-135m-instruct"
+SCRIPTED = "scripted"
+
+
+class Running:
+    """The box, its search, and the admin."""
+
+    def __init__(self, box: Box, asked: list[str]) -> None:
+        self.box = box
+        self.asked = asked
+        """What the search was asked."""
+        self._open_webui = ExitStack()
+        self.restart()
+        self.admin: User = box.admin()
+
+    def restart(self, **changed: str) -> None:
+        """Open WebUI ends, and starts again on its data; `changed` is what the owner wrote to .env meanwhile."""
+        self.end()
+        self._open_webui.enter_context(self.box.open_webui(**changed))
+
+    def end(self) -> None:
+        self._open_webui.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _there() -> None:
+    if program() is None:
+        pytest.skip("Open WebUI is not installed; tests/webui/install.sh installs it")
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("webui") / "models"
+    folder.mkdir()
+    (folder / "SmolLM2-135M-Instruct").symlink_to(REAL_MODELS / "SmolLM2-135M-Instruct")
+    write_fake_model(folder, SCRIPTED)
+    (folder / SCRIPTED / "model.yaml").write_text("name: Scripted\ndescription: Says what it is told to\n")
+    return folder
+
+
+@contextmanager
+def serving(models: Path) -> Iterator[Server]:
+    """Our server; afterwards neither it nor an engine of it is left."""
+    server = Server(models, "tests.webui.app:create()", {})
+    try:
+        yield server
+    finally:
+        server.hang_up()
+        engines = server.engine_pids()
+        assert server.end() == 0
+        assert not [pid for pid in engines if alive(pid)]
+
+
+@pytest.fixture(scope="session")
+def running(models: Path) -> Iterator[Running]:
+    """Everything up; afterwards no process of it is left."""
+    with ExitStack() as stack:
+        engine_url, asked = stack.enter_context(search_engine.serving())
+        search_url = engine_url
+        if checkout := searxng.source():
+            settings = models.parent / "settings.yml"
+            settings.write_text(yaml.safe_dump(searxng.settings(engine_url)))
+            search_url, _ = stack.enter_context(searxng.serving(checkout, settings, "a" * 64))
+        api = stack.enter_context(serving(models))
+        found = Running(Box(models.parent, api, search_url), asked)
+        stack.callback(found.end)
+        yield found

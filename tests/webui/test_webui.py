@@ -1,0 +1,166 @@
+"""What a person does with the box, through Open WebUI itself. In this order: the last tests restart it."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+
+import pytest
+
+from tests.webui.conftest import REAL, SCRIPTED, Running
+from tests.webui.user import JOBS, Refused, User
+
+QUESTION = "What does the NPU of the RK3588 deliver?"
+
+pytestmark = [pytest.mark.webui, pytest.mark.timeout(600)]
+
+
+def test_the_generated_password_signs_in_and_another_does_not(running: Running) -> None:
+    assert running.admin.get("/api/v1/auths/")["role"] == "admin"
+    with pytest.raises(Refused):
+        User(running.box.url, "admin@localhost", "another one")
+
+
+def test_provisioning_finds_every_seed_in_place(running: Running) -> None:
+    """A row that this version does not know would be set again."""
+    said = running.box.provision()
+    assert "settings changed: none" in said
+    assert f"models told: {SCRIPTED}, {REAL}" in said
+
+
+def test_the_models_are_there_without_a_click(running: Running) -> None:
+    models = {model["id"]: model for model in running.admin.get("/api/models")["data"]}
+    assert set(models) == {REAL, SCRIPTED}
+    assert models[REAL]["name"] == "SmolLM2 135M Instruct"
+    assert models[REAL]["info"]["meta"]["description"]
+    assert models[REAL]["info"]["meta"]["capabilities"]["vision"] is False
+
+
+def test_an_answer_streams(running: Running) -> None:
+    deltas = list(running.admin.stream(REAL, "What is the capital of France?"))
+    pieces = [delta["content"] for delta in deltas if delta.get("content")]
+    assert len(pieces) > 3
+    assert "Paris" in "".join(pieces)
+
+
+def test_a_chat_is_one_request(running: Running) -> None:
+    """Its title is the question's; no job of Open WebUI's own goes to the model."""
+    before = running.box.chats()
+    turn = running.admin.ask(REAL, "What is the capital of France?")
+    answer = turn.finished()
+    assert "Paris" in answer["content"]
+    assert answer["usage"]["completion_tokens"] > 0
+    turn.until_titled("What is the capital of France?")
+    assert running.box.chats() == before + 1
+
+
+def test_thinking_is_a_block_of_its_own(running: Running) -> None:
+    said = {"text": "<think>Let me see.</think>Blue."}
+    answer = running.admin.ask(SCRIPTED, json.dumps(said)).finished()
+    assert answer["content"] == "Blue."
+    thought, message = answer["output"]
+    assert thought["type"] == "reasoning"
+    assert thought["content"][0]["text"] == "Let me see."
+    assert message["type"] == "message"
+
+
+def test_a_web_search_reaches_the_model_and_is_cited(running: Running) -> None:
+    """The scripted model repeats its prompt: what the server made of Open WebUI's source blocks."""
+    used = running.box.metric("rkllm_rag_decisions_total", decision="context")
+    answer = running.admin.ask(SCRIPTED, QUESTION, features={"web_search": True}).finished()
+    assert running.asked[-1] == QUESTION
+    assert "[1] RK3588 data sheet (example.org)\nThe NPU of the RK3588 has three cores" in answer["content"]
+    assert "<source" not in answer["content"]
+    assert answer["content"].endswith(QUESTION)
+    (found,) = answer["sources"]
+    assert found["metadata"][0]["title"] == "RK3588 data sheet"
+    assert found["metadata"][0]["source"] == "https://example.org/rk3588"
+    assert running.box.metric("rkllm_rag_decisions_total", decision="context") == used + 1
+
+
+def test_a_document_is_read_and_asked_about(running: Running) -> None:
+    file = running.admin.attached("note.txt", b"The warehouse in Hamburg opens at 7:45 on Mondays.")
+    answer = running.admin.ask(SCRIPTED, "When does the warehouse open on Mondays?", files=[file]).finished()
+    assert "[1] note.txt\nThe warehouse in Hamburg opens at 7:45 on Mondays." in answer["content"]
+    assert answer["sources"][0]["source"]["name"] == "note.txt"
+
+
+def test_a_pdf_is_refused_with_a_reason(running: Running) -> None:
+    """As the slim image refuses it."""
+    file = running.admin.upload("paper.pdf", b"%PDF-1.4\n%%EOF", "application/pdf")
+    assert "external document extractor" in running.admin.processed(file)["error"]
+
+
+def test_sign_up_is_closed_and_an_added_user_sees_the_models(running: Running) -> None:
+    body = json.dumps({"name": "Eve", "email": "eve@localhost", "password": "correct-horse-1"}).encode()
+    request = urllib.request.Request(
+        f"{running.box.url}/api/v1/auths/signup", body, {"Content-Type": "application/json"}
+    )
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(request, timeout=60)
+    account = {"name": "Bob", "email": "bob@localhost", "password": "correct-horse-1", "role": "user"}
+    running.admin.post("/api/v1/auths/add", account)
+    bob = User(running.box.url, account["email"], account["password"])
+    assert set(bob.models()) == {REAL, SCRIPTED}
+    assert bob.ask(SCRIPTED, json.dumps({"text": "Hello Bob"})).finished()["content"] == "Hello Bob"
+    may = bob.get("/api/v1/auths/")["permissions"]["chat"]
+    assert (may["file_upload"], may["stt"], may["call"]) == (True, False, False)
+    with pytest.raises(Refused):
+        bob.get("/api/v1/configs/export")
+
+
+def test_the_stop_button_stops_the_engine(running: Running) -> None:
+    def cancelled() -> float:
+        return running.box.metric("rkllm_requests_cancelled_total", model=SCRIPTED, phase="decode")
+
+    before = cancelled()
+    turn = running.admin.ask(SCRIPTED, json.dumps({"text": "tok ", "tokens": 100_000, "delay": 0.02}))
+    while not turn.answer().get("content"):
+        pass
+    turn.stop()
+    while cancelled() == before:
+        pass
+    running.box.api.until(lambda health: not health["active_request"])
+    assert turn.finished()["content"].startswith("tok tok")
+
+
+def test_a_closed_search_leaves_the_chat(running: Running) -> None:
+    """Nobody listens at the search's address: the chat goes on without sources."""
+    with running.admin.rows({"web.search.searxng_query_url": "http://127.0.0.1:9/search"}):
+        answer = running.admin.ask(SCRIPTED, "Anything new?", features={"web_search": True}).finished()
+    assert answer["content"] == "You said: Anything new?"
+    assert any(status.get("error") for status in answer["statusHistory"])
+
+
+def test_jobs_that_an_admin_turns_on_wait_for_their_turn(running: Running) -> None:
+    """Title, tags and follow-ups come while a chat is answered; none of them is refused and none disturbs it."""
+    jobs = dict.fromkeys(("task.title.enable", "task.tags.enable", "task.follow_up.enable"), True)
+    before = running.box.chats()
+    good = running.box.chats(status="200")
+    with running.admin.rows(jobs):
+        turn = running.admin.ask(SCRIPTED, json.dumps({"text": "tok ", "tokens": 50, "delay": 0.02}))
+        other = running.admin.ask(SCRIPTED, json.dumps({"text": "other"}))
+        assert turn.finished()["content"].split() == ["tok"] * 50
+        assert other.finished()["content"] == "other"
+        while running.box.chats() < before + 2 * (1 + len(JOBS)):
+            pass
+    assert running.box.chats(status="200") - good == running.box.chats() - before
+
+
+def test_what_an_admin_changed_survives_a_restart_and_new_defaults(running: Running) -> None:
+    """The number of results: set by the admin. The key: left alone, so the files' new value arrives."""
+    running.admin.set_rows({"web.search.result_count": 7})
+    running.restart(WEB_SEARCH_RESULT_COUNT="5")
+    said = running.box.provision(WEB_SEARCH_RESULT_COUNT="5", API_KEY="another")
+    assert "settings changed: openai.api_keys" in said
+    assert "left as the admin wants them: web.search.result_count" in said
+    rows = running.admin.get("/api/v1/configs/export")
+    assert rows["web.search.result_count"] == 7
+    assert rows["openai.api_keys"] == ["another"]
+    assert "Paris" in running.admin.ask(REAL, "What is the capital of France?").finished()["content"]
+
+
+def test_sessions_survive_a_restart(running: Running) -> None:
+    """The key that signs them is a file in a volume."""
+    running.restart()
+    assert running.admin.get("/api/v1/auths/")["role"] == "admin"
