@@ -41,6 +41,7 @@ def plan(ask: Ask, model: Model, settings: Settings, request_id: str) -> Job:
         template_kwargs=template_kwargs(ask, model),
         prompt_tokens_estimate=estimate(messages, ask.prompt or ""),
         sources_used=ask.sources_used,
+        keep_alive=ask.keep_alive,
     )
 
 

@@ -11,6 +11,7 @@
     ├── RequestTimeout        408  the client did not send its body in time
     ├── PayloadTooLarge       413
     ├── InternalError         500  a bug; the log says what
+    ├── Unsupported           501  what this server does not do
     ├── EngineFailed          502  the engine died, lied, or could not load the model
     ├── Unavailable           503
     │   ├── QueueFull         503  with Retry-After
@@ -100,6 +101,12 @@ class InternalError(ServiceError):
 
     def __init__(self) -> None:
         super().__init__("Something went wrong inside the server; its log says what. The server goes on.")
+
+
+class Unsupported(ServiceError):
+    status = 501
+    type = "invalid_request_error"
+    code = "unsupported"
 
 
 class EngineFailed(ServiceError):

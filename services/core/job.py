@@ -65,6 +65,8 @@ class Ask:
     """False where the client wants its sources sent as they are."""
     sources_used: bool = False
     """Whether the messages hold selected sources."""
+    keep_alive: float | None = None
+    """Seconds the model stays loaded afterwards: 0 unloads it at once, infinite keeps it; None: the server's limit."""
 
 
 Kind = Literal["chat", "completion", "embedding", "rerank", "tokenize", "detokenize", "count"]
@@ -99,3 +101,5 @@ class Job:
     """What a job that wants data is about; empty for all others."""
     sources_used: bool = False
     """Whether the prompt holds selected sources, so that the same answer may be given to the same question."""
+    keep_alive: float | None = None
+    """As in `Ask`."""
