@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import falcon
 
 from services.api.body import client, parse
 from services.api.sources import Sources
-from services.api.stream import describe, observed
+from services.api.stream import closing, describe, observed
 from services.chat.plan import plan
 from services.core.catalog import Catalog
 from services.core.errors import BadRequest
-from services.core.events import Event, Waiting
+from services.core.events import Data, Done, Event, Usage, Waiting
 from services.core.job import Ask, Job
 from services.core.metrics import Metrics
 from services.core.model import Model
@@ -66,6 +66,19 @@ class Service:
         req.context.trace.model = model.id
         return self._run(jobs, req, resp)
 
+    def data(self, req: falcon.Request, resp: falcon.Response, job: Job) -> tuple[Any, Usage]:
+        """The result of `job`, which wants data, and what it took. Blocks; raises what `Scheduler.serve` raises."""
+        req.context.trace.model = job.model.id
+        value, usage = None, Usage()
+        events = self._observed(self.scheduler.serve(job, client(req)), req, resp)
+        with closing(events):
+            for event in events:
+                if isinstance(event, Data):
+                    value = event.value
+                elif isinstance(event, Done):
+                    usage = event.usage
+        return value, usage
+
     def _warn(self, resp: falcon.Response, names: list[str]) -> None:
         if names:
             resp.set_header(WARNING_HEADER, f"ignored: {', '.join(names)}; see docs/api.md")
@@ -73,15 +86,19 @@ class Service:
             self.metrics.ignored.labels(name).inc()
 
     def _run(self, jobs: list[Job], req: falcon.Request, resp: falcon.Response) -> Iterator[Iterator[Event]]:
-        """Where the first answer waits first, a header says for what."""
-        who, trace = client(req), req.context.trace
-
-        def first(event: Event) -> None:
-            if isinstance(event, Waiting):
-                resp.set_header(STATE_HEADER, describe(event))
+        who = client(req)
 
         def serve(job: Job) -> Iterator[Event]:
             return self.scheduler.serve(job, who)
 
         for job in jobs:
-            yield observed(self.sources.events(job, serve, resp, len(jobs) == 1), first, trace)
+            yield self._observed(self.sources.events(job, serve, resp, len(jobs) == 1), req, resp)
+
+    def _observed(self, events: Iterator[Event], req: falcon.Request, resp: falcon.Response) -> Iterator[Event]:
+        """The same events. Where the first of them waits, a header says for what."""
+
+        def first(event: Event) -> None:
+            if isinstance(event, Waiting):
+                resp.set_header(STATE_HEADER, describe(event))
+
+        return observed(events, first, req.context.trace)
