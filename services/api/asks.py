@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from services.api.openai_types import ChatRequest, Common, CompletionRequest, Message, Part, ResponseFormat
+from services.api.openai_types import ChatRequest, Common, CompletionRequest, Message, Part, ResponseFormat, ToolCall
+from services.api.text import clean
+from services.api.tools import call, chosen
 from services.core.errors import BadRequest
 from services.core.job import Ask, Sampling
 
@@ -13,11 +15,6 @@ BACKGROUND_TIER = "flex"
 """OpenAI's ``service_tier`` for requests that may take longer."""
 
 IGNORED: Mapping[str, tuple[Any, ...]] = {
-    "tools": (None, []),
-    "functions": (None, []),
-    "tool_choice": (None, "none", "auto"),
-    "function_call": (None, "none", "auto"),
-    "parallel_tool_calls": (None, True),
     "modalities": (None, [], ["text"]),
     "audio": (None,),
     "prediction": (None,),
@@ -42,6 +39,7 @@ def ignored(request: Common) -> list[str]:
 def chat(request: ChatRequest, model: str) -> Ask:
     """The `Ask` of a chat. Raises `BadRequest`."""
     kwargs = dict(request.chat_template_kwargs or {})
+    choice = chosen(request)
     return Ask(
         model=model,
         messages=tuple(message(m, f"messages[{i}]") for i, m in enumerate(request.messages)),
@@ -52,6 +50,9 @@ def chat(request: ChatRequest, model: str) -> Ask:
         json_schema=schema(request.response_format),
         thinking=thinking(request, kwargs.pop("enable_thinking", None)),
         template_kwargs=kwargs,
+        tools=choice.tools,
+        call_required=choice.required,
+        parallel_calls=choice.parallel,
         rag=request.rag is not False,
         background=request.service_tier == BACKGROUND_TIER,
     )
@@ -134,17 +135,22 @@ def message(message: Message, where: str) -> dict[str, Any]:
     """A message as chat templates know it: the text of its parts, joined by newlines, and the role's own fields."""
     content = text(message.content, f"{where}.content")
     role = "system" if message.role == "developer" else "tool" if message.role == "function" else message.role
-    if content is None and not message.tool_calls and role != "assistant":
+    if content is None and not calls_of(message) and role != "assistant":
         raise BadRequest(f"{where} has no content; send a string or a list of text parts.", param=f"{where}.content")
     out: dict[str, Any] = {"role": role, "content": content or ""}
-    if message.tool_calls:
-        out["tool_calls"] = [
-            {"id": c.id, "type": c.type, "function": {"name": c.function.name, "arguments": c.function.arguments}}
-            for c in message.tool_calls
-        ]
+    if calls := calls_of(message):
+        out["tool_calls"] = [call(c.id, c.function.name, c.function.arguments, where) for c in calls]
+    if role == "tool" and message.name:
+        out["name"] = clean(message.name, f"{where}.name")
     if message.tool_call_id is not None:
         out["tool_call_id"] = message.tool_call_id
     return out
+
+
+def calls_of(message: Message) -> list[ToolCall]:
+    """The calls of a message; OpenAI's older single call among them."""
+    older = [ToolCall("", message.function_call)] if message.function_call else []
+    return older + (message.tool_calls or [])
 
 
 def text(content: str | list[Part] | None, where: str) -> str | None:
@@ -161,10 +167,3 @@ def part_text(part: Part, where: str) -> str:
             param=where,
         )
     return clean(found, where)
-
-
-def clean(value: str, where: str) -> str:
-    """Text an engine can take. NUL ends a C string: what follows it would be lost without a word."""
-    if "\0" in value:
-        raise BadRequest(f"{where} contains a NUL character; remove it.", param=where)
-    return value

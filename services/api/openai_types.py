@@ -49,7 +49,45 @@ class Message(Struct):
     content: str | list[Part] | None = None
     name: str | None = None
     tool_calls: list[ToolCall] | None = None
+    function_call: FunctionCall | None = None
     tool_call_id: str | None = None
+
+
+class Function(Struct):
+    """A function that may be called."""
+
+    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:-]{1,128}$")]
+    description: str | None = None
+    parameters: dict[str, Any] | None = None
+    strict: bool | None = None
+
+
+class FunctionTool(Struct):
+    function: Function
+    type: Literal["function"] = "function"
+
+
+class FunctionName(Struct):
+    name: str
+
+
+class AllowedTools(Struct):
+    """The functions of a choice among a part of the tools."""
+
+    tools: list[NamedTool]
+    mode: Literal["auto", "required"] = "auto"
+
+
+class NamedTool(Struct):
+    """``tool_choice`` as an object: one function, or a part of the tools."""
+
+    type: Literal["function", "allowed_tools"] = "function"
+    function: FunctionName | None = None
+    allowed_tools: AllowedTools | None = None
+
+
+ToolList = Annotated[list[FunctionTool], Meta(max_length=256)]
+Choice = Literal["none", "auto", "required"]
 
 
 class StreamOptions(Struct):
@@ -102,10 +140,10 @@ class ChatRequest(Common, kw_only=True):
     rag: bool | None = None
     """Not OpenAI's: false sends sources as they are."""
 
-    tools: list[Any] | None = None
-    functions: list[Any] | None = None
-    tool_choice: Any = None
-    function_call: Any = None
+    tools: ToolList | None = None
+    functions: Annotated[list[Function], Meta(max_length=256)] | None = None
+    tool_choice: Choice | NamedTool | None = None
+    function_call: Literal["none", "auto"] | FunctionName | None = None
     parallel_tool_calls: bool | None = None
     modalities: list[str] | None = None
     audio: dict[str, Any] | None = None

@@ -8,6 +8,8 @@ from dataclasses import fields
 from typing import Any
 
 from services.chat import reasoning, tasks
+from services.chat.tools import stage
+from services.chat.tools.offer import Offer, offer
 from services.core.errors import BadRequest
 from services.core.events import Event
 from services.core.job import Ask, Job, Kind, Sampling
@@ -27,11 +29,12 @@ def plan(ask: Ask, model: Model, settings: Settings, request_id: str) -> Job:
     chat = ask.prompt is None
     messages = with_system_prompt(ask.messages, model.system_prompt) if chat else ()
     check_capability(model, "chat" if chat else "completion")
+    tools = offer(ask, messages, model, settings) if chat else Offer(())
     return Job(
         id=request_id,
         model=model,
         kind="chat" if chat else "completion",
-        messages=messages,
+        messages=tools.messages,
         prompt=ask.prompt or "",
         prompt_ids=ask.prompt_ids,
         max_tokens=ask.max_tokens or int(defaults.get("max_tokens", settings.max_tokens_default)),
@@ -39,8 +42,12 @@ def plan(ask: Ask, model: Model, settings: Settings, request_id: str) -> Job:
         stop=ask.stop,
         logprobs=ask.logprobs,
         json_schema=ask.json_schema,
-        template_kwargs=template_kwargs(ask, model),
-        prompt_tokens_estimate=estimate(messages, ask.prompt or "") + len(ask.prompt_ids),
+        template_kwargs=template_kwargs(ask, model, tools),
+        prompt_tokens_estimate=estimate(tools.messages, ask.prompt or "", tools.template_tools) + len(ask.prompt_ids),
+        tools=tools.tools,
+        tool_family=tools.family,
+        call_required=ask.call_required,
+        parallel_calls=ask.parallel_calls,
         sources_used=ask.sources_used,
         background=ask.background or tasks.is_housekeeping(ask.messages),
         keep_alive=ask.keep_alive,
@@ -71,9 +78,11 @@ def data_job(
 
 
 def respond(job: Job, serve: Callable[[Job], Iterator[Event]]) -> Iterator[Event]:
-    """The answer's events, with a chat's reasoning told apart from its text."""
+    """The answer's events, with a chat's reasoning and its calls told apart from its text."""
     events = serve(job)
-    return reasoning.split(events) if job.kind == "chat" else events
+    if job.kind == "chat":
+        events = reasoning.split(events)
+    return stage.split(job, events) if job.tools else events
 
 
 def check_capability(model: Model, needed: str) -> None:
@@ -96,13 +105,18 @@ def merged(sampling: Sampling, defaults: dict[str, Any]) -> Sampling:
     return Sampling(**{name: defaults.get(name) if value is None else value for name, value in values.items()})
 
 
-def template_kwargs(ask: Ask, model: Model) -> dict[str, Any]:
+def template_kwargs(ask: Ask, model: Model, tools: Offer) -> dict[str, Any]:
     """The template's variables; ``enable_thinking`` from the request, else from the model, else not at all."""
+    kwargs = dict(ask.template_kwargs)
     thinking = model.thinking if ask.thinking is None else ask.thinking
-    return dict(ask.template_kwargs) if thinking is None else {**ask.template_kwargs, "enable_thinking": thinking}
+    if thinking is not None:
+        kwargs["enable_thinking"] = thinking
+    return kwargs if tools.template_tools is None else {**kwargs, "tools": tools.template_tools}
 
 
-def estimate(messages: tuple[dict[str, Any], ...], prompt: str) -> int:
+def estimate(messages: tuple[dict[str, Any], ...], prompt: str, tools: object = None) -> int:
     """Tokens of the prompt, guessed high."""
-    size = len(prompt.encode()) + sum(len(json.dumps(message, ensure_ascii=False).encode()) for message in messages)
+    size = len(prompt.encode()) + sum(
+        len(json.dumps(part, ensure_ascii=False).encode()) for part in [*messages, tools or ""]
+    )
     return size // BYTES_PER_TOKEN + TOKENS_PER_MESSAGE * (1 + len(messages))

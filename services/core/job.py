@@ -52,6 +52,8 @@ class Ask:
     """How many alternatives per token (0 to 20); None for no logprobs."""
     json_schema: dict[str, Any] | None = None
     """The schema the answer must satisfy; ``{}`` for any JSON object."""
+    schema_strict: bool = False
+    """An answer that cannot be made to satisfy the schema is a `Refusal`, and no error."""
     thinking: bool | None = None
     """True or False where the client said so; None leaves it to the model."""
     template_kwargs: dict[str, Any] = field(default_factory=dict)
@@ -102,6 +104,12 @@ class Job:
     template_kwargs: dict[str, Any]
     prompt_tokens_estimate: int
     """Upper estimate of the prompt's length in tokens; scales the first-token limit, nothing else."""
+    tools: tuple[Tool, ...] = ()
+    """What may be called. The prompt tells of them already, in `messages` or in `template_kwargs`."""
+    tool_family: str = ""
+    """How the model writes its calls: a key of `chat.tools.scan.FAMILIES`; empty without tools."""
+    call_required: bool = False
+    parallel_calls: bool = True
     inputs: tuple[str | tuple[int, ...], ...] = ()
     """What a job that wants data is about; empty for all others."""
     prompt_ids: tuple[int, ...] = ()

@@ -40,3 +40,7 @@ class Model:
     """Whether sources in a prompt are cleaned and selected for it."""
     thinking: bool | None = None
     """Default of the template's thinking switch; None leaves it to the template."""
+    tools: str = field(default="json", compare=False)
+    """How it writes calls of tools: a key of `chat.tools.scan.FAMILIES`, or ``off`` for one that shall not."""
+    tools_template: bool = field(default=False, compare=False)
+    """Whether its chat template knows tools, calls and their results."""

@@ -115,9 +115,8 @@ def test_reasoning_is_told_apart(api: Api) -> None:
 @pytest.mark.parametrize(
     ("more", "names"),
     [
-        ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools"),
         ({"tools": [], "tool_choice": "auto", "store": False, "user": "me", "metadata": {"a": "b"}}, None),
-        ({"tool_choice": "required", "verbosity": "low"}, "tool_choice, verbosity"),
+        ({"store": True, "verbosity": "low"}, "store, verbosity"),
         ({"modalities": ["text", "audio"], "audio": {"voice": "x"}}, "modalities, audio"),
         ({"web_search_options": {}}, "web_search_options"),
         ({"some_future_field": {"x": 1}}, None),

@@ -91,5 +91,7 @@ def key(job: Job) -> str:
         job.max_tokens,
         job.json_schema,
         job.template_kwargs,
+        [asdict(tool) for tool in job.tools],
+        [job.tool_family, job.call_required, job.parallel_calls],
     ]
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode(errors="surrogatepass")).hexdigest()

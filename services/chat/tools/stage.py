@@ -1,0 +1,67 @@
+"""The stage that tells calls from text, for every engine and every model."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+from services.chat.tools.call import Call
+from services.chat.tools.scan import FAMILIES, Scanner
+from services.core.events import Done, Event, Text, ToolCall, Waiting
+from services.core.job import Job
+
+
+def split(job: Job, events: Iterator[Event]) -> Iterator[Event]:
+    """Turn the `Text` of `events` into `ToolCall` where it is a call of a tool of `job`; all else passes unchanged.
+
+    While text is held back, `Waiting` goes out in its place. Owns `events`.
+    """
+    try:
+        yield from Splitter(job).split(events)
+    finally:
+        close = getattr(events, "close", None)
+        if close:
+            close()
+
+
+class Splitter:
+    """The state for one answer."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._scanner = Scanner(FAMILIES[job.tool_family], {tool.name for tool in job.tools})
+        self._made = 0
+        self._logprobs: tuple[dict[str, Any], ...] = ()
+        """Those of text that is held back: they go with the next text, and are dropped with a call."""
+
+    def split(self, events: Iterator[Event]) -> Iterator[Event]:
+        for event in events:
+            if isinstance(event, Text):
+                self._logprobs += event.logprobs
+                yield from list(self._pieces(self._scanner.feed(event.text))) or [Waiting("decode")]
+            elif isinstance(event, Done):
+                yield from self._pieces(self._scanner.finish())
+                yield self._ended(event)
+            else:
+                yield event
+
+    def _pieces(self, found: list[str | Call]) -> Iterator[Event]:
+        for item in found:
+            if isinstance(item, str):
+                yield Text(item, self._logprobs)
+            elif not self._made or self._job.parallel_calls:
+                yield from self._call(item)
+            self._logprobs = ()
+
+    def _call(self, call: Call) -> Iterator[Event]:
+        index, self._made = self._made, self._made + 1
+        yield ToolCall(index, id=call_id(), name=call.name)
+        yield ToolCall(index, call.arguments)
+
+    def _ended(self, done: Done) -> Done:
+        return Done("tool_calls", done.usage, done.timings) if self._made else done
+
+
+def call_id() -> str:
+    return f"call_{uuid.uuid4().hex[:24]}"
