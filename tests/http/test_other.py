@@ -6,8 +6,6 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from services.api.asks import IGNORED
 from services.api.openai_types import ChatRequest, CompletionRequest
 from tests.engines import ROOT, write_fake_model
