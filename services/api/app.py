@@ -13,6 +13,7 @@ import falcon
 from services.api import errors, ollama_resources
 from services.api.admin import MetricsPage
 from services.api.guard import Guard
+from services.api.messages import CountTokens, Messages
 from services.api.middleware import AccessLog, RequestId
 from services.api.preview import RagPreview
 from services.api.resources import ChatCompletions, Health, Models, TextCompletions
@@ -97,6 +98,8 @@ def route(app: App, service: Service) -> None:
         app.add_route(f"{prefix}/chat/completions", chat)
         app.add_route(f"{prefix}/completions", text)
         app.add_route(f"{prefix}/rag/preview", RagPreview(service))
+        app.add_route(f"{prefix}/messages", Messages(service))
+        app.add_route(f"{prefix}/messages/count_tokens", CountTokens(service))
         app.add_route(f"{prefix}/tokenize", Tokenize(service))
         app.add_route(f"{prefix}/detokenize", Detokenize(service))
         app.add_route(f"{prefix}/models", models)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec import Struct
+
 from services.api.openai_types import ChatRequest, Common, CompletionRequest, Message, Part, ResponseFormat, ToolCall
 from services.api.text import clean
 from services.api.tools import call, chosen
@@ -31,9 +33,9 @@ NO_THINKING = ("none", "minimal")
 """Values of ``reasoning_effort`` that switch thinking off; the others switch it on."""
 
 
-def ignored(request: Common) -> list[str]:
+def ignored(request: Struct, table: Mapping[str, tuple[Any, ...]] = IGNORED) -> list[str]:
     """The parameters of `request` that ask for something this server does not do."""
-    return [name for name, idle in IGNORED.items() if getattr(request, name, None) not in idle]
+    return [name for name, idle in table.items() if getattr(request, name, None) not in idle]
 
 
 def chat(request: ChatRequest, model: str) -> Ask:
@@ -160,7 +162,13 @@ def text(content: str | list[Part] | None, where: str) -> str | None:
 
 
 def part_text(part: Part, where: str) -> str:
-    found = part.text if part.type in ("text", "input_text") else part.refusal if part.type == "refusal" else None
+    found = (
+        part.text
+        if part.type in ("text", "input_text", "output_text")
+        else part.refusal
+        if part.type == "refusal"
+        else None
+    )
     if found is None:
         raise BadRequest(
             f"{where} has the type {part.type!r}; this model reads text only. Send parts of the type 'text'.",

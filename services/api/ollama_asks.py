@@ -9,8 +9,9 @@ from typing import Any
 
 import msgspec
 
-from services.api.asks import clean, stops
+from services.api.asks import stops
 from services.api.ollama_types import Answered, ChatRequest, Common, Format, GenerateRequest, Message, Options, ToolCall
+from services.api.text import clean
 from services.core.errors import BadRequest
 from services.core.job import Ask, Sampling
 from services.core.model import Model

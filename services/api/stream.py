@@ -40,6 +40,11 @@ def sse(payload: Any) -> bytes:
     return b"data: " + encode_json(payload) + b"\n\n"
 
 
+def named_sse(name: str, payload: Any) -> bytes:
+    """The same with a name, for clients that listen by names."""
+    return b"event: " + name.encode() + b"\n" + sse(payload)
+
+
 def comment(event: Waiting) -> bytes:
     """An SSE comment: clients skip it, proxies see traffic, a person with curl sees why it takes time."""
     return f": {describe(event)}\n\n".encode()

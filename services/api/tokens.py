@@ -12,6 +12,7 @@ from services.api import asks
 from services.api.openai_types import ChatRequest, Message, TokenId
 from services.api.service import Service
 from services.api.stream import write_json
+from services.api.text import clean
 from services.chat.plan import data_job, plan
 from services.core.errors import BadRequest
 from services.core.job import Job
@@ -65,7 +66,7 @@ class Tokenize:
         write_json(resp, body(found, model, bool(request.return_token_strs)))
 
     def _of_text(self, request: TokenizeRequest, model: Model, req: falcon.Request) -> Job:
-        text = asks.clean(request.prompt or "", "prompt")
+        text = clean(request.prompt or "", "prompt")
         job = data_job("tokenize", model, (text,), req.context.id)
         return replace(job, special_tokens=request.add_special_tokens is not False)
 

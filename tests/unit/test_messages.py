@@ -1,0 +1,182 @@
+"""Anthropic's requests to `Ask`s, and events to its stream: the conversions that need no server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from services.api import messages, messages_asks
+from services.api.answer import Answer, Call
+from services.api.messages_types import MessagesRequest
+from services.core.errors import BadRequest, EngineFailed
+from services.core.events import Done, Event, Text, Thought, ToolCall, Usage, Waiting
+from services.core.job import Ask
+
+HEAD = messages.Head("msg_1", "m", 10)
+
+
+def ask(**fields: Any) -> Ask:
+    body = {"max_tokens": 5, "messages": [{"role": "user", "content": "x"}], **fields}
+    return messages_asks.chat(msgspec.convert(body, MessagesRequest), "m")
+
+
+def said(*given: dict[str, Any], **fields: Any) -> list[dict[str, Any]]:
+    return list(ask(messages=list(given), **fields).messages)
+
+
+def test_system_text_and_turns() -> None:
+    blocks = [{"type": "text", "text": "a", "cache_control": {"type": "ephemeral"}}, {"type": "text", "text": "b"}]
+    assert said({"role": "user", "content": blocks}, {"role": "assistant", "content": "c"}, system=blocks) == [
+        {"role": "system", "content": "a\nb"},
+        {"role": "user", "content": "a\nb"},
+        {"role": "assistant", "content": "c"},
+    ]
+
+
+def test_calls_and_results() -> None:
+    call = {"type": "tool_use", "id": "1", "name": "f", "input": {"a": "ü"}}
+    thought = {"type": "thinking", "thinking": "hm", "signature": ""}
+    good = {"type": "tool_result", "tool_use_id": "1", "content": [{"type": "text", "text": "42"}]}
+    bad = {"type": "tool_result", "tool_use_id": "2", "content": "broken", "is_error": True}
+    found = said(
+        {"role": "assistant", "content": [thought, {"type": "text", "text": "let me see"}, call]},
+        {"role": "user", "content": [good, bad, {"type": "text", "text": "and?"}]},
+    )
+    (wanted,) = found[0]["tool_calls"]
+    assert (found[0]["content"], wanted["id"], wanted["function"]["name"]) == ("let me see", "1", "f")
+    arguments = wanted["function"]["arguments"]
+    assert (json.loads(arguments) if isinstance(arguments, str) else arguments) == {"a": "ü"}
+    assert [(m["role"], m["content"], m.get("tool_call_id")) for m in found[1:]] == [
+        ("tool", "42", "1"),
+        ("tool", "Error: broken", "2"),
+        ("user", "and?", None),
+    ]
+
+
+def test_results_alone_need_no_text() -> None:
+    result = {"type": "tool_result", "tool_use_id": "1"}
+    assert [m["role"] for m in said({"role": "user", "content": [result]})] == ["tool"]
+
+
+@pytest.mark.parametrize(
+    ("block", "role"),
+    [
+        ({"type": "image", "source": {"type": "base64"}}, "user"),
+        ({"type": "document"}, "user"),
+        ({"type": "text"}, "user"),
+        ({"type": "tool_result"}, "user"),
+        ({"type": "tool_result", "tool_use_id": "1", "content": [{"type": "image"}]}, "user"),
+        ({"type": "tool_use", "name": "f"}, "assistant"),
+        ({"type": "server_tool_use", "id": "1", "name": "f"}, "assistant"),
+    ],
+)
+def test_blocks_it_cannot_read_are_refused_by_their_place(block: dict[str, Any], role: str) -> None:
+    first = {"type": "text", "text": "a"}
+    with pytest.raises(BadRequest, match=r"messages\[1\]\.content\[1\]"):
+        said({"role": "user", "content": "x"}, {"role": role, "content": [first, block]})
+
+
+@pytest.mark.parametrize(
+    ("kind", "thinking"), [("enabled", True), ("disabled", False), ("adaptive", None), (None, None)]
+)
+def test_the_thinking_switch(kind: str | None, thinking: bool | None) -> None:
+    assert ask(thinking={"type": kind} if kind else None).thinking is thinking
+
+
+def test_sampling_and_limits() -> None:
+    found = ask(max_tokens=7, temperature=0.5, top_p=0.9, top_k=3, stop_sequences=["a", "b"])
+    assert (found.max_tokens, found.stop) == (7, ("a", "b"))
+    assert (found.sampling.temperature, found.sampling.top_p, found.sampling.top_k) == (0.5, 0.9, 3)
+
+
+def test_a_format_is_a_schema() -> None:
+    schema = {"type": "object"}
+    assert ask(output_config={"format": {"type": "json_schema", "schema": schema}}).json_schema == schema
+
+
+def of(*events: Event) -> Iterator[Event]:
+    yield from events
+
+
+def broken() -> Iterator[Event]:
+    yield Text("a")
+    raise EngineFailed("it broke")
+
+
+def streamed(events: Iterator[Event]) -> list[Any]:
+    """A line per event: its name, its index, and what it adds."""
+    found = []
+    for frame in messages.stream(HEAD, events):
+        name, data = frame.decode().split("event: ")[-1].split("\ndata: ")
+        body = json.loads(data)
+        assert body["type"] == name
+        more = body.get("content_block") or body.get("delta") or body.get("error")
+        found.append((name.removeprefix("content_"), body.get("index"), more))
+    return found
+
+
+CALLS = (ToolCall(0, "", "c1", "f"), ToolCall(0, '{"a":'), ToolCall(0, "1}"), ToolCall(1, "{}", "c2", "g"))
+
+
+def test_a_stream_of_every_piece() -> None:
+    events = of(Waiting("prefill"), Thought("h"), Thought("m"), Text("x"), *CALLS, Done("tool_calls", Usage(5, 6, 3)))
+    assert streamed(events) == [
+        ("message_start", None, None),
+        ("ping", None, None),
+        ("block_start", 0, {"type": "thinking", "thinking": "", "signature": ""}),
+        ("block_delta", 0, {"type": "thinking_delta", "thinking": "h"}),
+        ("block_delta", 0, {"type": "thinking_delta", "thinking": "m"}),
+        ("block_stop", 0, None),
+        ("block_start", 1, {"type": "text", "text": ""}),
+        ("block_delta", 1, {"type": "text_delta", "text": "x"}),
+        ("block_stop", 1, None),
+        ("block_start", 2, {"type": "tool_use", "id": "c1", "name": "f", "input": {}}),
+        ("block_delta", 2, {"type": "input_json_delta", "partial_json": '{"a":'}),
+        ("block_delta", 2, {"type": "input_json_delta", "partial_json": "1}"}),
+        ("block_stop", 2, None),
+        ("block_start", 3, {"type": "tool_use", "id": "c2", "name": "g", "input": {}}),
+        ("block_delta", 3, {"type": "input_json_delta", "partial_json": "{}"}),
+        ("block_stop", 3, None),
+        ("message_delta", None, {"stop_reason": "tool_use", "stop_sequence": None}),
+        ("message_stop", None, None),
+    ]
+
+
+def test_an_empty_stream_has_an_empty_block() -> None:
+    names = [name for name, _, _ in streamed(of(Done("stop", Usage())))]
+    assert names == ["message_start", "block_start", "block_stop", "message_delta", "message_stop"]
+
+
+def test_a_stream_that_breaks_ends_with_the_error() -> None:
+    assert streamed(broken())[-1] == ("error", None, {"type": "api_error", "message": "it broke"})
+
+
+@pytest.mark.parametrize(
+    ("done", "reason", "stop"),
+    [
+        (Done("stop", Usage(1, 1)), "end_turn", None),
+        (Done("stop", Usage(1, 1), stop="END"), "stop_sequence", "END"),
+        (Done("length", Usage(1, 10)), "max_tokens", None),
+        (Done("length", Usage(1, 9)), "model_context_window_exceeded", None),
+        (Done("tool_calls", Usage(1, 1)), "tool_use", None),
+    ],
+)
+def test_why_it_ended(done: Done, reason: str, stop: str | None) -> None:
+    assert messages.ending(HEAD, done) == {"stop_reason": reason, "stop_sequence": stop}
+
+
+def test_cached_tokens_are_counted_apart() -> None:
+    found = messages.usage_body(Usage(10, 2, 7))
+    assert (found["input_tokens"], found["cache_read_input_tokens"], found["output_tokens"]) == (3, 7, 2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "found"), [('{"a": 1}', {"a": 1}), ("", {}), ('{"a": ', {}), ("[1]", {}), ("null", {})]
+)
+def test_arguments_are_an_object(arguments: str, found: dict[str, Any]) -> None:
+    body = messages.whole(HEAD, Answer(calls=[Call("c", "f", arguments)], finish_reason="tool_calls"))
+    assert body["content"] == [{"type": "tool_use", "id": "c", "name": "f", "input": found}]
