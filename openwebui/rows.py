@@ -19,6 +19,10 @@ def parts(value: str) -> list[str]:
     return value.split(";")
 
 
+def names(value: str) -> list[str]:
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
 Row = tuple[str, Callable[[str], Any]]
 
 ROWS: Mapping[str, Row] = {
@@ -45,6 +49,7 @@ ROWS: Mapping[str, Row] = {
     "BYPASS_WEB_SEARCH_WEB_LOADER": ("web.search.bypass_web_loader", flag),
     "BYPASS_EMBEDDING_AND_RETRIEVAL": ("rag.bypass_embedding_and_retrieval", flag),
     "RAG_EMBEDDING_ENGINE": ("rag.embedding_engine", text),
+    "RAG_ALLOWED_FILE_EXTENSIONS": ("rag.file.allowed_extensions", names),
     "RAG_TEMPLATE": ("rag.template", text),
     "DEFAULT_INTERFACE_SETTINGS": ("ui.default_interface_settings", json.loads),
     "UI_VISIBILITY": ("ui.visibility", json.loads),

@@ -6,8 +6,9 @@ A run is scripted by the JSON object in the job's last message (or prompt)::
      "fault": "...", "phase": "prefill" | "decode", "at": 2, "bell": path}
 
 A message that is no such object is answered with "You said: ..." and itself. A load is scripted by ``load.json`` beside
-the model file: ``{"fault": ..., "bell": path}``. ``bell`` names a FIFO: the worker opens it and writes the phase and a
-newline when it reaches the fault's place, so a test knows where the worker is without ever sleeping.
+the model file: ``{"fault": ..., "bell": path, "run": ...}``; ``run`` scripts the runs whose message is no such object.
+``bell`` names a FIFO: the worker opens it and writes the phase and a newline when it reaches the fault's place, so a
+test knows where the worker is without ever sleeping.
 """
 
 from __future__ import annotations
@@ -111,8 +112,11 @@ def tokens(text: str, special: bool) -> dict[str, Any]:
 
 
 class Fake:
+    def __init__(self, otherwise: dict[str, Any] | None) -> None:
+        self._otherwise = otherwise
+
     def run(self, job: dict[str, Any], run: Run) -> str:
-        script = scripted(job)
+        script = scripted(job, self._otherwise)
         if job["kind"] in TOKEN_KINDS:
             self.misbehave(script, "prefill", run)
             run.data(token_data(job, script))
@@ -145,14 +149,14 @@ class Fake:
             fault(script["fault"], run)
 
 
-def scripted(job: dict[str, Any]) -> dict[str, Any]:
+def scripted(job: dict[str, Any], otherwise: dict[str, Any] | None) -> dict[str, Any]:
     prompt = text_of(job["prompt_ids"]) or job["prompt"]
     said = job["messages"][-1]["content"] if job["messages"] else prompt
     try:
         script = json.loads(said)
     except ValueError:
         script = None
-    return script if isinstance(script, dict) else {"text": f"You said: {said}"}
+    return script if isinstance(script, dict) else otherwise or {"text": f"You said: {said}"}
 
 
 def load(path: str, options: dict[str, Any]) -> Runner:
@@ -165,7 +169,7 @@ def load(path: str, options: dict[str, Any]) -> Runner:
         raise LoadFailed("the fake engine cannot load this model on purpose")
     if "fault" in script:
         fault(script["fault"], None)
-    return Fake()
+    return Fake(script.get("run"))
 
 
 if __name__ == "__main__":

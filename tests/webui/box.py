@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import urllib.request
@@ -27,11 +26,9 @@ from tests.webui.user import User
 ADMIN = "admin@localhost"
 
 
-def program() -> Path | None:
-    """Open WebUI: what `OPEN_WEBUI` names, what tests/webui/install.sh installed, or what is on the PATH."""
-    installed = ROOT / ".cache/open-webui/bin/open-webui"
-    found = os.environ.get("OPEN_WEBUI") or (installed if installed.exists() else shutil.which("open-webui"))
-    return Path(found) if found else None
+def python() -> Path:
+    """The Python to run Open WebUI with: that of `OPEN_WEBUI_VENV`, or what tests/webui/install.sh installed."""
+    return Path(os.environ.get("OPEN_WEBUI_VENV", ROOT / ".cache/open-webui")) / "bin" / "python"
 
 
 class Box:
@@ -74,7 +71,7 @@ class Box:
         }
         (self.folder / "data").mkdir(exist_ok=True)
         where = ["--host", "127.0.0.1", "--port", str(self.port)]
-        command = [str(program()), "serve", *where]
+        command = [str(python().with_name("open-webui")), "serve", *where]
         with running(command, self.folder, env, self.log) as process:
             answers(f"{self.url}/health", process, self.log)
             yield

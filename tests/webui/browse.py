@@ -1,9 +1,9 @@
 """A person at the page, in a real browser: signs in, asks, searches the web, attaches, looks into the admin's pages.
 
-    python browse.py URL PASSWORD MODEL FOLDER    leaves a picture of each step in FOLDER
+    python browse.py URL PASSWORD FOLDER    leaves a picture of each step in FOLDER
 
-Runs on the Python that has Playwright (tests/webui/install.sh), with the machine's Chromium. Prints what the page said as
-a line of JSON. Ends with an exception where a step cannot be done.
+Runs on the Python that has Playwright (tests/webui/install.sh), with the machine's Chromium. Prints what the page said
+as a line of JSON. Ends with an exception where a step cannot be done.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from typing import Any
 from playwright.sync_api import FilePayload, Page, sync_playwright
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-SEARCHED = "How many TOPS does the NPU of the RK3588 deliver?"
+REAL, CITING = "smollm2-135m-instruct", "scripted-citing"
+"""tests/webui/conftest.py says what they are."""
 
 
 class Visit:
@@ -57,7 +58,14 @@ class Visit:
             page.keyboard.press("Escape")
         page.locator("#send-message-button").click()
         page.get_by_role("button", name="Regenerate").wait_for(timeout=120_000)
-        return page.locator("div[id^=message-]").last.inner_text()
+        return page.locator("#response-content-container").last.inner_text()
+
+    def opened_source(self) -> str:
+        """What is behind the first number in the answer."""
+        self._page.get_by_role("button", name="View source").first.click()
+        source = self._page.get_by_role("dialog")
+        source.wait_for()
+        return source.inner_text()
 
     def refused_file(self) -> str:
         """What the page says to a file that its slim image cannot read."""
@@ -69,6 +77,7 @@ class Visit:
         said = page.locator("[data-sonner-toast]").first
         said.wait_for()
         self.picture("refused-file")
+        self.said["attached"] = page.get_by_text("paper.pdf").count()
         return said.inner_text()
 
     def look(self, path: str, text: str, name: str) -> None:
@@ -78,26 +87,26 @@ class Visit:
         self.picture(name)
 
 
-def tour(visit: Visit, model: str, password: str) -> None:
+def tour(visit: Visit, password: str) -> None:
     said = visit.said
     visit.sign_in(password)
-    said["chat"] = visit.ask(model, "What is the capital of France?")
+    said["chat"] = visit.ask(REAL, "What is the capital of France?")
     visit.picture("chat")
-    said["thought"] = visit.ask("scripted", json.dumps({"text": "<think>Hm.</think>It is blue."}))
-    visit.picture("thought")
-    said["searched"] = visit.ask(model, SEARCHED, search=True)
+    said["searched"] = visit.ask(CITING, "What does the NPU of the RK3588 deliver?", search=True)
     visit.picture("search")
+    said["source"] = visit.opened_source()
+    visit.picture("source")
     said["refused_file"] = visit.refused_file()
     visit.look("/admin/settings/models", "SmolLM2 135M Instruct", "admin-models")
     visit.look("/admin/settings/web", "Searxng Query URL", "admin-search")
     visit.look("/admin/users/overview", "admin@localhost", "admin-users")
 
 
-def main(url: str, password: str, model: str, folder: str) -> None:
+def main(url: str, password: str, folder: str) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
         visit = Visit(browser.new_page(viewport={"width": 1100, "height": 700}), url, Path(folder))
-        tour(visit, model, password)
+        tour(visit, password)
         browser.close()
         print(json.dumps(visit.said))
 

@@ -5,6 +5,7 @@ One box for all tests: starting Open WebUI takes half a minute.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -15,11 +16,13 @@ import yaml
 from tests.engines import REAL_MODELS, alive, write_fake_model
 from tests.live.conftest import Server
 from tests.webui import search_engine, searxng
-from tests.webui.box import Box, program
+from tests.webui.box import Box, python
 from tests.webui.user import User
 
 REAL = "smollm2-135m-instruct"
 SCRIPTED = "scripted"
+CITING = "scripted-citing"
+CITATION = "<think>Two sources name it.</think>It delivers **6 TOPS** with int8 [1], as that of the RK3576 does [2]."
 
 
 class Running:
@@ -44,7 +47,7 @@ class Running:
 
 @pytest.fixture(scope="session", autouse=True)
 def _there() -> None:
-    if program() is None:
+    if not python().with_name("open-webui").exists():
         pytest.skip("Open WebUI is not installed; tests/webui/install.sh installs it")
 
 
@@ -55,6 +58,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "SmolLM2-135M-Instruct").symlink_to(REAL_MODELS / "SmolLM2-135M-Instruct")
     write_fake_model(folder, SCRIPTED)
     (folder / SCRIPTED / "model.yaml").write_text("name: Scripted\ndescription: Says what it is told to\n")
+    write_fake_model(folder, CITING, json.dumps({"run": {"text": CITATION, "prefill_delay": 0.2}}))
+    (folder / CITING / "model.yaml").write_text("name: Demonstration\ndescription: Always says the same\n")
     return folder
 
 

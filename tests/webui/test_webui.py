@@ -7,7 +7,7 @@ import urllib.request
 
 import pytest
 
-from tests.webui.conftest import REAL, SCRIPTED, Running
+from tests.webui.conftest import CITING, REAL, SCRIPTED, Running
 from tests.webui.user import JOBS, Refused, User
 
 QUESTION = "What does the NPU of the RK3588 deliver?"
@@ -25,12 +25,12 @@ def test_provisioning_finds_every_seed_in_place(running: Running) -> None:
     """A row that this version does not know would be set again."""
     said = running.box.provision()
     assert "settings changed: none" in said
-    assert f"models told: {SCRIPTED}, {REAL}" in said
+    assert f"models told: {SCRIPTED}, {CITING}, {REAL}" in said
 
 
 def test_the_models_are_there_without_a_click(running: Running) -> None:
     models = {model["id"]: model for model in running.admin.get("/api/models")["data"]}
-    assert set(models) == {REAL, SCRIPTED}
+    assert set(models) == {REAL, SCRIPTED, CITING}
     assert models[REAL]["name"] == "SmolLM2 135M Instruct"
     assert models[REAL]["info"]["meta"]["description"]
     assert models[REAL]["info"]["meta"]["capabilities"]["vision"] is False
@@ -85,10 +85,10 @@ def test_a_document_is_read_and_asked_about(running: Running) -> None:
     assert answer["sources"][0]["source"]["name"] == "note.txt"
 
 
-def test_a_pdf_is_refused_with_a_reason(running: Running) -> None:
-    """As the slim image refuses it."""
-    file = running.admin.upload("paper.pdf", b"%PDF-1.4\n%%EOF", "application/pdf")
-    assert "external document extractor" in running.admin.processed(file)["error"]
+def test_a_pdf_is_refused(running: Running) -> None:
+    """And not taken as a document without a word in it."""
+    with pytest.raises(Refused, match="File type pdf is not allowed"):
+        running.admin.upload("paper.pdf", b"%PDF-1.4\n%%EOF", "application/pdf")
 
 
 def test_sign_up_is_closed_and_an_added_user_sees_the_models(running: Running) -> None:
@@ -101,7 +101,7 @@ def test_sign_up_is_closed_and_an_added_user_sees_the_models(running: Running) -
     account = {"name": "Bob", "email": "bob@localhost", "password": "correct-horse-1", "role": "user"}
     running.admin.post("/api/v1/auths/add", account)
     bob = User(running.box.url, account["email"], account["password"])
-    assert set(bob.models()) == {REAL, SCRIPTED}
+    assert set(bob.models()) == {REAL, SCRIPTED, CITING}
     assert bob.ask(SCRIPTED, json.dumps({"text": "Hello Bob"})).finished()["content"] == "Hello Bob"
     may = bob.get("/api/v1/auths/")["permissions"]["chat"]
     assert (may["file_upload"], may["stt"], may["call"]) == (True, False, False)
