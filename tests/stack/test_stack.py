@@ -148,7 +148,8 @@ def status_of(stack: Stack, path: str, key: str) -> int:
     script = (
         "import sys, urllib.request as r, urllib.error as e; path, key = sys.argv[1:]; "
         "data, headers = b'' if 'unload' in path else None, {'Authorization': 'Bearer ' + key}; "
-        "q = r.Request('http://api:8000' + path, data, headers)\ntry: print(r.urlopen(q).status)\nexcept e.HTTPError as error: print(error.code)"
+        "q = r.Request('http://api:8000' + path, data, headers)"
+        "\ntry: print(r.urlopen(q).status)\nexcept e.HTTPError as error: print(error.code)"
     )
     return int(stack.inside("provision", "python3", "-c", script, path, key))
 
