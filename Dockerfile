@@ -36,7 +36,7 @@ FROM ${BASE_IMAGE}
 # hadolint ignore=DL3008
 RUN apt-get update && apt-get install -y --no-install-recommends libgomp1 libstdc++6 python3 tini \
     && rm -rf /var/lib/apt/lists/* \
-    && install -d -o 10001 -g 10001 /secrets/open-webui /secrets/searxng /secrets/grafana /state /tmp/rkllm
+    && install -d -o 10001 -g 10001 /secrets/open-webui /secrets/searxng /secrets/grafana /secrets/api /state /tmp/rkllm
 WORKDIR /opt/rkllm
 # Certificates are the same for every processor; making them is slow under emulation.
 COPY --from=packages /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/

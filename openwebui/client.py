@@ -60,7 +60,7 @@ class OpenWebUI:
         call("POST", f"{self._url}/api/v1/models/import", {"models": records}, self._token)
 
 
-def served_models(url: str) -> list[dict[str, Any]]:
+def served_models(url: str, key: str) -> list[dict[str, Any]]:
     """What the API server has on disk."""
-    found: list[dict[str, Any]] = call("GET", f"{url}/models")["data"]
+    found: list[dict[str, Any]] = call("GET", f"{url}/models", token=key)["data"]
     return found

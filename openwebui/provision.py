@@ -42,8 +42,9 @@ class Provisioner:
 
     def round(self) -> str:
         """A sentence about what was done. Raises `Unreachable`, `ValueError` and `OSError`."""
-        url = rows.desired(self._env)["openai.api_base_urls"][0]
-        wishes = {"rows": rows.desired(self._env), "models": records.desired(served_models(url))}
+        wanted = rows.desired({**self._env, "OPENAI_API_KEYS": self._key()})
+        models = served_models(wanted["openai.api_base_urls"][0], wanted["openai.api_keys"][0])
+        wishes = {"rows": wanted, "models": records.desired(models)}
         if wishes == self._done:
             return "unchanged"
         try:
@@ -55,6 +56,11 @@ class Provisioner:
             )
         self._done = wishes
         return said
+
+    def _key(self) -> str:
+        """What Open WebUI sends to the API server; any will do for one without keys."""
+        path = self._secrets / "api_key"
+        return path.read_text().strip() if path.exists() else self._env.get("OPENAI_API_KEYS", "unused")
 
     def _tell(self, wishes: dict[str, Any]) -> str:
         password = (self._secrets / "admin_password").read_text().strip()

@@ -55,4 +55,4 @@ MODELS_DIR=$(from_env MODELS_DIR)
 MODELS_DIR=${MODELS_DIR:-./models}
 
 # What a backup holds.
-VOLUMES=(webui-data webui-secrets searxng-secrets grafana-secrets provision-state)
+VOLUMES=(webui-data webui-secrets searxng-secrets grafana-secrets api-secrets provision-state)

@@ -3,8 +3,9 @@
     python3 scripts/make_secrets.py FOLDER
 
 Each secret is a file in a volume that only its reader mounts, so it shows up in no `docker inspect` and in no file of
-the repository. One that exists is never changed. Files are readable to all inside: each volume has one reader, whose
-user id is its image's business, and on the host Docker's folder is closed to everyone but root.
+the repository. One that exists is never changed; one with two readers is made for the first and copied for the other.
+Files are readable to all inside: each volume has one reader, whose user id is its image's business, and on the host
+Docker's folder is closed to everyone but root.
 """
 
 from __future__ import annotations
@@ -30,25 +31,45 @@ def key() -> str:
 SECRETS = {
     "open-webui/secret_key": key,
     "open-webui/admin_password": password,
+    "open-webui/api_key": key,
     "searxng/secret_key": key,
     "grafana/admin_password": password,
+    "api/admin_key": key,
 }
+
+COPIES = {"api/api_key": "open-webui/api_key"}
+"""What Open WebUI sends, for the API server to know it by."""
 
 
 def write(path: Path, value: str) -> bool:
-    """Whether it was written; an empty file counts as none. Whole or not at all. Raises `OSError`."""
+    """Whether it was written; an empty file counts as none. Raises `OSError`."""
     if path.exists() and path.stat().st_size:
         return False
+    place(path, value)
+    return True
+
+
+def place(path: Path, value: str) -> None:
+    """Whole or not at all. Raises `OSError`."""
     part = path.with_suffix(".part")
     part.write_text(value)
     part.chmod(0o444)
     part.replace(path)
+
+
+def copy(path: Path, value: str) -> bool:
+    """Whether there was another value, or none."""
+    if path.exists() and path.read_text() == value:
+        return False
+    place(path, value)
     return True
 
 
 def make(folder: Path) -> list[str]:
     """The names of the secrets that were made now."""
-    return [name for name, new in SECRETS.items() if write(folder / name, new())]
+    made = [name for name, new in SECRETS.items() if write(folder / name, new())]
+    copied = [name for name, first in COPIES.items() if copy(folder / name, (folder / first).read_text())]
+    return made + copied
 
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT
 tar -C "$WORK" -xzf "$FILE"
 for name in "${VOLUMES[@]}"; do
-    [ -f "$WORK/$name.tar" ] || refuse "no $name in $FILE" "a backup of this box" "use another one"
+    # Backups from before there were keys have none; new ones are made at the start.
+    [ -f "$WORK/$name.tar" ] || [ "$name" = api-secrets ] || refuse "no $name in $FILE" "a backup of this box" "use another one"
 done
 ask "Replace all chats, accounts and settings by those of $FILE?" || refuse "no agreement" "a yes" "nothing was changed"
 
@@ -34,6 +35,7 @@ IMAGE=$(docker compose config --images api)
 docker compose down --remove-orphans >/dev/null 2>&1
 docker compose create >/dev/null 2>&1       # makes the volumes
 for name in "${VOLUMES[@]}"; do
+    [ -f "$WORK/$name.tar" ] || continue
     docker run --rm -i --network none --user 0:0 --volume "${PROJECT}_$name:/volume" --entrypoint sh "$IMAGE" \
         -c 'find /volume -mindepth 1 -delete && tar -C /volume -xpf -' <"$WORK/$name.tar"
 done

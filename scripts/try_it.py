@@ -7,25 +7,33 @@ import json
 import os
 import sys
 import urllib.request
+from pathlib import Path
 from typing import Any
 
 TIMEOUT = 600
 """Seconds for a chat: a board reads a large model from its card first."""
 
 
-def call(url: str, body: Any = None) -> Any:
+def key() -> str:
+    """Open WebUI's key; any will do where the server asks for none."""
+    path = Path(os.environ.get("PROVISION_SECRETS", "/secrets/open-webui")) / "api_key"
+    return path.read_text().strip() if path.exists() else "none"
+
+
+def call(url: str, body: Any = None, token: str = "") -> Any:
     """Raises `OSError` and `ValueError`; blocks for up to `TIMEOUT` seconds."""
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
+    request = urllib.request.Request(url, data, headers)
     with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
         return json.load(answer)
 
 
 def chat() -> str:
     base = os.environ.get("OPENAI_API_BASE_URLS", "http://127.0.0.1:8000/v1").split(";")[0]
-    model = call(f"{base}/models")["data"][0]["id"]
+    model = call(f"{base}/models", token=key())["data"][0]["id"]
     question = {"role": "user", "content": "Name a colour. Answer with one word."}
-    answer = call(f"{base}/chat/completions", {"model": model, "messages": [question], "max_tokens": 64})
+    answer = call(f"{base}/chat/completions", {"model": model, "messages": [question], "max_tokens": 64}, key())
     message = answer["choices"][0]["message"]
     said = message["content"] or message.get("reasoning_content")
     if not said:

@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from services.api.guard import MARK
-from services.core.keys import Key, digest, from_file, written
+from services.core.keys import SHORTEST, Key, digest, from_file, written
 from services.core.settings import SettingsError
 
 
@@ -36,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
     verbs = found.add_subparsers(required=True, metavar="create|list|revoke")
     make = verbs.add_parser("create", help="make a key and print it, once")
     make.add_argument("name", help="for the log: letters, digits, dots, dashes")
+    make.add_argument("--stdin", action="store_true", help="read the key instead, as another computer knows it")
     make.add_argument("--admin", action="store_true", help="may load, unload, fetch and delete models")
     make.add_argument("--background", action="store_true", help="waits behind all keys that are not")
     make.add_argument("--max-waiting", type=int, default=0, metavar="N", help="requests that may wait at once; 0: any")
@@ -48,10 +49,15 @@ def parser() -> argparse.ArgumentParser:
 
 
 def create(options: argparse.Namespace, keys: list[Key]) -> str:
-    """The new key. Raises `SettingsError` where the name is taken, `msgspec.ValidationError` where it cannot be one."""
+    """The new key, or a word about a given one.
+
+    Raises `SettingsError` where the name is taken, `msgspec.ValidationError` where it cannot be one.
+    """
     if any(key.name == options.name for key in keys):
         raise SettingsError(f"There is a key {options.name!r} already; revoke it first, or choose another name.")
-    secret = MARK + secrets.token_urlsafe(32)
+    secret = sys.stdin.readline().strip() if options.stdin else MARK + secrets.token_urlsafe(32)
+    if len(secret) < SHORTEST:
+        raise SettingsError(f"The key has {len(secret)} characters; needed are at least {SHORTEST}.")
     line = {
         "name": options.name,
         "sha256": digest(secret.encode()),
@@ -60,7 +66,7 @@ def create(options: argparse.Namespace, keys: list[Key]) -> str:
         "max_waiting": options.max_waiting,
     }
     save(options.file, [*keys, msgspec.convert(line, Key)])
-    return secret
+    return f"{options.name} is known." if options.stdin else secret
 
 
 def listed(options: argparse.Namespace, keys: list[Key]) -> str:

@@ -45,7 +45,7 @@ def test_every_seed_is_a_row() -> None:
     """Variables before the first seed are read at each start and are no rows."""
     text = (ROOT / "openwebui/service.yaml").read_text()
     seeds = yaml.safe_load(text.split("# --- seeds: the connection")[1].split("\n  #")[0])
-    assert set(seeds) == set(rows.ROWS)
+    assert set(seeds) == set(rows.ROWS) - {"OPENAI_API_KEYS"}, "the key is read from a file"
     assert set(SERVICE) > set(seeds)
 
 
@@ -89,6 +89,7 @@ class Api:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
+                assert self.headers["Authorization"] == "Bearer the key"
                 body = json.dumps({"data": outer.models}).encode()
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(body)))
@@ -122,8 +123,9 @@ def env(tmp_path: Path, api: Api) -> Iterator[dict[str, str]]:
     env |= {"WEBUI_ADMIN_EMAIL": "admin@localhost", "OPENAI_API_BASE_URLS": api.url}
     env |= {"PROVISION_WEBUI_URL": f"http://127.0.0.1:{port}"}
     (tmp_path / "admin_password").write_text("secret\n")
+    (tmp_path / "api_key").write_text("the key\n")
     own = {"PORT": str(port), "STANDIN_DATA": str(tmp_path / "webui.json")}
-    own |= {"WEBUI_SECRET_KEY": "key", "WEBUI_ADMIN_PASSWORD": "secret"}
+    own |= {"WEBUI_SECRET_KEY": "key", "WEBUI_ADMIN_PASSWORD": "secret", "OPENAI_API_KEYS": "the key"}
     command = [sys.executable, str(ROOT / "tests/stack/standins/open_webui.py")]
     process = subprocess.Popen(command, env={**env, **own}, stderr=subprocess.DEVNULL)
     while process.poll() is None:
@@ -150,6 +152,7 @@ def test_the_first_round_tells_everything_and_the_second_nothing(env: dict[str, 
     assert "models told: qwen3;" in first.round()
     assert webui(env).models()["qwen3"]["meta"]["description"] == "Thinks first"
     assert webui(env).rows()["web.search.engine"] == "searxng"
+    assert webui(env).rows()["openai.api_keys"] == ["the key"]
     assert first.round() == "unchanged"
     after_a_restart = provisioner(env, tmp_path).round()
     assert after_a_restart == "settings changed: none; models told: none; left as the admin wants them: none"

@@ -119,7 +119,7 @@ def test_the_npu_needs_no_privileges() -> None:
 def test_no_secret_is_in_the_files(stack: dict[str, Any]) -> None:
     text = json.dumps(stack)
     assert "WEBUI_SECRET_KEY" not in str(stack["provision"]["environment"])
-    for name in ("WEBUI_SECRET_KEY", "WEBUI_ADMIN_PASSWORD", "SEARXNG_SECRET"):
+    for name in ("WEBUI_SECRET_KEY", "WEBUI_ADMIN_PASSWORD", "SEARXNG_SECRET", "OPENAI_API_KEYS"):
         assert all(name not in service.get("environment", {}) for service in stack.values()), name
         assert name in text, "it is set from a file"
 
@@ -143,17 +143,20 @@ def test_searxng_answers_json_with_engines_that_are_on() -> None:
 
 
 def test_secrets_are_made_once_and_differ(tmp_path: Path) -> None:
-    for name in ("open-webui", "searxng", "grafana"):
+    for name in ("open-webui", "searxng", "grafana", "api"):
         (tmp_path / name).mkdir()
-    assert len(make_secrets.make(tmp_path)) == 4
+    assert len(make_secrets.make(tmp_path)) == 7
     values = {name: (tmp_path / name).read_text() for name in make_secrets.SECRETS}
-    assert len(set(values.values())) == 4
+    assert len(set(values.values())) == 6
+    assert (tmp_path / "api/api_key").read_text() == values["open-webui/api_key"]
     assert all(len(value) >= 20 for value in values.values())
     assert make_secrets.make(tmp_path) == []
     (tmp_path / "searxng/secret_key").chmod(0o644)
     (tmp_path / "searxng/secret_key").write_text("")
     assert make_secrets.make(tmp_path) == ["searxng/secret_key"], "one that got lost is made again, alone"
     assert {name: (tmp_path / name).read_text() for name in values} != values
+    (tmp_path / "open-webui/api_key").unlink()
+    assert make_secrets.make(tmp_path) == ["open-webui/api_key", "api/api_key"], "both readers have the new one"
     assert stat.S_IMODE((tmp_path / "open-webui/admin_password").stat().st_mode) == 0o444
 
 

@@ -18,6 +18,7 @@ from tests.engines import ROOT
 
 PROJECT = "rkllm-cluster-test"
 BOARDS = ("board1", "board2", "board3")
+KEY = "one-key-for-all-boards"
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 
@@ -38,6 +39,7 @@ class Cluster:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)
         body = {"model": "smollm2", "messages": [{"role": "user", "content": "Count to a hundred."}]}
         headers = {
+            "Authorization": f"Bearer {KEY}",
             "Content-Type": "application/json",
             "Connection": "close",
             **({"X-OpenWebUI-Chat-Id": chat} if chat else {}),
@@ -83,7 +85,17 @@ def cluster(config: Path) -> Iterator[Cluster]:
     docker("network", "create", PROJECT)
     confined = ("--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--network", PROJECT, "--detach")
     for name in BOARDS:
-        docker("run", *confined, "--name", f"{PROJECT}-{name}", "--network-alias", name, image)
+        docker(
+            "run",
+            *confined,
+            "--name",
+            f"{PROJECT}-{name}",
+            "--network-alias",
+            name,
+            "--env",
+            f"RKLLM_API_KEY={KEY}",
+            image,
+        )
     mount = f"{config}:/usr/local/etc/haproxy/haproxy.cfg:ro"
     command = ("haproxy", "-W", "-db", "-f", "/usr/local/etc/haproxy/haproxy.cfg")
     name = f"{PROJECT}-balancer"

@@ -14,7 +14,11 @@ from tests.engines import REAL_MODELS
 from tests.stack.conftest import IMAGES, PROJECT, Stack
 
 SERVICES = ("api", "searxng", "open-webui", "provision")
-SECRETS = {"open-webui": ("secret_key", "admin_password"), "searxng": ("secret_key",)}
+SECRETS = {
+    "open-webui": ("webui", ("secret_key", "admin_password", "api_key")),
+    "searxng": ("searxng", ("secret_key",)),
+    "api": ("api", ("api_key", "admin_key")),
+}
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 
@@ -113,14 +117,41 @@ def test_the_api_cannot_leave_the_box(stack: Stack) -> None:
 
 def test_secrets_are_in_no_inspect(stack: Stack) -> None:
     told = "".join(json.dumps(stack.inspect(service)) for service in (*SERVICES, "secrets"))
-    for service, names in SECRETS.items():
+    for service, (folder, names) in SECRETS.items():
         for name in names:
-            folder = "/run/secrets-of-webui" if service == "open-webui" else "/run/secrets-of-searxng"
-            value = stack.inside(service, "cat", f"{folder}/{name}")
+            value = stack.inside(service, "cat", f"/run/secrets-of-{folder}/{name}")
             assert len(value) >= 20
             assert value not in told
     with pytest.raises(AssertionError, match="No such file"):
         stack.inside("searxng", "cat", "/run/secrets-of-webui/admin_password")
+
+
+def test_the_api_knows_who_asks(stack: Stack) -> None:
+    """A key that is made now opens at once; without one nobody comes in, and Open WebUI's is no administrator's."""
+    made = stack.run("scripts/keys.sh", "create", "laptop")
+    known = stack.inside("provision", "cat", "/secrets/open-webui/api_key")
+    admin = stack.inside("api", "cat", "/run/secrets-of-api/admin_key")
+    for key, path, status in (
+        ("", "/v1/models", 401),
+        ("somebody-elses-key", "/v1/models", 401),
+        (made, "/v1/models", 200),
+        (known, "/v1/models/unload", 403),
+        (admin, "/v1/models/unload", 200),
+    ):
+        assert status_of(stack, path, key) == status, path
+    stack.run("scripts/keys.sh", "revoke", "laptop")
+    assert status_of(stack, "/v1/models", made) == 401
+
+
+def status_of(stack: Stack, path: str, key: str) -> int:
+    """The status of a request from inside the box: GET, and POST for what changes something."""
+    script = (
+        "import sys, urllib.request as r, urllib.error as e; path, key = sys.argv[1:]; "
+        "data, headers = b'' if 'unload' in path else None, {'Authorization': 'Bearer ' + key}; "
+        "q = r.Request('http://api:8000' + path, data, headers)"
+        "\ntry: print(r.urlopen(q).status)\nexcept e.HTTPError as error: print(error.code)"
+    )
+    return int(stack.inside("provision", "python3", "-c", script, path, key))
 
 
 def test_a_second_up_changes_nothing(stack: Stack) -> None:

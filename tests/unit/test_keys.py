@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 from pathlib import Path
@@ -174,3 +175,14 @@ def test_no_engine_gets_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RKLLM_ADMIN_KEY", SECRET)
     assert SECRET not in worker_env().values()
     assert os.environ["RKLLM_API_KEY"] == SECRET
+
+
+def test_the_program_takes_a_key_that_another_computer_has(
+    path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{SECRET}\n"))
+    assert create(path, "board1", "--stdin", capsys=capsys) == "board1 is known."
+    assert keys_of(path).find(SECRET.encode()) == Caller("board1")
+    monkeypatch.setattr("sys.stdin", io.StringIO("short\n"))
+    with pytest.raises(SystemExit, match="at least 16"):
+        program.main(["--file", str(path), "create", "board2", "--stdin"])

@@ -38,7 +38,7 @@ class Box:
         self.url = f"http://127.0.0.1:{self.port}"
         self.secrets = folder / "secrets"
         self.log = folder / "open-webui.log"
-        for name in ("open-webui", "searxng", "grafana"):
+        for name in ("open-webui", "searxng", "grafana", "api"):
             (self.secrets / name).mkdir(parents=True)
         (folder / "state").mkdir()
         make_secrets.make(self.secrets)
@@ -66,6 +66,7 @@ class Box:
         env = self.environment("open-webui", **changed) | {
             "WEBUI_SECRET_KEY": self.secret("open-webui/secret_key"),
             "WEBUI_ADMIN_PASSWORD": self.secret("open-webui/admin_password"),
+            "OPENAI_API_KEYS": self.secret("open-webui/api_key"),
             "DATA_DIR": str(self.folder / "data"),
             "USE_SLIM_DOCKER": "true",
         }

@@ -20,7 +20,10 @@ TOKEN = "token-of-the-stand-in"
 
 def load() -> dict[str, Any]:
     if not DATA.exists():
-        rows = {"openai.api_base_urls": os.environ["OPENAI_API_BASE_URLS"].split(";"), "task.title.enable": False}
+        seeds = {
+            f"openai.{name.lower()}": os.environ[f"OPENAI_{name}"].split(";") for name in ("API_BASE_URLS", "API_KEYS")
+        }
+        rows = {**seeds, "task.title.enable": False}
         user = {"email": os.environ["WEBUI_ADMIN_EMAIL"], "password": os.environ["WEBUI_ADMIN_PASSWORD"]}
         save({"user": user, "rows": rows, "models": {}, "imports": 0})
     found: dict[str, Any] = json.loads(DATA.read_text())
@@ -56,7 +59,8 @@ class Handler(BaseHTTPRequestHandler):
         elif not self.signed_in():
             self.answer({"detail": "Not authenticated"}, 401)
         elif self.path == "/api/chat/completions":
-            self.answer(fetch(data["rows"]["openai.api_base_urls"][0] + "/chat/completions", body))
+            url, key = (data["rows"][f"openai.{name}"][0] for name in ("api_base_urls", "api_keys"))
+            self.answer(fetch(f"{url}/chat/completions", body, key))
         else:
             self.store(data, body)
             self.answer(True)
@@ -79,9 +83,10 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(encoded)
 
 
-def fetch(url: str, body: Any = None) -> Any:
+def fetch(url: str, body: Any = None, key: str = "") -> Any:
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {key}"}
+    request = urllib.request.Request(url, data, headers)
     with urllib.request.urlopen(request, timeout=120) as answer:
         return json.load(answer)
 
