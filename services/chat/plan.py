@@ -43,6 +43,7 @@ def plan(ask: Ask, model: Model, settings: Settings, request_id: str) -> Job:
         prompt_tokens_estimate=estimate(messages, ask.prompt or "") + len(ask.prompt_ids),
         sources_used=ask.sources_used,
         background=ask.background or tasks.is_housekeeping(ask.messages),
+        keep_alive=ask.keep_alive,
     )
 
 

@@ -13,6 +13,7 @@
     ├── PayloadTooLarge       413
     ├── TooManyRequests       429  the key has as many requests in line as it may have; with Retry-After
     ├── InternalError         500  a bug; the log says what
+    ├── Unsupported           501  what this server does not do
     ├── EngineFailed          502  the engine died, lied, or could not load the model
     ├── Unavailable           503
     │   ├── QueueFull         503  with Retry-After
@@ -115,6 +116,12 @@ class InternalError(ServiceError):
 
     def __init__(self) -> None:
         super().__init__("Something went wrong inside the server; its log says what. The server goes on.")
+
+
+class Unsupported(ServiceError):
+    status = 501
+    type = "invalid_request_error"
+    code = "unsupported"
 
 
 class EngineFailed(ServiceError):

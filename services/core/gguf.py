@@ -6,6 +6,7 @@ numpy for it.
 
 from __future__ import annotations
 
+import mmap
 import struct
 from pathlib import Path
 from typing import BinaryIO
@@ -14,6 +15,9 @@ MAGIC = b"GGUF"
 VERSIONS = (2, 3)
 LIMIT = 1024 * 1024
 """Bytes of a string, items of a list: what is larger is damage, found before it is allocated."""
+
+TEMPLATE_WITHIN = 16 * 1024 * 1024
+"""Bytes: a tokenizer of 260 000 tokens takes some 10 MB, and the chat template stands behind it."""
 
 SCALARS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
 STRING, ARRAY = 8, 9
@@ -28,6 +32,8 @@ EMBEDDERS = frozenset(
 
 POOLED, RANK = (1, 2, 3), 4
 """``<architecture>.pooling_type`` of models made for vectors (mean, first, last token), and of those for scores."""
+
+TEMPLATE_KEY = b"tokenizer.chat_template"
 
 Value = str | int | float | bool
 
@@ -73,6 +79,21 @@ def purpose(found: dict[str, Value]) -> str | None:
     if pooling == RANK:
         return "rerank"
     return "embedding" if pooling in POOLED or architecture in EMBEDDERS else None
+
+
+def chat_template(path: Path) -> str:
+    """The chat template of a GGUF, empty where it has none.
+
+    The bytes of its key are searched for, in milliseconds; reading the tokenizer's lists up to it takes a second.
+    Raises `NotGguf` and `OSError`.
+    """
+    mark = struct.pack("<Q", len(TEMPLATE_KEY)) + TEMPLATE_KEY + struct.pack("<I", STRING)
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        place = data.find(mark, 0, TEMPLATE_WITHIN)
+        if place < 0:
+            return ""
+        file.seek(place + len(mark))
+        return string(file)
 
 
 def value(file: BinaryIO, kind: int) -> Value:

@@ -69,6 +69,8 @@ class Ask:
     """Whether the messages hold selected sources."""
     background: bool = False
     """Nobody waits for it: it lets those go first whom somebody waits for."""
+    keep_alive: float | None = None
+    """Seconds the model stays loaded afterwards: 0 unloads it at once, infinite keeps it; None: the server's limit."""
 
 
 Kind = Literal["chat", "completion", "embedding", "rerank", "tokenize", "detokenize", "count"]
@@ -110,3 +112,5 @@ class Job:
     """Whether the prompt holds selected sources, so that the same answer may be given to the same question."""
     background: bool = False
     """Lets all others go first."""
+    keep_alive: float | None = None
+    """As in `Ask`."""

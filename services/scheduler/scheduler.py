@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -32,6 +33,8 @@ class Status:
     engine_pid: int | None
     active_request: str | None
     waiting: int
+    expires: float | None
+    """Seconds until the model is unloaded if nobody uses it; infinite for never, None where there is none."""
 
 
 class Scheduler:
@@ -53,7 +56,7 @@ class Scheduler:
             settings.queue_depth, settings.queue_overtakes, self._loaded, settings.queue_background_overtakes
         )
         self._active: str | None = None
-        self._last_used = clock()
+        self._last_used, self._keep = clock(), self._limit(None)
         self._metrics.queue_depth.set(settings.queue_depth)
         self._metrics.engine_up.set_function(lambda: float(self._slot.healthy))
 
@@ -77,34 +80,48 @@ class Scheduler:
                 yield from engine.generate(job, client)
             finally:
                 self._active = None
-                self._last_used = self._clock()
+                self._used(job.keep_alive)
 
-    def select(self, model: Model, client: Client) -> Iterator[Waiting]:
-        """Load `model` when its turn comes. Blocks as `serve` does, and raises the same."""
+    def _used(self, keep: float | None) -> None:
+        """For the holder of the turn, when it is done: the model stays for `keep` seconds; None: for the idle limit."""
+        self._last_used, self._keep = self._clock(), self._limit(keep or None)
+        if keep == 0:
+            self._slot.drop("request")
+
+    def _limit(self, keep: float | None) -> float:
+        return (self._idle_limit or math.inf) if keep is None else keep
+
+    def select(self, model: Model, client: Client, keep: float | None = None) -> Generator[Waiting]:
+        """Load `model` when its turn comes, for `keep` seconds as in `Ask`. Blocks as `serve` does, raises the same."""
         with self._queue.ticket(model.id, client.caller) as ticket:
             yield from ticket.wait(client, self._beat)
-            yield from self._select(model, client)
+            yield from self._slot.hold(model, client)
+            self._used(keep)
 
-    def _select(self, model: Model, client: Client) -> Generator[Waiting]:
-        yield from self._slot.hold(model, client)
-        self._last_used = self._clock()
+    def unload(self, client: Client, only: Model | None = None) -> Generator[Waiting, None, Model | None]:
+        """Unload the loaded model when the turn comes, or `only` this one; returns it, or None.
 
-    def unload(self, client: Client) -> Generator[Waiting, None, Model | None]:
-        """Unload the loaded model when the turn comes; returns it, or None. Blocks and raises as `serve` does."""
+        Blocks and raises as `serve` does.
+        """
         with self._queue.ticket(None, client.caller) as ticket:
             yield from ticket.wait(client, self._beat)
-            return self._slot.drop("request")
+            return self._slot.drop("request") if only in (None, self._slot.model) else None
 
     def status(self) -> Status:
         """Never blocks, whatever runs."""
-        model = self._slot.model
+        model, active = self._slot.model, self._active
         return Status(
             model=model.id if model else None,
             process_healthy=self._slot.healthy,
             engine_pid=self._slot.pid,
-            active_request=self._active,
+            active_request=active,
             waiting=self._queue.waiting,
+            expires=self._expires(active) if model else None,
         )
+
+    def _expires(self, active: str | None) -> float:
+        """One that is used expires its limit after the end, which is not before now."""
+        return self._keep if active else self._keep - (self._clock() - self._last_used)
 
     def tidy(self) -> None:
         """Unload a model that nobody used for the idle limit, or whose engine died. Never waits for a turn."""
@@ -113,7 +130,7 @@ class Scheduler:
                 self._slot.drop("idle")
 
     def _idle(self) -> bool:
-        return 0 < self._idle_limit <= self._clock() - self._last_used
+        return self._keep <= self._clock() - self._last_used
 
     def _loaded(self) -> str | None:
         model = self._slot.model
