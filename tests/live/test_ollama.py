@@ -1,0 +1,154 @@
+"""The `ollama` package against the real server: with the scripted engine, and with the real model."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import ollama
+import pytest
+from jsonschema import validate
+
+from tests.live.conftest import Server
+
+Bell = Callable[[], tuple[str, Callable[[], str]]]
+Start = Callable[..., Server]
+
+MODEL = "smollm2-135m-instruct"
+QUESTION = [{"role": "user", "content": "What is the capital of France?"}]
+GREEDY = {"temperature": 0, "num_predict": 20}
+
+
+def asked(script: object) -> list[dict[str, str]]:
+    return [{"role": "user", "content": script if isinstance(script, str) else json.dumps(script)}]
+
+
+def test_whole_and_streamed_and_async(start: Start) -> None:
+    server = start()
+
+    async def both() -> tuple[Any, list[Any]]:
+        async with ollama.AsyncClient(server.url) as client:
+            whole = await client.chat("fake", asked("hello"))
+            stream = await client.chat("fake", asked({"tokens": 4}), stream=True)
+            return whole, [part async for part in stream]
+
+    with ollama.Client(server.url) as client:
+        assert client.chat("fake", asked("hello")).message.content == "You said: hello"
+        assert client.generate("fake", "hello").response == "You said: hello"
+        parts = list(client.chat("fake", asked({"tokens": 4}), stream=True))
+        words = list(client.generate("fake", json.dumps({"tokens": 4}), stream=True))
+    whole, later = asyncio.run(both())
+    assert whole.message.content == "You said: hello"
+    for found in ([part.message.content for part in parts], [part.message.content for part in later],
+                  [part.response for part in words]):  # fmt: skip
+        assert "".join(found) == "tok " * 4
+    assert parts[-1].done
+    assert parts[-1].done_reason == "stop"
+    assert parts[-1].total_duration > 0
+
+
+def test_lines_while_it_waits_are_no_trouble(start: Start) -> None:
+    server = start(heartbeat_interval=0.05)
+    script = {"prefill_steps": 4, "prefill_delay": 0.2, "text": "<think>why</think>so"}
+    with ollama.Client(server.url) as client:
+        parts = list(client.chat("fake", asked(script), stream=True))
+    assert len(parts) > 3, "some of them are empty"
+    assert "".join(part.message.content for part in parts) == "so"
+    assert "".join(part.message.thinking or "" for part in parts) == "why"
+
+
+def test_errors_are_the_packages_own(start: Start) -> None:
+    server = start()
+    with ollama.Client(server.url) as client:
+        with pytest.raises(ollama.ResponseError, match="There is no model") as caught:
+            client.chat("missing", asked("hello"))
+        assert caught.value.status_code == 404
+        with pytest.raises(ollama.ResponseError, match="on purpose"):
+            list(client.chat("fake", asked({"tokens": 3, "fault": "error", "at": 1}), stream=True))
+        with pytest.raises(ollama.ResponseError, match="each is a folder") as caught:
+            client.copy("fake", "other")
+        assert caught.value.status_code == 501
+        assert client.chat("fake", asked("hello")).message.content == "You said: hello"
+
+
+def test_models_and_how_long_they_stay(start: Start) -> None:
+    server = start("fake", "other")
+    with ollama.Client(server.url) as client:
+        assert [model.model for model in client.list().models] == ["fake:latest", "other:latest"]
+        client.chat("fake:latest", asked("hello"), keep_alive=-1)
+        (running,) = client.ps().models
+        assert (running.model, running.context_length) == ("fake:latest", 4096)
+        assert running.expires_at.year == 9999
+        client.generate("fake", "", keep_alive=0)
+        assert not client.ps().models
+        assert not server.engine_pids()
+        client.generate("other", "")
+        assert client.ps().models[0].model == "other:latest"
+        list(client.chat("other", asked("hello"), stream=True, keep_alive=0))
+    server.until(lambda health: health["current_model"] is None)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("phase", ["prefill", "decode"])
+def test_leaving_frees_the_engine(start: Start, bell: Bell, phase: str, stream: bool) -> None:
+    server = start()
+    path, rung = bell()
+    script = {"tokens": 3, "fault": "hold", "phase": phase, "at": 1, "bell": path}
+    connection = server.post("/api/chat", {"model": "fake", "messages": asked(script), "stream": stream})
+    assert rung() == phase
+    (engine,) = server.engine_pids()
+    connection.close()
+    server.until(lambda health: health["active_request"] is None)
+    assert server.ask("still there?") == "You said: still there?"
+    assert server.engine_pids() == {engine}
+
+
+def test_the_real_model_answers(real: Server) -> None:
+    with ollama.Client(real.url) as client:
+        whole = client.chat(MODEL, QUESTION, options=GREEDY)
+        parts = list(client.chat(MODEL, QUESTION, options=GREEDY, stream=True))
+    assert "Paris" in whole.message.content
+    assert "".join(part.message.content for part in parts) == whole.message.content
+    for last in (whole, parts[-1]):
+        assert last.prompt_eval_count > 5
+        assert 0 < last.eval_count <= 20
+        assert 0 < last.eval_duration < last.total_duration
+        assert last.prompt_eval_duration > 0
+
+
+def test_the_real_model_continues_a_raw_prompt(real: Server) -> None:
+    with ollama.Client(real.url) as client:
+        answer = client.generate(MODEL, "One, two, three,", raw=True, options={"temperature": 0, "num_predict": 4})
+        told = client.generate(MODEL, "What is the capital of France?", system="Be brief.", options=GREEDY)
+    assert "four" in answer.response
+    assert answer.done_reason == "length"
+    assert "Paris" in told.response
+
+
+def test_the_real_model_obeys_a_schema(real: Server) -> None:
+    schema = {"type": "object", "properties": {"city": {"type": "string", "maxLength": 20}}, "required": ["city"],
+              "additionalProperties": False}  # fmt: skip
+    with ollama.Client(real.url) as client:
+        answer = client.chat(MODEL, QUESTION, format=schema, options={"temperature": 0, "num_predict": 60})
+    validate(json.loads(answer.message.content), schema)
+
+
+def test_the_real_model_tells_its_logprobs(real: Server) -> None:
+    with ollama.Client(real.url) as client:
+        answer = client.chat(MODEL, QUESTION, logprobs=True, top_logprobs=2, options=GREEDY)
+    assert "".join(entry.token for entry in answer.logprobs) == answer.message.content
+    assert all(len(entry.top_logprobs) == 2 for entry in answer.logprobs)
+
+
+def test_what_is_known_of_the_real_model(real: Server) -> None:
+    with ollama.Client(real.url) as client:
+        shown = client.show(MODEL)
+        listed = {model.model: model for model in client.list().models}
+    assert shown.modelinfo["general.architecture"] == "llama"
+    assert shown.modelinfo["llama.context_length"] == 8192
+    assert "<|im_start|>" in shown.template
+    assert shown.license == "apache-2.0"
+    details = listed[f"{MODEL}:latest"].details
+    assert (details.family, details.parameter_size, details.quantization_level) == ("llama", "135M", "Q4_1")
