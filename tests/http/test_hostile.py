@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from services.api import ollama_types as ollama
 from services.api.openai_types import ChatRequest, CompletionRequest
 from tests.http.conftest import Api
 
@@ -18,9 +19,21 @@ ANYTHING = {"tool_choice", "function_call"}
 """Fields that OpenAI gives several types and that are announced whatever they are."""
 
 
+OLLAMA: dict[str, tuple[type[Any], dict[str, Any]]] = {
+    "/api/chat": (ollama.ChatRequest, {**GOOD, "stream": False}),
+    "/api/generate": (ollama.GenerateRequest, {"prompt": "x", "stream": False}),
+    "/api/show": (ollama.NamedRequest, {"model": "fake"}),
+}
+"""What each path takes, and a body that is good."""
+
+OLLAMA_FIELDS = [(path, field) for path, (kind, _) in OLLAMA.items() for field in kind.__struct_fields__]
+OLLAMA_ANYTHING = {"width", "height", "steps"}
+
+
 def refused(result: Any) -> None:
     assert 400 <= result.status_code < 500, result.text
-    assert result.json["error"]["message"]
+    error = result.json["error"]
+    assert error if isinstance(error, str) else error["message"]
     assert result.headers["content-type"].startswith("application/json")
 
 
@@ -41,6 +54,81 @@ def test_a_wrong_type_at_every_text_field(api: Api, field: str) -> None:
     assert all(result.status_code < 500 for result in results)
     for result in [result for result in results if result.status_code != 200]:
         refused(result)
+
+
+@pytest.mark.parametrize(("path", "field"), OLLAMA_FIELDS)
+def test_a_wrong_type_at_every_field_of_ollamas(api: Api, path: str, field: str) -> None:
+    results = [api.post(path, {**OLLAMA[path][1], field: value}) for value in WRONG]
+    bad = [result for result in results if result.status_code != 200]
+    assert bad or field in OLLAMA_ANYTHING
+    for result in bad:
+        refused(result)
+        assert field in result.text or result.status_code == 404
+
+
+@pytest.mark.parametrize("field", ollama.Options.__struct_fields__)
+def test_a_wrong_type_at_every_option_of_ollamas(api: Api, field: str) -> None:
+    results = [api.post("/api/chat", {**GOOD, "stream": False, "options": {field: value}}) for value in WRONG]
+    for result in results:
+        if result.status_code != 200:
+            refused(result)
+            assert field in result.text
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        "hello",
+        [5],
+        [{}],
+        [{"role": "user", "content": 5}],
+        [{"role": "king", "content": "x"}],
+        [{"role": "user", "content": "a\u0000b"}],
+        [{"role": "user", "content": "x", "images": ["AAAA"]}],
+        [{"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": "{}"}}]}],
+        [{"role": "assistant", "tool_calls": [{}]}],
+    ],
+)
+def test_wrong_messages_of_ollamas(api: Api, messages: object) -> None:
+    refused(api.post("/api/chat", {"messages": messages}))
+
+
+@pytest.mark.parametrize("path", OLLAMA)
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"null",
+        b"[]",
+        b"\xff\xfe",
+        b'{"model": "\\ud800"}',
+        b'{"messages": [{"role": "user", "content": "\\ud800"}], "prompt": "\\ud800", "model": "\\udfff"}',
+        b'{"options": ' + b'{"a":' * 10_000 + b"1" + b"}" * 10_000 + b"}",
+        b'{"model": ' + b"[" * 40_000,
+        b'{"keep_alive": NaN}',
+        b"x" * 100_001,
+    ],
+)
+def test_wrong_bytes_at_ollamas(api: Api, path: str, body: bytes) -> None:
+    result = api.post(path, body)
+    refused(result)
+    assert isinstance(result.json["error"], str)
+
+
+@pytest.mark.parametrize("path", OLLAMA)
+@pytest.mark.parametrize("name", ["../../etc/passwd", "..", ":", ":latest", "a:b:c", "x" * 5000, "\u202e", "a\nb"])
+def test_odd_model_names_are_unknown_to_ollamas(api: Api, path: str, name: str) -> None:
+    result = api.post(path, {**OLLAMA[path][1], "model": name})
+    refused(result)
+    assert result.status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/api", "/api/", "/api/nothing", "/api/../etc", "/api/blobs"])
+def test_unknown_paths_of_ollamas(api: Api, path: str) -> None:
+    result = api.http.simulate_get(path)
+    refused(result)
+    assert result.status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -123,5 +211,14 @@ JSON = st.recursive(
 @given(field=st.sampled_from(ChatRequest.__struct_fields__), value=JSON)
 def test_no_value_of_a_field_is_a_5xx(api: Api, field: str, value: Any) -> None:
     result = api.post("/v1/chat/completions", json.dumps({**GOOD, field: value}).encode())
+    assert result.status_code < 500, result.text
+    assert result.json
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(place=st.sampled_from(OLLAMA_FIELDS), value=JSON)
+def test_no_value_of_a_field_of_ollamas_is_a_5xx(api: Api, place: tuple[str, str], value: Any) -> None:
+    path, field = place
+    result = api.post(path, json.dumps({**OLLAMA[path][1], field: value}).encode())
     assert result.status_code < 500, result.text
     assert result.json
