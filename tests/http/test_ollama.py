@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,9 +12,10 @@ from typing import Any
 import falcon.testing
 import pytest
 
+from services.api import ollama_types as types
 from services.api.ollama_asks import IGNORED, IGNORED_OPTIONS
 from services.core.settings import Settings
-from tests.engines import write_fake_model
+from tests.engines import ROOT, write_fake_model
 from tests.http.conftest import Api
 
 TIMES = ("total_duration", "load_duration", "prompt_eval_duration", "eval_duration")
@@ -269,3 +271,12 @@ def test_what_needs_a_registry_says_so(api: Api, method: str, path: str) -> None
     assert result.status_code == 501
     if method != "HEAD":
         assert "docs/models.md" in result.json["error"]
+
+
+def test_the_document_lists_every_parameter() -> None:
+    text = (ROOT / "docs" / "api.md").read_text().partition("<!-- ollama: ")[2].partition("### Models")[0]
+    documented = dict(re.findall(r"^\| `(\w+)` \| [\w, ]+ \| (\w+)", text, re.M))
+    kinds: list[Any] = [types.ChatRequest, types.GenerateRequest, types.EmbedRequest, types.EmbeddingsRequest]
+    assert documented.keys() == {field for kind in kinds for field in kind.__struct_fields__}
+    assert {name for name, what in documented.items() if what == "announced"} == set(IGNORED)
+    assert all(f"`{option}`" in text for option in types.Options.__struct_fields__)
