@@ -10,7 +10,7 @@ from typing import Any
 
 import falcon
 
-from services.api import errors, ollama_resources
+from services.api import errors, ollama_routes
 from services.api.admin import MetricsPage
 from services.api.guard import Guard
 from services.api.messages import CountTokens, Messages
@@ -93,7 +93,7 @@ def route(app: App, service: Service) -> None:
     chat, text, models, health = ChatCompletions(service), TextCompletions(service), Models(service), Health(service)
     app.add_route("/", health)
     app.add_route("/metrics", MetricsPage(service.metrics, service.catalog))
-    ollama_resources.route(app, service)
+    ollama_routes.route(app, service)
     for prefix in PREFIXES:
         app.add_route(f"{prefix}/chat/completions", chat)
         app.add_route(f"{prefix}/completions", text)

@@ -136,15 +136,6 @@ class Version:
     on_head = on_get
 
 
-class Root:
-    """``/``: what clients of Ollama look for before they try anything else."""
-
-    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        resp.content_type, resp.text = falcon.MEDIA_TEXT, "Ollama is running"
-
-    on_head = on_get
-
-
 class Unavailable:
     """What belongs to a registry of models that this server has not."""
 
@@ -155,22 +146,3 @@ class Unavailable:
         raise Unsupported(self._sentence)
 
     on_delete = on_head = on_post
-
-
-FETCH = "Models are fetched with 'scripts/models.sh add ID' or 'python -m services.models add ID'; see docs/models.md."
-REMOVE = "Models are removed with 'scripts/models.sh remove ID' or by deleting their folder; see docs/models.md."
-BUILD = "Models are not built, copied or uploaded here: each is a folder under models_dir; see docs/models.md."
-
-
-def route(app: falcon.App[Any, Any], service: Service) -> None:
-    app.add_route("/", Root())
-    app.add_route("/api/version", Version())
-    app.add_route("/api/tags", Tags(service))
-    app.add_route("/api/ps", Running(service))
-    app.add_route("/api/show", Show(service))
-    app.add_route("/api/chat", Chat(service))
-    app.add_route("/api/generate", Generate(service))
-    app.add_route("/api/pull", Unavailable(FETCH))
-    app.add_route("/api/delete", Unavailable(REMOVE))
-    for path in ("/api/create", "/api/copy", "/api/push", "/api/blobs/{digest}"):
-        app.add_route(path, Unavailable(BUILD))

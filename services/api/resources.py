@@ -136,6 +136,8 @@ class Health:
             },
         )
 
+    on_head = on_get  # Ollama's clients ask for the root so
+
     def on_get_ready(self, req: falcon.Request, resp: falcon.Response) -> None:
         """200 when a chat could be answered, 503 when there is no model to answer it."""
         count = len(self._service.catalog.models())

@@ -62,11 +62,12 @@ class Service:
         what is asked; the events raise what `Scheduler.serve` raises.
         """
         jobs = [plan(ask, model, self.settings, req.context.id) for ask in asks]
-        self._warn(resp, [*ignored, *unsupported(self.settings, jobs[0])])
+        self.warn(resp, [*ignored, *unsupported(self.settings, jobs[0])])
         req.context.trace.model = model.id
         return self._run(jobs, req, resp)
 
-    def _warn(self, resp: falcon.Response, names: list[str]) -> None:
+    def warn(self, resp: falcon.Response, names: list[str]) -> None:
+        """A header that names what of a request has no effect."""
         if names:
             resp.set_header(WARNING_HEADER, f"ignored: {', '.join(names)}; see docs/api.md")
         for name in names:
