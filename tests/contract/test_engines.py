@@ -207,7 +207,7 @@ def test_a_prompt_of_tokens_is_the_prompt_of_their_text(engine: WorkerEngine, ri
     assert engine.alive
 
 
-@pytest.mark.parametrize("rig", ["rkllm-cli"], indirect=True)
+@pytest.mark.parametrize("rig", ["rkllm_cli-1.2.3"], indirect=True)
 @pytest.mark.parametrize("changes", [{"kind": "count"}, {"kind": "tokenize", "inputs": ("a",)}, {"prompt_ids": (1,)}])
 def test_the_program_refuses_tokens(engine: WorkerEngine, rig: Rig, changes: dict[str, Any]) -> None:
     load(engine)
