@@ -245,6 +245,22 @@ def test_a_shared_turn_passes_within_its_model_and_ends() -> None:
         stack.close()
 
 
+def test_a_shared_turn_is_measured_in_texts() -> None:
+    queue = Queue(9, 0, lambda model: True)
+    holder = ExitStack()
+    holder.enter_context(queue.ticket("chat"))
+    with (
+        queue.ticket("v", shares=SHARE - 1) as first,
+        queue.ticket("v", shares=2) as second,
+        queue.ticket("chat") as chat,
+    ):
+        assert [first.position, second.position, chat.position] == [1, 2, 3]
+        holder.close()
+        assert first.granted
+    with queue.ticket("v", shares=2 * SHARE) as alone:
+        assert alone.granted
+
+
 def test_who_leaves_a_shared_turn_takes_nobody_with_it() -> None:
     queue = Queue(9, 0, lambda model: True)
     holder = ExitStack()
