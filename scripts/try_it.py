@@ -31,7 +31,8 @@ def call(url: str, body: Any = None, token: str = "") -> Any:
 
 def chat() -> str:
     base = os.environ.get("OPENAI_API_BASE_URLS", "http://127.0.0.1:8000/v1").split(";")[0]
-    model = call(f"{base}/models", token=key())["data"][0]["id"]
+    models = call(f"{base}/models", token=key())["data"]
+    (model, *_) = (model["id"] for model in models if "chat" in model.get("capabilities", ["chat"]))
     question = {"role": "user", "content": "Name a colour. Answer with one word."}
     answer = call(f"{base}/chat/completions", {"model": model, "messages": [question], "max_tokens": 64}, key())
     message = answer["choices"][0]["message"]

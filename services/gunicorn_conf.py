@@ -59,7 +59,8 @@ def post_worker_init(worker: Any) -> None:
 
     signal.signal(signal.SIGTERM, on_term)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    print(ready_line([model.id for model in app.service.catalog.models()]), flush=True)
+    models = sorted(app.service.catalog.models(), key=lambda model: "chat" not in model.capabilities)
+    print(ready_line([model.id for model in models]), flush=True)
 
 
 def worker_exit(server: Any, worker: Any) -> None:

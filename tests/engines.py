@@ -18,6 +18,7 @@ from tests.simulator.model import write_model
 ROOT = Path(__file__).resolve().parents[1]
 REAL_MODELS = ROOT / ".cache" / "models"
 REAL_MODEL = "smollm2-135m-instruct"
+REAL_EMBEDDER = "all-minilm-l6-v2"
 
 
 def fake(settings: Settings, model: Model) -> Engine:
@@ -39,13 +40,15 @@ def job(model: Model, text: str, **changes: Any) -> Job:
     return Job(**(values | changes))
 
 
-def write_fake_model(models_dir: Path, name: str, load_script: str | None = None) -> Path:
-    """A model folder whose file is just enough of a GGUF for the catalogue."""
+def write_fake_model(models_dir: Path, name: str, load_script: str | None = None, settings: str = "") -> Path:
+    """A model folder whose file is just enough of a GGUF for the catalogue; `settings` is its ``model.yaml``."""
     from tests.gguf_file import write_gguf
 
     folder = models_dir / name
     folder.mkdir(parents=True)
     write_gguf(folder / f"{name}.gguf", {"general.architecture": "fake", "fake.context_length": 4096})
+    if settings:
+        (folder / "model.yaml").write_text(settings)
     if load_script is not None:
         (folder / "load.json").write_text(load_script)
     return folder

@@ -7,13 +7,15 @@ A run is scripted by the JSON object in the job's last message (or prompt)::
 
 A message that is no such object is answered with "You said: ..." and itself. A load is scripted by ``load.json`` beside
 the model file: ``{"fault": ..., "bell": path, "run": ...}``; ``run`` scripts the runs whose message is no such object.
-``bell`` names a FIFO: the worker opens it and writes the phase and a newline when it reaches the fault's place, so a
-test knows where the worker is without ever sleeping.
+Jobs for vectors and scores are scripted by their last input. ``bell`` names a FIFO: the worker opens it and writes the
+phase and a newline when it reaches the fault's place, so a test knows where the worker is without ever sleeping.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+import math
 import os
 import signal
 import sys
@@ -24,6 +26,8 @@ from typing import Any, NoReturn
 from services.engines.workers.loop import TOKEN_KINDS, JobRefused, LoadFailed, Run, Runner, serve
 
 CONTEXT = 4096
+
+VECTOR_KINDS = ("embedding", "rerank")
 
 
 def forever() -> NoReturn:
@@ -127,6 +131,8 @@ class Fake:
             time.sleep(script.get("prefill_delay", 0))
             run.progress(10 * step, 10 * steps)
         self.misbehave(script, "prefill", run)
+        if job["kind"] in VECTOR_KINDS:
+            return data(job, run)
         return "cancel" if run.over else self.decode(job, script, run)
 
     def decode(self, job: dict[str, Any], script: dict[str, Any], run: Run) -> str:
@@ -149,8 +155,27 @@ class Fake:
             fault(script["fault"], run)
 
 
+def data(job: dict[str, Any], run: Run) -> str:
+    """Vectors that depend on the whole text, and their products with the query's as scores; one token per character."""
+    vectors = [vector(text) for text in job["inputs"]]
+    query = vectors[0]
+    scores = [sum(map(float.__mul__, query, other)) for other in vectors[1:]]
+    run.usage = {"prompt_tokens": sum(map(len, job["inputs"])), "completion_tokens": 0, "cached_tokens": 0}
+    run.data(vectors if job["kind"] == "embedding" else scores)
+    return "stop"
+
+
+def vector(text: str | list[int]) -> list[float]:
+    """Eight numbers of a text; the vector has the length 1."""
+    values = [byte - 127.5 for byte in hashlib.sha256(json.dumps(text).encode()).digest()[:8]]
+    length = math.hypot(*values)
+    return [value / length for value in values]
+
+
 def scripted(job: dict[str, Any], otherwise: dict[str, Any] | None) -> dict[str, Any]:
     prompt = text_of(job["prompt_ids"]) or job["prompt"]
+    if job["kind"] in VECTOR_KINDS and isinstance(job["inputs"][-1], str):
+        prompt = job["inputs"][-1]
     said = job["messages"][-1]["content"] if job["messages"] else prompt
     try:
         script = json.loads(said)

@@ -20,6 +20,7 @@ from services.api.resources import ChatCompletions, Health, Models, TextCompleti
 from services.api.service import STATE_HEADER, WARNING_HEADER, Service
 from services.api.sources import CACHE_HEADER, RAG_HEADER
 from services.api.tokens import Detokenize, Tokenize
+from services.api.vectors import Embeddings, Rerank
 from services.core import keys, logs
 from services.core.catalog import Catalog
 from services.core.keys import Keys
@@ -97,6 +98,8 @@ def route(app: App, service: Service) -> None:
     for prefix in PREFIXES:
         app.add_route(f"{prefix}/chat/completions", chat)
         app.add_route(f"{prefix}/completions", text)
+        app.add_route(f"{prefix}/embeddings", Embeddings(service))
+        app.add_route(f"{prefix}/rerank", Rerank(service))
         app.add_route(f"{prefix}/rag/preview", RagPreview(service))
         app.add_route(f"{prefix}/messages", Messages(service))
         app.add_route(f"{prefix}/messages/count_tokens", CountTokens(service))

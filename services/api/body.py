@@ -35,8 +35,8 @@ def client(req: falcon.Request) -> Client:
     return Client(connection(req), req.context.trace, req.context.caller)
 
 
-def parse(req: falcon.Request, kind: type[T], limit: int, timeout: float) -> T:
-    """The body as a `kind`. Blocks for at most `timeout` seconds per read.
+def parse(req: falcon.Request, kind: type[T], limit: int, timeout: float, blank: bytes = b"") -> T:
+    """The body as a `kind`, an empty one as if it were `blank`. Blocks for at most `timeout` seconds per read.
 
     Raises `PayloadTooLarge` over `limit` bytes, `RequestTimeout`, `BadRequest`. The timeout stays on the socket: a
     client that stops reading its answer for as long loses it, and with it the accelerator.
@@ -53,7 +53,7 @@ def parse(req: falcon.Request, kind: type[T], limit: int, timeout: float) -> T:
     except Exception as error:
         # The HTTP server parses chunks while they are read, and has exceptions of its own for broken ones.
         raise BadRequest(f"The request's body could not be read: {error}.") from error
-    return decode(data, kind)
+    return decode(data or blank, kind)
 
 
 def read(req: falcon.Request, limit: int) -> bytes:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import replace
-
 import falcon
 
 from services.api import ollama, ollama_asks
@@ -12,7 +9,8 @@ from services.api.ollama_resources import Resource
 from services.api.ollama_types import EmbeddingsRequest, EmbedRequest
 from services.api.stream import write_json
 from services.api.text import clean
-from services.chat.plan import data_job
+from services.api.vectors import embedded
+from services.chat.vectors import normalised
 from services.core.events import Usage
 from services.core.model import Model
 
@@ -31,10 +29,9 @@ class Vectors(Resource):
         texts: list[str],
     ) -> tuple[list[Vector], Usage]:
         """Raises `BadRequest` where the model makes no vectors."""
-        job = data_job("embedding", model, tuple(texts), req.context.id, "embedding")
-        job = replace(job, keep_alive=ollama_asks.keep_alive(request.keep_alive))
         self._service.warn(resp, ollama_asks.ignored(request, model))
-        return self._service.data(req, resp, job) if texts else ([], Usage())
+        keep = ollama_asks.keep_alive(request.keep_alive)
+        return embedded(self._service, req, resp, model, texts, keep)
 
 
 class Embed(Vectors):
@@ -51,7 +48,7 @@ class Embed(Vectors):
             resp,
             {
                 "model": request.model or model.id,
-                "embeddings": [unit(vector[: request.dimensions or None]) for vector in vectors],
+                "embeddings": [normalised(vector[: request.dimensions or None]) for vector in vectors],
                 "total_duration": ollama.total(trace),
                 "load_duration": ollama.nanoseconds(trace.seconds.get("load", 0)),
                 "prompt_eval_count": usage.prompt_tokens,
@@ -68,9 +65,3 @@ class Embeddings(Vectors):
         texts = [clean(request.prompt, "prompt")] if request.prompt else []
         vectors, _ = self._vectors(req, resp, request, model, texts)
         write_json(resp, {"embedding": vectors[0] if vectors else []})
-
-
-def unit(vector: Vector) -> Vector:
-    """The same direction, at the length 1; a vector of zeros stays."""
-    length = math.hypot(*vector) or 1.0
-    return [value / length for value in vector]

@@ -122,9 +122,9 @@ class Running(Resource):
     """``/api/ps``: what is loaded. A snapshot; it waits for nobody."""
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        status = self._service.scheduler.status()
-        loaded = [model for model in self._service.catalog.models() if model.id == status.model]
-        write_json(resp, {"models": [ollama_models.running(model, status.expires or 0) for model in loaded]})
+        expiries = self._service.scheduler.status().models
+        loaded = [model for model in self._service.catalog.models() if model.id in expiries]
+        write_json(resp, {"models": [ollama_models.running(model, expiries[model.id]) for model in loaded]})
 
 
 class Version:

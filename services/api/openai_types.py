@@ -173,3 +173,9 @@ class ModelRequest(Struct):
     """``POST /v1/models/select``."""
 
     model: str
+
+
+class UnloadRequest(Struct):
+    """``POST /v1/models/unload``."""
+
+    model: str | None = None

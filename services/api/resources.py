@@ -14,7 +14,7 @@ from services import __version__
 from services.api import asks, openai
 from services.api.body import client
 from services.api.guard import require_admin
-from services.api.openai_types import ChatRequest, Common, CompletionRequest, ModelRequest
+from services.api.openai_types import ChatRequest, Common, CompletionRequest, ModelRequest, UnloadRequest
 from services.api.service import Service
 from services.api.stream import primed, write_json, write_stream
 from services.chat.plan import data_job
@@ -107,10 +107,12 @@ class Models:
         write_json(resp, {"status": "loaded", "model": model.id})
 
     def on_post_unload(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Free the accelerator and the memory."""
+        """Free the accelerator and the memory: of one model, or of all where the request names none."""
         require_admin(req)
-        model = finished(self._service.scheduler.unload(client(req)))
-        write_json(resp, {"status": "unloaded", "model": model.id if model else None})
+        name = self._service.parse(req, UnloadRequest, blank=b"{}").model
+        model = self._service.catalog.resolve(name) if name else None
+        gone = finished(self._service.scheduler.unload(client(req), model))
+        write_json(resp, {"status": "unloaded", "model": gone[-1] if gone else None, "models": gone})
 
 
 class Health:
@@ -127,6 +129,7 @@ class Health:
                 "status": "ok",
                 "version": __version__,
                 "current_model": status.model,
+                "models_loaded": list(status.models),
                 "process_healthy": status.process_healthy,
                 "engine_pid": status.engine_pid,
                 "active_request": status.active_request,

@@ -24,6 +24,9 @@ from services.scheduler.scheduler import Scheduler
 WARNING_HEADER = "X-RKLLM-Warning"
 STATE_HEADER = "X-RKLLM-State"
 
+ANSWERS = ("chat", "completion")
+"""What a model can do that writes answers."""
+
 T = TypeVar("T")
 
 
@@ -34,18 +37,28 @@ class Service:
         self.settings, self.catalog, self.scheduler, self.metrics = settings, catalog, scheduler, metrics
         self.sources = Sources(settings, metrics)
 
-    def parse(self, req: falcon.Request, kind: type[T]) -> T:
-        """The request's body as a `kind`. Raises `BadRequest` and what reading a body raises."""
-        return parse(req, kind, self.settings.max_body_bytes, self.settings.client_timeout)
+    def parse(self, req: falcon.Request, kind: type[T], blank: bytes = b"") -> T:
+        """The request's body as a `kind`, an empty one as if it were `blank`.
 
-    def model(self, name: str | None) -> Model:
-        """The model a request names. One that names none gets the default, or the only one there is."""
-        name = name or self.settings.default_model
-        models = self.catalog.models()
+        Raises `BadRequest` and what reading a body raises.
+        """
+        return parse(req, kind, self.settings.max_body_bytes, self.settings.client_timeout, blank)
+
+    def model(self, name: str | None, *purposes: str) -> Model:
+        """The model a request names.
+
+        One that names none gets the default where that can serve one of the `purposes` (answers, unless told
+        otherwise), else the only one there is that can.
+        """
         if name:
             return self.catalog.resolve(name)
-        if len(models) == 1:
-            return models[0]
+        wanted = purposes or ANSWERS
+        able = [model for model in self.catalog.models() if not model.capabilities.isdisjoint(wanted)]
+        if self.settings.default_model:
+            default = self.catalog.resolve(self.settings.default_model)
+            able = [default] if default in able or not purposes else able
+        if len(able) == 1:
+            return able[0]
         raise BadRequest("The request names no model; GET /v1/models lists them.", param="model")
 
     def answers(

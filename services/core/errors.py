@@ -3,6 +3,7 @@
     ServiceError
     ├── BadRequest            400  the request itself is wrong
     │   ├── ContextOverflow   400  the prompt does not fit the model's context
+    │   ├── TextTooLong       400  one text is longer than the model can read at once
     │   └── BadHttp           400  what came is no HTTP; the status may be another of 4xx
     ├── Unauthorized          401  no key, or an unknown one
     ├── Forbidden             403  the key is good, but not for this
@@ -58,6 +59,16 @@ class ContextOverflow(BadRequest):
         )
         self.prompt_tokens = prompt_tokens
         self.context_length = context_length
+
+
+class TextTooLong(BadRequest):
+    code = "context_length_exceeded"
+
+    def __init__(self, tokens: int, most: int) -> None:
+        super().__init__(
+            f"A text of the input has {tokens} tokens, but this model reads at most {most} at once. Split the text.",
+            param="input",
+        )
 
 
 class BadHttp(BadRequest):

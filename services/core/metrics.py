@@ -119,6 +119,7 @@ class Metrics:
         self.running = self._gauge("requests_running", "Requests that have the turn.", "model")
         self.waiting = self._gauge("requests_waiting", "Requests in line for the turn.", "model")
         self.queue_depth = self._gauge("queue_depth", "Requests that may wait (the setting queue_depth).")
+        self.turns = self._counter("turns", "Turns taken; requests for vectors share them.", "model")
         self.rejects = self._counter("queue_rejects", "Requests refused a place in line.", "reason")
         for reason in REJECTS:
             self.rejects.labels(reason)
@@ -130,8 +131,8 @@ class Metrics:
         self.load_failures = self._counter("model_load_failures", "Loads that failed.", "model", "cause")
         self.evictions = self._counter("model_evictions", "Unloads of a living engine.", "model", "reason")
         self.engine_restarts = self._counter("engine_restarts", "Starts in place of an engine that died.", "model")
-        self.loaded = self._gauge("model_loaded", "1 for the model that is loaded.", "model")
-        self.engine_up = self._gauge("engine_up", "1 while an engine process lives.")
+        self.loaded = self._gauge("model_loaded", "1 for each model that is loaded.", "model")
+        self.engine_up = self._gauge("engine_up", "1 while some engine process lives.")
 
     def _decisions(self) -> None:
         self.ignored = self._counter("parameters_ignored", "Parameters announced as without effect.", "parameter")

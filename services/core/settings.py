@@ -71,6 +71,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     generation_timeout: Seconds = 600
     cancel_timeout: Seconds = 10
     idle_unload_timeout: SecondsOrOff = 300
+    memory_budget: Count = 0
+    models_resident: Count = 0
     monitor_interval: Seconds = 10
 
     max_tokens_default: Positive = 2048

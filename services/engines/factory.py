@@ -22,6 +22,9 @@ ROOT = Path(__file__).resolve().parents[2]
 READING = ("embedding", "rerank")
 """What llama.cpp must be loaded for besides, where a model can do it."""
 
+ALONE = frozenset({"rkllm", "rkllm_cli"})
+"""Engines of which one alone may be in: two users of the NPU can hang it, and the NPU's lock refuses the second."""
+
 
 def limits(settings: Settings) -> Limits:
     return Limits(

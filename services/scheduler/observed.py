@@ -33,9 +33,10 @@ class Run:
         self._place.inc()
         trace.model = model.id
 
-    def scheduled(self) -> None:
-        """The turn is ours."""
+    def scheduled(self, new_turn: bool = True) -> None:
+        """The turn is ours: a new one, or one that others have begun."""
         self._phase = "loading"
+        self._metrics.turns.labels(self._model.id).inc(new_turn)
         self._place.dec()
         self._place = self._metrics.running.labels(self._model.id)
         self._place.inc()

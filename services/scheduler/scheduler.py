@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import math
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from services.core.client import Client
@@ -17,9 +16,13 @@ from services.core.model import Model
 from services.core.settings import Settings
 from services.core.trace import Trace
 from services.engines.base import Engine
+from services.scheduler.memory import Memory
 from services.scheduler.observed import Run, observed
 from services.scheduler.queue import Queue
-from services.scheduler.slot import Slot
+from services.scheduler.residence import Residence
+
+SHARING = frozenset({"embedding", "rerank"})
+"""Kinds of jobs that come by the dozen and are short: those for one model share a turn."""
 
 log = logging.getLogger(__name__)
 
@@ -29,12 +32,14 @@ class Status:
     """A snapshot: consistent enough to show, never to act on."""
 
     model: str | None
+    """The model in use, or the last used one of those that are in."""
     process_healthy: bool
     engine_pid: int | None
+    models: Mapping[str, float]
+    """All that are in, the last used one last: in how many seconds each is unloaded if nobody uses it (infinite for
+    never)."""
     active_request: str | None
     waiting: int
-    expires: float | None
-    """Seconds until the model is unloaded if nobody uses it; infinite for never, None where there is none."""
 
 
 class Scheduler:
@@ -48,17 +53,15 @@ class Scheduler:
         metrics: Metrics | None = None,
     ):
         self._beat = settings.heartbeat_interval
-        self._idle_limit = settings.idle_unload_timeout
         self._clock = clock
         self._metrics = metrics or Metrics()
-        self._slot = Slot(make, self._metrics, clock)
+        self._residence = Residence(make, settings, self._metrics, Memory(settings), clock)
         self._queue = Queue(
-            settings.queue_depth, settings.queue_overtakes, self._loaded, settings.queue_background_overtakes
+            settings.queue_depth, settings.queue_overtakes, self._residence.holds, settings.queue_background_overtakes
         )
         self._active: str | None = None
-        self._last_used, self._keep = clock(), self._limit(None)
         self._metrics.queue_depth.set(settings.queue_depth)
-        self._metrics.engine_up.set_function(lambda: float(self._slot.healthy))
+        self._metrics.engine_up.set_function(lambda: float(any(engine.alive for engine in self._residence.engines)))
 
     def serve(self, job: Job, client: Client) -> Iterator[Event]:
         """The events of `job`. Blocks between events; closing it cancels, and frees the turn before it returns.
@@ -70,80 +73,66 @@ class Scheduler:
 
     def _serve(self, job: Job, client: Client, run: Run) -> Iterator[Event]:
         caller = replace(client.caller, background=True) if job.background else client.caller
-        with self._queue.ticket(job.model.id, caller) as ticket:
+        with self._queue.ticket(job.model.id, caller, shares(job)) as ticket:
             yield from ticket.wait(client, self._beat)
-            run.scheduled()
+            run.scheduled(new_turn=not ticket.shared)
             self._active = job.id
             try:
-                engine = yield from self._slot.hold(job.model, client)
+                engine = yield from self._residence.hold(job.model, client)
                 run.loaded()
                 yield from engine.generate(job, client)
             finally:
                 self._active = None
-                self._used(job.keep_alive)
-
-    def _used(self, keep: float | None) -> None:
-        """For the holder of the turn, when it is done: the model stays for `keep` seconds; None: for the idle limit."""
-        self._last_used, self._keep = self._clock(), self._limit(keep or None)
-        if keep == 0:
-            self._slot.drop("request")
-
-    def _limit(self, keep: float | None) -> float:
-        return (self._idle_limit or math.inf) if keep is None else keep
+                self._residence.release(job.model.id, job.keep_alive)
 
     def select(self, model: Model, client: Client, keep: float | None = None) -> Generator[Waiting]:
         """Load `model` when its turn comes, for `keep` seconds as in `Ask`. Blocks as `serve` does, raises the same."""
         with self._queue.ticket(model.id, client.caller) as ticket:
             yield from ticket.wait(client, self._beat)
-            yield from self._slot.hold(model, client)
-            self._used(keep)
+            yield from self._residence.hold(model, client)
+            self._residence.release(model.id, keep)
 
-    def unload(self, client: Client, only: Model | None = None) -> Generator[Waiting, None, Model | None]:
-        """Unload the loaded model when the turn comes, or `only` this one; returns it, or None.
+    def unload(self, client: Client, only: Model | None = None) -> Generator[Waiting, None, list[str]]:
+        """Unload all models when the turn comes, or `only` this one; returns what was in, the last used one last.
 
         Blocks and raises as `serve` does.
         """
         with self._queue.ticket(None, client.caller) as ticket:
             yield from ticket.wait(client, self._beat)
-            return self._slot.drop("request") if only in (None, self._slot.model) else None
+            return self._residence.drop_all("request") if only is None else self._residence.drop(only.id, "request")
 
     def status(self) -> Status:
         """Never blocks, whatever runs."""
-        model, active = self._slot.model, self._active
+        engines, active = self._residence.engines, self._active
+        last = engines[-1] if engines else None
         return Status(
-            model=model.id if model else None,
-            process_healthy=self._slot.healthy,
-            engine_pid=self._slot.pid,
+            model=last.model.id if last else None,
+            process_healthy=last is not None and last.alive,
+            engine_pid=last.pid if last else None,
+            models=self._residence.expiries(bool(active)),
             active_request=active,
             waiting=self._queue.waiting,
-            expires=self._expires(active) if model else None,
         )
 
-    def _expires(self, active: str | None) -> float:
-        """One that is used expires its limit after the end, which is not before now."""
-        return self._keep if active else self._keep - (self._clock() - self._last_used)
-
     def tidy(self) -> None:
-        """Unload a model that nobody used for the idle limit, or whose engine died. Never waits for a turn."""
+        """Unload models that nobody used for as long as they stay, and those that died. Never waits for a turn."""
         with self._queue.idle_ticket() as ticket:
-            if ticket and self._slot.model and (self._idle() or not self._slot.healthy):
-                self._slot.drop("idle")
-
-    def _idle(self) -> bool:
-        return self._keep <= self._clock() - self._last_used
-
-    def _loaded(self) -> str | None:
-        model = self._slot.model
-        return model.id if model else None
+            if ticket:
+                self._residence.tidy()
 
     def close(self) -> None:
         """Refuse whoever waits and whoever comes; the running request goes on. Returns at once."""
         self._queue.close()
 
     def stop(self) -> None:
-        """Kill the engine, whoever uses it: for the end of the process, when no request may go on."""
+        """Kill the engines, whoever uses them: for the end of the process, when no request may go on."""
         self.close()
-        self._slot.drop("request")
+        self._residence.drop_all("request")
+
+
+def shares(job: Job) -> int:
+    """How many texts of a shared turn a job takes."""
+    return len(job.inputs) if job.kind in SHARING else 0
 
 
 class Monitor:

@@ -51,8 +51,8 @@ def test_models(api: Api) -> None:
 def test_select_and_unload(api: Api) -> None:
     assert api.post("/v1/models/select", {"model": "fake"}).json == {"status": "loaded", "model": "fake"}
     assert api.http.simulate_get("/health").json["current_model"] == "fake"
-    assert api.post("/v1/models/unload", b"").json == {"status": "unloaded", "model": "fake"}
-    assert api.post("/v1/models/unload", b"").json == {"status": "unloaded", "model": None}
+    assert api.post("/v1/models/unload", b"").json == {"status": "unloaded", "model": "fake", "models": ["fake"]}
+    assert api.post("/v1/models/unload", b"").json == {"status": "unloaded", "model": None, "models": []}
     assert api.post("/v1/models/select", {"model": "nothing"}).status_code == 404
 
 

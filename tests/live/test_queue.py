@@ -138,7 +138,7 @@ def test_select_and_unload_wait_for_the_running_answer(start: Start) -> None:
     received = b""
     while b"[DONE]" not in received:
         received += running.recv(65536)
-    assert answer(unload) == (200, {"status": "unloaded", "model": "a"})
+    assert answer(unload) == (200, {"status": "unloaded", "model": "a", "models": ["a"]})
     assert answer(select) == (200, {"status": "loaded", "model": "b"})
     assert server.health()["current_model"] == "b"
     for connection in (running, unload, select):

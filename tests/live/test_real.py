@@ -161,5 +161,5 @@ def test_an_unknown_model_is_a_404_that_names_what_there_is(real: Server) -> Non
 
 def test_unload_frees_the_child(real: Server) -> None:
     real.ask("Hello!", MODEL, max_tokens=1)
-    assert httpx2.post(f"{real.url}/v1/models/unload").json() == {"status": "unloaded", "model": MODEL}
+    assert httpx2.post(f"{real.url}/v1/models/unload").json()["model"] == MODEL
     assert not real.engine_pids()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -72,13 +73,13 @@ class Puppet:
 class Rig:
     """A scheduler on puppets, and questions to its metrics."""
 
-    def __init__(self, queue_depth: int = 16) -> None:
+    def __init__(self, **settings: Any) -> None:
         self.clock, self.metrics = Clock(), Metrics()
         self.script: Script = ANSWER
         self.load_time = 5.0
         self.load_error: ServiceError | None = None
         self.engines: list[Puppet] = []
-        self.scheduler = Scheduler(Settings(queue_depth=queue_depth), self.make, self.clock, self.metrics)
+        self.scheduler = Scheduler(Settings(**settings), self.make, self.clock, self.metrics)
 
     def make(self, model: Model) -> Puppet:
         self.engines.append(Puppet(model, self))
@@ -242,7 +243,8 @@ def test_a_load_is_timed_only_by_who_saw_all_of_it(rig: Rig) -> None:
     assert rig.of_a("model_loaded") == 1
 
 
-def test_evictions_have_reasons(rig: Rig) -> None:
+def test_evictions_have_reasons() -> None:
+    rig = Rig(models_resident=1)
     list(rig.serve(A))
     list(rig.serve(B))
     list(rig.serve(replace(B, context_length=2000)))

@@ -13,7 +13,7 @@ from services.core.caller import Caller
 from services.core.client import NOBODY
 from services.core.errors import QueueFull, ShuttingDown, TooManyRequests
 from services.core.events import Waiting
-from services.scheduler.queue import Queue
+from services.scheduler.queue import SHARE, Queue, Ticket
 
 
 def open_files() -> int:
@@ -21,7 +21,7 @@ def open_files() -> int:
 
 
 def test_the_first_ticket_has_the_turn_and_the_next_waits_for_it() -> None:
-    queue = Queue(4, 0, lambda: None)
+    queue = Queue(4, 0, lambda model: False)
     first, second = ExitStack(), ExitStack()
     one = first.enter_context(queue.ticket("a"))
     two = second.enter_context(queue.ticket("a"))
@@ -35,14 +35,14 @@ def test_the_first_ticket_has_the_turn_and_the_next_waits_for_it() -> None:
 
 
 def test_depth_counts_those_who_wait() -> None:
-    queue = Queue(1, 0, lambda: None)
+    queue = Queue(1, 0, lambda model: False)
     with queue.ticket("a"), queue.ticket("a"), pytest.raises(QueueFull) as caught, queue.ticket("a"):
         pass
     assert caught.value.retry_after
 
 
 def test_leaving_the_line_moves_the_others_up() -> None:
-    queue = Queue(4, 0, lambda: None)
+    queue = Queue(4, 0, lambda model: False)
     with queue.ticket("a"):
         middle = ExitStack()
         middle.enter_context(queue.ticket("a"))
@@ -53,7 +53,7 @@ def test_leaving_the_line_moves_the_others_up() -> None:
 
 
 def test_housekeeping_never_waits() -> None:
-    queue = Queue(4, 0, lambda: None)
+    queue = Queue(4, 0, lambda model: False)
     with queue.ticket("a"), queue.idle_ticket() as none:
         assert none is None
     with queue.idle_ticket() as ticket:
@@ -64,7 +64,7 @@ def test_housekeeping_never_waits() -> None:
 
 
 def test_closing_refuses_who_waits_and_who_comes_and_lets_the_holder_go_on() -> None:
-    queue = Queue(4, 0, lambda: None)
+    queue = Queue(4, 0, lambda model: False)
     with queue.ticket("a") as holder, queue.ticket("a") as waiting:
         queue.close()
         assert holder.granted
@@ -75,7 +75,7 @@ def test_closing_refuses_who_waits_and_who_comes_and_lets_the_holder_go_on() -> 
 
 
 def test_no_file_is_left_open() -> None:
-    queue = Queue(4, 0, lambda: None)
+    queue = Queue(4, 0, lambda model: False)
     before = open_files()
     with queue.ticket("a"), queue.ticket("b"):
         pass
@@ -87,7 +87,7 @@ def test_no_file_is_left_open() -> None:
 @given(st.lists(st.sampled_from("abc"), min_size=1, max_size=12), st.integers(0, 3))
 def test_nobody_is_overtaken_more_often_than_the_rule_allows(models: list[str], overtakes: int) -> None:
     loaded = ["a"]
-    queue = Queue(len(models), overtakes, lambda: loaded[0])
+    queue = Queue(len(models), overtakes, lambda model: model == loaded[0])
     stacks = [ExitStack() for _ in models]
     holder = ExitStack()
     holder.enter_context(queue.ticket("a"))
@@ -105,7 +105,7 @@ def test_nobody_is_overtaken_more_often_than_the_rule_allows(models: list[str], 
 
 
 def test_a_ticket_that_needs_no_model_never_needs_a_swap() -> None:
-    queue = Queue(4, 2, lambda: "a")
+    queue = Queue(4, 2, lambda model: model == "a")
     holder = ExitStack()
     holder.enter_context(queue.ticket("a"))
     with queue.ticket(None) as unload, queue.ticket("a") as chat:
@@ -119,7 +119,7 @@ PERSON, JOB = Caller("a"), Caller("b", background=True)
 
 def order(callers: list[Caller], overtakes: int = 0, background_overtakes: int = 8) -> list[int]:
     """In which order tickets of `callers` are served that came in theirs; all need the loaded model."""
-    queue = Queue(2 * len(callers), overtakes, lambda: "a", background_overtakes)
+    queue = Queue(2 * len(callers), overtakes, lambda model: model == "a", background_overtakes)
     holder, stacks = ExitStack(), [ExitStack() for _ in callers]
     holder.enter_context(queue.ticket("a"))
     tickets = [stack.enter_context(queue.ticket("a", caller)) for stack, caller in zip(stacks, callers, strict=True)]
@@ -152,7 +152,7 @@ def test_nobody_starves_and_no_person_waits_for_a_later_job(callers: list[Caller
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans()), min_size=1, max_size=12), st.integers(0, 3))
 def test_the_limits_hold_with_swaps_and_the_background_together(line: list[tuple[str, bool]], overtakes: int) -> None:
     loaded = ["a"]
-    queue = Queue(2 * len(line), overtakes, lambda: loaded[0], 2 * overtakes)
+    queue = Queue(2 * len(line), overtakes, lambda model: model == loaded[0], 2 * overtakes)
     holder, stacks = ExitStack(), [ExitStack() for _ in line]
     holder.enter_context(queue.ticket("a"))
     tickets = [
@@ -172,13 +172,13 @@ def test_the_limits_hold_with_swaps_and_the_background_together(line: list[tuple
 
 
 def test_places_are_counted_in_the_order_of_the_turns() -> None:
-    queue = Queue(4, 0, lambda: "a")
+    queue = Queue(4, 0, lambda model: model == "a")
     with queue.ticket("a"), queue.ticket("a", JOB) as job, queue.ticket("a", PERSON) as person:
         assert (person.position, job.position) == (1, 2)
 
 
 def test_the_background_takes_half_of_the_places() -> None:
-    queue = Queue(3, 0, lambda: "a")
+    queue = Queue(3, 0, lambda model: model == "a")
     with queue.ticket("a"), queue.ticket("a", JOB), queue.ticket("a", JOB):
         with pytest.raises(QueueFull, match="in the background"), queue.ticket("a", JOB):
             pass
@@ -187,7 +187,7 @@ def test_the_background_takes_half_of_the_places() -> None:
 
 
 def test_a_key_has_no_more_requests_in_line_than_it_may() -> None:
-    queue = Queue(8, 0, lambda: "a")
+    queue = Queue(8, 0, lambda model: model == "a")
     mine, other = Caller("mine", max_waiting=1), Caller("other", max_waiting=1)
     with queue.ticket("a", mine), queue.ticket("a", mine):
         with pytest.raises(TooManyRequests, match="'mine'") as caught, queue.ticket("a", mine):
@@ -197,3 +197,90 @@ def test_a_key_has_no_more_requests_in_line_than_it_may() -> None:
             assert queue.waiting == 4
     with queue.ticket("a", mine):
         assert queue.waiting == 0
+
+
+def sharing(queue: Queue, model: str, count: int) -> tuple[list[ExitStack], list[Ticket]]:
+    """`count` tickets in line that share turns."""
+    stacks = [ExitStack() for _ in range(count)]
+    return stacks, [stack.enter_context(queue.ticket(model, shares=1)) for stack in stacks]
+
+
+def test_those_who_share_a_turn_take_one_place() -> None:
+    queue = Queue(2, 0, lambda model: True)
+    with queue.ticket("chat"):
+        stacks, tickets = sharing(queue, "vectors", SHARE + 3)
+        assert [tickets[0].position, tickets[SHARE - 1].position, tickets[SHARE].position] == [1, 1, 2]
+        with pytest.raises(QueueFull), queue.ticket("chat"):
+            pass
+        for stack in stacks[3:]:
+            stack.close()
+        with queue.ticket("chat") as chat:
+            assert chat.position == 2
+        for stack in stacks[:3]:
+            stack.close()
+
+
+def test_a_shared_turn_passes_within_its_model_and_ends() -> None:
+    queue = Queue(9, 0, lambda model: True)
+    holder = ExitStack()
+    holder.enter_context(queue.ticket("chat"))
+    stacks, tickets = sharing(queue, "vectors", 2)
+    chat_stack = ExitStack()
+    chat = chat_stack.enter_context(queue.ticket("chat"))
+    others, (other,) = sharing(queue, "more vectors", 1)
+    later_stacks, later = sharing(queue, "vectors", SHARE)
+    holder.close()
+    served = []
+    for ticket, stack in zip([*tickets, *later], [*stacks, *later_stacks], strict=True):
+        if not ticket.granted:
+            break
+        served.append(ticket.shared)
+        stack.close()
+    assert served == list(range(SHARE)), "as many as may share it, the late ones too"
+    assert chat.granted
+    chat_stack.close()
+    assert other.granted
+    assert not other.shared
+    for stack in [*others, *later_stacks[-2:]]:
+        stack.close()
+
+
+def test_a_shared_turn_is_measured_in_texts() -> None:
+    queue = Queue(9, 0, lambda model: True)
+    holder = ExitStack()
+    holder.enter_context(queue.ticket("chat"))
+    with (
+        queue.ticket("v", shares=SHARE - 1) as first,
+        queue.ticket("v", shares=2) as second,
+        queue.ticket("chat") as chat,
+    ):
+        assert [first.position, second.position, chat.position] == [1, 2, 3]
+        holder.close()
+        assert first.granted
+    with queue.ticket("v", shares=2 * SHARE) as alone:
+        assert alone.granted
+
+
+def test_who_leaves_a_shared_turn_takes_nobody_with_it() -> None:
+    queue = Queue(9, 0, lambda model: True)
+    holder = ExitStack()
+    holder.enter_context(queue.ticket("chat"))
+    stacks, tickets = sharing(queue, "vectors", 4)
+    stacks[0].close()
+    holder.close()
+    assert tickets[1].granted
+    stacks[1].close()
+    assert tickets[2].granted
+    stacks[3].close()
+    stacks[2].close()
+    with queue.ticket("chat") as chat:
+        assert chat.granted
+
+
+def test_a_refused_ticket_leaves_no_file_open() -> None:
+    queue = Queue(0, 0, lambda model: True)
+    with queue.ticket("a"):
+        before = open_files()
+        with pytest.raises(QueueFull), queue.ticket("a"):
+            pass
+        assert open_files() == before

@@ -1,4 +1,4 @@
-"""The slot and the scheduler, with an engine that is a plain object."""
+"""The scheduler, with engines that are plain objects."""
 
 from __future__ import annotations
 
@@ -76,7 +76,8 @@ def serve(scheduler: Scheduler, model: Model) -> list[Event]:
     return list(scheduler.serve(job(model), NOBODY))
 
 
-def test_a_model_is_loaded_once_and_swapped_when_another_is_asked_for(scheduler: Scheduler, moves: list[str]) -> None:
+def test_a_model_is_loaded_once_and_swapped_where_one_alone_may_be_in(moves: list[str]) -> None:
+    scheduler = Scheduler(Settings(models_resident=1), lambda model: Puppet(model, moves))
     for model in (A, A, B):
         serve(scheduler, model)
     assert moves == ["start a", "end a", "end a", "stop a", "start b", "end b"]
@@ -99,7 +100,7 @@ def test_closing_the_events_ends_the_run_and_frees_the_turn(scheduler: Scheduler
     serve(scheduler, A)
 
 
-def test_a_failed_load_leaves_an_empty_slot(scheduler: Scheduler, moves: list[str]) -> None:
+def test_a_failed_load_leaves_nothing_behind(scheduler: Scheduler, moves: list[str]) -> None:
     with pytest.raises(EngineFailed):
         serve(scheduler, replace(A, id="broken"))
     assert scheduler.status().model is None
