@@ -1,16 +1,17 @@
-"""Requests of OpenAI's Responses API to `Ask`s, through the words of its chat completions: pure conversions."""
+"""Requests of OpenAI's Responses API to `Ask`s: pure conversions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from services.api import asks
-from services.api.body import converted
-from services.api.openai_types import ChatRequest
+from services.api import asks, tools
+from services.api.openai_types import Choice
 from services.api.responses_types import Item, Named, ResponsesRequest, TextConfig, ToolDefinition
+from services.api.text import clean
+from services.api.tools import Chosen, chosen_tools
 from services.core.errors import BadRequest
-from services.core.job import Ask
+from services.core.job import Ask, Sampling, Tool
 
 IGNORED: Mapping[str, tuple[Any, ...]] = {
     "store": (None, False),
@@ -52,75 +53,67 @@ def chat(request: ResponsesRequest, model: str) -> Ask:
                 "read the answer, or its stream, from the same request.",
                 param=name,
             )
-    body = {
-        "messages": messages(request),
-        "max_tokens": request.max_output_tokens,
-        "temperature": request.temperature,
-        "top_p": request.top_p,
-        "logprobs": request.top_logprobs is not None or LOGPROBS in (request.include or ()),
-        "top_logprobs": request.top_logprobs,
-        "reasoning_effort": request.reasoning.effort if request.reasoning else None,
-        "response_format": response_format(request.text),
-        **tools(request),
-    }
-    return asks.chat(converted(body, ChatRequest), model)
+    choice = chosen(request)
+    wants_logprobs = request.top_logprobs is not None or LOGPROBS in (request.include or ())
+    effort = request.reasoning.effort if request.reasoning else None
+    return Ask(
+        model=model,
+        messages=tuple(messages(request)),
+        max_tokens=request.max_output_tokens,
+        sampling=Sampling(temperature=request.temperature, top_p=request.top_p),
+        logprobs=(request.top_logprobs or 0) if wants_logprobs else None,
+        json_schema=schema(request.text),
+        thinking=None if effort is None else effort not in asks.NO_THINKING,
+        tools=choice.tools,
+        call_required=choice.required,
+        parallel_calls=choice.parallel,
+    )
 
 
-def response_format(text: TextConfig | None) -> dict[str, Any] | None:
-    if text is None or text.format is None:
+def schema(text: TextConfig | None) -> dict[str, Any] | None:
+    """The JSON schema asked for; ``{}`` for any object; None for free text."""
+    if text is None or text.format is None or text.format.type == "text":
         return None
-    if text.format.type != "json_schema":
-        return {"type": text.format.type}
-    if text.format.schema is None:
+    if text.format.type == "json_schema" and text.format.schema is None:
         raise BadRequest("text.format has the type json_schema but no schema.", param="text.format.schema")
-    named = {"name": text.format.name, "schema": text.format.schema, "strict": text.format.strict}
-    return {"type": "json_schema", "json_schema": named}
+    return text.format.schema if text.format.type == "json_schema" else {}
 
 
-def tools(request: ResponsesRequest) -> dict[str, Any]:
-    """The tools and the choice among them."""
-    if not request.tools:
-        return {}
-    offered = [tool(definition, f"tools[{i}]") for i, definition in enumerate(request.tools)]
-    choice: Any = request.tool_choice or "auto"
-    if isinstance(choice, Named) and choice.type == "allowed_tools":
-        allowed = {named.name for named in choice.tools or ()}
-        offered = [tool for tool in offered if tool["function"]["name"] in allowed]
-        choice = choice.mode or "auto"
+def chosen(request: ResponsesRequest) -> Chosen:
+    """The tools that are offered."""
+    offered = [tool(definition, f"tools[{i}]") for i, definition in enumerate(request.tools or ())]
+    choice, names = request.tool_choice, None
     if isinstance(choice, Named):
-        choice = named_choice(choice)
-    return {"tools": offered, "tool_choice": choice, "parallel_tool_calls": request.parallel_tool_calls is not False}
+        choice, names = named(choice)
+    return chosen_tools(offered, choice, names, parallel=request.parallel_tool_calls)
 
 
-def named_choice(choice: Named) -> dict[str, Any]:
+def named(choice: Named) -> tuple[Choice, list[str]]:
+    """What a choice that is an object wants. Raises `BadRequest`."""
+    if choice.type == "allowed_tools":
+        return choice.mode or "auto", [tool.name for tool in choice.tools or () if tool.name]
     if choice.type != "function" or choice.name is None:
         raise BadRequest(f"tool_choice is of the type {choice.type!r}; name a function of tools.", param="tool_choice")
-    return {"type": "function", "function": {"name": choice.name}}
+    return "required", [choice.name]
 
 
-def tool(definition: ToolDefinition, where: str) -> dict[str, Any]:
+def tool(definition: ToolDefinition, where: str) -> Tool:
     if definition.type != "function" or definition.name is None:
         raise BadRequest(
             f"{where} is of the type {definition.type!r}; this server runs no tools of its own. Send tools of the type "
             "'function', each with a name.",
             param=where,
         )
-    named = {
-        "name": definition.name,
-        "description": definition.description,
-        "parameters": definition.parameters,
-        "strict": definition.strict,
-    }
-    return {"type": "function", "function": {key: value for key, value in named.items() if value is not None}}
+    return tools.tool(definition.name, definition.description, definition.parameters, where)
 
 
 def messages(request: ResponsesRequest) -> list[dict[str, Any]]:
     """The messages that instructions and input are; what one turn says and calls is one message."""
     found: list[dict[str, Any]] = []
     if request.instructions:
-        found.append({"role": "system", "content": request.instructions})
+        found.append({"role": "system", "content": clean(request.instructions, "instructions")})
     if isinstance(request.input, str):
-        return [*found, {"role": "user", "content": request.input}]
+        return [*found, {"role": "user", "content": clean(request.input, "input")}]
     for index, item in enumerate(request.input):
         if item.type == "function_call":
             turn(found).setdefault("tool_calls", []).append(tool_call(item, f"input[{index}]"))
@@ -151,11 +144,10 @@ def message(item: Item, where: str) -> dict[str, Any]:
     content = asks.text(item.content, f"{where}.content")
     if item.role is None or content is None:
         raise BadRequest(f"{where} is a message without a role or without content.", param=where)
-    return {"role": item.role, "content": content}
+    return {"role": "system" if item.role == "developer" else item.role, "content": content}
 
 
 def tool_call(item: Item, where: str) -> dict[str, Any]:
     if item.call_id is None or item.name is None:
         raise BadRequest(f"{where} is a function_call without a call_id or a name.", param=where)
-    function = {"name": item.name, "arguments": item.arguments or "{}"}
-    return {"id": item.call_id, "type": "function", "function": function}
+    return tools.call(item.call_id, item.name, item.arguments or "{}", where)

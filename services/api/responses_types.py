@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from services.api.openai_types import Effort, Part, Positive, Probability, Temperature
+from services.api.openai_types import Effort, FunctionTitle, Part, Positive, Probability, Temperature
 
 
 class Item(Struct):
@@ -25,7 +25,7 @@ class ToolDefinition(Struct, omit_defaults=True):
     """A function, flat; all other types are tools of OpenAI's servers."""
 
     type: str
-    name: str | None = None
+    name: FunctionTitle | None = None
     description: str | None = None
     parameters: dict[str, Any] | None = None
     strict: bool | None = None
