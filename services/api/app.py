@@ -17,6 +17,7 @@ from services.api.messages import CountTokens, Messages
 from services.api.middleware import AccessLog, RequestId
 from services.api.preview import RagPreview
 from services.api.resources import ChatCompletions, Health, Models, TextCompletions
+from services.api.responses import Responses
 from services.api.service import STATE_HEADER, WARNING_HEADER, Service
 from services.api.sources import CACHE_HEADER, RAG_HEADER
 from services.api.tokens import Detokenize, Tokenize
@@ -101,6 +102,7 @@ def route(app: App, service: Service) -> None:
         app.add_route(f"{prefix}/embeddings", Embeddings(service))
         app.add_route(f"{prefix}/rerank", Rerank(service))
         app.add_route(f"{prefix}/rag/preview", RagPreview(service))
+        app.add_route(f"{prefix}/responses", Responses(service))
         app.add_route(f"{prefix}/messages", Messages(service))
         app.add_route(f"{prefix}/messages/count_tokens", CountTokens(service))
         app.add_route(f"{prefix}/tokenize", Tokenize(service))

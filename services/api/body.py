@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import falcon
 import msgspec
@@ -78,23 +78,11 @@ def decode(data: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(data, type=kind)
     except msgspec.ValidationError as error:
-        raise invalid(error) from error
+        text = str(error)
+        found = PATH.search(text)
+        param = found.group(1) if found else None
+        raise BadRequest(f"{PATH.sub('', text)}{f' in {param!r}' if param else ''}.", param=param) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadRequest(f"The request's body is no JSON: {error}.") from error
     except RecursionError as error:
         raise BadRequest("The request's JSON is nested too deeply.") from error
-
-
-def converted(value: Any, kind: type[T]) -> T:
-    """`value`, of JSON's types, as a `kind`. Raises `BadRequest` that names the field."""
-    try:
-        return msgspec.convert(value, kind)
-    except msgspec.ValidationError as error:
-        raise invalid(error) from error
-
-
-def invalid(error: msgspec.ValidationError) -> BadRequest:
-    text = str(error)
-    found = PATH.search(text)
-    param = found.group(1) if found else None
-    return BadRequest(f"{PATH.sub('', text)}{f' in {param!r}' if param else ''}.", param=param)

@@ -1,17 +1,18 @@
-"""Requests of Anthropic's API to `Ask`s, through OpenAI's words for the same: pure conversions."""
+"""Requests of Anthropic's API to `Ask`s: pure conversions."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from services.api import asks
-from services.api.body import converted
+from services.api import asks, tools
 from services.api.messages_types import Block, CountRequest, InputMessage, MessagesRequest, ToolChoice, ToolDefinition
-from services.api.openai_types import ChatRequest, Part
+from services.api.openai_types import Choice, Part
+from services.api.tools import Chosen, chosen_tools
 from services.core.errors import BadRequest
-from services.core.job import Ask
+from services.core.job import Ask, Sampling, Tool
 
 IGNORED: Mapping[str, tuple[Any, ...]] = {
     "mcp_servers": (None, []),
@@ -24,8 +25,8 @@ IGNORED: Mapping[str, tuple[Any, ...]] = {
 THINKING = {"enabled": True, "disabled": False, "adaptive": None}
 """How a client sets the switch; None leaves it to the model."""
 
-CHOICES = {"auto": "auto", "any": "required", "none": "none"}
-"""OpenAI's word for each choice of tools but that of a named one."""
+CHOICES: Mapping[str, Choice] = {"auto": "auto", "any": "required", "tool": "required", "none": "none"}
+"""OpenAI's word for each choice of tools."""
 
 EARLIER_REASONING = ("thinking", "redacted_thinking")
 """Blocks that clients send back and no chat template shows the model again."""
@@ -42,52 +43,44 @@ def ignored(request: CountRequest) -> list[str]:
 
 def chat(request: CountRequest, model: str) -> Ask:
     """The `Ask` of a request; one whose tokens are counted alone has no sampling. Raises `BadRequest`."""
-    body = {
-        "messages": [*system(request), *(part for i, m in enumerate(request.messages) for part in message(m, i))],
-        "enable_thinking": THINKING[request.thinking.type] if request.thinking else None,
-        **tools(request),
-        **(sampling(request) if isinstance(request, MessagesRequest) else {}),
-    }
-    if request.output_config and request.output_config.format:
-        schema = {"schema": request.output_config.format.schema}
-        body["response_format"] = {"type": "json_schema", "json_schema": schema}
-    return asks.chat(converted(body, ChatRequest), model)
+    choice = chosen(request)
+    output = request.output_config and request.output_config.format
+    messages = (part for i, m in enumerate(request.messages) for part in message(m, i))
+    ask = Ask(
+        model=model,
+        messages=(*system(request), *messages),
+        json_schema=output.schema if output else None,
+        thinking=THINKING[request.thinking.type] if request.thinking else None,
+        tools=choice.tools,
+        call_required=choice.required,
+        parallel_calls=choice.parallel,
+    )
+    return sampled(ask, request) if isinstance(request, MessagesRequest) else ask
 
 
-def sampling(request: MessagesRequest) -> dict[str, Any]:
-    return {
-        "max_tokens": request.max_tokens,
-        "temperature": request.temperature,
-        "top_p": request.top_p,
-        "top_k": request.top_k,
-        "stop": request.stop_sequences,
-    }
+def sampled(ask: Ask, request: MessagesRequest) -> Ask:
+    sampling = Sampling(temperature=request.temperature, top_p=request.top_p, top_k=request.top_k)
+    return replace(ask, max_tokens=request.max_tokens, sampling=sampling, stop=asks.stops(request.stop_sequences))
 
 
-def tools(request: CountRequest) -> dict[str, Any]:
-    """The tools and the choice among them."""
-    if not request.tools:
-        return {}
+def chosen(request: CountRequest) -> Chosen:
+    """The tools that are offered."""
+    offered = [tool(definition, f"tools[{i}]") for i, definition in enumerate(request.tools or ())]
     choice = request.tool_choice or ToolChoice("auto")
     if choice.type == "tool" and choice.name is None:
         raise BadRequest("tool_choice names no tool; send its name.", param="tool_choice.name")
-    named = {"type": "function", "function": {"name": choice.name}}
-    return {
-        "tools": [tool(definition, f"tools[{i}]") for i, definition in enumerate(request.tools)],
-        "tool_choice": named if choice.type == "tool" else CHOICES[choice.type],
-        "parallel_tool_calls": choice.disable_parallel_tool_use is not True,
-    }
+    names = [choice.name] if choice.type == "tool" and choice.name else None
+    return chosen_tools(offered, CHOICES[choice.type], names, parallel=choice.disable_parallel_tool_use is not True)
 
 
-def tool(definition: ToolDefinition, where: str) -> dict[str, Any]:
+def tool(definition: ToolDefinition, where: str) -> Tool:
     if definition.type not in (None, "custom"):
         raise BadRequest(
             f"{where} is of the type {definition.type!r}, which runs on Anthropic's servers. Send tools of your own, "
             "with a name and an input_schema.",
             param=where,
         )
-    named = {"name": definition.name, "description": definition.description, "parameters": definition.input_schema}
-    return {"type": "function", "function": named}
+    return tools.tool(definition.name, definition.description, definition.input_schema, where)
 
 
 def system(request: CountRequest) -> Iterator[dict[str, Any]]:
@@ -96,7 +89,7 @@ def system(request: CountRequest) -> Iterator[dict[str, Any]]:
 
 
 def message(message: InputMessage, index: int) -> list[dict[str, Any]]:
-    """The messages that `message` is in OpenAI's words: results of tools are messages of their own there."""
+    """The messages that `message` is for a chat template, where results of tools are messages of their own."""
     where = f"messages[{index}].content"
     if message.role == "assistant":
         return [assistant(message.content, where)]
@@ -110,7 +103,7 @@ def message(message: InputMessage, index: int) -> list[dict[str, Any]]:
 def assistant(content: str | list[Block], where: str) -> dict[str, Any]:
     """What the model said and called before; its reasoning is left out."""
     if isinstance(content, str):
-        return {"role": "assistant", "content": content}
+        return {"role": "assistant", "content": text(content, where)}
     calls = [tool_call(b, f"{where}[{i}]") for i, b in enumerate(content) if b.type == "tool_use"]
     apart = ("tool_use", *EARLIER_REASONING)
     said = [asks.part_text(part(b), f"{where}[{i}]") for i, b in enumerate(content) if b.type not in apart]
@@ -120,8 +113,7 @@ def assistant(content: str | list[Block], where: str) -> dict[str, Any]:
 def tool_call(block: Block, where: str) -> dict[str, Any]:
     if block.id is None or block.name is None:
         raise BadRequest(f"{where} is a tool_use without an id or a name.", param=where)
-    arguments = json.dumps(block.input or {}, ensure_ascii=False)
-    return {"id": block.id, "type": "function", "function": {"name": block.name, "arguments": arguments}}
+    return tools.call(block.id, block.name, json.dumps(block.input or {}, ensure_ascii=False), where)
 
 
 def tool_result(block: Block, where: str) -> dict[str, Any]:

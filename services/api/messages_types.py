@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from services.api.openai_types import Effort, Positive, Probability, StopList, Temperature, TopK
+from services.api.openai_types import Effort, FunctionTitle, Positive, Probability, StopList, Temperature, TopK
 
 
 class Block(Struct):
@@ -28,7 +28,7 @@ class InputMessage(Struct):
 
 
 class ToolDefinition(Struct):
-    name: str
+    name: FunctionTitle
     input_schema: dict[str, Any] = {}
     description: str = ""
     type: str | None = None

@@ -19,6 +19,7 @@ TopK = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 TokenId = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Seed = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 
+FunctionTitle = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:-]{1,128}$")]
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 
 
@@ -58,7 +59,7 @@ class Message(Struct):
 class Function(Struct):
     """A function that may be called."""
 
-    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:-]{1,128}$")]
+    name: FunctionTitle
     description: str | None = None
     parameters: dict[str, Any] | None = None
     strict: bool | None = None

@@ -9,7 +9,7 @@ import falcon
 from msgspec import Meta, Struct
 
 from services.api import asks
-from services.api.openai_types import ChatRequest, Message, TokenId
+from services.api.openai_types import ChatRequest, Message, TokenId, ToolList
 from services.api.service import Service
 from services.api.stream import write_json
 from services.api.text import clean
@@ -31,7 +31,7 @@ class TokenizeRequest(Struct, kw_only=True):
     continue_final_message: bool | None = None
     chat_template: str | None = None
     chat_template_kwargs: dict[str, Any] | None = None
-    tools: list[Any] | None = None
+    tools: ToolList | None = None
 
 
 class DetokenizeRequest(Struct, kw_only=True):

@@ -1,0 +1,33 @@
+"""``/v1/responses``: OpenAI's Responses API, with no state on the server."""
+
+from __future__ import annotations
+
+import time
+
+import falcon
+
+from services.api import responses_asks
+from services.api.answer import collected
+from services.api.responses_shapes import Head, whole
+from services.api.responses_stream import stream
+from services.api.responses_types import ResponsesRequest
+from services.api.service import Service
+from services.api.stream import primed, write_json, write_stream
+
+
+class Responses:
+    """``POST /v1/responses``."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        request = self._service.parse(req, ResponsesRequest)
+        model = self._service.model(request.model)
+        ask = self._service.sources.told(responses_asks.chat(request, model.id), model, resp)
+        (events,) = self._service.answers(req, resp, model, [ask], responses_asks.ignored(request))
+        head = Head(req.context.id, int(time.time()), model.id, request)
+        if request.stream:
+            write_stream(resp, "text/event-stream", primed(stream(head, events)))
+        else:
+            write_json(resp, whole(head, collected(events)))

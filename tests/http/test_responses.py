@@ -1,0 +1,81 @@
+"""The Responses API over HTTP: statuses, headers, streams."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import falcon.testing
+import pytest
+
+from tests.http.conftest import Api, chunks
+
+
+def ask(api: Api, script: object = "hello", **more: Any) -> falcon.testing.Result:
+    text = script if isinstance(script, str) else json.dumps(script)
+    return api.post("/v1/responses", {"input": text, **more})
+
+
+def test_a_whole_answer(api: Api) -> None:
+    body = ask(api, model="fake").json
+    assert body["id"].startswith("resp_")
+    assert (body["object"], body["status"], body["model"]) == ("response", "completed", "fake")
+    (item,) = body["output"]
+    assert (item["type"], item["role"], item["content"][0]["text"]) == ("message", "assistant", "You said: hello")
+    assert body["usage"]["input_tokens"] == 20
+    assert api.post("/responses", {"input": "hello"}).json["output"][0]["content"] == item["content"]
+
+
+def test_a_stream(api: Api) -> None:
+    result = ask(api, {"text": "<think>hm</think>yes"}, stream=True)
+    assert result.headers["content-type"].startswith("text/event-stream")
+    events = chunks(result)
+    assert [event["sequence_number"] for event in events] == list(range(len(events)))
+    assert (events[0]["type"], events[-1]["type"]) == ("response.created", "response.completed")
+    assert [item["type"] for item in events[-1]["response"]["output"]] == ["reasoning", "message"]
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_limit_makes_it_incomplete(api: Api, stream: bool) -> None:
+    result = ask(api, {"text": "a", "tokens": 9}, max_output_tokens=3, stream=stream)
+    body = chunks(result)[-1]["response"] if stream else result.json
+    assert (body["status"], body["incomplete_details"]) == ("incomplete", {"reason": "max_output_tokens"})
+    assert body["output"][0]["content"][0]["text"] == "aaa"
+
+
+def test_an_error_in_mid_stream_is_the_failed_response(api: Api) -> None:
+    *_, last = chunks(ask(api, {"text": "a", "tokens": 3, "fault": "error", "at": 1}, stream=True))
+    assert last["type"] == "response.failed"
+    assert last["response"]["error"] == {"code": "server_error", "message": "the fake engine failed on purpose"}
+    assert last["response"]["output"][0]["content"][0]["text"] == "a"
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_an_error_before_the_first_event_is_a_status(api: Api, stream: bool) -> None:
+    result = ask(api, model="none", stream=stream)
+    assert (result.status_code, result.json["error"]["code"]) == (404, "model_not_found")
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({}, "input"),
+        ({"input": []}, "input"),
+        ({"input": 5}, "input"),
+        ({"input": "x", "previous_response_id": "resp_1"}, "previous_response_id"),
+        ({"input": "x", "tools": [{"type": "web_search"}]}, "tools[0]"),
+        ({"input": "x", "temperature": 5}, "temperature"),
+        ({"input": [{"role": "king", "content": "x"}]}, "role"),
+    ],
+)
+def test_what_is_refused(api: Api, body: Any, param: str) -> None:
+    result = api.post("/v1/responses", body)
+    assert result.status_code == 400
+    assert param in result.text
+
+
+def test_what_has_no_effect_is_named_in_a_header(api: Api) -> None:
+    result = ask(api, store=True, truncation="auto")
+    assert result.headers["x-rkllm-warning"] == "ignored: store, truncation; see docs/api.md"
+    assert result.json["store"] is False
+    assert "x-rkllm-warning" not in ask(api, metadata={"a": "b"}).headers

@@ -1,0 +1,275 @@
+"""The Responses API: requests to `Ask`s, events to its stream. OpenAI's own types are the judge of every shape."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pydantic
+import pytest
+from openai.types.responses import Response, ResponseStreamEvent
+
+from services.api import responses_asks
+from services.api.answer import Answer, collected
+from services.api.responses_shapes import Head, usage_body, whole
+from services.api.responses_stream import stream
+from services.api.responses_types import ResponsesRequest
+from services.core.errors import BadRequest, EngineFailed, QueueFull, ServiceError
+from services.core.events import Done, Event, Text, Thought, ToolCall, Usage, Waiting
+from services.core.job import Ask
+
+EVENT: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(ResponseStreamEvent)
+
+
+def request(**fields: Any) -> ResponsesRequest:
+    return msgspec.convert({"input": "x", **fields}, ResponsesRequest)
+
+
+HEAD = Head("1", 1700000000, "m", request())
+
+
+def ask(**fields: Any) -> Ask:
+    return responses_asks.chat(request(**fields), "m")
+
+
+def test_instructions_and_a_text() -> None:
+    assert ask(instructions="i", input="x").messages == (
+        {"role": "system", "content": "i"},
+        {"role": "user", "content": "x"},
+    )
+
+
+def test_items_become_messages() -> None:
+    part = {"type": "input_text", "text": "a"}
+    found = ask(
+        input=[
+            {"role": "developer", "content": "d"},
+            {"type": "message", "role": "user", "content": [part, part]},
+            {"type": "reasoning", "id": "rs_1", "summary": []},
+            {
+                "type": "message",
+                "id": "msg_1",
+                "role": "assistant",
+                "status": "completed",
+                "content": [{"type": "output_text", "text": "let me see", "annotations": []}],
+            },
+            {"type": "function_call", "call_id": "1", "name": "f", "arguments": '{"a": 1}'},
+            {"type": "function_call", "call_id": "2", "name": "g", "arguments": "{}"},
+            {"type": "function_call_output", "call_id": "1", "output": "42"},
+            {"type": "function_call_output", "call_id": "2", "output": [part]},
+            {"type": "function_call", "call_id": "3", "name": "f", "arguments": "{}"},
+        ]
+    ).messages
+    assert [(m["role"], m["content"], [c["id"] for c in m.get("tool_calls", ())]) for m in found] == [
+        ("system", "d", []),
+        ("user", "a\na", []),
+        ("assistant", "let me see", ["1", "2"]),
+        ("tool", "42", []),
+        ("tool", "a", []),
+        ("assistant", "", ["3"]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("item", "place"),
+    [
+        ({"type": "item_reference", "id": "msg_1"}, "item_reference"),
+        ({"type": "computer_call", "id": "1"}, "computer_call"),
+        ({"type": "message", "role": "user"}, "content"),
+        ({"content": "x"}, "role"),
+        ({"role": "user", "content": [{"type": "input_image", "image_url": "x"}]}, r"input\[1\].content\[0\]"),
+        ({"role": "user", "content": "a\0"}, "NUL"),
+        ({"type": "function_call", "name": "f"}, "call_id"),
+        ({"type": "function_call_output", "output": "x"}, "call_id"),
+    ],
+)
+def test_items_it_cannot_read_are_refused_by_their_place(item: dict[str, Any], place: str) -> None:
+    with pytest.raises(BadRequest, match=place) as caught:
+        ask(input=[{"role": "user", "content": "x"}, item])
+    assert "input[1]" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"previous_response_id": "resp_1"},
+        {"conversation": "conv_1"},
+        {"conversation": {"id": "conv_1"}},
+        {"background": True},
+        {"prompt": {"id": "pmpt_1"}},
+    ],
+)
+def test_what_needs_a_memory_is_refused(fields: dict[str, Any]) -> None:
+    with pytest.raises(BadRequest, match="keeps no responses") as caught:
+        ask(**fields)
+    assert caught.value.param in fields
+
+
+@pytest.mark.parametrize(
+    ("text", "schema"),
+    [
+        (None, None),
+        ({"format": {"type": "text"}, "verbosity": "low"}, None),
+        ({"format": {"type": "json_object"}}, {}),
+        ({"format": {"type": "json_schema", "name": "n", "schema": {"type": "object"}}}, {"type": "object"}),
+    ],
+)
+def test_formats(text: Any, schema: Any) -> None:
+    assert ask(text=text).json_schema == schema
+
+
+def test_a_schema_format_without_a_schema_is_refused() -> None:
+    with pytest.raises(BadRequest, match="no schema"):
+        ask(text={"format": {"type": "json_schema", "name": "n"}})
+
+
+@pytest.mark.parametrize(("effort", "thinking"), [("none", False), ("minimal", False), ("high", True), (None, None)])
+def test_the_thinking_switch(effort: str | None, thinking: bool | None) -> None:
+    assert ask(reasoning={"effort": effort}).thinking is thinking
+
+
+def test_sampling_and_limits() -> None:
+    found = ask(max_output_tokens=7, temperature=0.5, top_p=0.9, top_logprobs=2)
+    assert (found.max_tokens, found.logprobs) == (7, 2)
+    assert (found.sampling.temperature, found.sampling.top_p) == (0.5, 0.9)
+    assert ask(include=["message.output_text.logprobs"]).logprobs == 0
+
+
+@pytest.mark.parametrize(
+    ("fields", "names"),
+    [
+        ({"store": False, "truncation": "disabled", "metadata": {"a": "b"}, "user": "me"}, []),
+        ({"store": True, "truncation": "auto"}, ["store", "truncation"]),
+        ({"include": ["reasoning.encrypted_content"]}, ["include reasoning.encrypted_content"]),
+        ({"text": {"verbosity": "low"}, "reasoning": {"summary": "auto"}}, ["text.verbosity", "reasoning.summary"]),
+    ],
+)
+def test_what_has_no_effect(fields: dict[str, Any], names: list[str]) -> None:
+    assert responses_asks.ignored(request(**fields)) == names
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"tools": [{"type": "web_search"}]},
+        {"tools": [{"type": "function"}]},
+        {"tools": [{"type": "function", "name": "f"}], "tool_choice": {"type": "web_search"}},
+    ],
+)
+def test_tools_of_openais_servers_are_refused(fields: dict[str, Any]) -> None:
+    with pytest.raises(BadRequest, match=r"web_search|function"):
+        ask(**fields)
+
+
+def of(*events: Event) -> Iterator[Event]:
+    yield from events
+
+
+def written(events: Iterator[Event], head: Head = HEAD) -> list[dict[str, Any]]:
+    """The events of a stream, each held against OpenAI's type for it."""
+    found = []
+    for frame in stream(head, events):
+        if not frame.startswith(b":"):
+            name, data = frame.decode().removeprefix("event: ").split("\ndata: ")
+            found.append(json.loads(data))
+            assert found[-1]["type"] == name
+            EVENT.validate_python(found[-1])
+    assert [event["sequence_number"] for event in found] == list(range(len(found)))
+    return found
+
+
+def names(events: Iterator[Event]) -> list[str]:
+    return [event["type"].removeprefix("response.") for event in written(events)]
+
+
+THINK, SAY, CALL = (Thought("h"), Thought("m")), (Text("x"), Text("y")), (ToolCall(0, "", "c1", "f"), ToolCall(0, "{}"))
+ADDED, PART, REASONED = "output_item.added", "content_part.added", "reasoning_text.delta"
+SAID = [ADDED, PART, "output_text.delta", "output_text.delta", "output_text.done", "content_part.done"]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "expected"),
+    [
+        ((), []),
+        (SAY, [*SAID, "output_item.done"]),
+        (
+            THINK,
+            [ADDED, PART, REASONED, REASONED, "reasoning_text.done", "content_part.done", "output_item.done"],
+        ),
+        (
+            CALL,
+            [ADDED, "function_call_arguments.delta", "function_call_arguments.done", "output_item.done"],
+        ),
+        ((*SAY, *CALL), [
+            *SAID, "output_item.done",
+            ADDED, "function_call_arguments.delta", "function_call_arguments.done", "output_item.done",
+        ]),
+    ],
+)  # fmt: skip
+def test_the_sequence_of_events(pieces: tuple[Event, ...], expected: list[str]) -> None:
+    found = names(of(Waiting("prefill"), *pieces, Done("stop", Usage(1, 2))))
+    assert found == ["created", "in_progress", *expected, "completed"]
+
+
+@pytest.mark.parametrize("reason", ["stop", "length", "tool_calls"])
+@pytest.mark.parametrize("pieces", [(), SAY, THINK, CALL, (*THINK, *SAY, *CALL, ToolCall(1, "{}", "c2", "g"))])
+def test_a_stream_ends_with_what_the_whole_answer_is(pieces: tuple[Event, ...], reason: Any) -> None:
+    done = Done(reason, Usage(10, 5, 3))
+    events = written(of(*pieces, done))
+    body = json.loads(msgspec.json.encode(whole(HEAD, collected(of(*pieces, done)))))
+    assert events[-1]["response"] == body
+    assert Response.model_validate(body).output_text == "".join(p.text for p in pieces if isinstance(p, Text))
+    assert [event["item"] for event in events if event["type"] == "response.output_item.done"] == body["output"]
+    deltas = [event["delta"] for event in events if event["type"] == "response.output_text.delta"]
+    assert deltas == [p.text for p in pieces if isinstance(p, Text)]
+
+
+def test_an_answer_cut_short_is_incomplete_in_its_last_item() -> None:
+    body = whole(HEAD, Answer(text="x", thought="h", finish_reason="length"))
+    assert (body["status"], body["incomplete_details"]) == ("incomplete", {"reason": "max_output_tokens"})
+    assert [item["status"] for item in body["output"]] == ["completed", "incomplete"]
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(EngineFailed("e"), "server_error"), (BadRequest("e"), "invalid_prompt"), (QueueFull("e"), "rate_limit_exceeded")],
+)
+def test_a_stream_that_breaks_ends_as_failed_with_what_there_is(error: ServiceError, code: str) -> None:
+    def broken() -> Iterator[Event]:
+        yield from (Thought("h"), Text("x"))
+        raise error
+
+    *_, last = written(broken())
+    assert (last["type"], last["response"]["status"]) == ("response.failed", "failed")
+    assert last["response"]["error"] == {"code": code, "message": "e"}
+    assert [item["status"] for item in last["response"]["output"]] == ["completed", "incomplete"]
+
+
+def test_logprobs_are_in_deltas_and_in_the_whole() -> None:
+    top = {"token": "x", "logprob": -0.5, "bytes": [120], "id": 9}
+    events = written(of(Text("x", ({**top, "top_logprobs": [top]},)), Done("stop", Usage())))
+    (delta,) = [event for event in events if event["type"] == "response.output_text.delta"]
+    assert delta["logprobs"] == events[-1]["response"]["output"][0]["content"][0]["logprobs"]
+    assert delta["logprobs"][0]["top_logprobs"] == [{"token": "x", "logprob": -0.5, "bytes": [120]}]
+
+
+def test_a_response_repeats_its_request() -> None:
+    tool = {"type": "function", "name": "f", "parameters": {"type": "object"}, "strict": True}
+    fields = {
+        "instructions": "i", "temperature": 0.5, "top_p": 0.9, "max_output_tokens": 5, "metadata": {"a": "b"},
+        "tools": [tool], "tool_choice": {"type": "function", "name": "f"}, "parallel_tool_calls": False,
+        "reasoning": {"effort": "low", "summary": None}, "user": "me", "prompt_cache_key": "k",
+    }  # fmt: skip
+    head = Head("1", 1, "m", request(**fields))
+    body = json.loads(msgspec.json.encode(whole(head, Answer())))
+    assert {name: body[name] for name in fields} == fields
+    assert (body["store"], body["background"], body["text"]["format"]) == (False, False, {"type": "text"})
+    Response.model_validate(body)
+
+
+def test_usage() -> None:
+    found = usage_body(Usage(10, 5, 3))
+    assert (found["input_tokens"], found["output_tokens"], found["total_tokens"]) == (10, 5, 15)
+    assert found["input_tokens_details"]["cached_tokens"] == 3
