@@ -23,6 +23,9 @@ OLLAMA: dict[str, tuple[type[Any], dict[str, Any]]] = {
     "/api/chat": (ollama.ChatRequest, {**GOOD, "stream": False}),
     "/api/generate": (ollama.GenerateRequest, {"prompt": "x", "stream": False}),
     "/api/show": (ollama.NamedRequest, {"model": "fake"}),
+    "/api/pull": (ollama.NamedRequest, {"model": "fake", "stream": False}),
+    "/api/embed": (ollama.EmbedRequest, {"input": []}),
+    "/api/embeddings": (ollama.EmbeddingsRequest, {}),
 }
 """What each path takes, and a body that is good."""
 
