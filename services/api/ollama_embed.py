@@ -13,6 +13,7 @@ from services.api.ollama_types import EmbeddingsRequest, EmbedRequest
 from services.api.stream import write_json
 from services.api.text import clean
 from services.chat.plan import data_job
+from services.core.errors import BadRequest
 from services.core.events import Usage
 from services.core.model import Model
 
@@ -51,7 +52,7 @@ class Embed(Vectors):
             resp,
             {
                 "model": request.model or model.id,
-                "embeddings": [unit(vector[: request.dimensions or None]) for vector in vectors],
+                "embeddings": [unit(cut(vector, request.dimensions, model)) for vector in vectors],
                 "total_duration": ollama.total(trace),
                 "load_duration": ollama.nanoseconds(trace.seconds.get("load", 0)),
                 "prompt_eval_count": usage.prompt_tokens,
@@ -68,6 +69,18 @@ class Embeddings(Vectors):
         texts = [clean(request.prompt, "prompt")] if request.prompt else []
         vectors, _ = self._vectors(req, resp, request, model, texts)
         write_json(resp, {"embedding": vectors[0] if vectors else []})
+
+
+def cut(vector: Vector, dimensions: int | None, model: Model) -> Vector:
+    """Its beginning. Raises `BadRequest` for a model whose vectors mean nothing when they are cut."""
+    if not dimensions or dimensions >= len(vector):
+        return vector
+    if not model.matryoshka:
+        raise BadRequest(
+            f"The vectors of {model.id!r} have {len(vector)} dimensions and cannot be cut; leave 'dimensions' out.",
+            param="dimensions",
+        )
+    return vector[:dimensions]
 
 
 def unit(vector: Vector) -> Vector:
