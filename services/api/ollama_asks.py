@@ -12,6 +12,7 @@ import msgspec
 from services.api.asks import stops
 from services.api.ollama_types import Answered, ChatRequest, Common, Format, GenerateRequest, Message, Options, ToolCall
 from services.api.text import clean
+from services.api.tools import call, chosen_tools, offered
 from services.core.errors import BadRequest
 from services.core.job import Ask, Sampling
 from services.core.model import Model
@@ -75,7 +76,9 @@ def wants_nothing(request: ChatRequest | GenerateRequest) -> bool:
 
 def chat(request: ChatRequest, model: Model) -> Ask:
     """The `Ask` of a chat. Raises `BadRequest`."""
-    return ask(request, model, messages=tuple(messages(request.messages or ())))
+    tools = [offered(tool.function, f"tools[{index}].function") for index, tool in enumerate(request.tools or ())]
+    found = tuple(messages(request.messages or ()))
+    return ask(request, model, messages=found, tools=chosen_tools(tools).tools)
 
 
 def generate(request: GenerateRequest, model: Model) -> Ask:
@@ -163,21 +166,18 @@ def messages(found: Sequence[Message]) -> Iterator[dict[str, Any]]:
         content = clean(message.content or "", f"messages[{index}].content")
         out: dict[str, Any] = {"role": message.role, "content": content}
         if message.tool_calls:
-            out["tool_calls"] = [call(made, f"call_{index}_{i}") for i, made in enumerate(message.tool_calls)]
+            out["tool_calls"] = [
+                earlier(made, f"call_{index}_{i}", f"messages[{index}]") for i, made in enumerate(message.tool_calls)
+            ]
             pending += [(made["id"], made["function"]["name"]) for made in out["tool_calls"]]
         if message.role == "tool":
             out |= result(message, pending)
         yield out
 
 
-def call(made: ToolCall, name: str) -> dict[str, Any]:
-    """A call with the text of its arguments, as OpenAI's clients send it."""
-    arguments = msgspec.json.encode(made.function.arguments).decode()
-    return {
-        "id": made.id or name,
-        "type": "function",
-        "function": {"name": made.function.name, "arguments": arguments},
-    }
+def earlier(made: ToolCall, name: str, where: str) -> dict[str, Any]:
+    """A call of an earlier message, whose arguments are an object here and their text everywhere else."""
+    return call(made.id or name, made.function.name, msgspec.json.encode(made.function.arguments).decode(), where)
 
 
 def result(message: Message, pending: list[tuple[str, str]]) -> dict[str, Any]:

@@ -9,8 +9,7 @@ from services.api.ollama_resources import Resource
 from services.api.ollama_types import EmbeddingsRequest, EmbedRequest
 from services.api.stream import write_json
 from services.api.text import clean
-from services.api.vectors import embedded
-from services.chat.vectors import normalised
+from services.api.vectors import cut, embedded
 from services.core.events import Usage
 from services.core.model import Model
 
@@ -48,7 +47,7 @@ class Embed(Vectors):
             resp,
             {
                 "model": request.model or model.id,
-                "embeddings": [normalised(vector[: request.dimensions or None]) for vector in vectors],
+                "embeddings": cut(vectors, request.dimensions or None, model) if vectors else [],
                 "total_duration": ollama.total(trace),
                 "load_duration": ollama.nanoseconds(trace.seconds.get("load", 0)),
                 "prompt_eval_count": usage.prompt_tokens,

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.api.ollama import rfc3339
+from services.chat.tools.offer import OFF
 from services.core import gguf
 from services.core.catalog import Catalog
 from services.core.errors import ModelNotFound, ServiceError
@@ -122,6 +123,8 @@ def _capabilities(model: Model) -> Iterator[str]:
         yield "completion"
     if "chat" in model.capabilities and thinks(model):
         yield "thinking"
+    if "chat" in model.capabilities and model.tools != OFF:
+        yield "tools"
     if "embedding" in model.capabilities:
         yield "embedding"
 

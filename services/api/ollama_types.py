@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from services.api.openai_types import Penalty, Probability, Seed, StopList
+from services.api.openai_types import Penalty, Probability, Seed, StopList, ToolList
 
 Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Tokens = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
@@ -100,7 +100,7 @@ class ChatRequest(Answered, kw_only=True):
     """``POST /api/chat``."""
 
     messages: list[Message] | None = None
-    tools: list[Any] | None = None
+    tools: ToolList | None = None
 
 
 class GenerateRequest(Answered, kw_only=True):

@@ -16,6 +16,7 @@
     ├── InternalError         500  a bug; the log says what
     ├── Unsupported           501  what this server does not do
     ├── EngineFailed          502  the engine died, lied, or could not load the model
+    ├── FetchFailed           502  a model could not be fetched
     ├── Unavailable           503
     │   ├── QueueFull         503  with Retry-After
     │   └── ShuttingDown      503  with Retry-After
@@ -138,6 +139,11 @@ class Unsupported(ServiceError):
 class EngineFailed(ServiceError):
     status = 502
     code = "engine_failed"
+
+
+class FetchFailed(ServiceError):
+    status = 502
+    code = "fetch_failed"
 
 
 class Unavailable(ServiceError):

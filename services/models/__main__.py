@@ -11,10 +11,8 @@ import sys
 from pathlib import Path
 
 from services.models import board, fetch, manifest
-from services.models.manifest import Entry, ManifestError
+from services.models.manifest import MANIFEST, Entry, ManifestError
 from services.models.store import Store
-
-MANIFEST = Path(__file__).parents[2] / "models.yaml"
 
 
 def parsed(argv: list[str]) -> argparse.Namespace:

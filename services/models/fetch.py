@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Callable
@@ -19,8 +20,8 @@ Fetch = Callable[[Entry, str, Path], str | None]
 
 def add(store: Store, entry: Entry, fetch: Fetch, progress: Progress = nothing) -> str:
     """Fetch a model; its checksum. Blocks for as long as that takes; what an interrupted call got is gone on with."""
-    stage = store.folder / f"{STAGE}{entry.id}"
-    store.check_space(entry, sum(file.stat().st_size for file in stage.rglob("*") if file.is_file()))
+    stage = staged(store, entry)
+    store.check_space(entry, present(store, entry))
     if store.place(entry.id).exists():
         raise ManifestError(f"There is already a folder {store.place(entry.id)}; 'verify' or 'remove' it.")
     stage.mkdir(exist_ok=True)
@@ -35,6 +36,20 @@ def add(store: Store, entry: Entry, fetch: Fetch, progress: Progress = nothing) 
     shutil.rmtree(stage / ".cache", ignore_errors=True)
     store.install(entry, stage, found)
     return found
+
+
+def staged(store: Store, entry: Entry) -> Path:
+    """The folder that is filled until the model is whole."""
+    return store.folder / f"{STAGE}{entry.id}"
+
+
+def present(store: Store, entry: Entry) -> int:
+    """Bytes of a model that are there already, while it is fetched and after a fetch that was cut off."""
+    size = 0
+    for file in staged(store, entry).rglob("*"):
+        with contextlib.suppress(FileNotFoundError):  # a fetch that runs renames its files
+            size += file.stat().st_size if file.is_file() else 0
+    return size
 
 
 def optional(fetch: Fetch, entry: Entry, name: str, stage: Path) -> None:

@@ -11,6 +11,8 @@ from msgspec import Meta, Struct
 
 from services.core.settings import nearest
 
+MANIFEST = Path(__file__).parents[2] / "models.yaml"
+
 Id = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 Repository = Annotated[str, Meta(pattern=r"^[\w-][\w.-]*/[\w-][\w.-]*$")]
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]

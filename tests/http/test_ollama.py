@@ -279,3 +279,25 @@ def test_the_document_lists_every_parameter() -> None:
     assert documented.keys() == {field for kind in kinds for field in kind.__struct_fields__}
     assert {name for name, what in documented.items() if what == "announced"} == set(IGNORED)
     assert all(f"`{option}`" in text for option in types.Options.__struct_fields__)
+
+
+WEATHER = {"type": "function", "function": {"name": "weather", "description": "The weather of a city."}}
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_tool_is_called(api: Api, stream: bool) -> None:
+    script = {"text": '{"name": "weather", "arguments": {"city": "Köln"}}'}
+    result = chat(api, script, stream=stream, tools=[WEATHER])
+    objects = lines(result) if stream else [result.json]
+    (call,) = [call for line in objects for call in line["message"].get("tool_calls", ())]
+    assert call["function"] == {"index": 0, "name": "weather", "arguments": {"city": "Köln"}}
+    assert call["id"]
+    assert "".join(line["message"]["content"] for line in objects) == ""
+    assert objects[-1]["done_reason"] == "stop"
+
+
+def test_vectors_of_a_model_that_makes_none_are_refused(api: Api) -> None:
+    for path, body in (("/api/embed", {"input": "x"}), ("/api/embeddings", {"prompt": "x"})):
+        result = api.post(path, body)
+        assert result.status_code == 400
+        assert "'embedding'" in result.json["error"]

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+import operator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import ollama
 import pytest
 from jsonschema import validate
 
+from tests.engines import REAL_MODELS
 from tests.live.conftest import Server
 
 Bell = Callable[[], tuple[str, Callable[[], str]]]
 Start = Callable[..., Server]
 
 MODEL = "smollm2-135m-instruct"
+EMBEDDER = "all-MiniLM-L6-v2"
 QUESTION = [{"role": "user", "content": "What is the capital of France?"}]
 GREEDY = {"temperature": 0, "num_predict": 20}
 
@@ -90,6 +93,31 @@ def test_models_and_how_long_they_stay(start: Start) -> None:
     server.until(lambda health: health["current_model"] is None)
 
 
+def weather(city: str) -> str:
+    """The weather of a city.
+
+    Args:
+        city: Its name.
+    """
+    return f"rain in {city}"
+
+
+def test_a_tool_is_called_and_its_result_sent_back(start: Start) -> None:
+    server = start()
+    script = {"text": '{"name": "weather", "arguments": {"city": "Köln"}}'}
+    with ollama.Client(server.url) as client:
+        answer = client.chat("fake", asked(script), tools=[weather])
+        assert answer.message.tool_calls is not None
+        (call,) = answer.message.tool_calls
+        assert weather(**call.function.arguments) == "rain in Köln"
+        parts = list(client.chat("fake", asked(script), tools=[weather], stream=True))
+        (piece,) = [part for part in parts if part.message.tool_calls]
+        assert piece.message.tool_calls == [call]
+        result = {"role": "tool", "tool_name": "weather", "content": "rain"}
+        later = client.chat("fake", [*asked("what is it like?"), answer.message, result], tools=[weather])
+    assert "rain" in later.message.content
+
+
 @pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize("phase", ["prefill", "decode"])
 def test_leaving_frees_the_engine(start: Start, bell: Bell, phase: str, stream: bool) -> None:
@@ -152,3 +180,33 @@ def test_what_is_known_of_the_real_model(real: Server) -> None:
     assert shown.license == "apache-2.0"
     details = listed[f"{MODEL}:latest"].details
     assert (details.family, details.parameter_size, details.quantization_level) == ("llama", "135M", "Q4_1")
+
+
+@pytest.fixture(scope="module")
+def embedder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    models = tmp_path_factory.mktemp("embedder") / "models"
+    models.mkdir()
+    (models / EMBEDDER).symlink_to(REAL_MODELS / EMBEDDER)
+    server = Server(models, "services.api.app:create()", {})
+    yield server
+    assert server.end() == 0
+
+
+def test_the_real_embedder_knows_what_is_alike(embedder: Server) -> None:
+    with ollama.Client(embedder.url) as client:
+        found = client.embed(EMBEDDER, ["A cat sits there.", "A kitten is sitting.", "Shares fell on Monday."])
+        older = client.embeddings(EMBEDDER, "A cat sits there.")
+        with pytest.raises(ollama.ResponseError, match="384 dimensions"):
+            client.embed(EMBEDDER, "x", dimensions=64)
+        assert "embedding" in (client.show(EMBEDDER).capabilities or [])
+    cat, kitten, shares = found.embeddings
+    assert sum(a * a for a in cat) == pytest.approx(1)
+    assert sum(map(operator.mul, cat, kitten)) > sum(map(operator.mul, cat, shares)) + 0.2
+    assert older.embedding == pytest.approx(cat, abs=1e-5)
+    assert found.prompt_eval_count > 10
+
+
+def test_a_chat_with_an_embedder_is_refused(embedder: Server) -> None:
+    with ollama.Client(embedder.url) as client, pytest.raises(ollama.ResponseError, match="'chat'") as caught:
+        client.chat(EMBEDDER, asked("hello"))
+    assert caught.value.status_code == 400
