@@ -8,6 +8,7 @@ import falcon
 
 from services.api import ollama, ollama_asks, ollama_models
 from services.api.body import client
+from services.api.guard import require_admin
 from services.api.ollama_types import ChatRequest, GenerateRequest, NamedRequest
 from services.api.resources import finished
 from services.api.service import Service
@@ -64,6 +65,7 @@ class Answers(Resource):
         """Without a question: load the model, or unload it where it shall stay for no time. One object, no stream."""
         keep = ollama_asks.keep_alive(request.keep_alive)
         if keep == 0:
+            require_admin(req)
             finished(self._service.scheduler.unload(client(req), model))
         else:
             finished(self._service.scheduler.select(model, client(req), keep))
