@@ -15,6 +15,7 @@ from services.api.admin import MetricsPage
 from services.api.guard import Guard
 from services.api.messages import CountTokens, Messages
 from services.api.middleware import AccessLog, RequestId
+from services.api.openapi.resource import Description
 from services.api.preview import RagPreview
 from services.api.resources import ChatCompletions, Health, Models, TextCompletions
 from services.api.responses import Responses
@@ -94,6 +95,9 @@ def middleware(settings: Settings, metrics: Metrics) -> list[Any]:
 def route(app: App, service: Service) -> None:
     chat, text, models, health = ChatCompletions(service), TextCompletions(service), Models(service), Health(service)
     app.add_route("/", health)
+    description = Description()
+    app.add_route("/openapi.json", description)
+    app.add_route("/docs", description, suffix="page")
     app.add_route("/metrics", MetricsPage(service.metrics, service.catalog))
     ollama_routes.route(app, service)
     for prefix in PREFIXES:

@@ -39,7 +39,9 @@ def anthropic_body(error: ServiceError) -> dict[str, Any]:
     return {"type": "error", "error": {"type": kind, "message": error.message}}
 
 
-DIALECTS: tuple[tuple[str, Callable[[ServiceError], dict[str, Any]]], ...] = (
+Shape = Callable[[ServiceError], dict[str, Any]]
+
+DIALECTS: tuple[tuple[str, Shape], ...] = (
     ("/api/", ollama_body),
     ("/v1/messages", anthropic_body),
     ("/messages", anthropic_body),
@@ -47,10 +49,14 @@ DIALECTS: tuple[tuple[str, Callable[[ServiceError], dict[str, Any]]], ...] = (
 """How a path begins, and the shape of its errors; all others have OpenAI's."""
 
 
+def shape_of(path: str) -> Shape:
+    """How the errors of a path look."""
+    return next((shape for prefix, shape in DIALECTS if path.startswith(prefix)), body)
+
+
 def write(req: falcon.Request, resp: falcon.Response, error: ServiceError) -> None:
     """The body of `error`, in the dialect of the request's path."""
-    shape = next((shape for prefix, shape in DIALECTS if req.path.startswith(prefix)), body)
-    write_json(resp, shape(error))
+    write_json(resp, shape_of(req.path)(error))
 
 
 def install(app: falcon.App[Any, Any]) -> None:

@@ -22,8 +22,9 @@ from services.core.settings import Settings
 PRIORITY_HEADER = "X-RKLLM-Priority"
 PRIORITIES = ("interactive", "background")
 
-OPEN = frozenset({"/", "/health", "/v1/health", "/ready", "/v1/ready"})
-"""Paths that answer whoever asks, since the machines that watch a server have no key."""
+OPEN = frozenset({"/", "/health", "/v1/health", "/ready", "/v1/ready", "/docs", "/openapi.json"})
+"""Paths that answer whoever asks, since neither the machines that watch a server nor a browser's address bar have a
+key. They tell nothing that the files of this project do not."""
 
 METRICS = "/metrics"
 

@@ -74,6 +74,13 @@ def test_a_user_key_on_an_admin_route_is_a_403(guarded: Api, path: str) -> None:
     assert guarded.post(path, body, headers=bearer(ADMIN)).status_code == 200
 
 
+@pytest.mark.parametrize("path", ["/api/chat", "/api/generate"])
+def test_ollama_s_way_to_unload_is_for_administrators(guarded: Api, path: str) -> None:
+    for body, user in (({"model": "fake"}, 200), ({"model": "fake", "keep_alive": 0}, 403)):
+        assert guarded.post(path, body, headers=bearer(USER)).status_code == user
+        assert guarded.post(path, body, headers=bearer(ADMIN)).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("path", "shape"),
     [
