@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -88,27 +87,6 @@ def test_a_fault_in_an_answer_is_a_502_or_an_error_event_and_the_next_answer_com
     early = api.chat(f"Hello. [[fault={fault} at=-1]]", stream=True)
     assert early.status_code == 502
     assert api.chat("Hello.").json["choices"][0]["message"]["content"] == expected("Hello.")
-
-
-@each_release
-@pytest.mark.parametrize("stream", [True, False])
-@pytest.mark.parametrize("fault", ["error", "segv", "fail", "exit"])
-def test_who_waits_behind_a_fault_is_answered(npu: Maker, release: str, fault: str, stream: bool) -> None:
-    api = npu(release)
-    with ThreadPoolExecutor() as pool:
-        broken = pool.submit(api.chat, f"Hello. [[fault={fault} at=100 tokens=200 us=20000]]", stream=stream)
-        until(api, "active_request")
-        waiting = pool.submit(api.chat, "Hello.")
-        until(api, "waiting_requests")
-        told = chunks(broken.result())[-1] if stream else broken.result().json
-    assert told["error"]["code"] == "engine_failed"
-    assert waiting.result().json["choices"][0]["message"]["content"] == expected("Hello.")
-
-
-def until(api: Api, field: str) -> None:
-    """Ask for the health until `field` says something; the test's own timeout bounds it."""
-    while not api.http.simulate_get("/health").json[field]:
-        pass
 
 
 @each_release

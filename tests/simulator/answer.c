@@ -72,6 +72,7 @@ static int common(const Tokens *a, const Tokens *b) {
 static void fault(Answer *answer) {
     const char *name = answer->orders.fault;
     Sim *sim = answer->sim;
+    while (*answer->orders.until && access(answer->orders.until, F_OK) && !sim->abort_asked) sim_sleep_us(1000);
     if (!strcmp(name, "segv")) raise(SIGSEGV);
     if (!strcmp(name, "exit")) _exit(7);
     if (!strcmp(name, "abort")) abort();

@@ -27,6 +27,7 @@ static void order(const char *name, const char *value, Orders *orders) {
     else if (!strcmp(name, "chunk")) orders->chunk = atoi(value);
     else if (!strcmp(name, "waiting")) orders->waiting = atoi(value);
     else if (!strcmp(name, "sampling")) orders->show_sampling = atoi(value);
+    else if (!strcmp(name, "until")) snprintf(orders->until, sizeof orders->until, "%s", value);
     else if (!strcmp(name, "say")) unescaped(value, orders->say, sizeof orders->say);
     else sim_misuse("unknown order %s", name);
 }

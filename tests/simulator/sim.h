@@ -24,7 +24,7 @@ typedef struct {
 
 /* What one run was told to do, by [[...]] at the end of the last user turn, else by RKLLM_SIM_FAULT. */
 typedef struct {
-    char fault[32], say[512];
+    char fault[32], say[512], until[256];
     int at, tokens, token_us, ms, chunk, waiting, show_sampling, found;
 } Orders;
 
