@@ -68,9 +68,9 @@ def npu_rig(models_dir: Path, release: str) -> Rig:
     return Rig(npu_model(models_dir, tokenizer=True), make, "[[tokens=2000 us=1000]]", "Say it again. " * 150)
 
 
-def cli_rig(models_dir: Path) -> Rig:
+def cli_rig(models_dir: Path, release: str) -> Rig:
     model = write_cli_model(models_dir, "cli")
-    settings = msgspec.structs.replace(SETTINGS, binary=str(program("1.2.3")), npu_lock=models_dir / "npu.lock")
+    settings = msgspec.structs.replace(SETTINGS, binary=str(program(release)), npu_lock=models_dir / "npu.lock")
     long_prompt = "[[fault=pause at=-1 ms=20000]]"
     return Rig(model, lambda m: Reloaded(settings, m), "[[tokens=2000 us=1000]]", long_prompt, survives=False)
 
@@ -96,16 +96,16 @@ class Reloaded:
         return self._engine.generate(job, client)
 
 
-@pytest.fixture(params=["fake", "llama", "rkllm-1.2.3", "rkllm-1.3.0", "rkllm-cli"])
+@pytest.fixture(params=["fake", "llama", "rkllm-1.2.3", "rkllm-1.3.0", "rkllm_cli-1.2.3", "rkllm_cli-1.3.0"])
 def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Rig:
-    rigs: dict[str, Callable[[], Rig]] = {
+    rigs: dict[str, Callable[..., Rig]] = {
         "fake": lambda: fake_rig(tmp_path),
         "llama": real_rig,
-        "rkllm-1.2.3": lambda: npu_rig(tmp_path, "1.2.3"),
-        "rkllm-1.3.0": lambda: npu_rig(tmp_path, "1.3.0"),
-        "rkllm-cli": lambda: cli_rig(tmp_path),
+        "rkllm": lambda release: npu_rig(tmp_path, release),
+        "rkllm_cli": lambda release: cli_rig(tmp_path, release),
     }
-    return rigs[request.param]()
+    engine, *release = request.param.split("-")
+    return rigs[engine](*release)
 
 
 @pytest.fixture

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
-import threading
 import urllib.parse
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,7 +17,6 @@ from services.core.events import Done, Event, Text
 from services.core.settings import Settings
 from services.engines.factory import limits
 from services.engines.rkllm_cli import RkllmCliEngine, dynamic
-from tests.contract.conftest import Reloaded
 from tests.engines import alive, job, write_cli_model
 from tests.npu import lock_is_free
 from tests.simulator.cli import compiled, program
@@ -301,48 +298,3 @@ def test_an_interrupted_program_is_replaced_and_nothing_is_left(make: Maker) -> 
     assert not engine.alive
     with pytest.raises(EngineFailed, match="exit code 2"):
         events(engine, "Hello")
-
-
-def test_after_cancels_and_faults_in_any_order_answers_are_right_and_nothing_is_left(tmp_path: Path) -> None:
-    lock, dice = tmp_path / "npu.lock", random.Random(7)
-    wait_for_logs()
-    before = len(os.listdir("/proc/self/fd"))
-    settings = msgspec.structs.replace(PATIENT, binary=str(program("1.2.3")), npu_lock=lock)
-    engine = Reloaded(settings, write_cli_model(tmp_path, "cli"))
-    engine.start()
-    list(engine.ready(NOBODY))
-    for number in range(120):
-        said = one_of(dice)(engine, f"Question {number}")
-        assert said is None or said == oracle(f"Question {number}")
-    engine.stop()
-    assert lock_is_free(lock)
-    wait_for_logs()
-    assert len(os.listdir("/proc/self/fd")) == before
-
-
-def one_of(dice: random.Random) -> Callable[[Reloaded, str], str | None]:
-    """Ask and read to the end, ask and leave in the middle, or meet a fault."""
-
-    def ask(engine: Reloaded, text: str) -> str:
-        found = list(engine.generate(job(engine.model, text, max_tokens=1000), NOBODY))
-        return "".join(event.text for event in found if isinstance(event, Text))
-
-    def leave(engine: Reloaded, text: str) -> None:
-        events = engine.generate(job(engine.model, "[[tokens=500 us=200]]", max_tokens=1000), NOBODY)
-        for _ in range(dice.randrange(1, 6)):
-            next(events)
-        events.close()  # type: ignore[attr-defined]
-
-    def fail(engine: Reloaded, text: str) -> None:
-        fault = dice.choice(["segv", "exit", "error"])
-        with pytest.raises(EngineFailed):
-            ask(engine, f"[[fault={fault} at={dice.randrange(-1, 4)} tokens=9]]")
-
-    return dice.choice([ask, ask, ask, leave, fail])
-
-
-def wait_for_logs() -> None:
-    """Threads that copy a dead child's log close its pipe when they have read its end."""
-    for thread in threading.enumerate():
-        if "_pump_log" in thread.name:
-            thread.join(10)
