@@ -35,3 +35,5 @@ class Model:
     """Whether sources in a prompt are cleaned and selected for it."""
     thinking: bool | None = None
     """Default of the template's thinking switch; None leaves it to the template."""
+    opens_reasoning: bool = False
+    """Whether the template inside an ``.rkllm`` file begins the reasoning, so that answers begin inside it."""

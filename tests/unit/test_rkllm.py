@@ -351,7 +351,7 @@ WORD, END = Piece(NORMAL, b"yes", 5), Piece(FINISH, b"", -1)
 def npu(*runs: list[Piece]) -> tuple[Npu, Scripted]:
     runtime: Any = Scripted(*runs)
     tap: Any = Silent()
-    return Npu(runtime, TemplateTurns(64, False), tap, {"context_length": 64}, {}, 0), runtime
+    return Npu(runtime, TemplateTurns(64, False, lambda job: ""), tap, {"context_length": 64}, {}, 0), runtime
 
 
 def run_of(engine: Npu, number: int, stop: tuple[str, ...] = ()) -> list[str]:

@@ -19,7 +19,7 @@ from services.engines.workers.rkllm_answer import Follower, Outcome
 from services.engines.workers.rkllm_log import Tap
 from services.engines.workers.rkllm_runtime import Runtime
 from services.engines.workers.rkllm_sampling import DEFAULTS, effective
-from services.engines.workers.rkllm_turns import RESERVED, Plan, TemplateTurns, TokenTurns, Turns
+from services.engines.workers.rkllm_turns import RESERVED, Plan, TemplateTurns, TokenTurns, Turns, opens
 
 DEVICE_TREE = "/proc/device-tree/compatible"
 MEMINFO = "/proc/meminfo"
@@ -52,7 +52,9 @@ def turns_of(folder: Path, options: dict[str, Any]) -> Turns:
             f"npu_prompt is 'tokens', but {folder} has no tokenizer.json with a chat template "
             "(tokenizer_config.json or chat_template.jinja): put those of the model there, or set npu_prompt to auto."
         )
-    return TokenTurns(rkllm_tokens.Tokenized(folder), context, history) if there else TemplateTurns(context, history)
+    if there:
+        return TokenTurns(rkllm_tokens.Tokenized(folder), context, history)
+    return TemplateTurns(context, history, opens(folder, options.get("opens_reasoning", False)))
 
 
 def init_values(path: str, options: Mapping[str, Any]) -> dict[str, Any]:

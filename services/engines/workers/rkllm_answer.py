@@ -52,9 +52,7 @@ class Follower:
         """`opening` is the tag of a reasoning that the prompt itself has begun."""
         self._run, self._limit = run, limit
         self._gate = Gate(opening)
-        # The parent learns of reasoning by its opening tag alone.
-        if opening:
-            run.reasoning(opening)
+        self._opening = opening
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._waiting = b""
         self._next_abort = 0.0
@@ -113,6 +111,9 @@ class Follower:
         self._send(*self._gate.feed(text))
 
     def _send(self, reasoning: str, answer: str) -> None:
+        # The parent learns of reasoning by its opening tag alone. It goes with the first token and is none by itself.
+        if reasoning or answer:
+            reasoning, self._opening = self._opening + reasoning, ""
         if reasoning and not self._run.over:
             self._run.reasoning(reasoning)
         if answer and not self._run.over:
