@@ -366,7 +366,7 @@ def test_a_run_that_a_late_abort_ended_is_run_again() -> None:
     engine, runtime = npu([WORD, END], [END], [WORD, END], [END])
     assert run_of(engine, 1, stop=("yes",)) == ["stop"]
     assert run_of(engine, 2) == ["yes", "stop"]
-    assert runtime.calls == ["run", "abort", "clear", "run", "run"]
+    assert runtime.calls == ["run", "abort", "clear", "run", "clear", "run"]
 
 
 def test_an_answer_that_is_empty_by_itself_is_not_run_again() -> None:

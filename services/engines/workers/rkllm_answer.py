@@ -35,6 +35,8 @@ class Outcome:
     text: str = ""
     ids: list[int] = field(default_factory=list)
     """One per token of the answer; -1 where the library does not tell."""
+    beyond: list[int] = field(default_factory=list)
+    """Tokens that came past the limit: nobody's, but in the library's cache."""
     perf: dict[str, float] = field(default_factory=dict)
     last_state: str = "none"
     finish: str = "none"
@@ -89,9 +91,12 @@ class Follower:
         outcome.error |= piece.state == ERROR
         outcome.last_state = STATES.get(piece.state, str(piece.state))
         # Of a doubled FINISH the second says nothing; tokens past the limit or after a stop are nobody's.
-        if (piece.text or piece.state == WAITING) and not (outcome.finished or self._full or self._run.over):
-            outcome.ids.append(piece.token)
-            self._join(piece)
+        if (piece.text or piece.state == WAITING) and not (outcome.finished or self._run.over):
+            if self._full:
+                outcome.beyond.append(piece.token)
+            else:
+                outcome.ids.append(piece.token)
+                self._join(piece)
         if piece.state == FINISH:
             outcome.finish = outcome.finish if outcome.finished else carried(piece)
             outcome.finished = True

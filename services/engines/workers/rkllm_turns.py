@@ -43,7 +43,7 @@ class Turns(Protocol):
         """Raises `JobRefused`."""
 
     def hold(self, outcome: Outcome, kv_size: int) -> None:
-        """The planned run ended by itself with `outcome`."""
+        """The planned run ended by itself with `outcome`, or at its limit with all its tokens in the cache."""
 
     def forget(self) -> None:
         """Nobody knows what the runtime holds."""
@@ -71,7 +71,7 @@ class TokenTurns:
         return Plan(turn, self._history and not extends, len(ids), limit, opening)
 
     def hold(self, outcome: Outcome, kv_size: int) -> None:
-        held = self._ids + outcome.ids
+        held = self._ids + outcome.ids + outcome.beyond
         # A runtime that keeps another number of tokens than we count keeps something we do not know.
         self._held = held if kv_size == len(held) else []
 
