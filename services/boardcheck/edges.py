@@ -60,6 +60,9 @@ def reasoning(asker: Asker) -> Finding:
     """Whether the switch is obeyed, and whether an answer follows the reasoning."""
     thinks, quiet = asker.ask(user(SHORT), thinking=True, max_tokens=CONTEXT), asker.ask(user(SHORT), thinking=False)
     thought, closed, answer = thinks.text.partition("</think>")
+    if closed and "<think>" not in thought:
+        remedy = "set opens_reasoning: true in its model.yaml"
+        return Finding("reasoning", "slow", "it ends without having begun", "an opening tag", remedy)
     if not thought.lstrip().startswith("<think>"):
         return Finding("reasoning", "good", "this model does not show any")
     if reasoned(quiet):

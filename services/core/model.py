@@ -44,3 +44,5 @@ class Model:
     """How it writes calls of tools: a key of `chat.tools.scan.FAMILIES`, or ``off`` for one that shall not."""
     tools_template: bool = field(default=False, compare=False)
     """Whether its chat template knows tools, calls and their results."""
+    opens_reasoning: bool = False
+    """Whether the template inside an ``.rkllm`` file begins the reasoning, so that answers begin inside it."""

@@ -76,6 +76,7 @@ class ModelFile(Struct, forbid_unknown_fields=True):
     system_prompt: str = ""
     thinking: bool | None = None
     rag: bool = True
+    opens_reasoning: bool = False
 
 
 def read(folder: Path, files: Sequence[Path], default_length: int, max_length: int) -> Model:
@@ -107,6 +108,7 @@ def read(folder: Path, files: Sequence[Path], default_length: int, max_length: i
         system_prompt=own.system_prompt.strip(),
         rag=own.rag,
         thinking=own.thinking,
+        opens_reasoning=own.opens_reasoning,
     )
 
 

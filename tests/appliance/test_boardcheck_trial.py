@@ -85,6 +85,7 @@ def test_reasoning_and_its_switch_are_seen(tmp_path: Path, release: str) -> None
     [
         ("Five.", "Five.", "good", "does not show any"),
         ("<think>Two and three</think>", "5", "bad", "no answer followed it (last state FINISH"),
+        ("Two and three</think>5", "5", "slow", "without having begun"),
         ("<think>Two and", "5", "unknown", "did not end"),
         ("<think>Two</think>5", "<think>Two</think>5", "slow", "did not keep it"),
         ("<think>Two</think>5", "<think>\n\n</think>\n\n5", "good", "an answer follows"),

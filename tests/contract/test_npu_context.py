@@ -40,10 +40,11 @@ def system(text: str) -> dict[str, str]:
 class Conversations:
     """One engine, asked by several clients; every answer is checked."""
 
-    def __init__(self, engine: WorkerEngine, prompt: str, strategy: str) -> None:
+    def __init__(self, engine: WorkerEngine, release: str, prompt: str, strategy: str) -> None:
         self.engine = engine
         self._rig = Rig(engine.model, lambda model: engine, "", "")
         self._tokens, self._history = prompt == "tokens", strategy == "history"
+        self._limits = release == "1.3.0"
         self._held: tuple[Messages, str] = ((), "")
         self.last: Done | None = None
 
@@ -75,6 +76,17 @@ class Conversations:
         events.close()  # type: ignore[attr-defined]
         self._held = ((), "")
 
+    def cut(self, *messages: dict[str, str]) -> list[dict[str, str]]:
+        """Ask for two words of a slow answer; returns the conversation with them."""
+        context = self.expected(messages)
+        events = list(self.engine.generate(self._rig.job("", messages=messages, max_tokens=2), NOBODY))
+        text = "".join(event.text for event in events if isinstance(event, Text))
+        assert text == answer(context, 2)
+        whole = [*messages, {"role": "assistant", "content": text}]
+        # Where the limit is our abort and the template the runtime's, the conversation is said anew.
+        self._held = (whole, context + text) if self._limits else ((), "")
+        return whole
+
     def overflow(self, *messages: dict[str, str]) -> None:
         with pytest.raises(ContextOverflow):
             list(self.engine.generate(self._rig.job("", messages=messages), NOBODY))
@@ -95,7 +107,7 @@ def chats(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Conversati
     engine = npu_engine(settings, RKLLM_SIM_KV=kv)(model)
     engine.start()
     list(engine.ready(NOBODY))
-    yield Conversations(engine, prompt, strategy)
+    yield Conversations(engine, release, prompt, strategy)
     engine.stop()
 
 
@@ -142,6 +154,17 @@ def test_a_secret_of_another_conversation_is_in_no_cache(chats: Conversations) -
     chats.ask(system(SYSTEM), user("What is the password?"))
 
 
+def test_answers_that_are_cut_by_max_tokens(chats: Conversations) -> None:
+    one = chats.ask(user("Hello."))
+    one = chats.ask(*one, user("Go on."))
+    one = chats.cut(*one, user("And on. [[tokens=90 us=2000]]"))
+    one = chats.ask(*one, user("Once more."))
+    chats.cut(user("Somebody else. [[tokens=90 us=50]]"))
+    one = chats.ask(*one, user("Where were we?"))
+    chats.cut(user("Somebody else. [[tokens=90 us=2000]]"))
+    chats.ask(user("Who are you?"))
+
+
 REUSING = [
     (release, prompt, strategy)
     for release, prompt, strategy in itertools.product(build.RELEASES, ("tokens", "template"), ("prefix", "history"))
@@ -160,3 +183,17 @@ def test_ten_turns_prefill_only_what_is_new(chats: Conversations) -> None:
         assert chats.last.usage.prompt_tokens > 700
         if number:
             assert chats.prefilled <= new
+
+
+@pytest.mark.parametrize(
+    "chats", [(*way, "clean") for way in REUSING if way[1] == "tokens"], ids="-".join, indirect=True
+)
+def test_a_turn_after_a_cut_answer_prefills_only_what_is_new(chats: Conversations) -> None:
+    one = chats.ask(system("You are a patient teacher of botany. " * 20), user("Hello."))
+    one = chats.ask(*one, user("Go on."))
+    question = "And on. [[tokens=90 us=20000]]"
+    for _ in range(3):
+        one = chats.cut(*one, user(question))
+        chats.ask(*one, user("Go on."))
+        assert chats.prefilled <= len("<|im_end|>\n<|im_start|>user\nGo on.<|im_end|>\n<|im_start|>assistant\n")
+        one = chats.ask(*one, user("Go on."))

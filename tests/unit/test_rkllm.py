@@ -352,7 +352,7 @@ WORD, END = Piece(NORMAL, b"yes", 5), Piece(FINISH, b"", -1)
 def npu(*runs: list[Piece]) -> tuple[Npu, Scripted]:
     runtime: Any = Scripted(*runs)
     tap: Any = Silent()
-    return Npu(runtime, TemplateTurns(64, False), tap, {"context_length": 64}, {}, 0), runtime
+    return Npu(runtime, TemplateTurns(64, False, lambda job: ""), tap, {"context_length": 64}, {}, 0), runtime
 
 
 def run_of(engine: Npu, number: int, stop: tuple[str, ...] = ()) -> list[str]:
@@ -367,7 +367,7 @@ def test_a_run_that_a_late_abort_ended_is_run_again() -> None:
     engine, runtime = npu([WORD, END], [END], [WORD, END], [END])
     assert run_of(engine, 1, stop=("yes",)) == ["stop"]
     assert run_of(engine, 2) == ["yes", "stop"]
-    assert runtime.calls == ["run", "abort", "clear", "run", "run"]
+    assert runtime.calls == ["run", "abort", "clear", "run", "clear", "run"]
 
 
 def test_an_answer_that_is_empty_by_itself_is_not_run_again() -> None:

@@ -19,7 +19,7 @@ from services.engines.workers.rkllm_answer import Follower, Outcome
 from services.engines.workers.rkllm_log import Tap
 from services.engines.workers.rkllm_runtime import Runtime
 from services.engines.workers.rkllm_sampling import DEFAULTS, effective
-from services.engines.workers.rkllm_turns import RESERVED, Plan, TemplateTurns, TokenTurns, Turns
+from services.engines.workers.rkllm_turns import RESERVED, Plan, TemplateTurns, TokenTurns, Turns, opens
 
 DEVICE_TREE = "/proc/device-tree/compatible"
 MEMINFO = "/proc/meminfo"
@@ -52,7 +52,9 @@ def turns_of(folder: Path, options: dict[str, Any]) -> Turns:
             f"npu_prompt is 'tokens', but {folder} has no tokenizer.json with a chat template "
             "(tokenizer_config.json or chat_template.jinja): put those of the model there, or set npu_prompt to auto."
         )
-    return TokenTurns(rkllm_tokens.Tokenized(folder), context, history) if there else TemplateTurns(context, history)
+    if there:
+        return TokenTurns(rkllm_tokens.Tokenized(folder), context, history)
+    return TemplateTurns(context, history, opens(folder, options.get("opens_reasoning", False)))
 
 
 def init_values(path: str, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -103,6 +105,10 @@ class Npu:
         self._lock = lock
         self._known = True
         """Whether it is known what the runtime's cache holds."""
+        self._suspect = False
+        """Whether the run before was aborted: its abort may have come late, and nothing says that it is forgotten."""
+        self._reuses = False
+        """Whether the runtime was seen to reuse the beginning of a prompt: releases are said to differ in that."""
         self.info = info
 
     def run(self, job: dict[str, Any], run: Run) -> str:
@@ -111,10 +117,10 @@ class Npu:
             return "stop"
         plan = self._turns.plan(job)
         run.on_cancel(self._runtime.wake)
-        suspect = not self._known
+        suspect = self._suspect
         outcome = self._attempt(plan, job, run)
         if suspect and outcome.clean and not outcome.ids and not run.over:
-            # The abort of the run before may have come late; nothing says that the library forgets it.
+            self._known = False
             outcome = self._attempt(plan, job, run)
         return self._judged(plan, outcome, run)
 
@@ -124,6 +130,7 @@ class Npu:
         self._known = False
         self._runtime.start(plan.turn, effective(job["sampling"], self._sampling), plan.limit)
         outcome = Follower(run, plan.limit, plan.opening).follow(self._runtime)
+        self._suspect = not outcome.clean
         self._count(plan, outcome, run)
         return outcome
 
@@ -147,9 +154,20 @@ class Npu:
         if outcome.perf:
             times = {"prefill": "prefill_time_ms", "decode": "generate_time_ms"}
             run.timings = {name: outcome.perf[key] / 1000 for name, key in times.items()}
-        if outcome.clean:
+        self._reuses |= not plan.turn.keep_history and 0 < prefilled < prompt and cached > 0
+        if outcome.clean or (not run.over and self._cut_short(plan, outcome, size)):
             self._known = True
             self._turns.hold(outcome, size)
+
+    def _cut_short(self, plan: Plan, outcome: Outcome, size: int) -> bool:
+        """Whether an answer only met its limit, and the cache holds the prompt and its tokens all the same, as counted.
+
+        A runtime that was not seen to compare its cache with the next prompt may put it before that prompt.
+        """
+        failed = outcome.error or outcome.code or len(outcome.ids) < plan.limit
+        counted = (plan.prompt_tokens or 0) + len(outcome.ids) + len(outcome.beyond)
+        safe = plan.turn.keep_history or self._reuses
+        return not failed and plan.prompt_tokens is not None and size == counted and safe
 
     def _told(self, outcome: Outcome, size: int) -> dict[str, str | int | float]:
         """What the run showed of the library, for who examines a board."""

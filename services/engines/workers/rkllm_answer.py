@@ -35,6 +35,8 @@ class Outcome:
     text: str = ""
     ids: list[int] = field(default_factory=list)
     """One per token of the answer; -1 where the library does not tell."""
+    beyond: list[int] = field(default_factory=list)
+    """Tokens that came past the limit: nobody's, but in the library's cache."""
     perf: dict[str, float] = field(default_factory=dict)
     last_state: str = "none"
     finish: str = "none"
@@ -52,9 +54,7 @@ class Follower:
         """`opening` is the tag of a reasoning that the prompt itself has begun."""
         self._run, self._limit = run, limit
         self._gate = Gate(opening)
-        # The parent learns of reasoning by its opening tag alone.
-        if opening:
-            run.reasoning(opening)
+        self._opening = opening
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._waiting = b""
         self._next_abort = 0.0
@@ -91,9 +91,12 @@ class Follower:
         outcome.error |= piece.state == ERROR
         outcome.last_state = STATES.get(piece.state, str(piece.state))
         # Of a doubled FINISH the second says nothing; tokens past the limit or after a stop are nobody's.
-        if (piece.text or piece.state == WAITING) and not (outcome.finished or self._full or self._run.over):
-            outcome.ids.append(piece.token)
-            self._join(piece)
+        if (piece.text or piece.state == WAITING) and not (outcome.finished or self._run.over):
+            if self._full:
+                outcome.beyond.append(piece.token)
+            else:
+                outcome.ids.append(piece.token)
+                self._join(piece)
         if piece.state == FINISH:
             outcome.finish = outcome.finish if outcome.finished else carried(piece)
             outcome.finished = True
@@ -113,6 +116,9 @@ class Follower:
         self._send(*self._gate.feed(text))
 
     def _send(self, reasoning: str, answer: str) -> None:
+        # The parent learns of reasoning by its opening tag alone. It goes with the first token and is none by itself.
+        if reasoning or answer:
+            reasoning, self._opening = self._opening + reasoning, ""
         if reasoning and not self._run.over:
             self._run.reasoning(reasoning)
         if answer and not self._run.over:

@@ -48,14 +48,37 @@ def configuration(folder: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+class Template:
+    """The chat template of one model."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises `LoadFailed`."""
+        self._compiled = template(template_text(folder))
+        self._names = special_names(configuration(folder))
+
+    def render(self, messages: Any, job: dict[str, Any]) -> str:
+        """The prompt of a chat. Raises `JobRefused` where the template refuses the messages."""
+        import jinja2
+
+        values = {**self._names, "tools": None, **job["template_kwargs"], "add_generation_prompt": True}
+        try:
+            return str(self._compiled.render(messages=messages, **values))
+        except (jinja2.TemplateError, ArithmeticError, TypeError, ValueError, LookupError) as error:
+            raise JobRefused(f"The model's chat template does not take these messages: {error}") from error
+
+
+def opening(rendered: str) -> str:
+    """The tag of a reasoning that a prompt ends with, so that the answer begins inside it; empty if it does not."""
+    return next((tag for tag in OPENINGS if rendered.rstrip().endswith(tag)), "")
+
+
 class Tokenized:
     """The tokenizer and the template of one model."""
 
     def __init__(self, folder: Path) -> None:
         """Raises `LoadFailed`."""
         self._tokenizer = tokenizer(folder)
-        self._template = template(template_text(folder))
-        self._names = special_names(configuration(folder))
+        self._template = Template(folder)
         self._special = self._pattern()
 
     def _pattern(self) -> re.Pattern[str] | None:
@@ -72,10 +95,9 @@ class Tokenized:
         if not job["messages"]:
             return self._known(job["prompt_ids"]) or self._ids(job["prompt"], False, add_special=True), ""
         messages, guard = self._guarded(job["messages"])
-        rendered = self._render(messages, job)
+        rendered = self._template.render(messages, job)
         parts = self._parts(rendered, guard)
-        opening = next((tag for tag in OPENINGS if rendered.rstrip().endswith(tag)), "")
-        return [token for text, plain in parts for token in self._ids(text, plain)], opening
+        return [token for text, plain in parts for token in self._ids(text, plain)], opening(rendered)
 
     def _guarded(self, messages: list[dict[str, Any]]) -> tuple[Any, str]:
         """`messages` with a guard after the first character of whatever looks like a special token."""
@@ -85,15 +107,6 @@ class Tokenized:
         if special is None or not special.search(everything):
             return messages, guard
         return mapped(messages, lambda text: special.sub(lambda m: f"{m[0][0]}{guard}{m[0][1:]}", text)), guard
-
-    def _render(self, messages: Any, job: dict[str, Any]) -> str:
-        import jinja2
-
-        values = {**self._names, "tools": None, **job["template_kwargs"], "add_generation_prompt": True}
-        try:
-            return str(self._template.render(messages=messages, **values))
-        except (jinja2.TemplateError, TypeError, ValueError, LookupError) as error:
-            raise JobRefused(f"The model's chat template does not take these messages: {error}") from error
 
     def _parts(self, text: str, guard: str) -> Iterator[tuple[str, bool]]:
         """The rendered prompt in pieces: those that are user text like a special token are plain."""

@@ -7,14 +7,17 @@ runtime certainly holds all the rest, and clears it otherwise.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
-from services.engines.workers.loop import JobRefused
+from services.engines.workers.loop import JobRefused, LoadFailed
+from services.engines.workers.reasoning import OPENINGS
 from services.engines.workers.rkllm_answer import Outcome
 from services.engines.workers.rkllm_prompt import History, Message, flattened, neutral, said
 from services.engines.workers.rkllm_runtime import Turn
-from services.engines.workers.rkllm_tokens import Tokenized
+from services.engines.workers.rkllm_tokens import Template, Tokenized, opening, template_text
 
 RESERVED = 4
 """Tokens of the context that a prompt may not use: the runtime's message for a longer prompt counts without them."""
@@ -43,7 +46,7 @@ class Turns(Protocol):
         """Raises `JobRefused`."""
 
     def hold(self, outcome: Outcome, kv_size: int) -> None:
-        """The planned run ended by itself with `outcome`."""
+        """The planned run ended by itself with `outcome`, or at its limit with all its tokens in the cache."""
 
     def forget(self) -> None:
         """Nobody knows what the runtime holds."""
@@ -74,7 +77,7 @@ class TokenTurns:
         return Plan(turn, self._history and not extends, len(ids), limit, opening)
 
     def hold(self, outcome: Outcome, kv_size: int) -> None:
-        held = self._ids + outcome.ids
+        held = self._ids + outcome.ids + outcome.beyond
         # A runtime that keeps another number of tokens than we count keeps something we do not know.
         self._held = held if kv_size == len(held) else []
 
@@ -82,11 +85,33 @@ class TokenTurns:
         self._held = []
 
 
+Opens = Callable[[dict[str, Any]], str]
+"""Tells the tag of the reasoning that the template begins for a job; empty where it begins none."""
+
+
+def opens(folder: Path, told: bool) -> Opens:
+    """What is known of the runtime's template: by `told`, that it always begins one, or by the template beside it."""
+    if told:
+        return lambda job: "" if job["template_kwargs"].get("enable_thinking") is False else OPENINGS[0]
+    try:
+        template = Template(folder) if template_text(folder) else None
+    except LoadFailed:
+        template = None  # the runtime has its own, and does not need this one
+
+    def begun(job: dict[str, Any]) -> str:
+        try:
+            return opening(template.render(job["messages"], job)) if template else ""
+        except JobRefused:
+            return ""
+
+    return begun
+
+
 class TemplateTurns:
     """The runtime puts each prompt into the model's template as one user turn."""
 
-    def __init__(self, context: int, history: bool) -> None:
-        self._context = context
+    def __init__(self, context: int, history: bool, opens: Opens) -> None:
+        self._context, self._opens = context, opens
         self._history = History() if history else None
         self._messages: tuple[Message, ...] = ()
 
@@ -107,7 +132,8 @@ class TemplateTurns:
         prompt = neutral(flattened(messages) if new is None else new)
         thinking = bool(job["template_kwargs"].get("enable_thinking", True))
         turn = Turn(prompt, keep_history=self._history is not None, thinking=thinking)
-        return Plan(turn, self._history is not None and new is None, None, min(job["max_tokens"], self._context))
+        limit = min(job["max_tokens"], self._context)
+        return Plan(turn, self._history is not None and new is None, None, limit, self._opens(job))
 
     def hold(self, outcome: Outcome, kv_size: int) -> None:
         if self._history and kv_size:
