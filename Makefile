@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 MODELS_DIR ?= $(HOME)/models
 
-.PHONY: setup run test test-appliance conformance check bench bench-rag lock clean
+.PHONY: setup run test test-appliance test-webui conformance check bench bench-rag lock clean
 .DEFAULT_GOAL := run
 
 # The newest of these stamps says what is installed; a changed lock installs again.
@@ -40,12 +40,16 @@ test: $(VENV)/dev.stamp
 	@$(BIN)/python -m scripts.place_embedder .cache/models
 	@$(BIN)/python -m pytest $(ARGS)
 
-# The whole stack on a Docker daemon; one is started where none runs. Skipped with one line where that cannot be.
+# The whole stack on a Docker daemon; one is started, and ended, where none runs. Skipped with one line where that cannot be.
 test-appliance: $(VENV)/dev.stamp
 	@$(BIN)/python scripts/place_model.py .cache/models
 	@$(BIN)/python -m scripts.place_embedder .cache/models
-	@if tests/stack/daemon.sh; then . tests/stack/docker.env; $(BIN)/python -m pytest tests/stack -m stack $(ARGS); \
-		elif [ $$? -eq 3 ]; then echo "test-appliance: skipped"; else exit 1; fi
+	@tests/stack/run.sh $(ARGS)
+
+# Open WebUI itself in front of the server, and a browser in front of it. Skipped with one line where it cannot be had.
+test-webui: $(VENV)/dev.stamp
+	@$(BIN)/python scripts/place_model.py .cache/models
+	@tests/webui/run.sh $(ARGS)
 
 # The fast tests run here once more to measure how much of the code they reach, branches included; the bar is in
 # pyproject.toml. What runs only in child processes and under gunicorn is reached by the others.

@@ -92,9 +92,19 @@ class Store:
         settings = staged / "model.yaml"
         if not settings.exists():
             settings.write_text(model_yaml(entry))
-        receipt = {"file": entry.file, "sha256": checksum, "repository": entry.repository, "revision": entry.revision}
+        name = unfold(staged, entry.file)
+        receipt = {"file": name, "sha256": checksum, "repository": entry.repository, "revision": entry.revision}
         (staged / RECEIPT).write_text(json.dumps(receipt))
         staged.replace(self.place(entry.id))
+
+
+def unfold(staged: Path, file: str) -> str:
+    """Put a file of a folder in its repository beside `model.yaml`; its name. A model's folder is where its file is."""
+    name = Path(file).name
+    if name != file:
+        (staged / file).rename(staged / name)
+        shutil.rmtree(staged / Path(file).parts[0])
+    return name
 
 
 def model_yaml(entry: Entry) -> str:

@@ -2,18 +2,19 @@
 # A Docker engine with Compose and the stack's base image, for the tests: what is there is used, the rest is made.
 #
 #   tests/stack/daemon.sh [arm64]    exit 0 when `docker compose` works afterwards; 3 with one line when it cannot
+#   tests/stack/daemon.sh stop       ends the engine that it started, if it did, with all that this made
 #
 # On a machine with Docker it does nothing but pull the base image. On a bare Debian as root it unpacks an engine from
-# Debian's packages into .cache/docker (nothing is installed but runc, iptables and mmdebstrap) and starts it; it goes
-# on running afterwards: `kill $(cat .cache/docker/dockerd.pid)` ends it. Where no image registry can be reached, the
-# base image is made from Debian's packages under the same name, labelled `local.stand-in`, with this machine's
-# certificates in it: never publish what is built on it.
+# Debian's packages into .cache/docker (nothing is installed but runc, iptables and mmdebstrap) and starts it, with its
+# data in there too. Where no image registry can be reached, the base image is made from Debian's packages under the same
+# name, labelled `local.stand-in`, with this machine's certificates in it: never publish what is built on it.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 ENGINE_SUITE=forky          # Debian's testing suite: the first with an engine and buildx that Compose 5 accepts
 BASE=debian:bookworm-slim
 CACHE=$PWD/.cache/docker
+PIDFILE=$CACHE/dockerd.pid  # there while an engine of ours runs
 LOCAL_CA=/usr/local/share/ca-certificates   # what this machine trusts besides Debian's list
 
 . tests/stack/docker.env
@@ -34,16 +35,17 @@ fetch_debs() {
     mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial" "$CACHE/debs"
     mirror=$(awk '/^URIs:/{print $2; exit}' /etc/apt/sources.list.d/debian.sources 2>/dev/null)
     echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $ENGINE_SUITE main" >"$dir/sources.list"
-    compgen -G "$dir/lists/*Packages*" >/dev/null || apt_of "$ENGINE_SUITE" update
-    (cd "$CACHE/debs" && apt_of "$ENGINE_SUITE" download "$@")
+    compgen -G "$dir/lists/*Packages*" >/dev/null || apt_of "$ENGINE_SUITE" update || cannot "Debian's packages are out of reach"
+    (cd "$CACHE/debs" && apt_of "$ENGINE_SUITE" download "$@") || cannot "Debian's packages $* cannot be fetched"
 }
 
 install_debs() {
     local wanted=()
     for program in "$@"; do command -v "${program%%=*}" >/dev/null || wanted+=("${program##*=}"); done
     [ ${#wanted[@]} = 0 ] && return
-    apt-get -qq update
-    apt-get -qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "${wanted[@]}" >/dev/null
+    apt-get -qq update || cannot "Debian's packages are out of reach"
+    apt-get -qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "${wanted[@]}" >/dev/null ||
+        cannot "${wanted[*]} cannot be installed"
 }
 
 engine() {
@@ -56,10 +58,25 @@ engine() {
         for deb in "$CACHE"/debs/{docker.io,docker-cli,containerd}_*.deb; do dpkg-deb -x "$deb" "$CACHE/root"; done
         ln -sf "$CACHE"/root/usr/bin/* "$CACHE"/root/usr/sbin/dockerd "$CACHE"/root/usr/sbin/docker-proxy "$CACHE/bin/"
     fi
-    mount --make-rshared / 2>/dev/null || true
-    setsid nohup "$CACHE/bin/dockerd" --pidfile "$CACHE/dockerd.pid" >"$CACHE/dockerd.log" 2>&1 </dev/null &
+    setsid nohup "$CACHE/bin/dockerd" --pidfile "$PIDFILE" --data-root "$CACHE/data" --exec-root "$CACHE/run" \
+        >"$CACHE/dockerd.log" 2>&1 </dev/null &
     for _ in $(seq 60); do docker info >/dev/null 2>&1 && return; sleep 0.5; done
     cannot "the daemon did not come up ($CACHE/dockerd.log)"
+}
+
+# Ends our engine and waits for it; the images stay in .cache, for the next time.
+stop() {
+    [ -e "$PIDFILE" ] || return 0
+    local pid
+    pid=$(cat "$PIDFILE")
+    docker ps --all --quiet | xargs -r docker rm --force --volumes >/dev/null
+    docker network prune --force >/dev/null
+    kill "$pid"
+    while kill -0 "$pid" 2>/dev/null; do sleep 0.2; done
+    ip link delete docker0 2>/dev/null || true
+    # What Docker mounts it unmounts, but for the namespaces of networks that it kept for later.
+    awk -v root="$CACHE/" 'index($2, root) == 1 {print $2}' /proc/mounts | sort -r | xargs -r umount
+    rm -f "$PIDFILE"
 }
 
 plugins() {
@@ -117,6 +134,10 @@ arm64() {
 ELF_ARM64='\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00'
 ELF_MASK='\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff'
 
+if [ "${1:-}" = stop ]; then
+    stop
+    exit
+fi
 command -v docker >/dev/null || [ "$(id -u)" = 0 ] || cannot "the docker program is not installed"
 mkdir -p "$CACHE"
 engine

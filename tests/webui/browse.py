@@ -58,14 +58,14 @@ class Visit:
             page.keyboard.press("Escape")
         page.locator("#send-message-button").click()
         page.get_by_role("button", name="Regenerate").wait_for(timeout=120_000)
-        return page.locator("#response-content-container").last.inner_text()
+        return str(page.locator("#response-content-container").last.inner_text())
 
     def opened_source(self) -> str:
         """What is behind the first number in the answer."""
         self._page.get_by_role("button", name="View source").first.click()
         source = self._page.get_by_role("dialog")
         source.wait_for()
-        return source.inner_text()
+        return str(source.inner_text())
 
     def refused_file(self) -> str:
         """What the page says to a file that its slim image cannot read."""
@@ -78,7 +78,7 @@ class Visit:
         said.wait_for()
         self.picture("refused-file")
         self.said["attached"] = page.get_by_text("paper.pdf").count()
-        return said.inner_text()
+        return str(said.inner_text())
 
     def look(self, path: str, text: str, name: str) -> None:
         """A page of the admin's settings is up when `text` is on it."""

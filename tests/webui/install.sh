@@ -22,6 +22,15 @@ python_of_its() {
     cannot "it runs on Python 3.11 or 3.12 alone"
 }
 
+# Without a browser its tests are skipped, and all others run.
+browser() {
+    command -v chromium >/dev/null || [ "$(id -u)" != 0 ] && return
+    echo "Installing Chromium for Open WebUI's tests ..."
+    apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 install -y \
+        --no-install-recommends chromium >/dev/null || echo "There will be no browser." >&2
+}
+
+browser
 [ "$(cat "$VENV/version" 2>/dev/null)" != "$VERSION" ] || exit 0
 rm -rf "$VENV"
 python=$(python_of_its)

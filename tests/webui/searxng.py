@@ -43,7 +43,8 @@ def serving(checkout: Path, settings_file: Path, secret: str) -> Iterator[tuple[
     env = {
         "PATH": os.environ["PATH"],
         "SEARXNG_SETTINGS_PATH": str(settings_file),
-        "SEARXNG_SECRET": secret,
+        **({"SEARXNG_SECRET": secret} if secret else {}),
+        "TMPDIR": str(settings_file.parent),
         "GRANIAN_INTERFACE": "wsgi",
         "GRANIAN_HOST": "127.0.0.1",
         "GRANIAN_PORT": str(port),

@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# `make test-webui`: Open WebUI installed where it is not yet, and its tests. Arguments go to pytest.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+[ -n "${OPEN_WEBUI_VENV:-}" ] || tests/webui/install.sh || { [ $? -eq 3 ] && echo "test-webui: skipped" && exit 0; }
+.venv/bin/python -m pytest tests/webui -m webui "$@"
