@@ -10,7 +10,7 @@ from services.chat.rag import prompt
 from services.chat.rag.clean import idle
 from services.chat.rag.detect import detect
 from services.chat.rag.knobs import Knobs, ModelFacts
-from services.chat.rag.passages import Passage, passages, scored
+from services.chat.rag.passages import SNIPPET, Passage, passages, scored
 from services.chat.rag.query import Query
 from services.chat.rag.rank import rank
 from services.chat.rag.relevance import WEAK, Verdict, judge, topics
@@ -117,9 +117,10 @@ def pick(
     found = cut(sources, breathe)
     about = topics(question, history)
     ranking = rank(Query(about.weights()), found, breathe)
-    verdict = judge(question, about, ranking, found, knobs.rag_quality_floor_threshold / 10)
     if not found:
-        verdict = Verdict(False, "empty sources", 0.0)
+        return Picked("", Verdict(False, "empty sources", 0.0), 0)
+    brief = all(len(source.text) <= SNIPPET for source in sources)
+    verdict = judge(question, about, ranking, found, knobs.rag_quality_floor_threshold / 10, brief)
     if not verdict.use:
         return Picked("", verdict, 0)
     heads = [count(source.label()) + 2 for source in sources]

@@ -16,6 +16,23 @@ from services.chat.rag.words import starts_unspaced
 FLOOR_PAIRS = 0.75
 """Share of the floor that terms of scripts without blanks need: pairs of characters seldom agree by chance."""
 
+MENTIONS = 0.1
+"""What it adds to the coverage when a term is met e times as often as by chance: sources name their topic again and
+again."""
+
+CHANCE = 0.75
+"""Power of the number of passages that chance mentions grow with."""
+
+CHANCE_PASSAGES = 5
+"""Passages in which no mention of a term is by chance."""
+
+WHOLE_WORD = 6
+"""Letters from which on a word counts fully as one that a text does not hold by chance."""
+
+BRIEF = 0.6
+"""What the floor is multiplied with where all sources are snippets: there is little to read in them, and the engine that
+chose them knew the question."""
+
 IN_TALK = 1.85
 """What the floor is multiplied with inside a conversation: a short message meets anything its few words stand in."""
 
@@ -84,8 +101,10 @@ def _said(history: Messages, role: str, messages: int) -> list[str]:
     return list(dict.fromkeys(term for text in texts[-messages:] for term in content(text[:RECENT_CHARACTERS])))
 
 
-def judge(question: str, about: Topics, ranking: Ranking, found: Sequence[Passage], floor: float) -> Verdict:
-    """`floor`: the share of a question that sources must cover."""
+def judge(
+    question: str, about: Topics, ranking: Ranking, found: Sequence[Passage], floor: float, brief: bool = False
+) -> Verdict:
+    """`floor`: the share of a question that sources must cover; `brief`: whether all of them are snippets."""
     talked = bool(about.asked or about.answered)
     if small_talk.acknowledges(question):
         return Verdict(False, "acknowledgement", 0.0)
@@ -98,7 +117,12 @@ def judge(question: str, about: Topics, ranking: Ranking, found: Sequence[Passag
     if talked and past >= SAME_TOPIC:
         return Verdict(True, "same topic", coverage)
     needed = floor * _scale(about.question, talked and not about.points_back)
-    if coverage < needed or not about.question:
+    enough = (
+        coverage >= needed
+        if talked
+        else not floor or _evidence(about, ranking, coverage) >= needed * (BRIEF if brief else 1)
+    )
+    if not enough or not about.question:
         return Verdict(False, "irrelevant", coverage)
     if about.points_back and talked and past < TOPIC and _share(about.asked, idf, windows) < TOPIC_SHARE:
         return Verdict(False, "other topic", coverage)
@@ -109,6 +133,17 @@ def _scale(terms: Sequence[str], talk: bool) -> float:
     unspaced = sum(bool(starts_unspaced(term)) for term in terms) / (len(terms) or 1)
     spaced = IN_TALK if talk else 1.0
     return unspaced * FLOOR_PAIRS + (1 - unspaced) * spaced
+
+
+def _evidence(about: Topics, ranking: Ranking, coverage: float) -> float:
+    """The coverage, more where a term is met again and again, less where so much text would meet it by chance."""
+    met = [math.log1p(sum(hit.get(term, 0.0) for hit in ranking.hits)) * _weight(term) for term in about.question]
+    chance = CHANCE * math.log(len(ranking.hits) / CHANCE_PASSAGES)
+    return coverage + MENTIONS * (max(met, default=0.0) - chance)
+
+
+def _weight(term: str) -> float:
+    return 1.0 if starts_unspaced(term) else min(len(term), WHOLE_WORD) / WHOLE_WORD
 
 
 def _tempered(idf: dict[str, float], passages: int) -> dict[str, float]:

@@ -13,7 +13,7 @@ from services.chat.tokens import Counter
 SCRAP = 24
 """Tokens that are too few to say anything."""
 
-SEPARATOR = 2
+SEPARATOR = 1
 """Tokens between two passages."""
 
 
