@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.api import ollama, ollama_asks, ollama_embed, ollama_models
+from services.api import ollama, ollama_asks, ollama_models
 from services.api.ollama_types import ChatRequest
 from services.core import gguf
 from services.core.errors import BadRequest
@@ -204,20 +204,6 @@ def test_tools_are_offered() -> None:
     assert (tool.name, tool.parameters) == ("weather", city)
     with pytest.raises(BadRequest, match="same name"):
         ask(tools=[{"function": {"name": "weather"}}] * 2)
-
-
-@pytest.mark.parametrize(("matryoshka", "dimensions", "length"), [(True, 2, 2), (True, 0, 4), (False, 9, 4)])
-def test_vectors_are_cut_where_that_means_something(matryoshka: bool, dimensions: int, length: int) -> None:
-    model = replace(MODEL, matryoshka=matryoshka)
-    vector = ollama_embed.unit(ollama_embed.cut([3.0, 4.0, 0.0, 0.0], dimensions, model))
-    assert len(vector) == length
-    assert vector[:2] == pytest.approx([0.6, 0.8])
-    assert ollama_embed.unit([0.0, 0.0]) == [0.0, 0.0]
-
-
-def test_vectors_that_cannot_be_cut_are_refused() -> None:
-    with pytest.raises(BadRequest, match="4 dimensions"):
-        ollama_embed.cut([1.0] * 4, 2, MODEL)
 
 
 def test_a_model_that_shall_call_no_tools_has_no_such_capability() -> None:
