@@ -109,7 +109,7 @@ class Catalog:
 
 
 def walk(folder: Path, depth: int) -> Iterator[Path]:
-    """Model files and ``model.yaml`` files in and below `folder`; what cannot be listed counts as empty."""
+    """Model files and what belongs to them in and below `folder`; what cannot be listed counts as empty."""
     try:
         entries = list(os.scandir(folder))
     except OSError:
@@ -119,7 +119,7 @@ def walk(folder: Path, depth: int) -> Iterator[Path]:
         if entry.is_dir():
             if depth and not entry.name.startswith("."):
                 yield from walk(path, depth - 1)
-        elif is_model(path) or entry.name == model_folder.SETTINGS_FILE:
+        elif is_model(path) or entry.name in (model_folder.SETTINGS_FILE, *model_folder.BESIDE):
             yield path
 
 

@@ -46,3 +46,5 @@ class Model:
     """Whether its chat template knows tools, calls and their results."""
     opens_reasoning: bool = False
     """Whether the template inside an ``.rkllm`` file begins the reasoning, so that answers begin inside it."""
+    beside: tuple[tuple[str, int, int], ...] = ()
+    """Tokenizer and template beside an ``.rkllm`` file: name, time of change in nanoseconds, size in bytes."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,6 +19,9 @@ ENGINES = {".gguf": "llama", ".rkllm": "rkllm"}
 """The engine of each kind of model file, where ``model.yaml`` names no other."""
 
 SETTINGS_FILE = "model.yaml"
+
+BESIDE = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
+"""Files beside an ``.rkllm`` file from which its engine makes prompts."""
 
 SHARD = re.compile(r"-(\d{5})-of-(\d{5})$")
 """How the parts of a split GGUF end, before ``.gguf``."""
@@ -109,6 +112,7 @@ def read(folder: Path, files: Sequence[Path], default_length: int, max_length: i
         rag=own.rag,
         thinking=own.thinking,
         opens_reasoning=own.opens_reasoning,
+        beside=tuple(stamps(folder)) if parts[0].suffix.lower() == ".rkllm" else (),
     )
 
 
@@ -118,6 +122,14 @@ def purposes(path: Path, metadata: dict[str, gguf.Value]) -> frozenset[str]:
     if not metadata and EMBEDDING_NAME.search(f"{path.parent.name}/{path.stem}".lower()):
         purpose = "embedding"
     return frozenset({purpose}) if purpose else WRITING
+
+
+def stamps(folder: Path) -> Iterator[tuple[str, int, int]]:
+    """Name, time of change in nanoseconds and size of each of `BESIDE` that is there."""
+    for path in map(folder.joinpath, BESIDE):
+        if path.exists():
+            found = path.stat()
+            yield path.name, found.st_mtime_ns, found.st_size
 
 
 def model_id(name: str) -> str:

@@ -118,6 +118,15 @@ def test_a_prompt_that_is_too_long_is_a_400_with_true_numbers(npu: Maker, releas
     assert "4092 tokens" in result.json["error"]["message"]
 
 
+def test_a_changed_chat_template_is_used_by_the_next_request(npu: Maker, tmp_path: Path) -> None:
+    api = npu("1.3.0")
+    assert api.chat("Hello.").json["choices"][0]["message"]["content"] == expected("Hello.")
+    pid = api.app.service.scheduler.status().engine_pid
+    (tmp_path / "sim" / "chat_template.jinja").write_text("<|im_start|>{{ messages[-1].content }}")
+    assert api.chat("Hello.").json["choices"][0]["message"]["content"] == answer("<|im_start|>Hello.")
+    assert api.app.service.scheduler.status().engine_pid != pid
+
+
 def test_a_stop_string_and_max_tokens(npu: Maker) -> None:
     api = npu("1.2.3")
     whole = expected("Hello.")

@@ -208,6 +208,26 @@ def test_changes_are_noticed(tmp_path: Path, catalog: Catalog) -> None:
     assert catalog.models() == ()
 
 
+@pytest.mark.parametrize("name", ["tokenizer.json", "tokenizer_config.json", "chat_template.jinja"])
+def test_a_changed_file_beside_an_npu_model_makes_it_another(tmp_path: Path, catalog: Catalog, name: str) -> None:
+    beside = rkllm(tmp_path, "npu").with_name(name)
+    before = catalog.resolve("npu")
+    beside.write_text("{}")
+    with_it = catalog.resolve("npu")
+    beside.write_text("{ }")
+    changed = catalog.resolve("npu")
+    beside.unlink()
+    assert len({before, with_it, changed}) == 3
+    assert catalog.resolve("npu") == before
+
+
+def test_a_file_beside_a_gguf_changes_nothing(tmp_path: Path, catalog: Catalog) -> None:
+    llama(tmp_path, "cpu")
+    before = catalog.resolve("cpu")
+    (tmp_path / "cpu" / "tokenizer.json").write_text("{}")
+    assert catalog.resolve("cpu") == before
+
+
 def test_nothing_is_read_again_while_nothing_changes(tmp_path: Path, catalog: Catalog) -> None:
     rkllm(tmp_path, "A")
     assert catalog.models() is catalog.models()
