@@ -23,11 +23,9 @@ import time
 from pathlib import Path
 from typing import Any, NoReturn
 
-from services.engines.workers.loop import TOKEN_KINDS, JobRefused, LoadFailed, Run, Runner, serve
+from services.engines.workers.loop import TOKEN_KINDS, VECTOR_KINDS, JobRefused, LoadFailed, Run, Runner, serve
 
 CONTEXT = 4096
-
-VECTOR_KINDS = ("embedding", "rerank")
 
 
 def forever() -> NoReturn:

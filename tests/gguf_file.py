@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import struct
+from array import array
 from collections.abc import Mapping
 from pathlib import Path
+
+from scripts import minilm
+from services.core import gguf
 
 Value = str | int | float | bool | list[str]
 
@@ -33,3 +38,31 @@ def typed(value: Value) -> bytes:
             return struct.pack("<If", 6, value)
         case list():
             return struct.pack("<IIQ", 9, 8, len(value)) + b"".join(map(text, value))
+
+
+def with_head(data: bytes, width: int = 384) -> bytes:
+    """The file `data` of a bert that makes embeddings, as one that makes scores; nobody trained its head."""
+    file = io.BytesIO(data)
+    _, version, tensors, keys = gguf.unpack(file, "<IIQQ")
+    begin = file.tell()
+    for _ in range(keys):
+        gguf.string(file)
+        (kind,) = gguf.unpack(file, "<I")
+        gguf.skip_list(file) if kind == gguf.ARRAY else gguf.value(file, kind)
+    after_keys = file.tell()
+    for _ in range(tensors):
+        gguf.string(file)
+        (dimensions,) = gguf.unpack(file, "<I")
+        file.seek(8 * dimensions + 12, io.SEEK_CUR)
+    pooling = minilm.string("bert.pooling_type") + struct.pack("<I", 4)
+    head = data[begin:after_keys].replace(
+        pooling + struct.pack("<I", minilm.MEAN), pooling + struct.pack("<I", gguf.RANK)
+    )
+    infos = data[after_keys : file.tell()]
+    body = data[-(-file.tell() // minilm.ALIGNMENT) * minilm.ALIGNMENT :]
+    square = array("f", [float(row == column) for row in range(width) for column in range(width)])
+    line = array("f", [(index * 37 % 11 - 5) / 10 for index in range(width)])
+    for name, shape, values in (("cls.weight", (width, width), square), ("cls.output.weight", (width, 1), line)):
+        infos += minilm.string(name) + struct.pack("<I2QIQ", 2, *shape, minilm.F32, len(body))
+        body += minilm.padded(values.tobytes())
+    return minilm.padded(struct.pack("<4sIQQ", b"GGUF", version, tensors + 2, keys) + head + infos) + body

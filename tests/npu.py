@@ -26,9 +26,11 @@ def npu_settings(folder: Path, release: str, **changes: Any) -> Settings:
     return Settings(**{**values, "runtime_library": build.library(release), **changes})
 
 
-def npu_model(folder: Path, name: str = "sim", **values: Any) -> Model:
-    """A simulated model in the catalogue; `values` are `write_model`'s."""
+def npu_model(folder: Path, name: str = "sim", embeds: bool = False, **values: Any) -> Model:
+    """A simulated model in the catalogue, `embeds` for one that makes embeddings; `values` are `write_model`'s."""
     write_model(folder / name, **values)
+    if embeds:
+        (folder / name / "model.yaml").write_text("capabilities: [embedding]\n")
     return Catalog(Settings(models_dir=folder)).resolve(name)
 
 

@@ -72,6 +72,7 @@ def rkllm_options(settings: Settings, model: Model) -> dict[str, Any]:
         "kv_strategy": settings.kv_strategy,
         "prompt": settings.npu_prompt,
         "opens_reasoning": model.opens_reasoning,
+        "vectors": model.capabilities == {"embedding"},
         "sampling": dict(model.sampling),
         "domain": settings.npu_domain,
         "embed_flash": settings.npu_embed_flash,

@@ -210,6 +210,23 @@ static void decode(Answer *answer) {
     answer->perf.memory_usage_mb = 123.5f;
 }
 
+/* One row per token that was computed, in one callback. Release 1.3.0 keeps the buffer unless the callback returns 2. */
+static void give_hidden(Answer *answer) {
+    int size = answer->sim->model.embd, rows = answer->perf.prefill_tokens, first = answer->context.count - rows;
+    size_t bytes = sizeof(float) * size * rows;
+    float *states = malloc(bytes);
+    RKLLMResult result = {.token_id = -1, .last_hidden_layer = {states, size, rows}};
+    if (answer->limit > 1) sim_misuse("hidden states of a run that may generate %d tokens", answer->limit);
+    for (int row = 0; row < rows; row++)
+        for (int i = 0; i < size; i++) states[row * size + i] = hidden_state(&answer->context, first + row + 1, i);
+    if (!strcmp(answer->orders.fault, "no_hidden")) result.last_hidden_layer.hidden_states = NULL;
+    int wish = answer->sim->callback(&result, answer->userdata, RKLLM_RUN_NORMAL);
+    if (result.last_hidden_layer.hidden_states && wish != (RKLLM_ABI == 130 ? 2 : 0))
+        sim_misuse("the callback returned %d for hidden states", wish);
+    memset(states, 0xFF, bytes);
+    free(states);
+}
+
 static void table(const Answer *answer) {
     const RKLLMPerfStat *p = &answer->perf;
     if (sim_number("RKLLM_LOG_LEVEL", 0) < 1) return;
@@ -261,7 +278,8 @@ int sim_run(Sim *sim, RKLLMInput *input, RKLLMInferParam *infer, void *userdata)
         answer.failed = 1;
     } else {
         prefill(&answer);
-        if (!answer.over) decode(&answer);
+        if (!answer.over && infer->mode == RKLLM_INFER_GET_LAST_HIDDEN_LAYER) give_hidden(&answer);
+        else if (!answer.over) decode(&answer);
     }
     int failed = answer.failed && strcmp(answer.orders.fault, "error_return_0");
     end(&answer, infer->keep_history);

@@ -168,7 +168,8 @@ static void check_input(const RKLLMInput *input) {
 
 static void check_infer(Sim *sim, const RKLLMInferParam *infer) {
     NEED(infer, "no infer parameters");
-    NEED(infer->mode == RKLLM_INFER_GENERATE, "mode %d is not simulated", infer->mode);
+    NEED(infer->mode == RKLLM_INFER_GENERATE || infer->mode == RKLLM_INFER_GET_LAST_HIDDEN_LAYER,
+         "mode %d is not simulated", infer->mode);
     NEED(infer->keep_history == 0 || infer->keep_history == 1, "keep_history is %d", infer->keep_history);
     NEED(!infer->lora_params && !infer->prompt_cache_params, "LoRA or a prompt cache is not simulated");
     sim->effective = sim->init;

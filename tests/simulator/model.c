@@ -76,11 +76,12 @@ static void set(Model *model, const char *key, const char *value) {
     COUNT(thinking);
     COUNT(load_ms);
     COUNT(prefill_us);
+    COUNT(embd);
     else sim_misuse("the model file has an unknown key %s", key);
 }
 
 static const Model PLAIN = {
-    .platform = "RK3588", .dtype = "W8A8", .toolkit = "1.2.1", .context_limit = 4096, .npu_cores = 3,
+    .platform = "RK3588", .dtype = "W8A8", .toolkit = "1.2.1", .context_limit = 4096, .npu_cores = 3, .embd = 16,
     .system = "<|im_start|>system\nYou are a simulation.<|im_end|>\n",
     .prefix = "<|im_start|>user\n", .postfix = "<|im_end|>\n<|im_start|>assistant\n",
 };

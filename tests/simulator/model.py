@@ -70,6 +70,11 @@ def answer_to(context: Sequence[int], count: int = 0) -> str:
     return " ".join(word(context, index) for index in range(count))
 
 
+def hidden(context: Sequence[int], size: int = 16) -> list[float]:
+    """The hidden state after `context`."""
+    return [(_mixed(_mixed(_fingerprint(context), index), 11) % 2001 - 1000) / 1000 for index in range(size)]
+
+
 def chatml(messages: Sequence[dict[str, str]], thinking: bool | None = None) -> str:
     """The context of a chat, as the template beside a model renders it."""
     turns = "".join(f"<|im_start|>{m['role']}\n{m['content']}<|im_end|>\n" for m in messages)

@@ -13,7 +13,7 @@ enum { IM_START = 256, IM_END, THINK, THINK_END, END_OF_TEXT, FIRST_WORD, WORD_C
 typedef struct {
     char platform[32], dtype[32], toolkit[32], load_fault[32];
     char system[512], prefix[256], postfix[256];
-    int context_limit, npu_cores, thinking, load_ms, prefill_us;
+    int context_limit, npu_cores, thinking, load_ms, prefill_us, embd;
 } Model;
 
 /* A list of tokens that grows. */
@@ -65,6 +65,7 @@ int token_bytes(int32_t id, char *out);
 char *tokens_string(const Tokens *tokens);
 int32_t answer_word(const Tokens *context, int index);
 int answer_length(const Tokens *context);
+float hidden_state(const Tokens *context, int count, int index);
 
 /* orders.c */
 void orders_read(const char *context, Orders *orders);

@@ -79,3 +79,8 @@ int32_t answer_word(const Tokens *context, int index) {
 }
 
 int answer_length(const Tokens *context) { return 4 + (int)(mixed(fingerprint(context, context->count), 1) % 9); }
+
+/* Number `index` of the hidden state after the first `count` tokens, from -1 to 1. */
+float hidden_state(const Tokens *context, int count, int index) {
+    return ((int)(mixed(mixed(fingerprint(context, count), index), 11) % 2001) - 1000) / 1000.0f;
+}

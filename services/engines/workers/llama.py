@@ -20,7 +20,7 @@ from typing import Any
 from services.engines.workers import llama_vectors
 from services.engines.workers.llama_tokens import Listener, Tokens
 from services.engines.workers.llama_vectors import refusal
-from services.engines.workers.loop import TOKEN_KINDS, JobRefused, LoadFailed, Run, serve
+from services.engines.workers.loop import TOKEN_KINDS, VECTOR_KINDS, JobRefused, LoadFailed, Run, serve
 
 WARNINGS = 2
 """llama.cpp's log level; the next one writes ten lines per request."""
@@ -74,7 +74,7 @@ class Llama:
         self._server, self._tokens = server, tokens
 
     def run(self, job: dict[str, Any], run: Run) -> str:
-        if job["kind"] in llama_vectors.KINDS:
+        if job["kind"] in VECTOR_KINDS:
             return llama_vectors.run_data(self._server, job, run)
         if job["kind"] in TOKEN_KINDS:
             run.data(self._tokens.data(job, chat_request(job)))

@@ -8,8 +8,6 @@ from typing import Any
 
 from services.engines.workers.loop import JobRefused, Run
 
-KINDS = ("embedding", "rerank")
-
 POOLING = {"": -1, "mean": 1, "cls": 2, "last": 3, "rank": 4}
 """llama.cpp's numbers; the first leaves it to the file."""
 

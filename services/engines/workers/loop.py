@@ -21,6 +21,9 @@ PROTOCOL = 1
 TOKEN_KINDS = ("tokenize", "detokenize", "count")
 """The kinds of jobs about tokens; their result is data, and no model runs for them."""
 
+VECTOR_KINDS = ("embedding", "rerank")
+"""The kinds of jobs about vectors and scores; their result is data, one piece per input."""
+
 NO_TOKEN = "One of the numbers is the id of no token of this model."
 
 

@@ -14,22 +14,24 @@ from pathlib import Path
 from typing import Any
 
 from services.engines.workers import rkllm_board, rkllm_library, rkllm_log, rkllm_tokens
-from services.engines.workers.loop import TOKEN_KINDS, JobRefused, LoadFailed, Run, serve
+from services.engines.workers.loop import TOKEN_KINDS, VECTOR_KINDS, JobRefused, LoadFailed, Run, Runner, serve
 from services.engines.workers.rkllm_answer import Follower, Outcome
 from services.engines.workers.rkllm_log import Tap
 from services.engines.workers.rkllm_runtime import Runtime
 from services.engines.workers.rkllm_sampling import DEFAULTS, effective
 from services.engines.workers.rkllm_turns import RESERVED, Plan, TemplateTurns, TokenTurns, Turns, opens
+from services.engines.workers.rkllm_vectors import NEW_TOKENS, Texts, Vectors
 
 DEVICE_TREE = "/proc/device-tree/compatible"
 MEMINFO = "/proc/meminfo"
 
 
-def load(path: str, options: dict[str, Any]) -> Npu:
+def load(path: str, options: dict[str, Any]) -> Runner:
     """Load a model. Blocks for seconds. Raises `LoadFailed`. Everything that can be checked is, before it is loaded."""
     model = Path(path)
     file, release = rkllm_library.choose(options.get("runtime_library", ""), options.get("runtime", ""))
-    turns = turns_of(model.parent, options)
+    vectors = options.get("vectors", False)
+    texts = Texts(model.parent, options["context_length"]) if vectors else turns_of(model.parent, options)
     rkllm_board.check_memory(model, options["context_length"], Path(options.get("meminfo", MEMINFO)))
     held = rkllm_board.lock(options.get("lock", ""))
     tap = Tap()
@@ -39,7 +41,9 @@ def load(path: str, options: dict[str, Any]) -> Npu:
         raise LoadFailed(f"librkllmrt {release} could not load {model.name}: {rkllm_log.reason(tap.lines())}")
     defaults = ", ".join(f"{name} {round(value, 4)}" for name, value in runtime.defaults.items())
     info = {"runtime": release, **rkllm_log.metadata(tap.lines()), "defaults": defaults}
-    return Npu(runtime, turns, tap, options, info, held)
+    if isinstance(texts, Texts):
+        return Vectors(runtime, texts, tap, info, held)
+    return Npu(runtime, texts, tap, options, info, held)
 
 
 def turns_of(folder: Path, options: dict[str, Any]) -> Turns:
@@ -64,7 +68,7 @@ def init_values(path: str, options: Mapping[str, Any]) -> dict[str, Any]:
         **effective(options.get("sampling", {}), DEFAULTS),
         "model_path": path.encode(),
         "max_context_len": context,
-        "max_new_tokens": context,
+        "max_new_tokens": NEW_TOKENS if options.get("vectors") else context,
         "n_keep": 0,
         "skip_special_token": True,
         "ignore_eos_token": False,
@@ -115,6 +119,8 @@ class Npu:
         if job["kind"] in TOKEN_KINDS:
             run.data(self._turns.data(job))
             return "stop"
+        if job["kind"] in VECTOR_KINDS:
+            raise JobRefused("On the NPU a model that writes answers makes no vectors: load one made for them.")
         plan = self._turns.plan(job)
         run.on_cancel(self._runtime.wake)
         suspect = self._suspect

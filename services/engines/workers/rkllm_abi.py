@@ -23,6 +23,9 @@ INPUT_PROMPT, INPUT_TOKEN, INPUT_EMBED, INPUT_MULTIMODAL = range(4)
 GENERATE, GET_LAST_HIDDEN_LAYER, GET_LOGITS = range(3)
 """RKLLMInferMode."""
 
+FREE = 2
+"""What a callback of 1.3.0 returns to have the library free the buffer it was shown, which grows without it."""
+
 HANDLE = c.c_void_p
 
 Prototype = tuple[Any, list[Any]]

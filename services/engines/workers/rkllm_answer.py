@@ -38,6 +38,8 @@ class Outcome:
     beyond: list[int] = field(default_factory=list)
     """Tokens that came past the limit: nobody's, but in the library's cache."""
     perf: dict[str, float] = field(default_factory=dict)
+    hidden: tuple[float, ...] = ()
+    """The hidden state of the prompt's last token, in runs about it."""
     last_state: str = "none"
     finish: str = "none"
     """What came with the library's first FINISH."""
@@ -89,6 +91,7 @@ class Follower:
     def _take(self, piece: Piece) -> None:
         outcome = self.outcome
         outcome.error |= piece.state == ERROR
+        outcome.hidden = outcome.hidden or piece.hidden
         outcome.last_state = STATES.get(piece.state, str(piece.state))
         # Of a doubled FINISH the second says nothing; tokens past the limit or after a stop are nobody's.
         if (piece.text or piece.state == WAITING) and not (outcome.finished or self._run.over):

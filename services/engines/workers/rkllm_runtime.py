@@ -14,7 +14,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.engines.workers.rkllm_abi import ERROR, FINISH, GENERATE, HANDLE, INPUT_PROMPT, INPUT_TOKEN, Abi
+from services.engines.workers.rkllm_abi import (
+    ERROR,
+    FINISH,
+    FREE,
+    GENERATE,
+    GET_LAST_HIDDEN_LAYER,
+    HANDLE,
+    INPUT_PROMPT,
+    INPUT_TOKEN,
+    NORMAL,
+    Abi,
+)
 
 
 @dataclass(frozen=True)
@@ -26,6 +37,8 @@ class Piece:
     """None where the library gave no text at all."""
     token: int
     perf: dict[str, float] = field(default_factory=dict)
+    hidden: tuple[float, ...] = ()
+    """The hidden state of the last token, in runs about it."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +67,7 @@ class Runtime:
         self._callback = abi.result_callback(self._take)
         self._run = 0
         self._lock = threading.Lock()
-        self._calling = self._told_end = False
+        self._calling = self._told_end = self._hidden = False
         self.foreign = False
         """Whether a callback of the newest run came on another thread than the one that called ``rkllm_run``."""
         self._events: queue.SimpleQueue[Piece | Returned | None] = queue.SimpleQueue()
@@ -89,10 +102,15 @@ class Runtime:
         self._callbacks = self._abi.structs["RKLLMCallback"](result_callback=self._callback)
         return ctypes.byref(self._callbacks)
 
-    def start(self, turn: Turn, sampling: Mapping[str, float], limit: int) -> None:
-        """Begin a run; `sampling` and `limit` (tokens) take effect where the release has them per run."""
+    def start(self, turn: Turn, sampling: Mapping[str, float], limit: int, mode: int = GENERATE) -> None:
+        """Begin a run; `sampling` and `limit` (tokens) take effect where the release has them per run.
+
+        With the mode ``GET_LAST_HIDDEN_LAYER`` a piece brings the hidden state instead of text.
+        """
         self._run += 1
+        self._hidden = mode == GET_LAST_HIDDEN_LAYER
         given, infer = self._input(turn), self._infer(turn, sampling, limit)
+        infer.mode = mode
         arguments = (self._handle, ctypes.byref(given), ctypes.byref(infer), ctypes.c_void_p(self._run))
         self._told_end = self.foreign = False
         self._calling = True
@@ -111,7 +129,7 @@ class Runtime:
 
     def _infer(self, turn: Turn, sampling: Mapping[str, float], limit: int) -> Any:
         infer = self._abi.structs["RKLLMInferParam"]()
-        infer.mode, infer.keep_history = GENERATE, turn.keep_history
+        infer.keep_history = turn.keep_history
         if self._abi.per_run:
             infer.max_new_tokens = limit
             infer.sampling_params = ctypes.pointer(self._abi.structs["RKLLMSamplingParam"](**sampling))
@@ -161,7 +179,8 @@ class Runtime:
                 self._told_end = True
             if run == self._run:
                 self.foreign |= threading.get_ident() != self._native
-                self._events.put(piece(result, state))
+                self._events.put(said := piece(result, state, self._hidden))
+                return FREE if said.hidden and self._abi.per_run else 0
         except Exception:
             # Nothing may be raised into C. A run that says nothing fails when it returns.
             self._events.put(None)
@@ -177,13 +196,23 @@ def plain_values(struct: Any) -> dict[str, float]:
     }
 
 
-def piece(result: Any, state: int) -> Piece:
-    """A copy of what the pointer of a callback points to."""
+def piece(result: Any, state: int, hidden: bool = False) -> Piece:
+    """A copy of what the pointer of a callback points to; `hidden`: the run is about the hidden state."""
     if not result:
         return Piece(state, None, -1)
     found = result.contents
+    if hidden and state == NORMAL:
+        return Piece(state, None, -1, hidden=last_row(found.last_hidden_layer))
     perf = {name: finite(getattr(found.perf, name)) for name, _ in found.perf._fields_} if state == FINISH else {}
     return Piece(state, found.text, found.token_id, perf)
+
+
+def last_row(layer: Any) -> tuple[float, ...]:
+    """The hidden state of the last token; empty where there is none."""
+    size, count = layer.embd_size, layer.num_tokens
+    if not layer.hidden_states or size <= 0 or count <= 0:
+        return ()
+    return tuple(map(finite, layer.hidden_states[(count - 1) * size : count * size]))
 
 
 def finite(value: float) -> float:
