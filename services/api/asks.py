@@ -29,6 +29,9 @@ IGNORED: Mapping[str, tuple[Any, ...]] = {
 }
 """Parameters without effect, each with the values that ask for nothing; any other value is named in the warning."""
 
+TEXTS = ("text", "input_text", "output_text")
+"""Types of parts that are text, in any of OpenAI's APIs."""
+
 NO_THINKING = ("none", "minimal")
 """Values of ``reasoning_effort`` that switch thinking off; the others switch it on."""
 
@@ -162,13 +165,7 @@ def text(content: str | list[Part] | None, where: str) -> str | None:
 
 
 def part_text(part: Part, where: str) -> str:
-    found = (
-        part.text
-        if part.type in ("text", "input_text", "output_text")
-        else part.refusal
-        if part.type == "refusal"
-        else None
-    )
+    found = part.text if part.type in TEXTS else part.refusal if part.type == "refusal" else None
     if found is None:
         raise BadRequest(
             f"{where} has the type {part.type!r}; this model reads text only. Send parts of the type 'text'.",

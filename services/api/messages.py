@@ -45,7 +45,7 @@ class CountTokens:
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         request = self._service.parse(req, CountRequest)
         model = self._service.model(request.model)
-        ask = self._service.sources.told(messages_asks.chat(request, model.id), model, resp)
+        ask, _ = self._service.sources.prepared(messages_asks.chat(request, model.id), model)
         job = replace(plan(ask, model, self._service.settings, req.context.id), kind="count")
         count, _ = self._service.data(req, resp, job)
         write_json(resp, {"input_tokens": count})

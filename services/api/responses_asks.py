@@ -16,7 +16,7 @@ from services.core.job import Ask, Sampling, Tool
 IGNORED: Mapping[str, tuple[Any, ...]] = {
     "store": (None, False),
     "truncation": (None, "disabled"),
-    "service_tier": (None, "auto", "default"),
+    "service_tier": (None, "auto", "default", asks.BACKGROUND_TIER),
     "context_management": (None, []),
     "prompt_cache_retention": (None, "in_memory"),
 }
@@ -67,6 +67,7 @@ def chat(request: ResponsesRequest, model: str) -> Ask:
         tools=choice.tools,
         call_required=choice.required,
         parallel_calls=choice.parallel,
+        background=request.service_tier == asks.BACKGROUND_TIER,
     )
 
 

@@ -14,7 +14,7 @@ from tests.engines import children_of
 from tests.http.conftest import Api, chunks
 from tests.npu import lock_is_free, npu_settings
 from tests.simulator.build import RELEASES
-from tests.simulator.model import answer, chatml, write_model
+from tests.simulator.model import answer, chatml, tokens, write_model
 
 Maker = Callable[..., Api]
 
@@ -135,3 +135,23 @@ def test_a_stop_string_and_max_tokens(npu: Maker) -> None:
     assert (choice["message"]["content"], choice["finish_reason"]) == (whole[: whole.index(stop)], "stop")
     choice = api.chat("Hello.", max_tokens=2).json["choices"][0]
     assert (choice["message"]["content"], choice["finish_reason"]) == (" ".join(whole.split()[:2]), "length")
+
+
+@each_release
+def test_tokens_of_a_model_with_its_tokenizer(npu: Maker, release: str) -> None:
+    api = npu(release)
+    messages = [{"role": "user", "content": "Hello."}]
+    count = api.post("/v1/messages/count_tokens", {"messages": messages}).json["input_tokens"]
+    found = api.post("/v1/tokenize", {"messages": messages}).json
+    assert found["tokens"] == tokens(chatml(messages))
+    assert count == found["count"] == api.chat("Hello.").json["usage"]["prompt_tokens"]
+    assert api.post("/v1/detokenize", {"tokens": found["tokens"]}).json["prompt"] == chatml(messages)
+
+
+def test_tokens_of_a_model_without_are_refused_with_the_file(npu: Maker) -> None:
+    api = npu("1.2.3", tokenizer=False)
+    for path, body in (("tokenize", {"prompt": "x"}), ("detokenize", {"tokens": [1]})):
+        result = api.post(f"/v1/{path}", body)
+        assert result.status_code == 400
+        assert "tokenizer.json and chat template" in result.json["error"]["message"]
+    assert api.chat("Hello.").status_code == 200

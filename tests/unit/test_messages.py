@@ -98,6 +98,35 @@ def test_a_format_is_a_schema() -> None:
     assert ask(output_config={"format": {"type": "json_schema", "schema": schema}}).json_schema == schema
 
 
+F, G = ({"name": name, "input_schema": {"type": "object"}} for name in "fg")
+
+
+@pytest.mark.parametrize(
+    ("choice", "names", "required", "parallel"),
+    [
+        (None, ["f", "g"], False, True),
+        ({"type": "auto", "disable_parallel_tool_use": True}, ["f", "g"], False, False),
+        ({"type": "any"}, ["f", "g"], True, True),
+        ({"type": "tool", "name": "g"}, ["g"], True, True),
+        ({"type": "none"}, [], False, True),
+    ],
+)
+def test_the_choice_of_a_tool(choice: Any, names: list[str], required: bool, parallel: bool) -> None:
+    found = ask(tools=[F, G], tool_choice=choice)
+    assert [tool.name for tool in found.tools] == names
+    assert (found.call_required, found.parallel_calls) == (required, parallel)
+    assert all(tool.parameters == {"type": "object"} for tool in found.tools)
+
+
+@pytest.mark.parametrize(
+    ("tools", "choice"),
+    [([F], {"type": "tool"}), ([F], {"type": "tool", "name": "g"}), ([], {"type": "any"}), ([F, F], None)],
+)
+def test_a_choice_that_cannot_be_is_refused(tools: list[Any], choice: Any) -> None:
+    with pytest.raises(BadRequest, match=r"tool"):
+        ask(tools=tools, tool_choice=choice)
+
+
 def of(*events: Event) -> Iterator[Event]:
     yield from events
 

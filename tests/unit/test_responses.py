@@ -163,6 +163,44 @@ def test_tools_of_openais_servers_are_refused(fields: dict[str, Any]) -> None:
         ask(**fields)
 
 
+F, G = ({"type": "function", "name": name} for name in "fg")
+
+
+@pytest.mark.parametrize(
+    ("choice", "names", "required"),
+    [
+        (None, ["f", "g"], False),
+        ("auto", ["f", "g"], False),
+        ("required", ["f", "g"], True),
+        ("none", [], False),
+        ({"type": "function", "name": "g"}, ["g"], True),
+        ({"type": "allowed_tools", "mode": "auto", "tools": [F]}, ["f"], False),
+        ({"type": "allowed_tools", "mode": "required", "tools": [G]}, ["g"], True),
+    ],
+)
+def test_the_choice_of_a_tool(choice: Any, names: list[str], required: bool) -> None:
+    found = ask(tools=[F, G], tool_choice=choice, parallel_tool_calls=False)
+    assert ([tool.name for tool in found.tools], found.call_required, found.parallel_calls) == (names, required, False)
+
+
+def test_a_tool_keeps_its_description_and_schema() -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "string"}}}
+    (tool,) = ask(tools=[{**F, "description": "d", "parameters": schema, "strict": True}]).tools
+    assert (tool.description, tool.parameters) == ("d", schema)
+
+
+@pytest.mark.parametrize("choice", ["required", {"type": "function", "name": "f"}])
+def test_a_choice_without_tools_is_refused(choice: Any) -> None:
+    with pytest.raises(BadRequest, match="tool_choice"):
+        ask(tool_choice=choice)
+
+
+def test_a_flexible_tier_lets_others_go_first() -> None:
+    assert ask(service_tier="flex").background
+    assert not ask(service_tier="auto").background
+    assert responses_asks.ignored(request(service_tier="priority")) == ["service_tier"]
+
+
 def of(*events: Event) -> Iterator[Event]:
     yield from events
 

@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from services.core.job import Sampling
 from services.engines.support import unsupported
 from services.engines.workers import rkllm_board, rkllm_log, rkllm_tokens
-from services.engines.workers.loop import LoadFailed, Run
+from services.engines.workers.loop import JobRefused, LoadFailed, Run
 from services.engines.workers.reasoning import Gate
 from services.engines.workers.rkllm import Npu
 from services.engines.workers.rkllm_abi import FINISH, GROUPS, NORMAL
 from services.engines.workers.rkllm_prompt import History, flattened, neutral
 from services.engines.workers.rkllm_runtime import Piece, Returned, Turn, piece
 from services.engines.workers.rkllm_sampling import DEFAULTS, effective
-from services.engines.workers.rkllm_tokens import Tokenized
+from services.engines.workers.rkllm_tokens import Tokenized, missing
 from services.engines.workers.rkllm_turns import TemplateTurns
 from tests.engines import job
 from tests.npu import npu_model, npu_settings
@@ -383,3 +383,23 @@ def test_a_counter_that_is_no_number_is_a_zero() -> None:
     result.perf.prefill_time_ms, result.perf.memory_usage_mb = float("nan"), float("inf")
     perf = piece(ctypes.pointer(result), FINISH).perf
     assert perf["prefill_time_ms"] == perf["memory_usage_mb"] == 0
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "template", "says"),
+    [
+        (False, False, "Put the model's tokenizer.json and chat template"),
+        (False, True, "Put the model's tokenizer.json beside it"),
+        (True, False, "Put the model's chat template"),
+        (True, True, "Set npu_prompt to auto"),
+    ],
+)
+def test_a_model_whose_tokens_nobody_tells_says_what_it_lacks(
+    tmp_path: Path, tokenizer: bool, template: bool, says: str
+) -> None:
+    if tokenizer:
+        (tmp_path / "tokenizer.json").write_text("{}")
+    if template:
+        (tmp_path / "chat_template.jinja").write_text("x")
+    with pytest.raises(JobRefused, match=says):
+        TemplateTurns(64, False, lambda job: "", missing(tmp_path)).data({"kind": "count"})

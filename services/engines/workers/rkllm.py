@@ -58,7 +58,8 @@ def turns_of(folder: Path, options: dict[str, Any]) -> Turns:
         )
     if there:
         return TokenTurns(rkllm_tokens.Tokenized(folder), context, history)
-    return TemplateTurns(context, history, opens(folder, options.get("opens_reasoning", False)))
+    begins = opens(folder, options.get("opens_reasoning", False))
+    return TemplateTurns(context, history, begins, rkllm_tokens.missing(folder))
 
 
 def init_values(path: str, options: Mapping[str, Any]) -> dict[str, Any]:

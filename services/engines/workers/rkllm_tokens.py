@@ -23,7 +23,15 @@ GUARDS = range(0xE000, 0xF8FF)
 
 def available(folder: Path) -> bool:
     """Whether `folder` holds a tokenizer and a chat template. Reads the configuration only."""
-    return (folder / "tokenizer.json").exists() and bool(template_text(folder))
+    return not missing(folder)
+
+
+def missing(folder: Path) -> list[str]:
+    """The files that `folder` lacks for prompts as tokens, in words."""
+    tokenizer = [] if (folder / "tokenizer.json").exists() else ["tokenizer.json"]
+    return tokenizer + (
+        [] if template_text(folder) else ["chat template (tokenizer_config.json or chat_template.jinja)"]
+    )
 
 
 def template_text(folder: Path) -> str:

@@ -7,7 +7,7 @@ runtime certainly holds all the rest, and clears it otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -110,16 +110,16 @@ def opens(folder: Path, told: bool) -> Opens:
 class TemplateTurns:
     """The runtime puts each prompt into the model's template as one user turn."""
 
-    def __init__(self, context: int, history: bool, opens: Opens) -> None:
-        self._context, self._opens = context, opens
+    def __init__(self, context: int, history: bool, opens: Opens, missing: Sequence[str] = ()) -> None:
+        """`missing` are the files without which nobody knows the model's tokens; none where a setting says so."""
+        self._context, self._opens, self._missing = context, opens, missing
         self._history = History() if history else None
         self._messages: tuple[Message, ...] = ()
 
     def data(self, job: dict[str, Any]) -> Any:
-        raise JobRefused(
-            "The NPU runtime tells nobody its tokens. Put the model's tokenizer.json and its chat template "
-            "(tokenizer_config.json or chat_template.jinja) beside the model, and leave npu_prompt at auto."
-        )
+        files = " and ".join(self._missing)
+        needed = f"Put the model's {files} beside it." if files else "Set npu_prompt to auto instead of template."
+        raise JobRefused(f"The NPU runtime tells nobody the tokens of this model. {needed}")
 
     def plan(self, job: dict[str, Any]) -> Plan:
         if job["kind"] != "chat":
