@@ -11,11 +11,17 @@ from typing import Any, Protocol
 
 from services.api import errors
 from services.api.answer import Answer, Call, Pieces, collected
-from services.api.stream import closing, describe, encode_json, guarded
+from services.api.stream import closing, encode_json, guarded
 from services.core.events import Done, Event, Text, Thought, ToolCall, Usage, Waiting
 from services.core.trace import Trace
 
 NDJSON = "application/x-ndjson"
+
+BEAT = b" "
+"""Sent while there is nothing to say: JSON may begin with spaces, so it is a part of the next line and no line itself.
+
+An empty line is broken JSON to the `ollama` package, and Open WebUI makes an end (``stop``) of a piece without text.
+"""
 
 STOPS = {"tool_calls": "stop"}
 """Reasons for an end that Ollama knows by another name."""
@@ -108,6 +114,9 @@ def _lines(head: Head, shape: Shape, events: Iterator[Event]) -> Generator[bytes
     calls = Pieces()
     with closing(events):
         for event in events:
+            if isinstance(event, Waiting | ToolCall):
+                calls.add(event)
+                yield BEAT
             yield from map(line, _objects(head, shape, event, calls))
 
 
@@ -119,11 +128,6 @@ def _objects(head: Head, shape: Shape, event: Event, calls: Pieces) -> Iterator[
             yield {**head.body(), **shape.body(event.text), **logprobs(event.logprobs), **going}
         case Thought():
             yield {**head.body(), **shape.body(thought=event.text), **going}
-        case Waiting():
-            yield {**head.body(), **shape.body(), **going, "waiting": describe(event)}
-        case ToolCall():
-            calls.add(event)
-            yield {**head.body(), **shape.body(), **going, "waiting": "tool call"}
         case Done():
             calls.add(event)
             if made := calls.answer().calls:

@@ -65,13 +65,12 @@ def test_a_chat_streams_unless_told_otherwise(api: Api) -> None:
     assert last["total_duration"] > 0
 
 
-def test_waiting_is_an_empty_piece_that_says_for_what(make: Callable[..., Api], tmp_path: Path) -> None:
+def test_waiting_is_a_space_before_the_next_object(make: Callable[..., Api], tmp_path: Path) -> None:
     write_fake_model(tmp_path, "fake")
     result = chat(make(heartbeat_interval=0.01), {"prefill_steps": 3, "prefill_delay": 0.05})
-    waits = [line for line in lines(result) if "waiting" in line]
-    assert waits
-    assert all(line["message"] == {"role": "assistant", "content": ""} and not line["done"] for line in waits)
-    assert any(line["waiting"].startswith("prefill") for line in waits)
+    assert result.text.startswith("  ")
+    assert [line["message"]["content"] for line in lines(result)] == ["tok ", ""]
+    assert result.headers["x-rkllm-state"]
 
 
 @pytest.mark.parametrize("ask", [chat, generate])

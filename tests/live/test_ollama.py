@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 import operator
+import socket
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import ollama
 import pytest
 from jsonschema import validate
 
+from services.models import manifest
+from tests.appliance.fake_hub import Hub
 from tests.engines import REAL_MODELS
+from tests.gguf_file import write_gguf
 from tests.live.conftest import Server
 
 Bell = Callable[[], tuple[str, Callable[[], str]]]
@@ -52,12 +57,12 @@ def test_whole_and_streamed_and_async(start: Start) -> None:
     assert parts[-1].total_duration > 0
 
 
-def test_lines_while_it_waits_are_no_trouble(start: Start) -> None:
+def test_what_is_sent_while_it_waits_is_no_trouble(start: Start) -> None:
     server = start(heartbeat_interval=0.05)
     script = {"prefill_steps": 4, "prefill_delay": 0.2, "text": "<think>why</think>so"}
     with ollama.Client(server.url) as client:
         parts = list(client.chat("fake", asked(script), stream=True))
-    assert len(parts) > 3, "some of them are empty"
+    assert len(parts) == 3
     assert "".join(part.message.content for part in parts) == "so"
     assert "".join(part.message.thinking or "" for part in parts) == "why"
 
@@ -210,3 +215,47 @@ def test_a_chat_with_an_embedder_is_refused(embedder: Server) -> None:
     with ollama.Client(embedder.url) as client, pytest.raises(ollama.ResponseError, match="'chat'") as caught:
         client.chat(EMBEDDER, asked("hello"))
     assert caught.value.status_code == 400
+
+
+def test_a_model_is_pulled_and_deleted(start: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    entry = next(e for e in manifest.load(manifest.MANIFEST).values() if e.soc == "any" and e.sha256 is None)
+    hub = Hub()
+    file = write_gguf(tmp_path / "model.gguf", {"general.architecture": "fake"}).read_bytes()
+    hub.files = {f"{entry.repository}/{entry.file}": file}
+    monkeypatch.setenv("HF_ENDPOINT", hub.url)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    try:
+        server = start()
+        with ollama.Client(server.url) as client:
+            statuses = [part.status for part in client.pull(entry.id, stream=True)]
+            assert (statuses[0], statuses[-1]) == ("pulling manifest", "success")
+            assert client.chat(entry.id, asked("hello")).message.content == "You said: hello"
+            assert client.delete(entry.id).status == "success"
+            assert [model.model for model in client.list().models] == ["fake:latest"]
+    finally:
+        hub.end()
+
+
+def test_a_pull_ends_with_its_client(start: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    entry = next(e for e in manifest.load(manifest.MANIFEST).values() if e.soc == "any")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+        server = start()
+        connection = server.post("/api/pull", {"model": entry.id})
+        asking, _ = silent.accept()
+        assert server.engine_pids()
+        assert server.ask("meanwhile") == "You said: meanwhile"
+        (engine,) = server.engine_pids() - {fetcher(server)}
+        connection.close()
+        while server.engine_pids() != {engine}:
+            pass
+        asking.close()
+
+
+def fetcher(server: Server) -> int:
+    """The process that fetches."""
+    for pid in server.engine_pids():
+        if b"services.models" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            return pid
+    raise AssertionError("nothing fetches")

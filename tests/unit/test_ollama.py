@@ -98,7 +98,7 @@ def test_calls_and_their_results_find_each_other() -> None:
 
 def objects(*events: Event) -> list[dict[str, Any]]:
     stream = ollama.stream(ollama.Head("m", Trace()), ollama.ChatShape(), iter(events))
-    return [json.loads(line) for line in stream]
+    return [json.loads(line) for line in b"".join(stream).splitlines()]
 
 
 CALLS = (
