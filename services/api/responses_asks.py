@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.api import asks, tools
+from services.api.asks import BACKGROUND_TIER
 from services.api.openai_types import Choice
 from services.api.responses_types import Item, Named, ResponsesRequest, TextConfig, ToolDefinition
 from services.api.text import clean
@@ -16,7 +17,7 @@ from services.core.job import Ask, Sampling, Tool
 IGNORED: Mapping[str, tuple[Any, ...]] = {
     "store": (None, False),
     "truncation": (None, "disabled"),
-    "service_tier": (None, "auto", "default", asks.BACKGROUND_TIER),
+    "service_tier": (None, "auto", "default", BACKGROUND_TIER),
     "context_management": (None, []),
     "prompt_cache_retention": (None, "in_memory"),
 }
@@ -60,6 +61,7 @@ def chat(request: ResponsesRequest, model: str) -> Ask:
         model=model,
         messages=tuple(messages(request)),
         max_tokens=request.max_output_tokens,
+        background=request.service_tier == BACKGROUND_TIER,
         sampling=Sampling(temperature=request.temperature, top_p=request.top_p),
         logprobs=(request.top_logprobs or 0) if wants_logprobs else None,
         json_schema=schema(request.text),
@@ -67,7 +69,6 @@ def chat(request: ResponsesRequest, model: str) -> Ask:
         tools=choice.tools,
         call_required=choice.required,
         parallel_calls=choice.parallel,
-        background=request.service_tier == asks.BACKGROUND_TIER,
     )
 
 

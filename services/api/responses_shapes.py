@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from services.api import openai
 from services.api.answer import Answer, Call
+from services.api.asks import BACKGROUND_TIER
 from services.api.responses_types import Reasoning, ResponsesRequest, TextConfig, TextFormat
 from services.core.errors import BadRequest, QueueFull, ServiceError
 from services.core.events import FinishReason, Usage
@@ -117,7 +118,7 @@ def echo(request: ResponsesRequest) -> dict[str, Any]:
         "user": request.user,
         "background": False,
         "previous_response_id": None,
-        "service_tier": "default",
+        "service_tier": BACKGROUND_TIER if request.service_tier == BACKGROUND_TIER else "default",
         "store": False,
         "truncation": "disabled",
     }

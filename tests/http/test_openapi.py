@@ -19,6 +19,8 @@ import pytest
 from services.api.openapi import schemas as s
 from services.api.openapi import schemas_messages as sm
 from services.api.openapi import schemas_ollama as so
+from services.api.openapi import schemas_responses as sr
+from services.api.openapi import schemas_vectors as sv
 from services.api.openapi.document import document, schema_of_example
 from services.api.openapi.operation import Operation
 from services.api.openapi.operations import OPERATIONS
@@ -107,6 +109,14 @@ THOUGHT = {"messages": [{"role": "user", "content": '{"text": "<think>a</think>b
         ("POST", "/v1/chat/completions", {}, s.Error),
         ("POST", "/api/nothing", {}, s.OllamaError),
         ("POST", "/v1/messages/nothing", {}, s.AnthropicError),
+        ("POST", "/v1/models/unload", {"model": "fake"}, s.Unloaded),
+        ("POST", "/v1/responses", {"input": "hi"}, sr.ResponseAnswer),
+        ("POST", "/v1/responses", {"input": THOUGHT["messages"]}, sr.ResponseAnswer),
+        ("POST", "/v1/embeddings", {"input": ["hi"]}, sv.EmbeddingList),
+        ("POST", "/v1/embeddings", {"input": "hi", "encoding_format": "base64"}, sv.EmbeddingList),
+        ("POST", "/v1/rerank", {"query": "hi", "documents": ["a"], "return_documents": True}, sv.Ranking),
+        ("POST", "/api/embed", {"input": "hi"}, so.Embedded),
+        ("POST", "/api/embeddings", {"prompt": "hi"}, so.Vector),
         ("POST", "/v1/messages", {**HI, "max_tokens": 9}, sm.MessageAnswer),
         ("POST", "/v1/messages", {**THOUGHT, "max_tokens": 9}, sm.MessageAnswer),
         ("POST", "/v1/messages", {**HI, "max_tokens": -9}, s.AnthropicError),
@@ -121,7 +131,10 @@ THOUGHT = {"messages": [{"role": "user", "content": '{"text": "<think>a</think>b
         ("GET", "/api/version", None, so.Release),
     ],
 )
-def test_answers_are_as_described(api: Api, method: str, path: str, body: Any, kind: type[Exact]) -> None:
+def test_answers_are_as_described(
+    api: Api, tmp_path: Path, method: str, path: str, body: Any, kind: type[Exact]
+) -> None:
+    (tmp_path / "fake" / "model.yaml").write_text("capabilities: [chat, completion, embedding, rerank]")
     text = None if body is None else json.dumps(body)
     result = api.http.simulate_request(method, path, body=text)
     assert msgspec.convert(result.json, kind)

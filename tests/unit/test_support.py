@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import pytest
 from services.core.job import Sampling
 from services.core.model import Model
 from services.core.settings import Settings
+from services.engines import support_rkllm
 from services.engines.support import unsupported
-from tests.engines import job
+from tests.engines import ROOT, job
 
 ASKED = {"role": "user", "content": "hi"}
 
@@ -44,3 +46,41 @@ def test_the_rkllm_program_says_what_it_does_not_do(changes: dict[str, Any], nam
 
 def test_an_engine_that_does_everything_says_nothing() -> None:
     assert named("llama", sampling=Sampling(temperature=0.7), logprobs=3, json_schema={}) == []
+
+
+ASKS: dict[str, dict[str, Any]] = {
+    **{
+        name: {"sampling": Sampling(**{name: value})}
+        for name, value in dict[str, Any]({
+            "temperature": 0.123, "top_p": 0.123, "top_k": 7, "frequency_penalty": 0.123, "presence_penalty": 0.123,
+            "repeat_penalty": 1.123, "seed": 7, "min_p": 0.123, "logit_bias": {"1": 5},
+        }).items()
+    },
+    "max_tokens": {"max_tokens": 7},
+    "stop": {"stop": ("x",)},
+    "logprobs": {"logprobs": 1},
+    "response_format": {"json_schema": {}},
+    "messages": {"messages": ({"role": "system", "content": "x"}, ASKED)},
+    "prompt": {"kind": "completion", "messages": (), "prompt": "x"},
+    "enable_thinking": {"template_kwargs": {"enable_thinking": True}},
+}  # fmt: skip
+"""For each parameter of the document's table a job that asks for something by it."""
+
+WORDS = {"messages": "roles of messages", "prompt": "prompt without a chat template"}
+
+
+def table() -> dict[str, list[str]]:
+    """Parameter to what the document says of librkllmrt 1.3.0, 1.2.x and the `rkllm` program."""
+    text = (ROOT / "docs" / "api.md").read_text().partition("### On the NPU")[2].partition("\n## ")[0]
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| `")]
+    return {name: cells for first, *cells in rows for name in re.findall(r"`(\w+)`", first)}
+
+
+def test_the_document_says_of_every_engine_what_the_code_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert set(table()) == set(ASKS)
+    for name, cells in table().items():
+        for column, (engine, per_run) in enumerate((("rkllm", True), ("rkllm", False), ("rkllm_cli", False))):
+            monkeypatch.setattr(support_rkllm, "per_run", lambda *_, answer=per_run: answer)
+            announced = WORDS.get(name, name) in named(engine, **ASKS[name])
+            assert announced == ("announced" in cells[column]), f"{name} on {engine}, per run {per_run}"
+        assert named("llama", **ASKS[name]) == []

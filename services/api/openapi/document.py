@@ -124,7 +124,7 @@ def described(operation: Operation, path: str, schemas: Schemas) -> dict[str, An
         found["parameters"] = parameters
     if operation.request is not None:
         found["requestBody"] = {
-            "required": True,
+            "required": not operation.body_optional,
             "content": {"application/json": {"schema": schemas.of(operation.request)}},
         }
     return found

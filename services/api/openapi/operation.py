@@ -34,6 +34,8 @@ class Operation:
     """404 for a model that is not there."""
     takes_turn: bool = False
     """Waits in line and runs an engine: everything that can happen there can be the answer."""
+    body_optional: bool = False
+    """The request may have no body."""
     statuses: tuple[int, ...] = ()
     """Further statuses it answers with."""
     only_v1: bool = False

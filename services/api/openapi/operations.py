@@ -13,12 +13,16 @@ from functools import partial
 
 from services.api import messages_types, ollama_types
 from services.api.ollama import NDJSON
-from services.api.openai_types import ChatRequest, CompletionRequest, ModelRequest
+from services.api.openai_types import ChatRequest, CompletionRequest, ModelRequest, UnloadRequest
 from services.api.openapi import schemas as s
 from services.api.openapi import schemas_messages as sm
 from services.api.openapi import schemas_ollama as so
+from services.api.openapi import schemas_responses as sr
+from services.api.openapi import schemas_vectors as sv
 from services.api.openapi.operation import Operation
+from services.api.responses_types import ResponsesRequest
 from services.api.tokens import DetokenizeRequest, TokenizeRequest
+from services.api.vectors import EmbeddingRequest, RerankRequest
 
 ANSWERS, MODELS, SERVER = "Answers", "Models", "The server"
 ANTHROPIC, OLLAMA, REGISTRY = "Anthropic's API", "Ollama's API", "Ollama's registry, which is not here"
@@ -45,8 +49,18 @@ OPENAI = (
         s.TextCompletion,
         s.TextCompletionChunk,
     ),
-    asked("/v1/tokenize", ANSWERS, "A text, or a chat's prompt, in the model's tokens.", TokenizeRequest, s.Tokens),
-    asked("/v1/detokenize", ANSWERS, "The text that tokens stand for.", DetokenizeRequest, s.Detokenized),
+    asked(
+        "/v1/responses",
+        ANSWERS,
+        "OpenAI's newer API for the same, without state on the server.",
+        ResponsesRequest,
+        sr.ResponseAnswer,
+        sr.ResponseEvent,
+    ),
+    asked("/v1/embeddings", ANSWERS, "A vector of each text.", EmbeddingRequest, sv.EmbeddingList),
+    asked("/v1/rerank", ANSWERS, "Texts by how near they are to a question.", RerankRequest, sv.Ranking),
+    asked("/v1/tokenize", ANSWERS, "A text, or a chat's prompt, in the model's tokens.", TokenizeRequest, sv.Tokens),
+    asked("/v1/detokenize", ANSWERS, "The text that tokens stand for.", DetokenizeRequest, sv.Detokenized),
     Operation(
         "post",
         "/v1/rag/preview",
@@ -67,14 +81,14 @@ OPENAI = (
         s.Loaded,
         access="admin",
     ),
-    Operation(
-        "post",
+    asked(
         "/v1/models/unload",
         MODELS,
-        "Frees the accelerator and the memory when its turn comes; never ends a running answer.",
-        response=s.Unloaded,
+        "Frees the memory of a model, or of all, when its turn comes; never ends a running answer.",
+        UnloadRequest,
+        s.Unloaded,
+        body_optional=True,
         access="admin",
-        takes_turn=True,
     ),
 )
 
@@ -121,6 +135,28 @@ OLLAMAS = (
     asked("/api/embed", OLLAMA, "Vectors of texts, of the length 1.", ollama_types.EmbedRequest, so.Embedded),
     asked("/api/embeddings", OLLAMA, "One vector, the older way.", ollama_types.EmbeddingsRequest, so.Vector),
     Operation("post", "/api/show", OLLAMA, "One model.", ollama_types.NamedRequest, so.Shown, names_model=True),
+    Operation(
+        "post",
+        "/api/pull",
+        OLLAMA,
+        "Fetches a model of the manifest.",
+        ollama_types.NamedRequest,
+        so.PullStatus,
+        so.PullStatus,
+        stream_media=NDJSON,
+        access="admin",
+        statuses=(404, 502, 503),
+    ),
+    Operation(
+        "delete",
+        "/api/delete",
+        OLLAMA,
+        "Removes a model's folder, unloaded before.",
+        ollama_types.NamedRequest,
+        access="admin",
+        names_model=True,
+        takes_turn=True,
+    ),
     Operation("get", "/api/tags", OLLAMA, "The models on disk.", response=so.TagList),
     Operation("head", "/api/tags", OLLAMA, "The same without a body."),
     Operation("get", "/api/ps", OLLAMA, "The loaded model.", response=so.RunningList),
@@ -130,8 +166,8 @@ OLLAMAS = (
 
 MISSING = tuple(
     Operation(method, f"/api/{name}", REGISTRY, "Answers 501, and what to do instead.", statuses=(501,))
-    for name in ("pull", "delete", "create", "copy", "push", "blobs/{digest}")
-    for method in ("post", "delete", "head")
+    for name in ("create", "copy", "push", "blobs/{digest}")
+    for method in ("post", "head")
 )
 
 OTHERS = (

@@ -212,12 +212,14 @@ class Loaded(Exact):
 class Unloaded(Exact):
     status: Literal["unloaded"]
     model: str | None
+    models: list[str]
 
 
 class HealthReport(Exact):
     status: Literal["ok"]
     version: str
     current_model: str | None
+    models_loaded: list[str]
     process_healthy: bool
     engine_pid: int | None
     active_request: str | None
@@ -230,17 +232,6 @@ class ReadyReport(Exact):
     ready: bool
     models_available: Count
     problems: list[str]
-
-
-class Tokens(Exact):
-    count: Count
-    max_model_len: Count
-    tokens: list[int]
-    token_strs: list[str] | None
-
-
-class Detokenized(Exact):
-    prompt: str
 
 
 class Preview(Exact):

@@ -107,6 +107,15 @@ class Release(Exact):
     version: str
 
 
+class PullStatus(Exact):
+    """How far it is; the last one says ``success``."""
+
+    status: str
+    digest: str | UnsetType = UNSET
+    total: Count | UnsetType = UNSET
+    completed: Count | UnsetType = UNSET
+
+
 class Embedded(Exact):
     model: str
     embeddings: list[list[float]]
