@@ -19,7 +19,7 @@ trap 'rm -rf "$WORK"' EXIT
 volume() { docker run --rm --network none --user 0:0 --volume "$1:/volume:ro" --entrypoint tar "$IMAGE" -C /volume -cf - .; }
 
 PROJECT=$(docker compose config --format json | sed -n 's/^  "name": "\(.*\)",\?$/\1/p')
-IMAGE=$(docker compose config --images api)
+IMAGE=$(docker compose config --images secrets)   # the API server's; `api` would name those it depends on as well
 docker volume inspect "${PROJECT}_webui-data" >/dev/null 2>&1 || refuse "no volume ${PROJECT}_webui-data" \
     "a box that was started once" "scripts/bootstrap.sh"
 

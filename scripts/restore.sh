@@ -31,7 +31,7 @@ fi
 
 docker compose build --quiet
 PROJECT=$(docker compose config --format json | sed -n 's/^  "name": "\(.*\)",\?$/\1/p')
-IMAGE=$(docker compose config --images api)
+IMAGE=$(docker compose config --images secrets)   # the API server's; `api` would name those it depends on as well
 docker compose down --remove-orphans >/dev/null 2>&1
 docker compose create >/dev/null 2>&1       # makes the volumes
 for name in "${VOLUMES[@]}"; do

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -64,8 +65,28 @@ class Stack:
     def inside(self, service: str, *command: str) -> str:
         return self.compose("exec", "--no-TTY", service, *command)
 
+    def try_it(self, what: str) -> str:
+        """A chat or a search, asked from beside Open WebUI."""
+        return self.inside("provision", "python3", "scripts/try_it.py", what)
+
     def chat(self) -> str:
-        return self.inside("provision", "python3", "scripts/try_it.py", "chat")
+        return self.try_it("chat")
+
+    def memory(self, service: str) -> int:
+        """Megabytes that it takes, its files in the cache not counted."""
+        used = self.docker("stats", "--no-stream", "--format", "{{.MemUsage}}", self.container(service))
+        amount = used.split()[0]
+        return round(float(amount[:-3]) * {"MiB": 1, "GiB": 1024}[amount[-3:]])
+
+    def limit_memory(self, service: str, megabytes: int) -> None:
+        limit = f"{megabytes}m"
+        self.docker("update", "--memory", limit, "--memory-swap", limit, self.container(service))
+
+    def killed_for_memory(self, service: str) -> int:
+        """How many processes of the container the kernel killed, in either generation of control groups."""
+        old, new = "/sys/fs/cgroup/memory/memory.oom_control", "/sys/fs/cgroup/memory.events"
+        told = self.inside(service, "sh", "-c", f"cat {old} {new} 2>/dev/null; true")
+        return int(re.findall(r"^oom_kill (\d+)", told, re.MULTILINE)[0])
 
     def pids(self, service: str) -> list[tuple[int, str]]:
         """Process ids on this machine, and who owns each."""

@@ -194,13 +194,43 @@ os.kill(health["engine_pid"], signal.SIGKILL)
 """
 
 
-def test_a_cut_network_heals(stack: Stack) -> None:
-    network, container = f"{PROJECT}_inner", stack.container("api")
-    stack.docker("network", "disconnect", network, container)
+def test_an_engine_out_of_memory_costs_its_request_alone(stack: Stack) -> None:
+    """The kernel kills the largest process of the container, which is the engine. With room, it is there again."""
+    stack.chat()
+    started = stack.inspect("api")["State"]["StartedAt"]
+    stack.inside("api", "python3", "-c", KILL_ENGINE)
+    # Room for half of an engine, beside what the server takes without one.
+    stack.limit_memory("api", stack.memory("api") + 50)
     with pytest.raises(AssertionError, match="chat:"):
         stack.chat()
-    stack.docker("network", "connect", "--alias", "api", network, container)
+    assert stack.killed_for_memory("api") > 0
+    stack.limit_memory("api", 5000)
     assert "chat:" in stack.chat()
+    assert stack.inspect("api")["State"]["StartedAt"] == started
+
+
+WORKS = {"api": "chat", "searxng": "search", "provision": "chat"}
+"""What is asked from inside of `provision` when a service was cut off."""
+
+
+@pytest.mark.parametrize("service", WORKS)
+def test_a_cut_network_heals(stack: Stack, service: str) -> None:
+    network, container = f"{PROJECT}_inner", stack.container(service)
+    stack.docker("network", "disconnect", network, container)
+    with pytest.raises(AssertionError, match=f"{WORKS[service]}:"):
+        stack.try_it(WORKS[service])
+    stack.docker("network", "connect", "--alias", service, network, container)
+    assert f"{WORKS[service]}:" in stack.try_it(WORKS[service])
+    stack.until(lambda: stack.healthy(service))
+
+
+def test_open_webui_cut_off_heals(stack: Stack) -> None:
+    network, container = f"{PROJECT}_inner", stack.container("open-webui")
+    stack.docker("network", "disconnect", network, container)
+    with pytest.raises(AssertionError, match="open-webui"):
+        signed_in(stack)
+    stack.docker("network", "connect", "--alias", "open-webui", network, container)
+    assert signed_in(stack)
 
 
 def test_chats_survive_down_and_up(stack: Stack) -> None:

@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from scripts import make_secrets
 from tests.compose_files import compose
-from tests.engines import ROOT
+from tests.engines import ROOT, alive
 from tests.live.conftest import Server
 from tests.webui.process import answers, free_port, running
 from tests.webui.user import User
@@ -32,8 +32,10 @@ def python() -> Path:
 
 
 class Box:
-    def __init__(self, folder: Path, api: Server, searxng_url: str) -> None:
-        self.folder, self.api = folder, api
+    def __init__(self, folder: Path, searxng_url: str) -> None:
+        self.folder = folder
+        self.api: Server
+        """While `serving`."""
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.secrets = folder / "secrets"
@@ -43,7 +45,7 @@ class Box:
         (folder / "state").mkdir()
         make_secrets.make(self.secrets)
         self._moved = {
-            "http://api:8000": api.url,
+            "/run/secrets-of-api": str(self.secrets / "api"),
             "http://searxng:8080": searxng_url,
             "http://localhost:3000": self.url,
             "http://127.0.0.1:3000": self.url,
@@ -59,6 +61,20 @@ class Box:
             text = text.replace(there, here)
         found: dict[str, str] = json.loads(text)
         return {"PATH": os.environ["PATH"], "HOME": str(self.folder), **found}
+
+    @contextmanager
+    def serving(self, models: Path) -> Iterator[None]:
+        """Our server, asking for keys as in the stack; afterwards neither it nor an engine of it is left."""
+        env = {name: value for name, value in self.environment("api").items() if name.endswith("_FILE")}
+        self.api = Server(models, "tests.webui.app:create()", env)
+        self._moved["http://api:8000"] = self.api.url
+        try:
+            yield
+        finally:
+            self.api.hang_up()
+            engines = self.api.engine_pids()
+            assert self.api.end() == 0
+            assert not [pid for pid in engines if alive(pid)]
 
     @contextmanager
     def open_webui(self, **changed: str) -> Iterator[None]:

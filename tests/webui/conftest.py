@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.engines import REAL_MODELS, alive, write_fake_model
-from tests.live.conftest import Server
+from tests.engines import REAL_MODELS, write_fake_model
 from tests.webui import search_engine, searxng
 from tests.webui.box import Box, python
 from tests.webui.user import User
@@ -63,19 +62,6 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@contextmanager
-def serving(models: Path) -> Iterator[Server]:
-    """Our server; afterwards neither it nor an engine of it is left."""
-    server = Server(models, "tests.webui.app:create()", {})
-    try:
-        yield server
-    finally:
-        server.hang_up()
-        engines = server.engine_pids()
-        assert server.end() == 0
-        assert not [pid for pid in engines if alive(pid)]
-
-
 @pytest.fixture(scope="session")
 def running(models: Path) -> Iterator[Running]:
     """Everything up; afterwards no process of it is left."""
@@ -86,7 +72,8 @@ def running(models: Path) -> Iterator[Running]:
             settings = models.parent / "settings.yml"
             settings.write_text(yaml.safe_dump(searxng.settings(engine_url)))
             search_url, _ = stack.enter_context(searxng.serving(checkout, settings, "a" * 64))
-        api = stack.enter_context(serving(models))
-        found = Running(Box(models.parent, api, search_url), asked)
+        box = Box(models.parent, search_url)
+        stack.enter_context(box.serving(models))
+        found = Running(box, asked)
         stack.callback(found.end)
         yield found

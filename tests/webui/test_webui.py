@@ -148,15 +148,16 @@ def test_jobs_that_an_admin_turns_on_wait_for_their_turn(running: Running) -> No
 
 
 def test_what_an_admin_changed_survives_a_restart_and_new_defaults(running: Running) -> None:
-    """The number of results: set by the admin. The key: left alone, so the files' new value arrives."""
+    """The number of results: set by the admin. The documents: left alone, so the owner's new wish arrives."""
     running.admin.set_rows({"web.search.result_count": 7})
-    running.restart(WEB_SEARCH_RESULT_COUNT="5")
-    said = running.box.provision(WEB_SEARCH_RESULT_COUNT="5", API_KEY="another")
-    assert "settings changed: openai.api_keys" in said
-    assert "left as the admin wants them: web.search.result_count" in said
+    changed = {"WEB_SEARCH_RESULT_COUNT": "5", "RAG_ALLOWED_FILE_EXTENSIONS": "txt"}
+    running.restart(**changed)
+    said = running.box.provision(**changed)
+    assert "settings changed: rag.file.allowed_extensions;" in said
+    assert said.endswith("left as the admin wants them: web.search.result_count")
     rows = running.admin.get("/api/v1/configs/export")
     assert rows["web.search.result_count"] == 7
-    assert rows["openai.api_keys"] == ["another"]
+    assert rows["rag.file.allowed_extensions"] == ["txt"]
     assert "Paris" in running.admin.ask(REAL, "What is the capital of France?").finished()["content"]
 
 
