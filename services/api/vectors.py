@@ -190,8 +190,8 @@ def cut(vectors: list[list[float]], dimensions: int | None, model: Model) -> lis
     if dimensions is None or dimensions == size:
         return vectors
     if dimensions > size or not model.matryoshka:
-        able = f"{size} or fewer" if model.matryoshka else f"{size} only"
-        raise BadRequest(f"The model {model.id!r} makes embeddings of {able} dimensions.", param="dimensions")
+        able = f"{size} or fewer dimensions" if model.matryoshka else f"{size} dimensions only"
+        raise BadRequest(f"The model {model.id!r} makes embeddings of {able}.", param="dimensions")
     return [shortened(vector, dimensions) for vector in vectors]
 
 
