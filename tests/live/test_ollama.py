@@ -201,7 +201,7 @@ def test_the_real_embedder_knows_what_is_alike(embedder: Server) -> None:
     with ollama.Client(embedder.url) as client:
         found = client.embed(EMBEDDER, ["A cat sits there.", "A kitten is sitting.", "Shares fell on Monday."])
         older = client.embeddings(EMBEDDER, "A cat sits there.")
-        with pytest.raises(ollama.ResponseError, match="384 dimensions"):
+        with pytest.raises(ollama.ResponseError, match="384"):
             client.embed(EMBEDDER, "x", dimensions=64)
         assert "embedding" in (client.show(EMBEDDER).capabilities or [])
     cat, kitten, shares = found.embeddings
