@@ -7,6 +7,7 @@ A run is scripted by the JSON object in the job's last message (or prompt)::
 
 A message that is no such object is answered with "You said: ..." and itself. A load is scripted by ``load.json`` beside
 the model file: ``{"fault": ..., "bell": path, "run": ...}``; ``run`` scripts the runs whose message is no such object.
+In a script, ``again`` is the script of the run whose message is no script and comes after the answer to this one.
 Jobs for vectors and scores are scripted by their last input. ``bell`` names a FIFO: the worker opens it and writes the
 phase and a newline when it reaches the fault's place, so a test knows where the worker is without ever sleeping.
 """
@@ -175,11 +176,18 @@ def scripted(job: dict[str, Any], otherwise: dict[str, Any] | None) -> dict[str,
     if job["kind"] in VECTOR_KINDS and isinstance(job["inputs"][-1], str):
         prompt = job["inputs"][-1]
     said = job["messages"][-1]["content"] if job["messages"] else prompt
+    script = parsed(said)
+    if script is None and len(job["messages"]) > 2:
+        script = (parsed(job["messages"][-3]["content"]) or {}).get("again")
+    return script or otherwise or {"text": f"You said: {said}"}
+
+
+def parsed(text: str) -> dict[str, Any] | None:
     try:
-        script = json.loads(said)
+        script = json.loads(text)
     except ValueError:
-        script = None
-    return script if isinstance(script, dict) else otherwise or {"text": f"You said: {said}"}
+        return None
+    return script if isinstance(script, dict) else None
 
 
 def load(path: str, options: dict[str, Any]) -> Runner:

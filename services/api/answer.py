@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.api.stream import closing
-from services.core.events import Done, Event, FinishReason, Text, Thought, ToolCall, Usage
+from services.core.events import Done, Event, FinishReason, Refusal, Text, Thought, ToolCall, Usage
 
 
 @dataclass(slots=True)
@@ -26,6 +26,8 @@ class Answer:
 
     text: str = ""
     thought: str = ""
+    refusal: str = ""
+    """In place of the text: why there is none."""
     calls: list[Call] = field(default_factory=list)
     logprobs: list[dict[str, Any]] = field(default_factory=list)
     finish_reason: FinishReason = "stop"
@@ -50,6 +52,7 @@ class Pieces:
     def __init__(self) -> None:
         self._text: list[str] = []
         self._thought: list[str] = []
+        self._refusal = ""
         self._calls: dict[int, list[ToolCall]] = {}
         self._logprobs: list[dict[str, Any]] = []
         self._done: Done | None = None
@@ -61,6 +64,8 @@ class Pieces:
                 self._logprobs += event.logprobs
             case Thought():
                 self._thought.append(event.text)
+            case Refusal():
+                self._refusal = event.text
             case ToolCall():
                 self._calls.setdefault(event.index, []).append(event)
             case Done():
@@ -72,6 +77,7 @@ class Pieces:
         return Answer(
             text="".join(self._text),
             thought="".join(self._thought),
+            refusal=self._refusal,
             calls=[joined(pieces) for _, pieces in sorted(self._calls.items())],
             logprobs=self._logprobs,
             finish_reason=self._done.finish_reason,

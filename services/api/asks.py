@@ -53,6 +53,7 @@ def chat(request: ChatRequest, model: str) -> Ask:
         stop=stops(request.stop),
         logprobs=(request.top_logprobs or 0) if request.logprobs else None,
         json_schema=schema(request.response_format),
+        schema_strict=strict(request.response_format),
         thinking=thinking(request, kwargs.pop("enable_thinking", None)),
         template_kwargs=kwargs,
         tools=choice.tools,
@@ -125,6 +126,12 @@ def schema(response_format: ResponseFormat | None) -> dict[str, Any] | None:
             "response_format has the type json_schema but no json_schema.", param="response_format.json_schema"
         )
     return response_format.json_schema.schema
+
+
+def strict(response_format: ResponseFormat | None) -> bool:
+    """Whether the client is ready for a refusal in place of JSON."""
+    wanted = response_format.json_schema if response_format else None
+    return bool(wanted and wanted.strict)
 
 
 def thinking(request: ChatRequest, template_switch: Any) -> bool | None:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from services.api import errors
 from services.api.answer import Answer, Call, collected
 from services.api.stream import DONE, closing, comment, guarded, sse
-from services.core.events import Done, Event, Piece, Text, Thought, ToolCall, Usage, Waiting
+from services.core.events import Done, Event, Piece, Refusal, Text, Thought, ToolCall, Usage, Waiting
 
 Answers = Iterable[Iterator[Event]]
 """One event stream per choice, run one after the other."""
@@ -34,7 +34,7 @@ class Shape(Protocol):
     def opening(self) -> dict[str, Any] | None:
         """The body of a choice's first chunk, None for no such chunk."""
 
-    def piece(self, event: Piece) -> dict[str, Any]:
+    def piece(self, event: Piece | Refusal) -> dict[str, Any]:
         """The body of a choice's chunk for one piece."""
 
     def ending(self) -> dict[str, Any]:
@@ -42,6 +42,9 @@ class Shape(Protocol):
 
     def whole(self, answer: Answer) -> dict[str, Any]:
         """The body of a complete choice."""
+
+    def reason(self, done: Done | Answer) -> str:
+        """Why a choice ended."""
 
 
 class ChatShape:
@@ -51,24 +54,51 @@ class ChatShape:
     def opening(self) -> dict[str, Any] | None:
         return {"delta": {"role": "assistant", "content": ""}, "logprobs": None}
 
-    def piece(self, event: Piece) -> dict[str, Any]:
+    def piece(self, event: Piece | Refusal) -> dict[str, Any]:
         if isinstance(event, Thought):
             return {"delta": {"reasoning_content": event.text}, "logprobs": None}
+        if isinstance(event, Refusal):
+            return {"delta": {"refusal": event.text}, "logprobs": None}
         if isinstance(event, ToolCall):
-            return {"delta": {"tool_calls": [call_delta(event)]}, "logprobs": None}
+            return {"delta": self.call_delta(event), "logprobs": None}
         return {"delta": {"content": event.text}, "logprobs": chat_logprobs(event.logprobs)}
 
     def ending(self) -> dict[str, Any]:
         return {"delta": {}, "logprobs": None}
 
     def whole(self, answer: Answer) -> dict[str, Any]:
-        message: dict[str, Any] = {"role": "assistant", "content": answer.text, "refusal": None}
+        message: dict[str, Any] = {"role": "assistant", "content": answer.text, "refusal": answer.refusal or None}
+        if answer.refusal:
+            message["content"] = None
         if answer.thought:
             message["reasoning_content"] = answer.thought
         if answer.calls:
             message["content"] = answer.text or None
-            message["tool_calls"] = [call_body(call) for call in answer.calls]
+            message |= self.calls(answer.calls)
         return {"message": message, "logprobs": chat_logprobs(answer.logprobs)}
+
+    def reason(self, done: Done | Answer) -> str:
+        return done.finish_reason
+
+    def call_delta(self, piece: ToolCall) -> dict[str, Any]:
+        return {"tool_calls": [call_delta(piece)]}
+
+    def calls(self, calls: list[Call]) -> dict[str, Any]:
+        return {"tool_calls": [call_body(call) for call in calls]}
+
+
+class OlderChatShape(ChatShape):
+    """For requests with ``functions``, OpenAI's older name for tools: one call, and no id."""
+
+    def reason(self, done: Done | Answer) -> str:
+        return "function_call" if done.finish_reason == "tool_calls" else done.finish_reason
+
+    def call_delta(self, piece: ToolCall) -> dict[str, Any]:
+        named = {"name": piece.name} if piece.name else {}
+        return {"function_call": {**named, "arguments": piece.arguments}}
+
+    def calls(self, calls: list[Call]) -> dict[str, Any]:
+        return {"function_call": {"name": calls[0].name, "arguments": calls[0].arguments}}
 
 
 class TextShape:
@@ -82,7 +112,7 @@ class TextShape:
     def opening(self) -> dict[str, Any] | None:
         return {"text": self._echo, "logprobs": None} if self._echo else None
 
-    def piece(self, event: Piece) -> dict[str, Any]:
+    def piece(self, event: Piece | Refusal) -> dict[str, Any]:
         logprobs = event.logprobs if isinstance(event, Text) else ()
         text = "" if isinstance(event, ToolCall) else event.text
         return {"text": text, "logprobs": text_logprobs(logprobs)}
@@ -92,6 +122,9 @@ class TextShape:
 
     def whole(self, answer: Answer) -> dict[str, Any]:
         return {"text": self._echo + answer.text, "logprobs": text_logprobs(answer.logprobs)}
+
+    def reason(self, done: Done | Answer) -> str:
+        return done.finish_reason
 
 
 def call_delta(piece: ToolCall) -> dict[str, Any]:
@@ -150,7 +183,7 @@ def collect(head: Head, shapes: Iterable[Shape], answers: Answers) -> dict[str, 
     for index, (shape, events) in enumerate(zip(shapes, answers, strict=False)):
         answer = collected(events)
         usage, name = usage + answer.usage, shape.object
-        choices.append({"index": index, **shape.whole(answer), "finish_reason": answer.finish_reason})
+        choices.append({"index": index, **shape.whole(answer), "finish_reason": shape.reason(answer)})
     return {**envelope(head, name), "choices": choices, "usage": usage_body(usage)}
 
 
@@ -181,14 +214,12 @@ def _chunks(head: Head, shapes: Iterable[Shape], answers: Answers, include_usage
                 choice, reason = event
                 if isinstance(reason, Done):
                     total += reason.usage
-                yield sse({**frame, "choices": [{"index": index, **choice, "finish_reason": _reason(reason)}]})
+                yield sse(
+                    {**frame, "choices": [{"index": index, **choice, "finish_reason": reason and shape.reason(reason)}]}
+                )
     if include_usage:
         yield sse({**frame, "choices": [], "usage": usage_body(total)})
     yield DONE
-
-
-def _reason(done: Done | None) -> str | None:
-    return done.finish_reason if done else None
 
 
 def _opened(shape: Shape, events: Iterator[Event]) -> Iterator[Waiting | tuple[dict[str, Any], Done | None]]:
@@ -203,5 +234,5 @@ def _opened(shape: Shape, events: Iterator[Event]) -> Iterator[Waiting | tuple[d
             opening = None
         if isinstance(event, Done):
             yield shape.ending(), event
-        elif isinstance(event, Piece):
+        elif isinstance(event, Piece | Refusal):
             yield shape.piece(event), None

@@ -60,7 +60,9 @@ class ChatCompletions(Completions):
         model = self._service.model(request.model)
         ask = self._service.sources.told(asks.chat(request, model.id), model, resp)
         copies = choices(ask, request.n or 1)
-        self._answer(req, resp, request, copies, [openai.ChatShape() for _ in copies])
+        older = request.functions is not None and request.tools is None
+        shape = openai.OlderChatShape if older else openai.ChatShape
+        self._answer(req, resp, request, copies, [shape() for _ in copies])
 
 
 class TextCompletions(Completions):

@@ -75,7 +75,8 @@ class Service:
         what is asked; the events raise what `Scheduler.serve` raises.
         """
         jobs = [plan(ask, model, self.settings, req.context.id) for ask in asks]
-        self.warn(resp, [*ignored, *unsupported(self.settings, jobs[0])])
+        dropped = ["tools"] if asks[0].tools and not jobs[0].tools else []
+        self.warn(resp, [*ignored, *dropped, *unsupported(self.settings, jobs[0])])
         req.context.trace.model = model.id
         return self._run(jobs, req, resp)
 
@@ -109,7 +110,18 @@ class Service:
             return self.scheduler.serve(job, who)
 
         for job in jobs:
-            yield observed(self.sources.events(job, serve, resp, len(jobs) == 1), first, trace)
+            events = told_again(self.sources.events(job, serve, resp, len(jobs) == 1), resp)
+            yield observed(events, first, trace)
+
+
+def told_again(events: Iterator[Event], resp: falcon.Response) -> Iterator[Event]:
+    """The same events; a second attempt is named in a header, where headers can still be sent."""
+    with closing(events):
+        for event in events:
+            if isinstance(event, Waiting) and event.phase == "retry":
+                before = resp.get_header(WARNING_HEADER)
+                resp.set_header(WARNING_HEADER, "; ".join(filter(None, [before, f"retried: {event.reason}"])))
+            yield event
 
 
 def teller(resp: falcon.Response) -> Callable[[Event], None]:

@@ -51,9 +51,11 @@ def comment(event: Waiting) -> bytes:
 
 
 def describe(event: Waiting) -> str:
-    """``queued position=2``, ``loading``, ``prefill 37%``."""
+    """``queued position=2``, ``loading``, ``prefill 37%``, ``retry tool_choice``."""
     if event.phase == "queued":
         return f"queued position={event.position}"
+    if event.phase == "retry":
+        return f"retry {event.reason}"
     return event.phase if event.progress is None else f"{event.phase} {event.progress:.0%}"
 
 

@@ -51,7 +51,8 @@ def chosen_tools(
 
 def tool(name: str, description: str | None, parameters: dict[str, Any] | None, where: str) -> Tool:
     """A tool of a request, at `where` in it. Raises `BadRequest`."""
-    clean(json.dumps(parameters or {}, ensure_ascii=False).replace("\\\\u0000", "\\0"), f"{where}.parameters")
+    for text in strings(parameters):
+        clean(text, f"{where}.parameters")
     return Tool(name, clean(description or "", f"{where}.description"), parameters or {})
 
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields
 from typing import Any
 
-from services.chat import reasoning, tasks
+from services.chat import attempts, reasoning, tasks
+from services.chat.form import demanded
 from services.chat.tools import stage
 from services.chat.tools.offer import Offer, offer
 from services.core.errors import BadRequest
@@ -30,23 +31,27 @@ def plan(ask: Ask, model: Model, settings: Settings, request_id: str) -> Job:
     messages = with_system_prompt(ask.messages, model.system_prompt) if chat else ()
     check_capability(model, "chat" if chat else "completion")
     tools = offer(ask, messages, model, settings) if chat else Offer(())
+    form = demanded(ask, tools, model)
+    messages = form.messages
     return Job(
         id=request_id,
         model=model,
         kind="chat" if chat else "completion",
-        messages=tools.messages,
+        messages=messages,
         prompt=ask.prompt or "",
         prompt_ids=ask.prompt_ids,
         max_tokens=ask.max_tokens or int(defaults.get("max_tokens", settings.max_tokens_default)),
         sampling=merged(ask.sampling, defaults),
         stop=ask.stop,
         logprobs=ask.logprobs,
-        json_schema=ask.json_schema,
+        json_schema=form.json_schema,
         template_kwargs=template_kwargs(ask, model, tools),
-        prompt_tokens_estimate=estimate(tools.messages, ask.prompt or "", tools.template_tools) + len(ask.prompt_ids),
+        prompt_tokens_estimate=estimate(messages, ask.prompt or "", tools.template_tools) + len(ask.prompt_ids),
         tools=tools.tools,
         tool_family=tools.family,
-        call_required=ask.call_required,
+        check_call=form.check_call,
+        answer_schema=form.answer_schema,
+        schema_strict=ask.schema_strict,
         parallel_calls=ask.parallel_calls,
         sources_used=ask.sources_used,
         background=ask.background or tasks.is_housekeeping(ask.messages),
@@ -78,11 +83,15 @@ def data_job(
 
 
 def respond(job: Job, serve: Callable[[Job], Iterator[Event]]) -> Iterator[Event]:
-    """The answer's events, with a chat's reasoning and its calls told apart from its text."""
-    events = serve(job)
-    if job.kind == "chat":
-        events = reasoning.split(events)
-    return stage.split(job, events) if job.tools else events
+    """The answer's events, with a chat's reasoning and its calls told apart from its text, in the form demanded."""
+
+    def run(job: Job) -> Iterator[Event]:
+        events = serve(job)
+        if job.kind == "chat":
+            events = reasoning.split(events)
+        return stage.split(job, events) if job.tools else events
+
+    return attempts.checked(job, run) if attempts.needed(job) else run(job)
 
 
 def check_capability(model: Model, needed: str) -> None:

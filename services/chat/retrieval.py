@@ -9,6 +9,7 @@ from dataclasses import replace
 from services.chat.plan import with_system_prompt
 from services.chat.rag.knobs import Knobs, ModelFacts
 from services.chat.rag.pipeline import Decision, Outcome, apply
+from services.chat.tools.offer import taken
 from services.core.job import Ask
 from services.core.model import Model
 from services.core.settings import Settings
@@ -48,7 +49,7 @@ def knobs_of(settings: Settings) -> Knobs:
 
 def facts(ask: Ask, model: Model, settings: Settings, prefill_speed: float | None) -> ModelFacts:
     answer = ask.max_tokens or int(dict(model.sampling).get("max_tokens") or settings.max_tokens_default)
-    return ModelFacts(model.context_length, answer, prefill_speed)
+    return ModelFacts(model.context_length - taken(ask, model), answer, prefill_speed)
 
 
 def describe(decision: Decision) -> str:

@@ -16,6 +16,7 @@
     ├── InternalError         500  a bug; the log says what
     ├── Unsupported           501  what this server does not do
     ├── EngineFailed          502  the engine died, lied, or could not load the model
+    ├── AnswerInvalid         502  the model did not answer in the form that was demanded
     ├── FetchFailed           502  a model could not be fetched
     ├── Unavailable           503
     │   ├── QueueFull         503  with Retry-After
@@ -144,6 +145,11 @@ class EngineFailed(ServiceError):
 class FetchFailed(ServiceError):
     status = 502
     code = "fetch_failed"
+
+
+class AnswerInvalid(ServiceError):
+    status = 502
+    code = "invalid_answer"
 
 
 class Unavailable(ServiceError):

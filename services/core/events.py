@@ -1,6 +1,7 @@
 """What flows from an engine to the client: one stream of these events per request.
 
-The order is ``Waiting* (Thought | Text | ToolCall)* Done``, or ``Waiting* Data Done`` for a job that writes no answer.
+The order is ``Waiting* (Thought | Text | ToolCall | Refusal)* Done``, or ``Waiting* Data Done`` for a job that writes
+no answer.
 A failure is an exception (`errors.ServiceError`), never an event, so no stage can mistake a broken answer for a
 finished one.
 """
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 FinishReason = Literal["stop", "length", "tool_calls", "error"]
-Phase = Literal["queued", "loading", "prefill", "decode"]
+Phase = Literal["queued", "loading", "prefill", "decode", "retry"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,8 @@ class Waiting:
     """Requests ahead of this one; 0 unless the phase is ``queued``."""
     progress: float | None = None
     """Share of the phase that is done, 0.0 to 1.0; None where the engine does not tell."""
+    reason: str = ""
+    """The request's parameter that the answer did not satisfy; empty unless the phase is ``retry``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,13 @@ class Text:
 @dataclass(frozen=True, slots=True)
 class Thought:
     """A piece of the model's reasoning, without its tags."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """In place of the answer: why there is none. Only for a job with a strict schema."""
 
     text: str
 
@@ -94,4 +104,4 @@ class Done:
 Piece = Text | Thought | ToolCall
 """What an answer consists of."""
 
-Event = Waiting | Piece | Data | Done
+Event = Waiting | Piece | Refusal | Data | Done

@@ -108,8 +108,13 @@ class Job:
     """What may be called. The prompt tells of them already, in `messages` or in `template_kwargs`."""
     tool_family: str = ""
     """How the model writes its calls: a key of `chat.tools.scan.FAMILIES`; empty without tools."""
-    call_required: bool = False
+    check_call: bool = False
+    """The answer must call a tool, and no grammar makes it."""
     parallel_calls: bool = True
+    answer_schema: dict[str, Any] | None = None
+    """What the answer is held against where no grammar makes it satisfy `json_schema`, which is None then."""
+    schema_strict: bool = False
+    """As in `Ask`."""
     inputs: tuple[str | tuple[int, ...], ...] = ()
     """What a job that wants data is about; empty for all others."""
     prompt_ids: tuple[int, ...] = ()
@@ -122,3 +127,8 @@ class Job:
     """Lets all others go first."""
     keep_alive: float | None = None
     """As in `Ask`."""
+
+    @property
+    def demanded(self) -> str:
+        """The parameter that the answer must satisfy and no grammar makes it, by OpenAI's name."""
+        return "tool_choice" if self.check_call else "response_format"

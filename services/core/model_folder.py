@@ -11,7 +11,7 @@ import msgspec
 import yaml
 from msgspec import Meta, Struct
 
-from services.core import gguf
+from services.core import chat_templates, gguf
 from services.core.model import Model
 from services.core.settings import nearest
 
@@ -80,6 +80,7 @@ class ModelFile(Struct, forbid_unknown_fields=True):
     thinking: bool | None = None
     rag: bool = True
     opens_reasoning: bool = False
+    tools: Literal["hermes", "llama", "mistral", "json", "off"] | bool = True
 
 
 def read(folder: Path, files: Sequence[Path], default_length: int, max_length: int) -> Model:
@@ -92,6 +93,7 @@ def read(folder: Path, files: Sequence[Path], default_length: int, max_length: i
     parts = chosen(files, own.file)
     metadata = head(parts[0])
     capabilities = frozenset(own.capabilities or purposes(parts[0], metadata))
+    family, rendered = tools(own.tools, parts[0])
     longest = max_length if capabilities & WRITING else min(max_length, READ_LENGTH_MAX)
     return Model(
         id=model_id(folder.name),
@@ -113,7 +115,21 @@ def read(folder: Path, files: Sequence[Path], default_length: int, max_length: i
         thinking=own.thinking,
         opens_reasoning=own.opens_reasoning,
         beside=tuple(stamps(folder)) if parts[0].suffix.lower() == ".rkllm" else (),
+        tools=family,
+        tools_template=rendered,
     )
+
+
+def tools(wanted: str | bool, path: Path) -> tuple[str, bool]:
+    """How the model at `path` writes calls, and whether its template renders tools; `wanted` is ``model.yaml``'s.
+
+    YAML takes ``off`` for false.
+    """
+    if wanted is False:
+        return "off", False
+    template = chat_templates.of(path)
+    family = wanted if isinstance(wanted, str) else chat_templates.family(template)
+    return family, family != chat_templates.OTHER and chat_templates.knows_tools(template)
 
 
 def purposes(path: Path, metadata: dict[str, gguf.Value]) -> frozenset[str]:

@@ -79,6 +79,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     context_length_default: Positive = 4096
     context_length_max: Positive = 8192
 
+    tools_over_budget: Literal["refuse", "drop"] = "refuse"
+
     metrics_vllm_names: bool = True
     npu_debug_dir: Path = Path("/sys/kernel/debug/rknpu")
     sysfs_dir: Path = Path("/sys")

@@ -38,13 +38,16 @@ def rkllm_cli(settings: Settings, job: Job) -> Iterator[str]:
         yield "roles of messages"
     if job.logprobs is not None:
         yield "logprobs"
-    if job.json_schema is not None:
+    if job.json_schema is not None:  # of a raw prompt; a chat's is checked after the run
         yield "response_format"
     if job.template_kwargs.get("enable_thinking", False) is not False:
         yield "enable_thinking"
     if job.template_kwargs.keys() - {"enable_thinking"}:
         yield "chat_template_kwargs"
 
+
+GRAMMARS = frozenset({"llama"})
+"""The engines that hold an answer to a schema while it is written."""
 
 LIMITS: Mapping[str, Callable[[Settings, Job], Iterable[str]]] = {"rkllm": rkllm, "rkllm_cli": rkllm_cli}
 """Per engine; one that is not here does all a job can ask."""

@@ -92,6 +92,6 @@ def key(job: Job) -> str:
         job.json_schema,
         job.template_kwargs,
         [asdict(tool) for tool in job.tools],
-        [job.tool_family, job.call_required, job.parallel_calls],
+        [job.tool_family, job.check_call, job.parallel_calls, job.answer_schema],
     ]
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode(errors="surrogatepass")).hexdigest()

@@ -1,10 +1,12 @@
-"""How a request's tools come into the prompt of its model. Pure."""
+"""How a request's tools come into the prompt of its model, and how much of it they may take. Pure."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
+from services.chat.tokens import estimate
 from services.chat.tools import prompt
 from services.core.errors import BadRequest
 from services.core.job import Ask, Tool
@@ -12,6 +14,9 @@ from services.core.model import Model
 from services.core.settings import Settings
 
 OFF = "off"
+
+SHARE = 2
+"""Tools may take one in so many tokens of the context: the rest is for the conversation and the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,24 +31,35 @@ class Offer:
 
 
 def offer(ask: Ask, messages: tuple[dict[str, Any], ...], model: Model, settings: Settings) -> Offer:
-    """The offer for `ask`, whose messages are `messages`. Raises `BadRequest` where a call is impossible."""
-    if model.tools == OFF:
-        if ask.call_required:
-            raise BadRequest(
-                f"The model {model.id!r} calls no tools: its model.yaml says so (tools: off). Leave tool_choice out, "
-                "or choose another model.",
-                param="tool_choice",
-            )
-        return Offer(prompt.as_text(messages, "json"))
+    """The offer for `ask`, whose messages are `messages`.
+
+    The model's own template renders the tools where it knows them and they fit; else they become a compact text.
+    Raises `BadRequest` where a demanded call is impossible, and where the tools are too large.
+    """
     own = template_renders(model, settings)
-    if not own:
-        messages = prompt.as_text(messages, model.tools)
+    family = prompt.PLAIN if model.tools == OFF else model.tools
+    said = messages if own else prompt.as_text(messages, family)
     if not ask.tools:
-        return Offer(messages)
-    if own:
-        return Offer(messages, ask.tools, model.tools, [definition(tool) for tool in ask.tools])
-    text = prompt.instructions(ask.tools, model.tools, ask.call_required)
-    return Offer(prompt.with_instructions(messages, text), ask.tools, model.tools)
+        return Offer(said)
+    if model.tools == OFF:
+        return dropped(ask, said, f"The model {model.id!r} calls no tools: its model.yaml says so (tools: off).")
+    definitions = [definition(tool) for tool in ask.tools]
+    if own and size(definitions) <= room(model):
+        return Offer(messages, ask.tools, family, definitions)
+    text = prompt.instructions(ask.tools, family, ask.call_required)
+    if estimate(text) <= room(model):
+        return Offer(prompt.with_instructions(prompt.as_text(messages, family), text), ask.tools, family)
+    refusal = too_large(estimate(text), len(ask.tools), model)
+    if settings.tools_over_budget == "drop":
+        return dropped(ask, said, refusal)
+    raise BadRequest(refusal, param="tools")
+
+
+def dropped(ask: Ask, messages: tuple[dict[str, Any], ...], reason: str) -> Offer:
+    """An offer without tools. Raises `BadRequest` where a call is demanded."""
+    if ask.call_required:
+        raise BadRequest(f"{reason} Leave tool_choice out, or choose another model.", param="tool_choice")
+    return Offer(messages)
 
 
 def template_renders(model: Model, settings: Settings) -> bool:
@@ -60,3 +76,30 @@ def definition(tool: Tool) -> dict[str, Any]:
         "type": "function",
         "function": {"name": tool.name, "description": tool.description, "parameters": parameters},
     }
+
+
+def room(model: Model) -> int:
+    """Tokens that tools may take of the model's context."""
+    return model.context_length // SHARE
+
+
+def size(definitions: list[dict[str, Any]]) -> int:
+    return estimate(json.dumps(definitions, ensure_ascii=False))
+
+
+def taken(ask: Ask, model: Model) -> int:
+    """Tokens of the context that the tools of `ask` take, at most; what does not fit is refused or dropped later."""
+    if not ask.tools or model.tools == OFF:
+        return 0
+    compact = estimate(prompt.instructions(ask.tools, model.tools, ask.call_required))
+    whole = size([definition(tool) for tool in ask.tools]) if model.tools_template else 0
+    return max(found for found in (0, compact, whole) if found <= room(model))
+
+
+def too_large(tokens: int, count: int, model: Model) -> str:
+    return (
+        f"The {count} tools of this request take about {tokens} tokens; the model {model.id!r} has a context of "
+        f"{model.context_length} tokens, of which tools may take {room(model)}. Offer fewer tools, choose a model with "
+        "a longer context, or switch the tools off in the client (Open WebUI: set Function Calling of the model to "
+        "Legacy, or take the Builtin Tools from its capabilities)."
+    )

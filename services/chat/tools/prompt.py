@@ -11,6 +11,9 @@ from services.core.job import Tool
 
 Message = dict[str, Any]
 
+PLAIN = "json"
+"""The family of models that are told all there is to know."""
+
 CALLS = {
     "hermes": '<tool_call>\n{{"name": {name}, "arguments": {arguments}}}\n</tool_call>',
     "llama": '{{"name": {name}, "parameters": {arguments}}}',

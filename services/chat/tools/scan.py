@@ -141,7 +141,7 @@ class Head:
 class JsonEnd:
     """Finds the end of the JSON object or list that begins at `start`, in a text that grows."""
 
-    def __init__(self, start: int, name: str) -> None:
+    def __init__(self, start: int, name: str = "") -> None:
         self.start, self.name = start, name
         self._position, self._depth = start, 0
         self._string = self._escaped = False

@@ -69,10 +69,20 @@ class Template:
         import jinja2
 
         values = {**self._names, "tools": None, **job["template_kwargs"], "add_generation_prompt": True}
+        messages = [with_objects(message) for message in messages]
         try:
             return str(self._compiled.render(messages=messages, **values))
         except (jinja2.TemplateError, ArithmeticError, TypeError, ValueError, LookupError) as error:
             raise JobRefused(f"The model's chat template does not take these messages: {error}") from error
+
+
+def with_objects(message: dict[str, Any]) -> dict[str, Any]:
+    """`message` with the arguments of its calls as objects, as templates take them; clients send them as text."""
+    calls = message.get("tool_calls")
+    if not calls:
+        return message
+    functions = [{**call["function"], "arguments": json.loads(call["function"]["arguments"])} for call in calls]
+    return {**message, "tool_calls": [{**c, "function": f} for c, f in zip(calls, functions, strict=True)]}
 
 
 def opening(rendered: str) -> str:
@@ -102,19 +112,19 @@ class Tokenized:
         """
         if not job["messages"]:
             return self._known(job["prompt_ids"]) or self._ids(job["prompt"], False, add_special=True), ""
-        messages, guard = self._guarded(job["messages"])
-        rendered = self._template.render(messages, job)
+        told, guard = self._guarded({"messages": job["messages"], "kwargs": job["template_kwargs"]})
+        rendered = self._template.render(told["messages"], {**job, "template_kwargs": told["kwargs"]})
         parts = self._parts(rendered, guard)
         return [token for text, plain in parts for token in self._ids(text, plain)], opening(rendered)
 
-    def _guarded(self, messages: list[dict[str, Any]]) -> tuple[Any, str]:
-        """`messages` with a guard after the first character of whatever looks like a special token."""
-        everything = json.dumps(messages, ensure_ascii=False)
+    def _guarded(self, told: dict[str, Any]) -> tuple[Any, str]:
+        """`told`, messages and variables, with a guard after the first character of what looks like a special token."""
+        everything = json.dumps(told, ensure_ascii=False)
         guard = next(char for code in GUARDS if (char := chr(code)) not in everything)
         special = self._special
         if special is None or not special.search(everything):
-            return messages, guard
-        return mapped(messages, lambda text: special.sub(lambda m: f"{m[0][0]}{guard}{m[0][1:]}", text)), guard
+            return told, guard
+        return mapped(told, lambda text: special.sub(lambda m: f"{m[0][0]}{guard}{m[0][1:]}", text)), guard
 
     def _parts(self, text: str, guard: str) -> Iterator[tuple[str, bool]]:
         """The rendered prompt in pieces: those that are user text like a special token are plain."""
@@ -156,11 +166,11 @@ class Tokenized:
 
 
 def mapped(value: Any, change: Callable[[str], str]) -> Any:
-    """`value` with every string in it changed."""
+    """`value` with every string in it changed, names of fields too."""
     if isinstance(value, str):
         return change(value)
     if isinstance(value, dict):
-        return {key: mapped(item, change) for key, item in value.items()}
+        return {change(key): mapped(item, change) for key, item in value.items()}
     return [mapped(item, change) for item in value] if isinstance(value, list | tuple) else value
 
 

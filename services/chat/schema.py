@@ -1,0 +1,82 @@
+"""Answers that must be JSON of a schema: the schema checked, told to the model, and held against what it wrote. Pure.
+
+Nothing is fetched, whatever a schema refers to; patterns are matched in linear time.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import jsonschema_rs
+
+from services.chat.tools.call import refuse
+from services.chat.tools.scan import JsonEnd
+from services.core.errors import BadRequest
+
+Schema = dict[str, Any]
+
+SAID_ELSEWHERE = frozenset({"$schema", "$id", "title", "examples", "default"})
+"""Keys of a schema that tell a model nothing it needs."""
+
+_FENCE = re.compile(r"```[a-z]*\n(.*?)```", re.DOTALL)
+_OPENING = re.compile(r"[{\[]")
+
+
+def validator(schema: Schema, param: str = "response_format") -> Any:
+    """Checks JSON values. Raises `BadRequest` for `param` where `schema` is none, or refers to another document."""
+    try:
+        return jsonschema_rs.validator_for(
+            schema or {"type": "object"}, offline=True, pattern_options=jsonschema_rs.RegexOptions()
+        )
+    except (ValueError, RecursionError) as error:  # the package's own are ValueErrors
+        reason = " ".join(str(error).split())[:300]
+        raise BadRequest(f"{param} has no usable JSON schema: {reason}", param=param) from error
+
+
+def instructions(schema: Schema) -> str:
+    """What a model is told that no grammar holds to `schema`."""
+    if not schema:
+        return "Answer with one JSON object alone, without any text around it."
+    text = json.dumps(bare(schema), ensure_ascii=False, separators=(",", ":"))
+    return f"Answer with JSON alone, without any text around it. It must satisfy this JSON schema:\n{text}"
+
+
+def bare(value: Any, names: bool = False) -> Any:
+    """`value` without what only people read; `names` says that its keys are names of properties."""
+    if isinstance(value, list):
+        return [bare(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    kept = {key: item for key, item in value.items() if names or key not in SAID_ELSEWHERE}
+    return {key: bare(item, key in ("properties", "$defs") and not names) for key, item in kept.items()}
+
+
+def found(text: str, schema: Schema) -> str:
+    """The JSON in `text` that satisfies `schema`. Raises `Unsatisfied`."""
+    complaint = "it holds no JSON"
+    for candidate in candidates(text):
+        try:
+            error = next(validator(schema).iter_errors(json.loads(candidate, parse_constant=refuse)), None)
+        except (ValueError, RecursionError):
+            continue
+        if error is None:
+            return candidate
+        complaint = " ".join(error.message.split())[:300]
+    raise Unsatisfied(complaint)
+
+
+class Unsatisfied(Exception):
+    """An answer has no JSON of the schema; the message says what is wrong with it."""
+
+
+def candidates(text: str) -> Iterator[str]:
+    """What may be the JSON of an answer: all of it, what is in its fences, its first object or list."""
+    yield text.strip()
+    yield from (inside.strip() for inside in _FENCE.findall(text))
+    opening = _OPENING.search(text)
+    end = JsonEnd(opening.start()).find(text) if opening else None
+    if opening and end:
+        yield text[opening.start() : end]

@@ -1,0 +1,55 @@
+"""The schema of an answer that is a call: what makes a demanded call certain on an engine with grammars. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from services.core.job import Tool
+
+
+def call_schema(tools: Sequence[Tool]) -> dict[str, Any]:
+    """The schema of one call of one of `tools`.
+
+    References inside a tool's parameters begin at their root; here they lie deeper, below ``$defs``.
+    """
+    names = [f"tool{index}" for index in range(len(tools))]
+    options = [one(tool, name) for tool, name in zip(tools, names, strict=True)]
+    roots = {name: moved(arguments(tool), f"#/$defs/{name}") for tool, name in zip(tools, names, strict=True)}
+    return {**(options[0] if len(options) == 1 else {"anyOf": options}), "$defs": roots}
+
+
+def either(call: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+    """A call, or an answer of its own schema."""
+    defs = {**call["$defs"], "answer": moved(answer, "#/$defs/answer")}
+    options = call.get("anyOf") or [{key: value for key, value in call.items() if key != "$defs"}]
+    return {"anyOf": [*options, {"$ref": "#/$defs/answer"}], "$defs": defs}
+
+
+def one(tool: Tool, name: str) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {"name": {"const": tool.name}, "arguments": {"$ref": f"#/$defs/{name}"}},
+        "required": ["name", "arguments"],
+        "additionalProperties": False,
+    }
+
+
+def arguments(tool: Tool) -> dict[str, Any]:
+    """The schema of a tool's arguments, which are an object; one that tells of no parameters has none."""
+    if not tool.parameters.keys() - {"type"}:
+        return {"type": "object", "properties": {}, "additionalProperties": False}
+    return {**tool.parameters, "type": "object"}
+
+
+def moved(value: Any, root: str) -> Any:
+    """`value` with its references inside the same schema told from `root`."""
+    if isinstance(value, list):
+        return [moved(item, root) for item in value]
+    if not isinstance(value, dict):
+        return value
+    found = {key: moved(item, root) for key, item in value.items()}
+    reference = value.get("$ref")
+    if isinstance(reference, str) and reference.startswith("#"):
+        found["$ref"] = root + reference[1:]
+    return found
