@@ -18,7 +18,7 @@ from services.api.middleware import AccessLog, RequestId
 from services.api.openapi.resource import Description
 from services.api.preview import RagPreview
 from services.api.resources import ChatCompletions, Health, Models, TextCompletions
-from services.api.responses import Responses
+from services.api.responses import InputTokens, Responses
 from services.api.service import STATE_HEADER, WARNING_HEADER, Service
 from services.api.sources import CACHE_HEADER, RAG_HEADER
 from services.api.tokens import Detokenize, Tokenize
@@ -107,6 +107,7 @@ def route(app: App, service: Service) -> None:
         app.add_route(f"{prefix}/rerank", Rerank(service))
         app.add_route(f"{prefix}/rag/preview", RagPreview(service))
         app.add_route(f"{prefix}/responses", Responses(service))
+        app.add_route(f"{prefix}/responses/input_tokens", InputTokens(service))
         app.add_route(f"{prefix}/messages", Messages(service))
         app.add_route(f"{prefix}/messages/count_tokens", CountTokens(service))
         app.add_route(f"{prefix}/tokenize", Tokenize(service))

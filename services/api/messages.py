@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import falcon
@@ -14,7 +14,6 @@ from services.api.answer import Answer, Call, collected
 from services.api.messages_types import CountRequest, MessagesRequest
 from services.api.service import Service
 from services.api.stream import closing, describe, guarded, named_sse, primed, write_json, write_stream
-from services.chat.plan import plan
 from services.core.events import Done, Event, Piece, Text, Thought, ToolCall, Usage, Waiting
 
 
@@ -45,9 +44,7 @@ class CountTokens:
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         request = self._service.parse(req, CountRequest)
         model = self._service.model(request.model)
-        ask, _ = self._service.sources.prepared(messages_asks.chat(request, model.id), model)
-        job = replace(plan(ask, model, self._service.settings, req.context.id), kind="count")
-        count, _ = self._service.data(req, resp, job)
+        count = self._service.count(req, resp, messages_asks.chat(request, model.id), model)
         write_json(resp, {"input_tokens": count})
 
 

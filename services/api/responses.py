@@ -1,4 +1,4 @@
-"""``/v1/responses``: OpenAI's Responses API, with no state on the server."""
+"""``/v1/responses`` and ``/v1/responses/input_tokens``: OpenAI's Responses API, with no state on the server."""
 
 from __future__ import annotations
 
@@ -31,3 +31,16 @@ class Responses:
             write_stream(resp, "text/event-stream", primed(stream(head, events)))
         else:
             write_json(resp, whole(head, collected(events)))
+
+
+class InputTokens:
+    """``POST /v1/responses/input_tokens``: the length of the prompt that the same input would be answered from."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        request = self._service.parse(req, ResponsesRequest)
+        model = self._service.model(request.model)
+        count = self._service.count(req, resp, responses_asks.chat(request, model.id), model)
+        write_json(resp, {"object": "response.input_tokens", "input_tokens": count})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import falcon
@@ -101,6 +102,12 @@ class Service:
         if len(values) != 1:
             raise EngineFailed(f"The engine gave {len(values)} results for one {job.kind}; the log says more.")
         return values[0], usage
+
+    def count(self, req: falcon.Request, resp: falcon.Response, ask: Ask, model: Model) -> int:
+        """How many tokens the prompt has that a chat would be answered from, its sources prepared. As `data`."""
+        ask, _ = self.sources.prepared(ask, model)
+        count, _ = self.data(req, resp, replace(plan(ask, model, self.settings, req.context.id), kind="count"))
+        return int(count)
 
     def _run(self, jobs: list[Job], req: falcon.Request, resp: falcon.Response) -> Iterator[Iterator[Event]]:
         """Where the first answer waits first, a header says for what."""

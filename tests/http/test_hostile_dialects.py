@@ -17,6 +17,7 @@ from tests.http.test_hostile import GOOD, JSON, WRONG, refused
 
 PATHS: dict[str, tuple[type[Any], dict[str, Any]]] = {
     "/v1/responses": (ResponsesRequest, {"input": "x"}),
+    "/v1/responses/input_tokens": (ResponsesRequest, {"input": "x"}),
     "/v1/messages": (MessagesRequest, {**GOOD, "max_tokens": 5}),
     "/v1/messages/count_tokens": (CountRequest, GOOD),
     "/v1/tokenize": (TokenizeRequest, {"prompt": "x"}),

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import anthropic
+import pydantic
 import pytest
 
 from tests.live.conftest import Server
@@ -126,6 +127,18 @@ def test_a_real_answer_whole_and_streamed(real: Server) -> None:
     assert final.stop_reason == whole.stop_reason
     prompts = [usage.input_tokens + usage.cache_read_input_tokens for usage in (whole.usage, final.usage)]
     assert prompts[0] == prompts[1] > 5
+
+
+class City(pydantic.BaseModel):
+    name: str
+    population: int
+
+
+def test_a_real_answer_is_parsed_into_a_model(real: Server) -> None:
+    with client(real) as claude:
+        asked = [{"role": "user", "content": "Describe Paris."}]
+        answer = claude.messages.parse(model=MODEL, messages=asked, output_format=City, **{**GREEDY, "max_tokens": 80})
+    assert isinstance(answer.parsed_output, City)
 
 
 def test_a_count_is_what_the_answer_reports(real: Server) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import openai
+import pydantic
 import pytest
 
 from tests.live.conftest import Server
@@ -116,6 +117,26 @@ def test_a_real_schema_shapes_the_answer(real: Server) -> None:
     with real.client() as client:
         answer = client.responses.create(model=MODEL, input="Give me a number.", text=text, max_output_tokens=60)
     assert isinstance(json.loads(answer.output_text)["n"], int)
+
+
+def test_a_count_is_what_the_answer_reports(real: Server) -> None:
+    asked: Any = {"model": MODEL, "input": QUESTION, "instructions": "Be brief.", "tools": [WEATHER]}
+    with real.client() as client:
+        count = client.responses.input_tokens.count(**asked).input_tokens
+        assert count == client.responses.create(**asked, max_output_tokens=2).usage.input_tokens
+
+
+class City(pydantic.BaseModel):
+    name: str
+    population: int
+
+
+def test_a_real_answer_is_parsed_into_a_model(real: Server) -> None:
+    with real.client() as client:
+        answer = client.responses.parse(
+            model=MODEL, input="Describe Paris.", text_format=City, max_output_tokens=80, temperature=0
+        )
+    assert isinstance(answer.output_parsed, City)
 
 
 def test_real_tokens_and_back(real: Server) -> None:
