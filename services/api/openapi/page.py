@@ -76,8 +76,7 @@ def details(operation: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "body", f"{escape(media)}: {spelled(body['schema'])}"
     for status, response in operation["responses"].items():
         shapes = ", ".join(
-            f"{escape(media)}: {spelled(body.get('x-event', body['schema']))}"
-            for media, body in response.get("content", {}).items()
+            f"{escape(media)}: {spelled(body['schema'])}" for media, body in response.get("content", {}).items()
         )
         yield escape(status), f"{escape(response['description'])}.<br>{shapes}"
 
@@ -104,6 +103,10 @@ def spelled(schema: Mapping[str, Any]) -> str:
         return " or ".join(spelled(one) for one in schema["anyOf"])
     if "enum" in schema:
         return ", ".join(f"<code>{escape(json.dumps(value))}</code>" for value in schema["enum"])
+    if "contentSchema" in schema:
+        return f"JSON of {spelled(schema['contentSchema'])}"
+    if "data" in schema.get("properties", {}):
+        return f"events with {spelled(schema['properties']['data'])}"
     kind = escape(str(schema.get("type", "anything")))
     if schema.get("type") == "array" and "items" in schema:
         return f"list of {spelled(schema['items'])}"
