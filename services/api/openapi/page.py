@@ -76,9 +76,17 @@ def details(operation: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "body", f"{escape(media)}: {spelled(body['schema'])}"
     for status, response in operation["responses"].items():
         shapes = ", ".join(
-            f"{escape(media)}: {spelled(body['schema'])}" for media, body in response.get("content", {}).items()
+            f"{escape(media)}: {spelled(item_of(body['schema']))}"
+            for media, body in response.get("content", {}).items()
         )
         yield escape(status), f"{escape(response['description'])}.<br>{shapes}"
+
+
+def item_of(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What one event or line of a stream is; any other schema as it is."""
+    text = schema.get("properties", {}).get("data", schema)
+    item: Mapping[str, Any] = text.get("contentSchema", schema)
+    return item
 
 
 def type_block(name: str, schema: Mapping[str, Any]) -> str:
@@ -103,10 +111,6 @@ def spelled(schema: Mapping[str, Any]) -> str:
         return " or ".join(spelled(one) for one in schema["anyOf"])
     if "enum" in schema:
         return ", ".join(f"<code>{escape(json.dumps(value))}</code>" for value in schema["enum"])
-    if "contentSchema" in schema:
-        return f"JSON of {spelled(schema['contentSchema'])}"
-    if "data" in schema.get("properties", {}):
-        return f"events with {spelled(schema['properties']['data'])}"
     kind = escape(str(schema.get("type", "anything")))
     if schema.get("type") == "array" and "items" in schema:
         return f"list of {spelled(schema['items'])}"
