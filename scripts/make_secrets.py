@@ -37,7 +37,7 @@ SECRETS = {
     "api/admin_key": key,
 }
 
-COPIES = {"api/api_key": "open-webui/api_key"}
+COPIES = {"api/open-webui": "open-webui/api_key"}
 """What Open WebUI sends, for the API server to know it by."""
 
 

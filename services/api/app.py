@@ -123,6 +123,6 @@ def route(app: App, service: Service) -> None:
 def create() -> App:
     """What gunicorn calls, in its worker process."""
     settings = settings_from(os.environ)
-    logs.configure(settings)
     keys.check(settings)
+    logs.configure(settings)
     return build(settings)

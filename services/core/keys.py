@@ -10,6 +10,7 @@ import hmac
 import ipaddress
 import logging
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
@@ -22,6 +23,11 @@ from msgspec import Meta, Struct
 
 from services.core.caller import Caller
 from services.core.settings import Count, Settings, SettingsError
+
+NAME = "[A-Za-z0-9._-]{1,64}"
+"""What goes into a log line as it is."""
+
+Role = Literal["user", "admin"]
 
 SHORTEST = 16
 """Characters of a key that somebody chose; shorter ones are guessed."""
@@ -40,9 +46,9 @@ Signature = tuple[tuple[int, int, int] | None, ...]
 class Key(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """One line of the file of keys."""
 
-    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}\Z")]
+    name: Annotated[str, Meta(pattern=rf"^{NAME}\Z")]
     sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
-    role: Literal["user", "admin"] = "user"
+    role: Role = "user"
     priority: Literal["interactive", "background"] = "interactive"
     max_waiting: Count = 0
 
@@ -101,30 +107,29 @@ def sign(path: Path) -> tuple[int, int, int] | None:
 
 def read(settings: Settings) -> tuple[Key, ...]:
     """All keys there are. Raises `SettingsError`."""
-    keys = [*plain_keys(settings), *(from_file(settings.keys_file) if settings.keys_file else ())]
-    for what in ("name", "sha256"):
-        (value, count), *_ = Counter(getattr(key, what) for key in keys).most_common(1) or [("", 0)]
-        if count > 1:
-            raise SettingsError(f"Two keys have the same {what} {value!r}; remove one of them.")
-    return tuple(keys)
+    return (*plain_keys(settings), *(from_file(settings.keys_file) if settings.keys_file else ()))
 
 
 def plain_keys(settings: Settings) -> Iterator[Key]:
-    """Those that are given as they are: one to use the server, one to administer it."""
-    if secret := given("api_key", settings.api_key, settings.api_key_file):
-        yield Key(name="api-key", sha256=digest(secret))
-    if secret := given("admin_key", settings.admin_key, settings.admin_key_file):
-        yield Key(name="admin-key", sha256=digest(secret), role="admin")
+    """Those that are given as they are: to use the server, and to administer it."""
+    yield from plain("api_key", settings.api_key, settings.api_key_file, "user")
+    yield from plain("admin_key", settings.admin_key, settings.admin_key_file, "admin")
 
 
-def given(name: str, value: str, path: Path | None) -> bytes:
-    """The key in a setting or in the file it names, without the line's end; empty for none."""
-    if value and path:
-        raise SettingsError(f"Both {name} and {name}_file are set; set one of them.")
-    secret = read_bytes(path, f"{name}_file").strip() if path else value.encode()
-    if (value or path) and len(secret) < SHORTEST:
+def plain(setting: str, value: str, path: Path | None, role: Role) -> Iterator[Key]:
+    """The key in a setting, by the setting's name, and the one in a file, by the file's."""
+    if value:
+        yield Key(name=setting, sha256=digest(long_enough(value.encode(), setting)), role=role)
+    if path:
+        secret = long_enough(read_bytes(path, f"{setting}_file").strip(), f"{setting}_file")
+        yield Key(name=path.name if re.fullmatch(NAME, path.name) else setting, sha256=digest(secret), role=role)
+
+
+def long_enough(secret: bytes, setting: str) -> bytes:
+    """Raises `SettingsError`."""
+    if len(secret) < SHORTEST:
         raise SettingsError(
-            f"{name}{'_file' if path else ''}: the key has {len(secret)} characters; needed are at least {SHORTEST}. "
+            f"{setting}: the key has {len(secret)} characters; needed are at least {SHORTEST}. "
             "'openssl rand -hex 32' makes a good one."
         )
     return secret
@@ -148,11 +153,15 @@ def from_file(path: Path) -> list[Key]:
     except yaml.YAMLError as error:
         raise SettingsError(f"keys_file: {path} is no YAML: {' '.join(str(error).split())}.") from error
     try:
-        return msgspec.convert(lines, list[Key])
+        keys = msgspec.convert(lines, list[Key])
     except msgspec.ValidationError as error:
         raise SettingsError(
             f"keys_file: {path}: {error}. 'python -m services.keys' writes it as it must be."
         ) from error
+    for name, count in Counter(key.name for key in keys).items():
+        if count > 1:
+            raise SettingsError(f"keys_file: {path}: two keys have the name {name!r}; remove one of them.")
+    return keys
 
 
 def check(settings: Settings) -> None:

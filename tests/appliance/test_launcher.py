@@ -15,7 +15,8 @@ import pytest
 
 from scripts import place_embedder, place_model
 from services import __main__ as launcher
-from services.core.settings import Settings
+from services.api.app import create
+from services.core.settings import Settings, SettingsError
 from tests.engines import REAL_MODELS, ROOT, write_fake_model
 
 
@@ -68,6 +69,21 @@ def test_a_bad_setting_is_one_sentence() -> None:
     assert ended.returncode == 1
     assert "RKLLM_PORT" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_a_server_for_all_without_a_key_is_one_sentence_with_the_remedy(models: Path) -> None:
+    ended = start({"RKLLM_HOST": "0.0.0.0", "RKLLM_MODELS_DIR": str(models)})
+    assert ended.returncode == 1
+    assert ended.stderr.count("\n") == 1
+    for word in ("0.0.0.0", "RKLLM_API_KEY_FILE", "services.keys", "RKLLM_ALLOW_ANONYMOUS"):
+        assert word in ended.stderr
+
+
+def test_no_way_to_start_it_goes_around_the_keys(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RKLLM_HOST", "0.0.0.0")
+    monkeypatch.setenv("RKLLM_MODELS_DIR", str(models))
+    with pytest.raises(SettingsError, match="has no API key"):
+        create()
 
 
 def test_a_missing_openmp_library_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

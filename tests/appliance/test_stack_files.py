@@ -148,7 +148,7 @@ def test_secrets_are_made_once_and_differ(tmp_path: Path) -> None:
     assert len(make_secrets.make(tmp_path)) == 7
     values = {name: (tmp_path / name).read_text() for name in make_secrets.SECRETS}
     assert len(set(values.values())) == 6
-    assert (tmp_path / "api/api_key").read_text() == values["open-webui/api_key"]
+    assert (tmp_path / "api/open-webui").read_text() == values["open-webui/api_key"]
     assert all(len(value) >= 20 for value in values.values())
     assert make_secrets.make(tmp_path) == []
     (tmp_path / "searxng/secret_key").chmod(0o644)
@@ -156,7 +156,7 @@ def test_secrets_are_made_once_and_differ(tmp_path: Path) -> None:
     assert make_secrets.make(tmp_path) == ["searxng/secret_key"], "one that got lost is made again, alone"
     assert {name: (tmp_path / name).read_text() for name in values} != values
     (tmp_path / "open-webui/api_key").unlink()
-    assert make_secrets.make(tmp_path) == ["open-webui/api_key", "api/api_key"], "both readers have the new one"
+    assert make_secrets.make(tmp_path) == ["open-webui/api_key", "api/open-webui"], "both readers have the new one"
     assert stat.S_IMODE((tmp_path / "open-webui/admin_password").stat().st_mode) == 0o444
 
 

@@ -25,7 +25,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.conformance import report
+from tests.conformance import openapi, report
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -121,6 +121,9 @@ def run(names: list[str]) -> list[report.Suite]:
         env = {**os.environ, **facts}
         for name in names:
             results = Path(folder) / f"{name}.xml"
+            if name == "openapi":
+                found.append(openapi.run(Path(folder) / "openapi"))
+                continue
             if name == "node":
                 node_suite(env, results)
             else:
@@ -131,7 +134,7 @@ def run(names: list[str]) -> list[report.Suite]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.conformance", description=__doc__)
-    everything = [*PYTEST_SUITES, "node"]
+    everything = [*PYTEST_SUITES, "node", "openapi"]
     parser.add_argument("suites", nargs="*", metavar="suite", help=f"of: {', '.join(everything)}")
     wanted = parser.parse_args().suites or everything
     if "node" in wanted and not shutil.which("npm"):

@@ -75,7 +75,7 @@ def test_a_hundred_wrong_keys_cost_the_others_nothing_and_fill_no_log(start: Sta
     assert log.count("without a valid key") < 10
     assert "guess-" not in log
     assert USER not in log
-    assert log.count("key=api-key") == 5
+    assert log.count("key=api_key") == 5
 
 
 def test_wrong_and_right_keys_as_the_openai_package_sees_them(start: Start) -> None:

@@ -17,7 +17,7 @@ SERVICES = ("api", "searxng", "open-webui", "provision")
 SECRETS = {
     "open-webui": ("webui", ("secret_key", "admin_password", "api_key")),
     "searxng": ("searxng", ("secret_key",)),
-    "api": ("api", ("api_key", "admin_key")),
+    "api": ("api", ("open-webui", "admin_key")),
 }
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]

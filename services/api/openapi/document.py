@@ -150,8 +150,13 @@ def success(operation: Operation, schemas: Schemas) -> dict[str, Any]:
     if operation.response is not None:
         found[operation.media] = {"schema": schemas.of(operation.response)}
     if operation.stream is not None:
-        found[operation.stream_media] = {
-            "schema": {"type": "string", "description": "Each event is of the type that x-event names."},
-            "x-event": schemas.of(operation.stream),
-        }
+        found[operation.stream_media] = {"schema": streamed(operation, schemas.of(operation.stream))}
     return found
+
+
+def streamed(operation: Operation, item: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a stream: of one server-sent event, whose data is an `item`, or of lines that are one each."""
+    text = {"type": "string", "contentMediaType": "application/json", "contentSchema": item}
+    if operation.stream_media != "text/event-stream":
+        return text
+    return {"type": "object", "required": ["data"], "properties": {"data": text, "event": {"type": "string"}}}

@@ -76,10 +76,17 @@ def details(operation: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "body", f"{escape(media)}: {spelled(body['schema'])}"
     for status, response in operation["responses"].items():
         shapes = ", ".join(
-            f"{escape(media)}: {spelled(body.get('x-event', body['schema']))}"
+            f"{escape(media)}: {spelled(item_of(body['schema']))}"
             for media, body in response.get("content", {}).items()
         )
         yield escape(status), f"{escape(response['description'])}.<br>{shapes}"
+
+
+def item_of(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What one event or line of a stream is; any other schema as it is."""
+    text = schema.get("properties", {}).get("data", schema)
+    item: Mapping[str, Any] = text.get("contentSchema", schema)
+    return item
 
 
 def type_block(name: str, schema: Mapping[str, Any]) -> str:
