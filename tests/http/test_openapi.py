@@ -117,6 +117,7 @@ THOUGHT = {"messages": [{"role": "user", "content": '{"text": "<think>a</think>b
         ("POST", "/v1/rerank", {"query": "hi", "documents": ["a"], "return_documents": True}, sv.Ranking),
         ("POST", "/api/embed", {"input": "hi"}, so.Embedded),
         ("POST", "/api/embeddings", {"prompt": "hi"}, so.Vector),
+        ("POST", "/v1/responses/input_tokens", {"input": "hi"}, sr.InputTokens),
         ("POST", "/v1/messages", {**HI, "max_tokens": 9}, sm.MessageAnswer),
         ("POST", "/v1/messages", {**THOUGHT, "max_tokens": 9}, sm.MessageAnswer),
         ("POST", "/v1/messages", {**HI, "max_tokens": -9}, s.AnthropicError),

@@ -57,6 +57,13 @@ OPENAI = (
         sr.ResponseAnswer,
         sr.ResponseEvent,
     ),
+    asked(
+        "/v1/responses/input_tokens",
+        ANSWERS,
+        "How long the prompt of the same request would be.",
+        ResponsesRequest,
+        sr.InputTokens,
+    ),
     asked("/v1/embeddings", ANSWERS, "A vector of each text.", EmbeddingRequest, sv.EmbeddingList),
     asked("/v1/rerank", ANSWERS, "Texts by how near they are to a question.", RerankRequest, sv.Ranking),
     asked("/v1/tokenize", ANSWERS, "A text, or a chat's prompt, in the model's tokens.", TokenizeRequest, sv.Tokens),

@@ -116,6 +116,11 @@ class ResponseAnswer(Exact):
     truncation: str
 
 
+class InputTokens(Exact):
+    object: Literal["response.input_tokens"]
+    input_tokens: Count
+
+
 class ResponseEvent(Struct):
     """One event; what else it has depends on its type, which begins with ``response.``."""
 
