@@ -47,7 +47,7 @@ def test_chat(client: Any) -> None:
 
 def test_chat_streamed(client: Any) -> None:
     with client.chat.completions.stream(
-        model=MODEL, messages=HELLO, max_completion_tokens=8, stream_options={"include_usage": True}
+        model=MODEL, messages=HELLO, max_completion_tokens=200, stream_options={"include_usage": True}
     ) as stream:
         for _ in stream:
             pass
