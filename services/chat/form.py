@@ -35,7 +35,7 @@ def demanded(ask: Ask, offer: Offer, model: Model) -> Form:
         return Form(offer.messages, check_call=True)
     if ask.json_schema is None or ask.prompt is not None:
         return Form(offer.messages, ask.json_schema)
-    messages = with_instructions(offer.messages, schema.instructions(ask.json_schema))
+    messages = with_instructions(offer.messages, schema.instructions(ask.json_schema), model)
     return Form(messages, answer_schema=ask.json_schema)
 
 
