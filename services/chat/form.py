@@ -28,7 +28,7 @@ def demanded(ask: Ask, offer: Offer, model: Model) -> Form:
     """The form of the answer to `ask`. Raises `BadRequest` for a schema that is none."""
     called = ask.call_required and bool(offer.tools)
     if ask.json_schema is not None:
-        schema.validator(ask.json_schema)
+        schema.checked(ask.json_schema)
     if model.engine in GRAMMARS:
         return Form(offer.messages, grammar(ask, offer, called))
     if called:
