@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import struct
+from pathlib import Path
 from typing import Any
 
 import openai
@@ -120,3 +122,37 @@ def test_a_schema_that_is_none_is_a_400_that_names_it(real: Server) -> None:
     with pytest.raises(openai.BadRequestError) as caught:
         asked(real, tools=[], response_format=form)
     assert caught.value.param == "response_format"
+
+
+TEMPLATE = (
+    "{% if tools %}<|im_start|>system\n{{ tools | tojson }}<tool_call><|im_end|>\n{% endif %}{% for m in messages %}"
+    "<|im_start|>{{ m.role }}\n{{ m.content }}{% for c in m.tool_calls or [] %}<tool_call>{{ c.function.name }}"
+    "{% endfor %}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+def with_template(source: Path, target: Path, template: str) -> None:
+    """A copy of the GGUF at `source` with another chat template, of the same length as the one it has."""
+    data = source.read_bytes()
+    key = b"tokenizer.chat_template" + struct.pack("<I", 8)
+    start = data.index(key) + len(key)
+    (length,) = struct.unpack_from("<Q", data, start)
+    assert len(template) <= length
+    padded = template.encode().ljust(length)
+    target.parent.mkdir()
+    target.write_bytes(data[: start + 8] + padded + data[start + 8 + length :])
+
+
+def test_the_models_own_template_renders_tools_where_it_knows_them(real: Server) -> None:
+    source = real.models_dir / "SmolLM2-135M-Instruct" / "SmolLM2-135M-Instruct.gguf"
+    with_template(source, real.models_dir / "Knows-4k" / "Knows-4k.gguf", TEMPLATE)
+    plain = asked(real, model="knows-4k", tools=[], max_tokens=1).usage.prompt_tokens
+    told = asked(real, model="knows-4k", max_tokens=1).usage.prompt_tokens
+    assert told > plain + 100  # the definitions as JSON; as signatures they are less than half of that
+    assert told > asked(real, max_tokens=1).usage.prompt_tokens
+    (choice,) = asked(real, model="knows-4k", tool_choice="required").choices
+    (call,) = choice.message.tool_calls
+    validate(json.loads(call.function.arguments), SCHEMAS[call.function.name])
+    result = {"role": "tool", "tool_call_id": call.id, "content": "snow"}
+    history = [*QUESTION, choice.message.model_dump(exclude_none=True), result]
+    assert asked(real, model="knows-4k", messages=history, max_tokens=4).usage.prompt_tokens > told

@@ -189,3 +189,25 @@ def test_leaving_while_an_answer_is_held_back_ends_the_run() -> None:
 def test_a_schema_that_refers_to_another_document_is_refused() -> None:
     with pytest.raises(BadRequest, match="response_format"):
         planned(Ask("m", (USER,), json_schema={"$ref": "https://example.com/x"}))
+
+
+def test_a_demanded_call_is_urged_for_where_a_template_tells_of_the_tools() -> None:
+    model = replace(PLAIN, tools="hermes", tools_template=True)
+    job = planned(Ask("m", (USER,), tools=(WEATHER,), call_required=True), model)
+    assert job.check_call
+    assert job.template_kwargs["tools"][0]["function"]["name"] == "get_weather"
+    assert "Answer with a call" in job.messages[0]["content"]
+    assert planned(Ask("m", (USER,), tools=(WEATHER,)), model).messages == (USER,)
+
+
+@pytest.mark.parametrize(("context", "told"), [(4096, "template"), (300, "text"), (100, None)])
+def test_tools_too_large_for_the_template_become_a_compact_text(context: int, told: str | None) -> None:
+    model = replace(PLAIN, tools="hermes", tools_template=True, context_length=context)
+    ask = Ask("m", (USER,), tools=(WEATHER, BOOK))
+    if told is None:
+        with pytest.raises(BadRequest, match="2 tools"):
+            planned(ask, model)
+        return
+    job = planned(ask, model)
+    assert ("tools" in job.template_kwargs) is (told == "template")
+    assert ("get_weather(city" in job.messages[0]["content"]) is (told == "text")
