@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from services.api.openai_types import ChatRequest, Choice, Function, FunctionName, NamedTool
 from services.api.text import clean
+from services.chat.schema import shallow
 from services.core.errors import BadRequest
 from services.core.job import Tool
 
@@ -51,22 +52,8 @@ def chosen_tools(
 
 def tool(name: str, description: str | None, parameters: dict[str, Any] | None, where: str) -> Tool:
     """A tool of a request, at `where` in it. Raises `BadRequest`."""
-    for text in strings(parameters):
-        clean(text, f"{where}.parameters")
-    return Tool(name, clean(description or "", f"{where}.description"), parameters or {})
-
-
-def strings(value: Any) -> Iterator[str]:
-    """Every string in a JSON value, keys included."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield key
-            yield from strings(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from strings(item)
+    found = shallow(parameters or {}, f"{where}.parameters")
+    return Tool(name, clean(description or "", f"{where}.description"), found)
 
 
 def call(id: str, name: str, arguments: str, where: str) -> dict[str, Any]:
@@ -78,6 +65,7 @@ def call(id: str, name: str, arguments: str, where: str) -> dict[str, Any]:
         value = None
     if not isinstance(value, dict):
         raise BadRequest(f"{path} is not the text of a JSON object.", param=path)
+    shallow(value, path)
     function = {"name": clean(name, f"{where}.tool_calls.function.name"), "arguments": clean(arguments or "{}", path)}
     return {"id": id, "type": "function", "function": function}
 

@@ -41,11 +41,18 @@ def checked(job: Job, run: Run) -> Iterator[Event]:
     except ContextOverflow:  # the first attempt and the correction are too much for it
         yield from failed(job, first, first.done)
         return
-    done = replace(second.done, usage=first.done.usage + second.done.usage)
+    done = together(first.done, second.done)
     if second.over:
         yield done
     else:
         yield from failed(job, first, done)
+
+
+def together(first: Done, second: Done) -> Done:
+    """The end of two runs: what both took."""
+    phases = first.timings.keys() | second.timings.keys()
+    timings = {phase: first.timings.get(phase, 0.0) + second.timings.get(phase, 0.0) for phase in phases}
+    return Done(second.finish_reason, first.usage + second.usage, timings)
 
 
 class Attempt:

@@ -13,6 +13,8 @@ from services.core.job import Ask
 from services.core.model import Model
 from services.engines.support import GRAMMARS
 
+CALL_NOW = "Answer with a call of a function, and with nothing else."
+
 
 @dataclass(frozen=True, slots=True)
 class Form:
@@ -28,15 +30,22 @@ def demanded(ask: Ask, offer: Offer, model: Model) -> Form:
     """The form of the answer to `ask`. Raises `BadRequest` for a schema that is none."""
     called = ask.call_required and bool(offer.tools)
     if ask.json_schema is not None:
-        schema.validator(ask.json_schema)
+        schema.checked(ask.json_schema)
     if model.engine in GRAMMARS:
         return Form(offer.messages, grammar(ask, offer, called))
     if called:
-        return Form(offer.messages, check_call=True)
+        return Form(urged(offer, model), check_call=True)
     if ask.json_schema is None or ask.prompt is not None:
         return Form(offer.messages, ask.json_schema)
-    messages = with_instructions(offer.messages, schema.instructions(ask.json_schema))
+    messages = with_instructions(offer.messages, schema.instructions(ask.json_schema), model)
     return Form(messages, answer_schema=ask.json_schema)
+
+
+def urged(offer: Offer, model: Model) -> tuple[dict[str, Any], ...]:
+    """The messages of a demanded call: a template tells of tools, and the compact text already says to call one."""
+    if offer.template_tools is None:
+        return offer.messages
+    return with_instructions(offer.messages, CALL_NOW, model)
 
 
 def grammar(ask: Ask, offer: Offer, called: bool) -> dict[str, Any] | None:

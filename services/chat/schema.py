@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import jsonschema_rs
@@ -18,22 +18,55 @@ from services.core.errors import BadRequest
 
 Schema = dict[str, Any]
 
+PARAM = "response_format"
+"""Where a client writes its schema."""
+
 SAID_ELSEWHERE = frozenset({"$schema", "$id", "title", "examples", "default"})
 """Keys of a schema that tell a model nothing it needs."""
+
+DEPTH = 64
+"""Levels of JSON that schemas and arguments of calls may have: enough for any in use, and few for what walks them."""
 
 _FENCE = re.compile(r"```[a-z]*\n(.*?)```", re.DOTALL)
 _OPENING = re.compile(r"[{\[]")
 
 
-def validator(schema: Schema, param: str = "response_format") -> Any:
-    """Checks JSON values. Raises `BadRequest` for `param` where `schema` is none, or refers to another document."""
+def shallow(value: Any, where: str) -> Any:
+    """JSON of a request, of no more than `DEPTH` levels and without NUL, which ends a C string. Raises `BadRequest`."""
+    level = [value]
+    for _ in range(DEPTH):
+        if any("\0" in text for item in level for text in texts(item)):
+            raise BadRequest(f"{where} contains a NUL character; remove it.", param=where)
+        level = [inner for item in level for inner in inside(item)]
+        if not level:
+            return value
+    raise BadRequest(f"{where} is nested too deeply: it has more than {DEPTH} levels of JSON.", param=where)
+
+
+def texts(value: Any) -> Iterable[str]:
+    """The strings of a JSON value, those inside it excepted."""
+    return (value,) if isinstance(value, str) else value if isinstance(value, dict) else ()
+
+
+def inside(value: Any) -> Iterable[Any]:
+    """What a JSON value consists of."""
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+
+
+def checked(schema: Schema) -> None:
+    """Raises `BadRequest` where a client's `schema` is none, or refers to another document."""
+    validator(shallow(schema, PARAM))
+
+
+def validator(schema: Schema) -> Any:
+    """Checks JSON values. Raises as `checked` does."""
     try:
         return jsonschema_rs.validator_for(
             schema or {"type": "object"}, offline=True, pattern_options=jsonschema_rs.RegexOptions()
         )
     except (ValueError, RecursionError) as error:  # the package's own are ValueErrors
         reason = " ".join(str(error).split())[:300]
-        raise BadRequest(f"{param} has no usable JSON schema: {reason}", param=param) from error
+        raise BadRequest(f"{PARAM} has no usable JSON schema: {reason}", param=PARAM) from error
 
 
 def instructions(schema: Schema) -> str:

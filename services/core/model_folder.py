@@ -125,7 +125,7 @@ def tools(wanted: str | bool, path: Path) -> tuple[str, bool]:
 
     YAML takes ``off`` for false.
     """
-    if wanted is False:
+    if wanted is False or wanted == "off":
         return "off", False
     template = chat_templates.of(path)
     family = wanted if isinstance(wanted, str) else chat_templates.family(template)

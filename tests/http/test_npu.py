@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -17,6 +19,24 @@ from tests.simulator.build import RELEASES
 from tests.simulator.model import answer, chatml, tokens, write_model
 
 Maker = Callable[..., Api]
+
+WEATHER = {"type": "function", "function": {"name": "get_weather", "parameters": {"required": ["city"]}}}
+CALL = '{"name": "get_weather", "arguments": {"city": "Paris"}}'
+CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+STRICT = {"type": "json_schema", "json_schema": {"name": "city", "strict": True, "schema": CITY}}
+
+TOOL_TEMPLATE = (
+    "{% if tools %}<|im_start|>system\n{% for tool in tools %}{{ tool | tojson }}\n{% endfor %}"
+    "Answer with <tool_call>.<|im_end|>\n{% endif %}{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}"
+    "{% for c in m.tool_calls or [] %}<tool_call>{{ c.function.arguments.city }}</tool_call>{% endfor %}<|im_end|>\n"
+    "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+"""Knows tools, and takes a call's arguments as an object, as published templates do."""
+
+
+def say(text: str) -> str:
+    return f"Say it. [[say={quote(text)} chunk=7]]"
+
 
 each_release = pytest.mark.parametrize("release", RELEASES)
 
@@ -155,3 +175,61 @@ def test_tokens_of_a_model_without_are_refused_with_the_file(npu: Maker) -> None
         assert result.status_code == 400
         assert "tokenizer.json and chat template" in result.json["error"]["message"]
     assert api.chat("Hello.").status_code == 200
+
+
+@each_release
+@pytest.mark.parametrize("tokenizer", [True, False])
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_call(npu: Maker, release: str, tokenizer: bool, stream: bool) -> None:
+    result = npu(release, tokenizer=tokenizer).chat(say(CALL), tools=[WEATHER], tool_choice="required", stream=stream)
+    assert "X-RKLLM-Warning" not in result.headers
+    if stream:
+        assert chunks(result)[-2]["choices"][0]["finish_reason"] == "tool_calls"
+    else:
+        (call,) = result.json["choices"][0]["message"]["tool_calls"]
+        assert call["function"] == {"name": "get_weather", "arguments": '{"city": "Paris"}'}
+
+
+@each_release
+def test_tools_and_calls_in_the_models_own_template(npu: Maker, tmp_path: Path, release: str) -> None:
+    api = npu(release)
+    (tmp_path / "sim" / "chat_template.jinja").write_text(TOOL_TEMPLATE)
+    (tmp_path / "sim" / "model.yaml").write_text("description: with another template\n")
+    call = {"id": "1", "type": "function", "function": {"name": "get_weather", "arguments": '{"city": "Paris"}'}}
+    messages = [
+        {"role": "user", "content": "x"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "1", "content": "sunny"},
+        {"role": "user", "content": say(f"<tool_call>{CALL}</tool_call>")},
+    ]
+    choice = api.post("/v1/chat/completions", {"messages": messages, "tools": [WEATHER]}).json["choices"][0]
+    assert choice["finish_reason"] == "tool_calls"
+    asked = {"messages": [{"role": "user", "content": "Hi."}], "tools": [WEATHER]}
+    found = api.post("/v1/chat/completions", asked).json["choices"][0]["message"]["content"]
+    definition = {"type": "function", "function": {"name": "get_weather", "description": "",
+                                                   "parameters": {"required": ["city"]}}}  # fmt: skip
+    system = {"role": "system", "content": f"{json.dumps(definition)}\nAnswer with <tool_call>."}
+    assert found == answer(chatml((system, {"role": "user", "content": "Hi."})))
+
+
+@each_release
+@pytest.mark.parametrize("stream", [True, False])
+def test_json_is_checked(npu: Maker, release: str, stream: bool) -> None:
+    api = npu(release)
+    result = api.chat(say('```json\n{"city": "Rome"}\n```'), response_format=STRICT, stream=stream)
+    assert "X-RKLLM-Warning" not in result.headers
+    assert ("refusal" in result.text) is not stream
+    if stream:
+        pieces = [event["choices"][0]["delta"].get("content", "") for event in chunks(result)[:-1]]
+        assert "".join(pieces) == '{"city": "Rome"}'
+    else:
+        assert result.json["choices"][0]["message"]["content"] == '{"city": "Rome"}'
+    refused = api.chat(say("I do not know."), response_format=STRICT)
+    assert refused.json["choices"][0]["message"]["content"] is None
+    assert "two attempts" in refused.json["choices"][0]["message"]["refusal"]
+    assert refused.headers["X-RKLLM-Warning"] == "retried: response_format"
+
+
+def test_a_raw_prompt_has_no_form(npu: Maker) -> None:
+    result = npu("1.3.0").text("Hello.", response_format={"type": "json_object"})
+    assert result.headers["X-RKLLM-Warning"] == "ignored: response_format; see docs/api.md"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 import pytest
 
@@ -88,3 +89,14 @@ def test_a_missing_program_is_a_503_with_its_remedy(make: Callable[..., Api], tm
     result = make(binary="no-such-program").chat("Hello")
     assert result.status_code == 503
     assert "RKLLM_BINARY" in result.json["error"]["message"]
+
+
+def test_a_call_and_json_without_roles_or_a_grammar(cli: Api) -> None:
+    weather = {"type": "function", "function": {"name": "get_weather"}}
+    text = quote('{"name": "get_weather", "arguments": {"city": "Paris"}}')
+    result = cli.chat(f"Say it. [[say={text}]]", tools=[weather], tool_choice="required")
+    assert result.json["choices"][0]["finish_reason"] == "tool_calls"
+    assert "x-rkllm-warning" not in result.headers
+    result = cli.chat(f"Say it. [[say={text}]]", response_format={"type": "json_object"})
+    assert result.json["choices"][0]["message"]["content"] == unquote(text)
+    assert "x-rkllm-warning" not in result.headers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
@@ -352,3 +353,53 @@ def test_model_yaml_says_what_a_file_does_not(catalog: Catalog, tmp_path: Path) 
     assert (model.pooling, model.matryoshka) == ("last", True)
     (folder / "model.yaml").write_text("capabilities: [dance]\n")
     assert "capabilities" in catalog.problems()[0]
+
+
+HERMES = "{%- if tools %}{{ tools | tojson }} <tool_call>{% endif %}"
+
+
+@pytest.mark.parametrize(
+    ("template", "yaml", "found"),
+    [
+        (HERMES, "", ("hermes", True)),
+        ("{% for tool in tools %}{% endfor %}[TOOL_CALLS]", "", ("mistral", True)),
+        ("{%- if builtin_tools is defined or tools is not none %}<|python_tag|>", "", ("llama", True)),
+        ("{{ messages }} <tool_call>", "", ("hermes", False)),
+        ("{% if tools %}our own way{% endif %}", "", ("json", False)),
+        ("{{ messages }}", "", ("json", False)),
+        ("", "tools: hermes", ("hermes", False)),
+        (HERMES, "tools: json", ("json", False)),
+        (HERMES, "tools: off", ("off", False)),
+        (HERMES, "tools: 'off'", ("off", False)),
+        (HERMES, "tools: on", ("hermes", True)),
+    ],
+)
+@pytest.mark.parametrize("engine", ["llama", "rkllm"])
+def test_how_a_model_writes_calls_is_read_from_its_template(
+    tmp_path: Path, catalog: Catalog, engine: str, template: str, yaml: str, found: tuple[str, bool]
+) -> None:
+    folder = tmp_path / "A"
+    if engine == "llama":
+        folder.mkdir()
+        write_gguf(folder / "a.gguf", {"tokenizer.ggml.model": "x", "tokenizer.chat_template": template})
+    else:
+        rkllm(tmp_path, "A")
+        (folder / "tokenizer.json").write_text("{}")
+        (folder / "tokenizer_config.json").write_text(json.dumps({"chat_template": template}))
+    (folder / "model.yaml").write_text(yaml)
+    model = only(catalog)
+    assert (model.tools, model.tools_template) == found
+
+
+def test_a_template_without_a_tokenizer_renders_nothing(tmp_path: Path, catalog: Catalog) -> None:
+    rkllm(tmp_path, "A")
+    (tmp_path / "A" / "chat_template.jinja").write_text(HERMES)
+    assert (only(catalog).tools, only(catalog).tools_template) == ("json", False)
+
+
+@pytest.mark.parametrize("content", ["no json", "[1]", '{"chat_template": 5}', '{"chat_template": [5, {"name": 1}]}'])
+def test_a_broken_tokenizer_configuration_is_no_template(tmp_path: Path, catalog: Catalog, content: str) -> None:
+    rkllm(tmp_path, "A")
+    (tmp_path / "A" / "tokenizer.json").write_text("{}")
+    (tmp_path / "A" / "tokenizer_config.json").write_text(content)
+    assert only(catalog).tools == "json"

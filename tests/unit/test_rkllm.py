@@ -125,6 +125,21 @@ def test_user_text_never_becomes_a_special_token_and_is_never_changed(tokenized:
     assert ids == [*expected, *tokens("<|im_start|>assistant\n")]
 
 
+def test_special_tokens_in_definitions_and_arguments_are_text_too(tmp_path: Path) -> None:
+    write_model(tmp_path, tokenizer=True)
+    (tmp_path / "chat_template.jinja").write_text(
+        "<|im_start|>{{ tools | tojson }}{% for m in messages %}{% for c in m.tool_calls %}"
+        "{{ c.function.arguments.a }}{% endfor %}{% endfor %}"
+    )
+    bad = "<|im_end|>"
+    call = {"function": {"name": "f", "arguments": json.dumps({"a": bad})}}
+    tools = [{"function": {"name": "f", "description": bad, "parameters": {"properties": {bad: {"enum": [bad]}}}}}]
+    job = {**chat("x"), "template_kwargs": {"tools": tools}}
+    job["messages"].append({"role": "assistant", "content": "", "tool_calls": [call]})
+    ids, _ = Tokenized(tmp_path).encode(job)
+    assert ids == [*tokens("<|im_start|>"), *plain(json.dumps(tools) + bad)]
+
+
 def plain(text: str) -> list[int]:
     """The tokens of `text` where special tokens are bytes like any other text."""
     for special in SPECIAL:

@@ -66,7 +66,7 @@ class AnswerCache:
                 close()
 
     def _keep(self, job: Job, answer: Answer) -> None:
-        if self._answers is None or not cacheable(job) or answer.done.finish_reason != "stop":
+        if self._answers is None or not cacheable(job) or answer.done.finish_reason != "stop" or not answer.text:
             return
         with self._lock:
             self._answers[key(job)] = answer

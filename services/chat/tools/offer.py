@@ -48,7 +48,7 @@ def offer(ask: Ask, messages: tuple[dict[str, Any], ...], model: Model, settings
         return Offer(messages, ask.tools, family, definitions)
     text = prompt.instructions(ask.tools, family, ask.call_required)
     if estimate(text) <= room(model):
-        return Offer(prompt.with_instructions(prompt.as_text(messages, family), text), ask.tools, family)
+        return Offer(prompt.with_instructions(prompt.as_text(messages, family), text, model), ask.tools, family)
     refusal = too_large(estimate(text), len(ask.tools), model)
     if settings.tools_over_budget == "drop":
         return dropped(ask, said, refusal)

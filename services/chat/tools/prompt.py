@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from services.core.job import Tool
+from services.core.model import Model
 
 Message = dict[str, Any]
 
@@ -75,8 +76,10 @@ def instructions(tools: Sequence[Tool], family: str, required: bool) -> str:
     return "\n".join(lines)
 
 
-def with_instructions(messages: Sequence[Message], text: str) -> tuple[Message, ...]:
-    """`text` behind the system message, or as one."""
+def with_instructions(messages: Sequence[Message], text: str, model: Model) -> tuple[Message, ...]:
+    """`text` behind the system message, or as one; the `rkllm` program takes none, so there before the question."""
+    if model.engine == "rkllm_cli" and len(messages) == 1:
+        return ({**messages[0], "content": f"{text}\n\n{messages[0]['content']}"},)
     if messages and messages[0]["role"] == "system":
         first = {**messages[0], "content": f"{messages[0]['content']}\n\n{text}".lstrip()}
         return (first, *messages[1:])

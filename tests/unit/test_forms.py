@@ -1,0 +1,213 @@
+"""Tools as text, a demanded call as a schema, and JSON taken out of answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from jsonschema import validate
+
+from services.chat import attempts, schema
+from services.chat.plan import respond
+from services.chat.rag.cache import key
+from services.chat.retrieval import facts
+from services.chat.tools import prompt
+from services.chat.tools.grammar import call_schema, either
+from services.core.errors import BadRequest
+from services.core.events import Done, Event, Text, Usage, Waiting
+from services.core.job import Ask, Job, Tool
+from services.core.settings import Settings
+from tests.unit.test_plan import MODEL, USER, planned
+
+WEATHER = Tool(
+    "get_weather",
+    "The weather of a city.\nUp to a week ahead.",
+    {"properties": {"city": {"type": "string"}, "unit": {"enum": ["c", "f"]}}, "required": ["city"]},
+)
+GUEST = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
+BOOK = Tool("book", "", {"properties": {"guest": {"$ref": "#/$defs/Guest"}}, "$defs": {"Guest": GUEST},
+                         "required": ["guest"]})  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("tool", "text"),
+    [
+        (WEATHER, 'get_weather(city: string, unit?: "c" | "f"): The weather of a city. Up to a week ahead.'),
+        (Tool("now"), "now()"),
+        (Tool("f", "", {"properties": {"a": {"type": "array", "items": {"type": "integer"}}}}), "f(a?: integer[])"),
+        (Tool("f", "", {"properties": {"a": {"anyOf": [{"type": "string"}, {"type": "null"}]}}}),
+         "f(a?: string | null)"),
+        (Tool("f", "", {"properties": {"a": {"properties": {"b": {"type": ["number", "null"]}}}}}),
+         "f(a?: {b: number | null})"),
+        (Tool("f", "word " * 50), f"f(): {'word ' * 31}word ..."),
+    ],
+)  # fmt: skip
+def test_signatures(tool: Tool, text: str) -> None:
+    assert prompt.signature(tool) == text
+
+
+def test_a_conversation_with_calls_as_text() -> None:
+    call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": '{"a": 1}'}}
+    messages = (
+        USER,
+        {"role": "assistant", "content": "I look.", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "1", "content": "5"},
+        {"role": "tool", "tool_call_id": "unknown", "content": "6"},
+    )
+    assert prompt.as_text(messages, "hermes") == (
+        USER,
+        {"role": "assistant", "content": 'I look.\n<tool_call>\n{"name": "f", "arguments": {"a": 1}}\n</tool_call>'},
+        {"role": "user", "content": "Result of f:\n5\n\nResult of the function:\n6"},
+    )
+    assert prompt.as_text((USER, USER), "json") == (USER, USER)
+
+
+@pytest.mark.parametrize(
+    ("value", "right"),
+    [
+        ({"name": "get_weather", "arguments": {"city": "Rome"}}, True),
+        ({"name": "get_weather", "arguments": {}}, False),
+        ({"name": "book", "arguments": {"guest": {"name": "Ann"}}}, True),
+        ({"name": "book", "arguments": {"guest": {}}}, False),
+        ({"name": "now", "arguments": {}}, True),
+        ({"name": "now", "arguments": {"a": 1}}, False),
+        ({"name": "other", "arguments": {}}, False),
+        ({"guest": {"name": "Ann"}}, None),
+    ],
+)
+def test_the_schema_of_a_call(value: Any, right: bool | None) -> None:
+    calls = call_schema([WEATHER, BOOK, Tool("now")])
+    assert schema.validator(calls).is_valid(value) is bool(right)
+    own = {"properties": {"guest": {"$ref": "#/$defs/G"}}, "$defs": {"G": GUEST}, "required": ["guest"],
+           "additionalProperties": False, "type": "object"}  # fmt: skip
+    assert schema.validator(either(calls, own)).is_valid(value) is (right is not False)
+    assert schema.validator(either(call_schema([BOOK]), own)).is_valid({"guest": {"name": "Ann"}})
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ('{"a": 1}', '{"a": 1}'),
+        (' \n{"a": 1}\n', '{"a": 1}'),
+        ('```json\n{"a": 1}\n```', '{"a": 1}'),
+        ('```\n{"a": "x"}\n```\nor\n```json\n{"a": 1}\n```', '{"a": 1}'),
+        ('Sure: {"a": 1}. Bye', '{"a": 1}'),
+        ('{"a": NaN}', None),
+        ('{"a": "x"}', None),
+        ('{"a": 1', None),
+        ('"\\ud800"', None),
+        ("[" * 50_000, None),
+        ("", None),
+    ],
+)
+def test_json_is_taken_out_of_an_answer(text: str, found: str | None) -> None:
+    wanted = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
+    if found is None:
+        with pytest.raises(schema.Unsatisfied):
+            schema.found(text, wanted)
+    else:
+        assert schema.found(text, wanted) == found
+        validate(json.loads(found), wanted)
+
+
+def test_a_schema_is_told_without_what_only_people_read() -> None:
+    told = schema.instructions(
+        {"title": "T", "properties": {"title": {"type": "string", "title": "X", "description": "d"}}, "default": {}}
+    )
+    assert '{"properties":{"title":{"type":"string","description":"d"}}}' in told
+    assert "JSON object" in schema.instructions({})
+
+
+def test_tools_make_a_kept_answer_another_one() -> None:
+    ask = Ask("m", (USER,), sources_used=True)
+    keys = {key(planned(replace(ask, tools=tools))) for tools in ((), (WEATHER,), (BOOK,))}
+    assert len(keys) == 3
+    assert key(planned(ask)) == key(planned(ask))
+
+
+def test_sources_get_less_room_where_there_are_tools() -> None:
+    ask = Ask("m", (USER,))
+    settings = Settings()
+    assert facts(ask, MODEL, settings, None) != facts(replace(ask, tools=(WEATHER,)), MODEL, settings, None)
+
+
+PLAIN = replace(MODEL, engine="rkllm")
+END = Done("stop", Usage(10, 5), {"prefill": 1.0})
+
+
+def answered(job: Job, *texts: str) -> tuple[list[Event], list[Job]]:
+    """The events of an answer to `job` by an engine that says each of `texts` once, and the jobs it was given."""
+    jobs: list[Job] = []
+
+    def serve(job: Job) -> Iterator[Event]:
+        jobs.append(job)
+        yield Text(texts[len(jobs) - 1])
+        yield END
+
+    return [event for event in respond(job, serve) if event != Waiting("decode")], jobs
+
+
+def test_a_second_attempt_is_told_what_was_wrong_and_counts_with_the_first() -> None:
+    job = planned(Ask("m", (USER,), json_schema={"required": ["a"]}), PLAIN)
+    events, (first, second) = answered(job, '{"b": 1}', '{"a": 1}')
+    assert events == [
+        Waiting("retry", reason="response_format"),
+        Text('{"a": 1}'),
+        Done("stop", Usage(20, 10), {"prefill": 2.0}),
+    ]
+    assert second.messages[:-2] == first.messages
+    assert second.messages[-2] == {"role": "assistant", "content": '{"b": 1}'}
+    assert '"a" is a required property' in second.messages[-1]["content"]
+    assert second.prompt_tokens_estimate > first.prompt_tokens_estimate
+
+
+def test_an_engine_with_grammars_is_trusted() -> None:
+    job = planned(Ask("m", (USER,), json_schema={"required": ["a"]}))
+    assert (job.json_schema, job.answer_schema) == ({"required": ["a"]}, None)
+    assert not attempts.needed(job)
+
+
+def test_leaving_while_an_answer_is_held_back_ends_the_run() -> None:
+    closed = []
+
+    def serve(job: Job) -> Iterator[Event]:
+        try:
+            yield Text("a")
+            yield Text("b")
+        finally:
+            closed.append(True)
+
+    events = respond(planned(Ask("m", (USER,), json_schema={}), PLAIN), serve)
+    assert next(events) == Waiting("decode")
+    events.close()  # type: ignore[attr-defined]
+    assert closed
+
+
+def test_a_schema_that_refers_to_another_document_is_refused() -> None:
+    with pytest.raises(BadRequest, match="response_format"):
+        planned(Ask("m", (USER,), json_schema={"$ref": "https://example.com/x"}))
+
+
+def test_a_demanded_call_is_urged_for_where_a_template_tells_of_the_tools() -> None:
+    model = replace(PLAIN, tools="hermes", tools_template=True)
+    job = planned(Ask("m", (USER,), tools=(WEATHER,), call_required=True), model)
+    assert job.check_call
+    assert job.template_kwargs["tools"][0]["function"]["name"] == "get_weather"
+    assert "Answer with a call" in job.messages[0]["content"]
+    assert planned(Ask("m", (USER,), tools=(WEATHER,)), model).messages == (USER,)
+
+
+@pytest.mark.parametrize(("context", "told"), [(4096, "template"), (300, "text"), (100, None)])
+def test_tools_too_large_for_the_template_become_a_compact_text(context: int, told: str | None) -> None:
+    model = replace(PLAIN, tools="hermes", tools_template=True, context_length=context)
+    ask = Ask("m", (USER,), tools=(WEATHER, BOOK))
+    if told is None:
+        with pytest.raises(BadRequest, match="2 tools"):
+            planned(ask, model)
+        return
+    job = planned(ask, model)
+    assert ("tools" in job.template_kwargs) is (told == "template")
+    assert ("get_weather(city" in job.messages[0]["content"]) is (told == "text")
