@@ -16,7 +16,8 @@ PROCESS = 40 * MIB
 """Bytes an engine's process takes besides its model, measured with the smallest one (MiniLM: 63 MiB after its load)."""
 
 RESERVE = 512 * MIB
-"""Bytes left to the other programs of the machine where no budget is set."""
+"""Bytes left to the other programs of the machine where no budget is set: this much beside a large model, as much as
+the model itself beside a small one, so that it seldom drives out a large one, and never less than a quarter."""
 
 
 class Memory:
@@ -40,7 +41,8 @@ class Memory:
         if self._budget:
             return sum(map(self._taken, engines)) + more > self._budget
         available = self._kib("meminfo", "MemAvailable")
-        return available is not None and available < more + RESERVE
+        reserve = min(RESERVE, max(more, RESERVE // 4))
+        return available is not None and available < more + reserve
 
     def _taken(self, engine: Engine) -> int:
         """Bytes. What a driver took for a process is not among its own pages: the estimate is the least."""

@@ -12,7 +12,7 @@ import pytest
 
 from services.api.app import App, build
 from services.core.settings import Settings
-from tests.engines import children_of
+from tests.engines import REAL_EMBEDDER, REAL_MODELS, children_of
 from tests.http.conftest import Api, chunks
 from tests.npu import lock_is_free, npu_settings
 from tests.simulator.build import RELEASES
@@ -233,3 +233,32 @@ def test_json_is_checked(npu: Maker, release: str, stream: bool) -> None:
 def test_a_raw_prompt_has_no_form(npu: Maker) -> None:
     result = npu("1.3.0").text("Hello.", response_format={"type": "json_object"})
     assert result.headers["X-RKLLM-Warning"] == "ignored: response_format; see docs/api.md"
+
+
+@each_release
+def test_a_chat_and_vectors_take_turns_on_the_npu_by_swapping(npu: Maker, tmp_path: Path, release: str) -> None:
+    write_model(tmp_path / "qwen3-embedding", tokenizer=True)
+    api = npu(release)
+    before = children_of(os.getpid())
+    for text in ("Hello.", "Hello again."):
+        assert api.chat(text).json["choices"][0]["message"]["content"] == expected(text)
+        vectors = api.post("/v1/embeddings", {"input": ["amber", text]}).json
+        assert [len(entry["embedding"]) for entry in vectors["data"]] == [16, 16]
+        assert vectors["usage"]["prompt_tokens"] == len(tokens("amber")) + len(tokens(text))
+        assert api.http.simulate_get("/health").json["models_loaded"] == ["qwen3-embedding"]
+        assert len(children_of(os.getpid()) - before) == 1
+    ranked = api.post("/v1/rerank", {"query": "amber birch", "documents": ["cedar", "amber birch"]}).json
+    assert ranked["results"][0]["index"] == 1
+    assert ranked["results"][0]["relevance_score"] == pytest.approx(1)
+
+
+@each_release
+def test_a_model_for_vectors_on_the_cpu_stays_beside_the_npu(npu: Maker, tmp_path: Path, release: str) -> None:
+    (tmp_path / REAL_EMBEDDER).symlink_to(REAL_MODELS / "all-MiniLM-L6-v2")
+    api = npu(release)
+    for text in ("Hello.", "Hello again."):
+        assert api.chat(text).json["choices"][0]["message"]["content"] == expected(text)
+        assert len(api.post("/v1/embeddings", {"input": text}).json["data"][0]["embedding"]) == 384
+    assert api.http.simulate_get("/health").json["models_loaded"] == ["sim", REAL_EMBEDDER]
+    page = api.http.simulate_get("/metrics").text
+    assert 'rkllm_model_evictions_total{model="sim",reason="swap"} 0.0' in page

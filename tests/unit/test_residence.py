@@ -133,8 +133,21 @@ def test_without_a_budget_the_memory_that_is_left_decides(rig: Rig) -> None:
     rig.start()
     rig.available(2000)
     assert rig.serve(CHAT, OTHER) == ("chat", "other")
-    rig.available((RESERVE + estimate(VECTORS)) // MIB - 1)
+    rig.available((RESERVE // 4 + estimate(VECTORS)) // MIB)
+    assert rig.serve(VECTORS) == ("chat", "other", "vectors"), "a small model needs little room"
+    list(rig.scheduler.unload(NOBODY, VECTORS))
+    rig.available((RESERVE // 4 + estimate(VECTORS)) // MIB - 1)
     assert rig.serve(VECTORS) == ("vectors",)
+
+
+def test_a_large_model_leaves_room_for_other_programs(rig: Rig) -> None:
+    large = replace(OTHER, size_bytes=2000 * MIB)
+    rig.start()
+    rig.available((RESERVE + estimate(large)) // MIB + 1)
+    assert rig.serve(CHAT, large) == ("chat", "other")
+    list(rig.scheduler.unload(NOBODY, large))
+    rig.available((RESERVE + estimate(large)) // MIB)
+    assert rig.serve(large) == ("other",)
 
 
 def test_a_machine_that_tells_nothing_keeps_all(rig: Rig) -> None:
