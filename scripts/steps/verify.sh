@@ -26,4 +26,5 @@ welcome() {
     say "Ready: http://$address:${port:-3000}"
     say "  email     ${email:-admin@localhost}"
     say "  password  docker compose exec -T provision cat /secrets/open-webui/admin_password"
+    case $(from_env COMPOSE_FILE) in *compose.api.yaml*) say "  API keys  scripts/keys.sh create NAME" ;; esac
 }

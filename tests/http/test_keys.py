@@ -162,3 +162,15 @@ def test_a_priority_that_is_none_is_refused(api: Api) -> None:
     result = api.post(CHAT, HI, headers={"X-RKLLM-Priority": "urgent"})
     assert result.status_code == 400
     assert "interactive or background" in result.json["error"]["message"]
+
+
+@pytest.mark.parametrize("query", ["%ff=%00", "a=%ED%A0%80", "&&==;", "key", "key=", "a[]=1&a[b]=2", "a=" + "x" * 5000])
+def test_odd_addresses_are_no_server_errors(guarded: Api, query: str) -> None:
+    result = guarded.http.simulate_get("/v1/models", query_string=query, headers=bearer(USER))
+    assert result.status_code in (200, 400)
+
+
+@pytest.mark.parametrize("secret", ["\xff\xfe", "k\tey", "x" * 5000, "Bearer " + USER, f"{USER},{USER}"])
+def test_odd_keys_are_a_401(guarded: Api, secret: str) -> None:
+    for headers in (bearer(secret), {"x-api-key": secret}):
+        assert guarded.http.simulate_get("/v1/models", headers=headers).status_code == 401

@@ -85,7 +85,7 @@ def test_wrong_and_right_keys_as_the_openai_package_sees_them(start: Start) -> N
     with pytest.raises(openai.PermissionDeniedError), openai.OpenAI(base_url=f"{server.url}/v1", api_key=USER) as user:
         user.post("/models/unload", cast_to=object)
     with openai.OpenAI(base_url=f"{server.url}/v1", api_key=ADMIN) as admin:
-        assert admin.post("/models/unload", cast_to=object) == {"status": "unloaded", "model": None}
+        assert admin.post("/models/unload", cast_to=object) == {"status": "unloaded", "model": None, "models": []}
 
 
 def test_a_key_is_made_and_revoked_without_a_restart(start: Start, tmp_path: Path) -> None:

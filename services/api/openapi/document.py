@@ -136,27 +136,33 @@ def path_parameters(path: str) -> list[dict[str, Any]]:
 
 
 def responses(operation: Operation, path: str, schemas: Schemas) -> dict[str, Any]:
-    error = {"application/json": {"schema": schemas.of(ERRORS[errors.shape_of(path)])}}
-    found = {"200": {"description": REASONS[200], "content": success(operation, schemas)}}
-    found |= {str(status): {"description": REASONS[status], "content": error} for status in operation.errors}
+    error = schemas.of(ERRORS[errors.shape_of(path)])
+    refused = {"application/json": {"schema": error}}
+    success = {**whole(operation, schemas), **streamed(operation, schemas, error)}
+    found = {"200": {"description": REASONS[200], "content": success}}
+    found |= {str(status): {"description": REASONS[status], "content": refused} for status in operation.errors}
     if operation.path == "/v1/ready":
         # The one answer that is no error and not 200 either: probes look at the status alone.
-        found["503"]["content"] = success(operation, schemas)
+        found["503"]["content"] = success
     return found
 
 
-def success(operation: Operation, schemas: Schemas) -> dict[str, Any]:
-    found = {}
-    if operation.response is not None:
-        found[operation.media] = {"schema": schemas.of(operation.response)}
-    if operation.stream is not None:
-        found[operation.stream_media] = {"schema": streamed(operation, schemas.of(operation.stream))}
-    return found
+def whole(operation: Operation, schemas: Schemas) -> dict[str, Any]:
+    """The content of an answer that is sent whole."""
+    if operation.response is None:
+        return {}
+    return {operation.media: {"schema": schemas.of(operation.response)}}
 
 
-def streamed(operation: Operation, item: dict[str, Any]) -> dict[str, Any]:
-    """The schema of a stream: of one server-sent event, whose data is an `item`, or of lines that are one each."""
-    text = {"type": "string", "contentMediaType": "application/json", "contentSchema": item}
+def streamed(operation: Operation, schemas: Schemas, error: dict[str, Any]) -> dict[str, Any]:
+    """That of a stream: the schema of one server-sent event, or of its lines. An error may be the last of them."""
+    if operation.stream is None:
+        return {}
+    item = {"anyOf": [schemas.of(operation.stream), error]}
+    data: dict[str, Any] = {"type": "string", "contentMediaType": "application/json", "contentSchema": item}
     if operation.stream_media != "text/event-stream":
-        return text
-    return {"type": "object", "required": ["data"], "properties": {"data": text, "event": {"type": "string"}}}
+        return {operation.stream_media: {"schema": data}}
+    if operation.stream_end:
+        data = {"anyOf": [data, {"const": operation.stream_end}]}
+    event = {"type": "object", "required": ["data"], "properties": {"data": data, "event": {"type": "string"}}}
+    return {operation.stream_media: {"schema": event}}

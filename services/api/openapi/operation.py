@@ -29,6 +29,8 @@ class Operation:
     media: str = "application/json"
     """The response's content type, where it is no JSON."""
     stream_media: str = "text/event-stream"
+    stream_end: str = ""
+    """The data of the last event, where that is none of the others' kind."""
     access: Access = "user"
     names_model: bool = False
     """404 for a model that is not there."""

@@ -40,6 +40,7 @@ OPENAI = (
         ChatRequest,
         s.ChatCompletion,
         s.ChatCompletionChunk,
+        stream_end="[DONE]",
     ),
     asked(
         "/v1/completions",
@@ -48,6 +49,7 @@ OPENAI = (
         CompletionRequest,
         s.TextCompletion,
         s.TextCompletionChunk,
+        stream_end="[DONE]",
     ),
     asked(
         "/v1/responses",

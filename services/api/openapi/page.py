@@ -84,7 +84,8 @@ def details(operation: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def item_of(schema: Mapping[str, Any]) -> Mapping[str, Any]:
     """What one event or line of a stream is; any other schema as it is."""
-    text = schema.get("properties", {}).get("data", schema)
+    data = schema.get("properties", {}).get("data", schema)
+    text = data.get("anyOf", [data])[0]
     item: Mapping[str, Any] = text.get("contentSchema", schema)
     return item
 
