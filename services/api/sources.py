@@ -11,8 +11,9 @@ from services.chat import retrieval
 from services.chat.plan import respond
 from services.chat.rag.cache import AnswerCache
 from services.chat.rag.pipeline import Outcome
+from services.chat.rag.ratios import TokenRatios
 from services.chat.rag.speed import PrefillSpeeds
-from services.core.events import Event
+from services.core.events import Done, Event
 from services.core.job import Ask, Job
 from services.core.metrics import Metrics
 from services.core.model import Model
@@ -30,16 +31,18 @@ def breathe() -> None:
 
 
 class Sources:
-    """What requests with sources share: the kept answers, and how fast models read."""
+    """What requests with sources share: the kept answers, and how fast and in how many tokens models read."""
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self._settings, self._metrics = settings, metrics
         self._answers = AnswerCache(settings.rag_cache_max_entries, settings.rag_cache_ttl)
-        self._speeds = PrefillSpeeds()
+        self._speeds, self._ratios = PrefillSpeeds(), TokenRatios()
 
     def prepared(self, ask: Ask, model: Model) -> tuple[Ask, Outcome]:
         """`ask` with its sources prepared for `model`."""
-        return retrieval.prepared(ask, model, self._settings, breathe, self._speeds.of(model))
+        return retrieval.prepared(
+            ask, model, self._settings, breathe, self._speeds.of(model), self._ratios.counter(model)
+        )
 
     def told(self, ask: Ask, model: Model, resp: falcon.Response) -> Ask:
         """The same; the response and the metrics tell what was decided."""
@@ -52,7 +55,7 @@ class Sources:
 
     def events(self, job: Job, serve: Serve, resp: falcon.Response, alone: bool) -> Iterator[Event]:
         """Those of a kept answer, else of a new one, which is kept where it is `alone`: several are meant to differ."""
-        fresh = self._speeds.measured(job.model, respond(job, serve))
+        fresh = self._measured(job, respond(job, serve))
         if not (alone and job.sources_used):
             return fresh
         answer = self._answers.find(job)
@@ -60,3 +63,16 @@ class Sources:
         resp.set_header(CACHE_HEADER, result)
         self._metrics.rag_cache.labels(result).inc()
         return answer.events() if answer else self._answers.keeping(job, fresh)
+
+    def _measured(self, job: Job, events: Iterator[Event]) -> Iterator[Event]:
+        """The same events; what their end tells of the model is remembered. Owns `events`."""
+        try:
+            for event in events:
+                if isinstance(event, Done):
+                    self._speeds.note(job.model, event)
+                    self._ratios.note(job, event)
+                yield event
+        finally:
+            close = getattr(events, "close", None)
+            if close:
+                close()

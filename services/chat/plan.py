@@ -9,6 +9,7 @@ from typing import Any
 
 from services.chat import attempts, reasoning, tasks
 from services.chat.form import demanded
+from services.chat.tokens import TOKENS_PER_MESSAGE
 from services.chat.tools import stage
 from services.chat.tools.offer import Offer, offer
 from services.core.errors import BadRequest
@@ -19,9 +20,6 @@ from services.core.settings import Settings
 
 BYTES_PER_TOKEN = 2
 """Fewer than any tokenizer in use needs on average, for any script, so that estimates err on the high side."""
-
-TOKENS_PER_MESSAGE = 16
-"""Room for a chat template's role markers."""
 
 
 def plan(ask: Ask, model: Model, settings: Settings, request_id: str) -> Job:

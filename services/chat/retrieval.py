@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from services.chat.plan import with_system_prompt
 from services.chat.rag.knobs import Knobs, ModelFacts
 from services.chat.rag.pipeline import Decision, Outcome, apply
+from services.chat.tokens import Counter, estimate
 from services.chat.tools.offer import taken
 from services.core.job import Ask
 from services.core.model import Model
@@ -18,17 +19,23 @@ log = logging.getLogger(__name__)
 
 
 def prepared(
-    ask: Ask, model: Model, settings: Settings, breathe: Callable[[], None], prefill_speed: float | None = None
+    ask: Ask,
+    model: Model,
+    settings: Settings,
+    breathe: Callable[[], None],
+    prefill_speed: float | None = None,
+    count: Counter = estimate,
 ) -> tuple[Ask, Outcome]:
     """`ask` with its sources cleaned, selected and set into a prompt that fits, and what was decided.
 
-    Calls `breathe` every few milliseconds of work. `prefill_speed` is in tokens a second, None where unmeasured.
+    Calls `breathe` every few milliseconds of work. `prefill_speed` is in tokens a second, None where unmeasured;
+    `count` is the model's.
     """
     if ask.prompt is not None:
         return ask, Outcome((), Decision(False, "no chat"))
     knobs = replace(knobs_of(settings), rag_enabled=settings.rag_enabled and model.rag and ask.rag)
     messages = with_system_prompt(ask.messages, model.system_prompt)
-    outcome = apply(messages, facts(ask, model, settings, prefill_speed), knobs, breathe=breathe)
+    outcome = apply(messages, facts(ask, model, settings, prefill_speed), knobs, count, breathe)
     log.debug("rag: %s", describe(outcome.decision))
     if outcome.found is None:
         return ask, outcome
@@ -37,14 +44,7 @@ def prepared(
 
 
 def knobs_of(settings: Settings) -> Knobs:
-    return Knobs(
-        rag_min_quality_score=settings.rag_min_quality_score,
-        rag_max_paragraphs=settings.rag_max_paragraphs,
-        rag_quality_floor_threshold=settings.rag_quality_floor_threshold,
-        rag_dedup_similarity=settings.rag_dedup_similarity,
-        rag_max_prefill_seconds=settings.rag_max_prefill_seconds,
-        disable_think_for_rag_below_ctx=settings.disable_think_for_rag_below_ctx,
-    )
+    return Knobs(**{knob.name: getattr(settings, knob.name) for knob in fields(Knobs)})
 
 
 def facts(ask: Ask, model: Model, settings: Settings, prefill_speed: float | None) -> ModelFacts:

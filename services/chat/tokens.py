@@ -9,6 +9,9 @@ from typing import NamedTuple
 Counter = Callable[[str], int]
 """Tokens of a text, exact or guessed high."""
 
+TOKENS_PER_MESSAGE = 16
+"""Room for a chat template's role markers."""
+
 
 class Latin(NamedTuple):
     """Tokens of Latin words beyond one for the word with its blank."""

@@ -16,13 +16,10 @@ from services.chat.rag.rank import rank
 from services.chat.rag.relevance import WEAK, Verdict, judge, topics
 from services.chat.rag.select import select
 from services.chat.rag.sources import Found, Messages, Source
-from services.chat.tokens import Counter, estimate
+from services.chat.tokens import TOKENS_PER_MESSAGE, Counter, estimate
 
 MOST_CHARACTERS = 600_000
 """Characters of all sources that are looked at; more cannot be read in any reasonable time, and no prompt needs it."""
-
-TOKENS_PER_MESSAGE = 16
-"""Room for a chat template's role markers."""
 
 HISTORY_SHARE = 4
 """The history may take one in so many tokens of the prompt."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from services.core.events import Done, Event
+from services.core.events import Done
 from services.core.model import Model
 
 ENOUGH = 64
@@ -23,19 +21,8 @@ class PrefillSpeeds:
     def of(self, model: Model) -> float | None:
         return self._speeds.get(model.id)
 
-    def measured(self, model: Model, events: Iterator[Event]) -> Iterator[Event]:
-        """The same events; what their end tells is remembered. Owns `events`."""
-        try:
-            for event in events:
-                if isinstance(event, Done):
-                    self._note(model, event)
-                yield event
-        finally:
-            close = getattr(events, "close", None)
-            if close:
-                close()
-
-    def _note(self, model: Model, done: Done) -> None:
+    def note(self, model: Model, done: Done) -> None:
+        """Remember what the end of an answer tells."""
         seconds = done.timings.get("prefill", 0.0)
         read = done.usage.prompt_tokens - done.usage.cached_tokens
         if seconds <= 0 or read < ENOUGH:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from services.chat.rag.cache import AnswerCache, key
+from services.chat.rag.ratios import TokenRatios
 from services.chat.rag.speed import PrefillSpeeds
+from services.chat.tokens import estimate
 from services.core.events import Done, Event, FinishReason, Text, Thought, Usage
-from services.core.job import Job, Sampling
+from services.core.job import Job, Sampling, Tool
 from services.core.model import Model
 
 MODEL = Model("m", Path("m.gguf"), "llama", 4096, 0, 0)
@@ -98,14 +101,71 @@ def test_a_lone_surrogate_has_a_key() -> None:
 def test_speeds_are_measured_and_follow() -> None:
     speeds = PrefillSpeeds()
     assert speeds.of(MODEL) is None
-    list(speeds.measured(MODEL, answer()))
+    speeds.note(MODEL, Done("stop", USAGE, {"prefill": 2.0}))
     assert speeds.of(MODEL) == 50
-    list(speeds.measured(MODEL, iter([Done("stop", USAGE, {"prefill": 1.0})])))
+    speeds.note(MODEL, Done("stop", USAGE, {"prefill": 1.0}))
     assert speeds.of(MODEL) == pytest.approx(65)
 
 
 @pytest.mark.parametrize("done", [Done("stop", USAGE), Done("stop", Usage(100, 3, 90), {"prefill": 1.0})])
 def test_what_says_nothing_is_not_measured(done: Done) -> None:
     speeds = PrefillSpeeds()
-    list(speeds.measured(MODEL, iter([done])))
+    speeds.note(MODEL, done)
     assert speeds.of(MODEL) is None
+
+
+ENGLISH = "The tower at the edge of the town was built in the summer of that year. " * 40
+CHINESE = "这座古老的水塔位于城市边缘，于夏天建成。" * 120
+
+
+def counted(ratios: TokenRatios, text: str, share: float, times: int = 1, **changes: Any) -> None:
+    """An engine counts `share` of what is estimated."""
+    job = replace(JOB, messages=({"role": "user", "content": text},), **changes)
+    for _ in range(times):
+        ratios.note(job, Done("stop", Usage(int(estimate(text) * share), 3)))
+
+
+def test_the_estimate_holds_until_a_model_was_measured() -> None:
+    assert TokenRatios().counter(MODEL)(ENGLISH) == estimate(ENGLISH)
+
+
+def test_a_model_that_needs_more_is_believed_at_once_and_one_that_needs_less_in_time() -> None:
+    ratios = TokenRatios()
+    counted(ratios, ENGLISH, 0.7, times=3)
+    assert ratios.counter(MODEL)(ENGLISH) == estimate(ENGLISH)
+    counted(ratios, ENGLISH, 0.7)
+    assert 0.7 * estimate(ENGLISH) < ratios.counter(MODEL)(ENGLISH) < 0.75 * estimate(ENGLISH)
+    counted(ratios, ENGLISH, 1.3)
+    assert 1.3 * estimate(ENGLISH) < ratios.counter(MODEL)(ENGLISH) < 1.4 * estimate(ENGLISH)
+    counted(ratios, ENGLISH, 0.8, times=40)
+    assert ratios.counter(MODEL)(ENGLISH) < 0.85 * estimate(ENGLISH)
+
+
+def test_scripts_and_models_are_measured_apart() -> None:
+    ratios = TokenRatios()
+    counted(ratios, CHINESE, 1.5)
+    assert ratios.counter(MODEL)(CHINESE) > 1.5 * estimate(CHINESE)
+    assert ratios.counter(MODEL)(ENGLISH) == estimate(ENGLISH)
+    assert ratios.counter(replace(MODEL, id="n"))(CHINESE) == estimate(CHINESE)
+
+
+@pytest.mark.parametrize(
+    ("text", "share", "changes"),
+    [
+        (ENGLISH[:500], 3.0, {}),
+        (ENGLISH * 20, 3.0, {}),
+        (ENGLISH, 0.0, {}),
+        (ENGLISH, 3.0, {"tools": (Tool("f"),)}),
+    ],
+    ids=["short", "long", "not counted", "tools are no message"],
+)
+def test_prompts_that_say_nothing_of_the_ratio(text: str, share: float, changes: dict[str, Any]) -> None:
+    ratios = TokenRatios()
+    counted(ratios, text, share, **changes)
+    assert ratios.counter(MODEL)(ENGLISH) == estimate(ENGLISH)
+
+
+def test_no_ratio_is_believed_without_bounds() -> None:
+    ratios = TokenRatios()
+    counted(ratios, ENGLISH, 50)
+    assert ratios.counter(MODEL)(ENGLISH) <= 2.5 * estimate(ENGLISH) + 1

@@ -1,0 +1,61 @@
+"""How many tokens a model makes of what is estimated, from what its engine counted; the estimate alone until it has."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import deque
+
+from services.chat.rag.words import UNSPACED
+from services.chat.tokens import Counter, estimate
+from services.core.events import Done
+from services.core.job import Job
+from services.core.model import Model
+
+RECENT = 32
+"""Prompts of which the one that needed the most tokens counts: an answer cut short is worse than a source less."""
+
+TRUSTED = 4
+"""Prompts from which on the estimate is lowered; a single one raises it."""
+
+MARGIN = 1.03
+"""What the next prompt may need beyond the worst of the recent ones."""
+
+BOUNDS = (0.5, 2.5)
+"""What is believed of a ratio."""
+
+SHORTEST, LONGEST = 2000, 32_000
+"""Characters of a prompt that says something and is counted in a few milliseconds."""
+
+_UNSPACED = re.compile(rf"[{UNSPACED}]+")
+
+
+class TokenRatios:
+    """Counted tokens to estimated ones, by model and kind of script: vocabularies differ most there."""
+
+    def __init__(self) -> None:
+        self._recent: dict[tuple[str, bool], deque[float]] = {}
+
+    def counter(self, model: Model) -> Counter:
+        """The estimate as the model's own counts correct it."""
+        spaced, unspaced = self._ratio(model, unspaced=False), self._ratio(model, unspaced=True)
+        return lambda text: math.ceil(estimate(text) * (unspaced if _is_unspaced(text) else spaced))
+
+    def note(self, job: Job, done: Done) -> None:
+        """Remember what a prompt came to."""
+        texts = [message.get("content") for message in job.messages]
+        text = "\n\n".join(content for content in texts if isinstance(content, str))
+        if done.usage.prompt_tokens and not job.tools and SHORTEST <= len(text) <= LONGEST:
+            key = job.model.id, _is_unspaced(text)
+            recent = self._recent.setdefault(key, deque(maxlen=RECENT))
+            recent.append(done.usage.prompt_tokens / estimate(text))
+
+    def _ratio(self, model: Model, *, unspaced: bool) -> float:
+        recent = self._recent.get((model.id, unspaced), ())
+        least = BOUNDS[0] if len(recent) >= TRUSTED else 1.0
+        return min(BOUNDS[1], max(least, max(recent, default=0.0) * MARGIN))
+
+
+def _is_unspaced(text: str) -> bool:
+    """Whether a quarter of `text` is of scripts without blanks."""
+    return not text.isascii() and sum(map(len, _UNSPACED.findall(text))) * 4 > len(text)
