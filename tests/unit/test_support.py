@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.core.job import Sampling
+from services.core.job import Sampling, Tool
 from services.core.model import Model
 from services.core.settings import Settings
 from services.engines import support_rkllm
@@ -62,6 +62,8 @@ ASKS: dict[str, dict[str, Any]] = {
     "response_format": {"json_schema": {}},
     "messages": {"messages": ({"role": "system", "content": "x"}, ASKED)},
     "prompt": {"kind": "completion", "messages": (), "prompt": "x"},
+    **dict.fromkeys(("tools", "functions", "parallel_tool_calls"), {"tools": (Tool("x"),), "parallel_calls": False}),
+    **dict.fromkeys(("tool_choice", "function_call"), {"tools": (Tool("x"),), "call_required": True}),
     "enable_thinking": {"template_kwargs": {"enable_thinking": True}},
 }  # fmt: skip
 """For each parameter of the document's table a job that asks for something by it."""
