@@ -75,6 +75,7 @@ def table() -> dict[str, list[str]]:
     """Parameter to what the document says of librkllmrt 1.3.0, 1.2.x and the `rkllm` program."""
     text = (ROOT / "docs" / "api.md").read_text().partition("### On the NPU")[2].partition("\n## ")[0]
     rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| `")]
+    rows = [[first, *(cells[0] if cell == "the same" else cell for cell in cells)] for first, *cells in rows]
     return {name: cells for first, *cells in rows for name in re.findall(r"`(\w+)`", first)}
 
 
