@@ -62,8 +62,10 @@ ASKS: dict[str, dict[str, Any]] = {
     "response_format": {"json_schema": {}},
     "messages": {"messages": ({"role": "system", "content": "x"}, ASKED)},
     "prompt": {"kind": "completion", "messages": (), "prompt": "x"},
-    **dict.fromkeys(("tools", "functions", "parallel_tool_calls"), {"tools": (Tool("x"),), "parallel_calls": False}),
-    **dict.fromkeys(("tool_choice", "function_call"), {"tools": (Tool("x"),), "call_required": True}),
+    **{
+        name: {"tools": (Tool("x"),), "parallel_calls": False, "check_call": True}
+        for name in ("tools", "functions", "parallel_tool_calls", "tool_choice", "function_call")
+    },
     "enable_thinking": {"template_kwargs": {"enable_thinking": True}},
 }  # fmt: skip
 """For each parameter of the document's table a job that asks for something by it."""
