@@ -62,8 +62,10 @@ ASKS: dict[str, dict[str, Any]] = {
     "response_format": {"json_schema": {}},
     "messages": {"messages": ({"role": "system", "content": "x"}, ASKED)},
     "prompt": {"kind": "completion", "messages": (), "prompt": "x"},
-    **{key: {"tools": (Tool("x"),), "parallel_calls": False} for key in ("tools", "functions", "parallel_tool_calls")},
-    **{key: {"tools": (Tool("x"),), "check_call": True} for key in ("tool_choice", "function_call")},
+    **{
+        name: {"tools": (Tool("x"),), "parallel_calls": False, "check_call": True}
+        for name in ("tools", "functions", "parallel_tool_calls", "tool_choice", "function_call")
+    },
     "enable_thinking": {"template_kwargs": {"enable_thinking": True}},
 }  # fmt: skip
 """For each parameter of the document's table a job that asks for something by it."""
