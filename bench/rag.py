@@ -35,6 +35,17 @@ def kept(question: Item, budget: int) -> str:
     return pick(question.question, sources(question), (), budget, Knobs()).text
 
 
+def snippets(question: Item) -> list[Source]:
+    """What a search engine shows of the pages: the paragraph that answers, and the first one of each other page."""
+    mains = [main.split("\n") for main in question.mains]
+    shown = [next((part for part in parts if question.sentence in part), parts[0]) for parts in mains]
+    return [Source(str(number), "", "", part) for number, part in enumerate(shown, 1)]
+
+
+def kept_snippet(question: Item) -> bool:
+    return question.sentence in pick(question.question, snippets(question), (), 1400, Knobs()).text
+
+
 def lead(question: Item, budget: int) -> str:
     """What a server without any pipeline does: the pages one after the other, cut where the room ends."""
     text = "\n\n".join(question.pages)
@@ -47,9 +58,9 @@ def lines() -> Iterator[str]:
     yield (
         "| language | "
         + " | ".join(f"kept, {b} tokens | lead, {b}" for b in BUDGETS)
-        + " | furniture removed | text kept | irrelevant dropped |"
+        + " | kept, snippets | furniture removed | text kept | irrelevant dropped |"
     )
-    yield "|---|" + "---|" * (2 * len(BUDGETS) + 3)
+    yield "|---|" + "---|" * (2 * len(BUDGETS) + 4)
     rows = {name: list(row(name)) for name in TONGUES}
     for name, values in rows.items():
         yield f"| {name} | " + " | ".join(f"{value:.2f}" for value in values) + " |"
@@ -62,6 +73,7 @@ def row(name: str) -> Iterator[float]:
     for budget in BUDGETS:
         yield mean(question.sentence in kept(question, budget) for question in items)
         yield mean(question.sentence in lead(question, budget) for question in items)
+    yield mean(map(kept_snippet, items))
     removed, whole = zip(*(cleaned(question) for question in items), strict=True)
     yield mean(removed)
     yield mean(whole)

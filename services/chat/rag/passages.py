@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from services.chat.rag import clean
 from services.chat.rag.clean import Line, idle
 from services.chat.rag.segments import segments
-from services.chat.rag.words import WORD
+from services.chat.rag.words import WORD, unspaced
 
 SNIPPET = 1500
 """Characters up to which a source is a search engine's excerpt or a retrieved chunk: chosen already, never cleaned."""
@@ -19,6 +19,9 @@ TARGET = 380
 """Characters of a passage: a paragraph's worth, so that a small budget still holds several."""
 
 LONGEST = 700
+
+DENSE = 0.6
+"""What a character of scripts without blanks counts beyond one: it says more than a letter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,20 +49,21 @@ def scored(text: str, breathe: Callable[[], None] = idle) -> list[Line]:
 def passages(source: int, lines: Iterable[Line]) -> Iterator[Passage]:
     """The lines packed to passages in order; certain junk is left out."""
     pack: list[Line] = []
-    size = 0
+    size = 0.0
     for line in lines:
         if line.score < clean.JUNK:
             continue
-        length = len(line.segment.text)
+        length = len(line.segment.text) + DENSE * unspaced(line.segment.text)
         if pack and (size >= TARGET or size + length > LONGEST):
-            yield _passage(source, pack, size)
-            pack, size = [], 0
+            yield _passage(source, pack)
+            pack, size = [], 0.0
         pack.append(line)
         size += length
     if pack:
-        yield _passage(source, pack, size)
+        yield _passage(source, pack)
 
 
-def _passage(source: int, pack: list[Line], size: int) -> Passage:
+def _passage(source: int, pack: list[Line]) -> Passage:
+    size = sum(len(line.segment.text) for line in pack)
     quality = sum(line.score * len(line.segment.text) for line in pack) / size
     return Passage(source, tuple(pack), size, quality)

@@ -20,9 +20,9 @@ FOCUS = 1.5
 """What the words of one sentence count besides those of the passage."""
 
 FADE = 0.8
-RANKED = 0.2
-FOLLOWING = 0.2
-PRECEDING = 0.35
+RANKED = 0.1
+FOLLOWING = 0.25
+PRECEDING = 0.3
 """Share of a neighbour's score that a passage gets: an answer often stands beside the words of the question."""
 SOURCE = 0.1
 """Share of its source's best score."""

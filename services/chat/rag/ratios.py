@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import deque
 
-from services.chat.rag.words import UNSPACED
+from services.chat.rag.words import unspaced
 from services.chat.tokens import Counter, estimate
 from services.core.events import Done
 from services.core.job import Job
@@ -27,8 +26,6 @@ BOUNDS = (0.5, 2.5)
 SHORTEST, LONGEST = 2000, 32_000
 """Characters of a prompt that says something and is counted in a few milliseconds."""
 
-_UNSPACED = re.compile(rf"[{UNSPACED}]+")
-
 
 class TokenRatios:
     """Counted tokens to estimated ones, by model and kind of script: vocabularies differ most there."""
@@ -38,8 +35,8 @@ class TokenRatios:
 
     def counter(self, model: Model) -> Counter:
         """The estimate as the model's own counts correct it."""
-        spaced, unspaced = self._ratio(model, unspaced=False), self._ratio(model, unspaced=True)
-        return lambda text: math.ceil(estimate(text) * (unspaced if _is_unspaced(text) else spaced))
+        ratios = {kind: self._ratio(model.id, kind) for kind in (False, True)}
+        return lambda text: math.ceil(estimate(text) * ratios[_is_unspaced(text)])
 
     def note(self, job: Job, done: Done) -> None:
         """Remember what a prompt came to."""
@@ -50,12 +47,12 @@ class TokenRatios:
             recent = self._recent.setdefault(key, deque(maxlen=RECENT))
             recent.append(done.usage.prompt_tokens / estimate(text))
 
-    def _ratio(self, model: Model, *, unspaced: bool) -> float:
-        recent = self._recent.get((model.id, unspaced), ())
+    def _ratio(self, model: str, kind: bool) -> float:
+        recent = self._recent.get((model, kind), ())
         least = BOUNDS[0] if len(recent) >= TRUSTED else 1.0
         return min(BOUNDS[1], max(least, max(recent, default=0.0) * MARGIN))
 
 
 def _is_unspaced(text: str) -> bool:
     """Whether a quarter of `text` is of scripts without blanks."""
-    return not text.isascii() and sum(map(len, _UNSPACED.findall(text))) * 4 > len(text)
+    return unspaced(text) * 4 > len(text)

@@ -13,7 +13,7 @@ from services.chat.rag.rank import Ranking
 from services.chat.rag.sources import Messages
 from services.chat.rag.words import starts_unspaced
 
-FLOOR_PAIRS = 0.75
+FLOOR_PAIRS = 0.7
 """Share of the floor that terms of scripts without blanks need: pairs of characters seldom agree by chance."""
 
 MENTIONS = 0.1

@@ -30,6 +30,7 @@ def select(
     order = sorted(range(len(found)), key=lambda index: -scores[index])
     picked: dict[int, Passage] = {}
     shingles: set[tuple[str, ...]] = set()
+    numbers: set[str] = set()
     named: set[int] = set()
     left = budget
     least = max(scores, default=0.0) * knobs.rag_min_quality_score / 100
@@ -37,14 +38,15 @@ def select(
         if scores[index] < least:
             break
         passage = found[index]
-        own = _shingles(passage)
-        if own and len(own & shingles) >= knobs.rag_dedup_similarity * len(own):
+        own, figures = _shingles(passage), _numbers(passage)
+        if own and figures <= numbers and len(own & shingles) >= knobs.rag_dedup_similarity * len(own):
             continue
         room = left - SEPARATOR - (0 if passage.source in named else heads[passage.source])
         fits, cost = _fitting(passage, room, count)
         if fits:
             picked[index] = fits
             shingles |= own
+            numbers |= figures
             left = room - cost
             named.add(passage.source)
         if len(picked) >= knobs.rag_max_paragraphs or left < SCRAP:
@@ -66,6 +68,11 @@ def _fitting(passage: Passage, room: int, count: Counter) -> tuple[Passage | Non
         taken.append(line)
         used += cost
     return (replace(passage, lines=tuple(taken)), used) if used >= SCRAP else (None, 0)
+
+
+def _numbers(passage: Passage) -> set[str]:
+    """A copy with another number says something else."""
+    return {word for line in passage.lines for word in line.words if word.isdigit()}
 
 
 def _shingles(passage: Passage) -> set[tuple[str, ...]]:

@@ -32,11 +32,17 @@ UNSPACED = "\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0
 WORD = re.compile(rf"[{UNSPACED}]+|(?:[^\W_{UNSPACED}][{MARKS}]*)+")
 starts_unspaced = re.compile(rf"[{UNSPACED}]").match
 """Whether a word is of a script without blanks."""
+_RUN = re.compile(rf"[{UNSPACED}]+")
 _DIACRITICS = re.compile("[\u0300-\u036f\u0610-\u061a\u064b-\u065f\u0670\u0640\u0591-\u05c7]")
 """Accents, Arabic and Hebrew points: readers leave them out at will."""
 
 STEM = 6
 """Letters of a word that count: enough to tell words apart, few enough to drop most endings."""
+
+
+def unspaced(text: str) -> int:
+    """How many characters of `text` are of scripts without blanks."""
+    return 0 if text.isascii() else sum(map(len, _RUN.findall(text)))
 
 
 @lru_cache(maxsize=65536)
