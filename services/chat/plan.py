@@ -11,6 +11,7 @@ from services.chat import attempts, reasoning, tasks
 from services.chat.form import demanded
 from services.chat.tokens import TOKENS_PER_MESSAGE
 from services.chat.tools import stage
+from services.chat.tools.decide import decided
 from services.chat.tools.offer import Offer, offer
 from services.core.errors import BadRequest
 from services.core.events import Event
@@ -28,6 +29,7 @@ def plan(ask: Ask, model: Model, settings: Settings, request_id: str) -> Job:
     chat = ask.prompt is None
     messages = with_system_prompt(ask.messages, model.system_prompt) if chat else ()
     check_capability(model, "chat" if chat else "completion")
+    ask = decided(ask, model)
     tools = offer(ask, messages, model, settings) if chat else Offer(())
     form = demanded(ask, tools, model)
     messages = form.messages

@@ -80,7 +80,7 @@ class ModelFile(Struct, forbid_unknown_fields=True):
     thinking: bool | None = None
     rag: bool = True
     opens_reasoning: bool = False
-    tools: Literal["hermes", "llama", "mistral", "json", "off"] | bool = True
+    tools: Literal["hermes", "llama", "mistral", "json", "words", "off"] | bool = True
 
 
 def read(folder: Path, files: Sequence[Path], default_length: int, max_length: int) -> Model:
@@ -129,7 +129,7 @@ def tools(wanted: str | bool, path: Path) -> tuple[str, bool]:
         return "off", False
     template = chat_templates.of(path)
     family = wanted if isinstance(wanted, str) else chat_templates.family(template)
-    return family, family != chat_templates.OTHER and chat_templates.knows_tools(template)
+    return family, family not in (chat_templates.OTHER, "words") and chat_templates.knows_tools(template)
 
 
 def purposes(path: Path, metadata: dict[str, gguf.Value]) -> frozenset[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from services.chat.tokens import estimate
 from services.chat.tools import prompt
+from services.chat.tools.decide import WORDS
 from services.core.errors import BadRequest
 from services.core.job import Ask, Tool
 from services.core.model import Model
@@ -37,7 +38,7 @@ def offer(ask: Ask, messages: tuple[dict[str, Any], ...], model: Model, settings
     Raises `BadRequest` where a demanded call is impossible, and where the tools are too large.
     """
     own = template_renders(model, settings)
-    family = prompt.PLAIN if model.tools == OFF else model.tools
+    family = family_of(model)
     said = messages if own else prompt.as_text(messages, family)
     if not ask.tools:
         return Offer(said)
@@ -53,6 +54,11 @@ def offer(ask: Ask, messages: tuple[dict[str, Any], ...], model: Model, settings
     if settings.tools_over_budget == "drop":
         return dropped(ask, said, refusal)
     raise BadRequest(refusal, param="tools")
+
+
+def family_of(model: Model) -> str:
+    """How its calls are written."""
+    return prompt.PLAIN if model.tools in (OFF, WORDS) else model.tools
 
 
 def dropped(ask: Ask, messages: tuple[dict[str, Any], ...], reason: str) -> Offer:
@@ -91,7 +97,7 @@ def taken(ask: Ask, model: Model) -> int:
     """Tokens of the context that the tools of `ask` take, at most; what does not fit is refused or dropped later."""
     if not ask.tools or model.tools == OFF:
         return 0
-    compact = estimate(prompt.instructions(ask.tools, model.tools, ask.call_required))
+    compact = estimate(prompt.instructions(ask.tools, family_of(model), ask.call_required))
     whole = size([definition(tool) for tool in ask.tools]) if model.tools_template else 0
     return max(found for found in (0, compact, whole) if found <= room(model))
 

@@ -106,6 +106,19 @@ def test_parsed(client: Any) -> None:
     assert isinstance(answer.choices[0].message.parsed, City)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_json_object(client: Any, seed: int) -> None:
+    answer = client.chat.completions.create(
+        model=MODEL,
+        messages=[{"role": "user", "content": "Describe Paris as a JSON object."}],
+        response_format={"type": "json_object"},
+        seed=seed,
+        max_tokens=500,
+    )
+    if answer.choices[0].finish_reason == "stop":
+        assert isinstance(json.loads(answer.choices[0].message.content), dict)
+
+
 def test_completions(client: Any) -> None:
     assert client.completions.create(model=MODEL, prompt=["One", "Two"], max_tokens=4).choices[1].index == 1
     pieces = client.completions.create(model=MODEL, prompt="One", max_tokens=4, stream=True)
