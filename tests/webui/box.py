@@ -115,6 +115,10 @@ class Box:
         samples = [sample for family in families for sample in family.samples if sample.name == name]
         return sum(sample.value for sample in samples if labels.items() <= sample.labels.items())
 
-    def chats(self, **labels: str) -> float:
-        """How many chat requests the server has answered."""
-        return self.metric("rkllm_http_requests_total", endpoint="/v1/chat/completions", **labels)
+    def chats(self) -> float:
+        """How many chat requests the server has begun: counted before they are answered."""
+        return self.metric("rkllm_rag_decisions_total")
+
+    def answered(self) -> float:
+        """How many of them ended well; counted a moment after the client has the answer."""
+        return self.metric("rkllm_http_requests_total", endpoint="/v1/chat/completions", status="200")

@@ -54,7 +54,12 @@ def _there() -> None:
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("webui") / "models"
     folder.mkdir()
-    (folder / "SmolLM2-135M-Instruct").symlink_to(REAL_MODELS / "SmolLM2-135M-Instruct")
+    real = folder / "SmolLM2-135M-Instruct"
+    real.mkdir()
+    (real / "SmolLM2-135M-Instruct.gguf").symlink_to(REAL_MODELS / real.name / "SmolLM2-135M-Instruct.gguf")
+    settings = yaml.safe_load((REAL_MODELS / real.name / "model.yaml").read_text())
+    settings["sampling"]["max_tokens"] = 100  # it may talk without end
+    (real / "model.yaml").write_text(yaml.safe_dump(settings))
     write_fake_model(folder, SCRIPTED)
     (folder / SCRIPTED / "model.yaml").write_text("name: Scripted\ndescription: Says what it is told to\n")
     write_fake_model(folder, CITING, json.dumps({"run": {"text": CITATION, "prefill_delay": 0.2}}))

@@ -39,7 +39,7 @@ def test_the_models_are_there_without_a_click(running: Running) -> None:
 def test_an_answer_streams(running: Running) -> None:
     """Of the real model, whose words are nobody's to foresee."""
     deltas = list(running.admin.stream(REAL, "What is the capital of France?"))
-    assert len([delta for delta in deltas if delta.get("content")]) > 3
+    assert len([delta for delta in deltas if delta.get("content")]) > 1
 
 
 def test_a_chat_is_one_request(running: Running) -> None:
@@ -134,16 +134,16 @@ def test_a_closed_search_leaves_the_chat(running: Running) -> None:
 def test_jobs_that_an_admin_turns_on_wait_for_their_turn(running: Running) -> None:
     """Title, tags and follow-ups come while a chat is answered; none of them is refused and none disturbs it."""
     jobs = dict.fromkeys(("task.title.enable", "task.tags.enable", "task.follow_up.enable"), True)
-    before = running.box.chats()
-    good = running.box.chats(status="200")
+    before, good = running.box.chats(), running.box.answered()
     with running.admin.rows(jobs):
         turn = running.admin.ask(SCRIPTED, json.dumps({"text": "tok ", "tokens": 50, "delay": 0.02}))
         other = running.admin.ask(SCRIPTED, json.dumps({"text": "other"}))
         assert turn.finished()["content"].split() == ["tok"] * 50
         assert other.finished()["content"] == "other"
-        while running.box.chats() < before + 2 * (1 + len(JOBS)):
+        requests = 2 * (1 + len(JOBS))
+        while running.box.answered() < good + requests:
             pass
-    assert running.box.chats(status="200") - good == running.box.chats() - before
+    assert running.box.chats() == before + requests
 
 
 def test_what_an_admin_changed_survives_a_restart_and_new_defaults(running: Running) -> None:
