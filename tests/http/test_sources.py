@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,16 @@ def test_the_preview_says_what_would_be_sent(api: Api) -> None:
     assert result.json["thinking"] is False
     assert result.json["decision"]["used"] is True
     assert (result.json["decision"]["sources"], result.json["decision"]["dropped"]) == (2, 0)
+
+
+def test_what_the_engine_counts_corrects_the_estimate(api: Api) -> None:
+    def estimated() -> int:
+        return int(api.post("/v1/rag/preview", {"messages": ASKED}).json["decision"]["tokens"])
+
+    before = estimated()
+    system = {"role": "system", "content": "Be kind. " * 300}
+    post(api, [system, {"role": "user", "content": json.dumps({"prefill_steps": 500})}])
+    assert estimated() > 2 * before
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b'{"messages": 5}', b'{"messages": [], "rag": "yes"}'])
