@@ -14,7 +14,7 @@ from services.api.answer import Answer, Call, collected
 from services.api.messages_types import CountRequest, MessagesRequest
 from services.api.service import Service
 from services.api.stream import closing, describe, guarded, named_sse, primed, write_json, write_stream
-from services.core.events import Done, Event, Piece, Text, Thought, ToolCall, Usage, Waiting
+from services.core.events import Done, Event, Piece, Refusal, Text, Thought, ToolCall, Usage, Waiting
 
 
 class Messages:
@@ -65,9 +65,10 @@ def message(head: Head, content: list[dict[str, Any]], end: dict[str, Any], usag
 def whole(head: Head, answer: Answer) -> dict[str, Any]:
     """The answer as one object."""
     blocks = [thinking_block(answer.thought)] if answer.thought else []
-    blocks += [text_block(answer.text)] if answer.text or not (answer.thought or answer.calls) else []
+    text = answer.refusal or answer.text
+    blocks += [text_block(text)] if text or not (answer.thought or answer.calls) else []
     blocks += [tool_block(call) for call in answer.calls]
-    return message(head, blocks, ending(head, answer), usage_body(answer.usage))
+    return message(head, blocks, ending(head, answer, answer.refusal), usage_body(answer.usage))
 
 
 def thinking_block(thought: str) -> dict[str, Any]:
@@ -92,8 +93,11 @@ def arguments(text: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def ending(head: Head, answer: Answer | Done) -> dict[str, Any]:
-    """Why the answer ended."""
+def ending(head: Head, answer: Answer | Done, refusal: str = "") -> dict[str, Any]:
+    """Why the answer ended; `refusal` is why there is none."""
+    if refusal:
+        details = {"type": "refusal", "category": None, "explanation": refusal}
+        return {"stop_reason": "refusal", "stop_sequence": None, "stop_details": details}
     reason = "stop_sequence" if answer.stop else "end_turn"
     if answer.finish_reason == "length":
         full = answer.usage.completion_tokens >= head.max_tokens
@@ -119,7 +123,7 @@ def stream(head: Head, events: Iterator[Event]) -> Generator[bytes]:
 
 
 def _events(head: Head, events: Iterator[Event]) -> Generator[bytes]:
-    blocks = Blocks()
+    blocks, refusal = Blocks(), ""
     opening = message(head, [], {"stop_reason": None, "stop_sequence": None}, usage_body(Usage()))
     with closing(events):
         for index, event in enumerate(events):
@@ -128,14 +132,15 @@ def _events(head: Head, events: Iterator[Event]) -> Generator[bytes]:
             if isinstance(event, Waiting):
                 yield f": {describe(event)}\n".encode() + named_sse("ping", {"type": "ping"})
             elif isinstance(event, Piece):
+                refusal = event.text if isinstance(event, Refusal) else refusal
                 yield from blocks.take(event)
             elif isinstance(event, Done):
                 yield from blocks.end()
-                yield from closed(head, event)
+                yield from closed(head, event, refusal)
 
 
-def closed(head: Head, done: Done) -> Iterator[bytes]:
-    delta = {"type": "message_delta", "delta": ending(head, done), "usage": usage_body(done.usage)}
+def closed(head: Head, done: Done, refusal: str) -> Iterator[bytes]:
+    delta = {"type": "message_delta", "delta": ending(head, done, refusal), "usage": usage_body(done.usage)}
     yield named_sse("message_delta", delta)
     yield named_sse("message_stop", {"type": "message_stop"})
 
@@ -177,7 +182,7 @@ class Blocks:
 
 
 def delta_of(event: Piece) -> dict[str, Any] | None:
-    if isinstance(event, Text):
+    if isinstance(event, Text | Refusal):
         return {"type": "text_delta", "text": event.text}
     if isinstance(event, Thought):
         return {"type": "thinking_delta", "thinking": event.text}
@@ -188,4 +193,4 @@ def empty_block(event: Piece) -> dict[str, Any]:
     """The block that `event` begins."""
     if isinstance(event, ToolCall):
         return tool_block(Call(event.id, event.name, ""))
-    return text_block("") if isinstance(event, Text) else thinking_block("")
+    return thinking_block("") if isinstance(event, Thought) else text_block("")

@@ -50,6 +50,7 @@ def chat(request: CountRequest, model: str) -> Ask:
         model=model,
         messages=(*system(request), *messages),
         json_schema=output.schema if output else None,
+        schema_strict=output is not None,  # Anthropic has no other
         thinking=THINKING[request.thinking.type] if request.thinking else None,
         tools=choice.tools,
         call_required=choice.required,

@@ -34,7 +34,7 @@ class Shape(Protocol):
     def opening(self) -> dict[str, Any] | None:
         """The body of a choice's first chunk, None for no such chunk."""
 
-    def piece(self, event: Piece | Refusal) -> dict[str, Any]:
+    def piece(self, event: Piece) -> dict[str, Any]:
         """The body of a choice's chunk for one piece."""
 
     def ending(self) -> dict[str, Any]:
@@ -54,7 +54,7 @@ class ChatShape:
     def opening(self) -> dict[str, Any] | None:
         return {"delta": {"role": "assistant", "content": ""}, "logprobs": None}
 
-    def piece(self, event: Piece | Refusal) -> dict[str, Any]:
+    def piece(self, event: Piece) -> dict[str, Any]:
         if isinstance(event, Thought):
             return {"delta": {"reasoning_content": event.text}, "logprobs": None}
         if isinstance(event, Refusal):
@@ -112,7 +112,7 @@ class TextShape:
     def opening(self) -> dict[str, Any] | None:
         return {"text": self._echo, "logprobs": None} if self._echo else None
 
-    def piece(self, event: Piece | Refusal) -> dict[str, Any]:
+    def piece(self, event: Piece) -> dict[str, Any]:
         logprobs = event.logprobs if isinstance(event, Text) else ()
         text = "" if isinstance(event, ToolCall) else event.text
         return {"text": text, "logprobs": text_logprobs(logprobs)}
@@ -234,5 +234,5 @@ def _opened(shape: Shape, events: Iterator[Event]) -> Iterator[Waiting | tuple[d
             opening = None
         if isinstance(event, Done):
             yield shape.ending(), event
-        elif isinstance(event, Piece | Refusal):
+        elif isinstance(event, Piece):
             yield shape.piece(event), None

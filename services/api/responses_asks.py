@@ -65,6 +65,7 @@ def chat(request: ResponsesRequest, model: str) -> Ask:
         sampling=Sampling(temperature=request.temperature, top_p=request.top_p),
         logprobs=(request.top_logprobs or 0) if wants_logprobs else None,
         json_schema=schema(request.text),
+        schema_strict=strict(request.text),
         thinking=None if effort is None else effort not in asks.NO_THINKING,
         tools=choice.tools,
         call_required=choice.required,
@@ -79,6 +80,12 @@ def schema(text: TextConfig | None) -> dict[str, Any] | None:
     if text.format.type == "json_schema" and text.format.schema is None:
         raise BadRequest("text.format has the type json_schema but no schema.", param="text.format.schema")
     return text.format.schema if text.format.type == "json_schema" else {}
+
+
+def strict(text: TextConfig | None) -> bool:
+    """Whether the client is ready for a refusal in place of JSON."""
+    wanted = text.format if text else None
+    return bool(wanted and wanted.type == "json_schema" and wanted.strict)
 
 
 def chosen(request: ResponsesRequest) -> Chosen:

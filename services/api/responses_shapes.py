@@ -36,7 +36,8 @@ def whole(head: Head, answer: Answer) -> dict[str, Any]:
 def output(head: Head, answer: Answer, status: Status) -> list[dict[str, Any]]:
     """The items of an answer; one that was cut short was cut in the last of them."""
     items = [reasoning_item(answer.thought)] if answer.thought else []
-    items += [message_item(answer.text, answer.logprobs)] if answer.text else []
+    items += [message_item(text_part(answer.text, answer.logprobs))] if answer.text else []
+    items += [message_item(refusal_part(answer.refusal))] if answer.refusal else []
     items += [call_item(call) for call in answer.calls]
     for index, item in enumerate(items):
         item["id"] = item_id(head, item["type"], index)
@@ -56,9 +57,16 @@ def reasoning_item(thought: str) -> dict[str, Any]:
     return {"id": "", "type": "reasoning", "summary": [], "content": content, "status": "completed"}
 
 
-def message_item(text: str, logprobs: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    content = [{"type": "output_text", "text": text, "annotations": [], "logprobs": token_logprobs(logprobs)}]
-    return {"id": "", "type": "message", "role": "assistant", "content": content, "status": "completed"}
+def message_item(part: dict[str, Any]) -> dict[str, Any]:
+    return {"id": "", "type": "message", "role": "assistant", "content": [part], "status": "completed"}
+
+
+def text_part(text: str, logprobs: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    return {"type": "output_text", "text": text, "annotations": [], "logprobs": token_logprobs(logprobs)}
+
+
+def refusal_part(refusal: str) -> dict[str, Any]:
+    return {"type": "refusal", "refusal": refusal}
 
 
 def call_item(call: Call) -> dict[str, Any]:

@@ -14,12 +14,14 @@ from services.api.responses_shapes import (
     item_id,
     message_item,
     reasoning_item,
+    refusal_part,
     status_of,
+    text_part,
     token_logprobs,
 )
 from services.api.stream import closing, comment, guarded, named_sse
 from services.core.errors import ServiceError
-from services.core.events import Done, Event, Piece, Text, Thought, ToolCall, Waiting
+from services.core.events import Done, Event, Piece, Refusal, Text, Thought, ToolCall, Waiting
 
 Frame = tuple[str, dict[str, Any]]
 """An event's name after ``response.``, and its fields."""
@@ -62,7 +64,7 @@ class Said:
 
     def body(self) -> dict[str, Any]:
         text = "".join(self._pieces)
-        return message_item(text, self._logprobs) if self._kind == "output_text" else reasoning_item(text)
+        return message_item(text_part(text, self._logprobs)) if self.type == "message" else reasoning_item(text)
 
     def empty(self) -> dict[str, Any]:
         return {**self.body(), "content": []}
@@ -85,6 +87,33 @@ class Said:
         whole = {name: part[name] for name in ("text", "logprobs") if name in part}
         yield f"{self._kind}.done", {"content_index": 0, **whole}
         yield "content_part.done", {"content_index": 0, "part": part}
+
+
+class Refused:
+    """A message that says why there is no answer: it comes whole."""
+
+    type = "message"
+
+    def __init__(self) -> None:
+        self._sentence = ""
+
+    def body(self) -> dict[str, Any]:
+        return message_item(refusal_part(self._sentence))
+
+    def empty(self) -> dict[str, Any]:
+        return {**self.body(), "content": []}
+
+    def start(self) -> Iterator[Frame]:
+        yield "content_part.added", {"content_index": 0, "part": refusal_part("")}
+
+    def grow(self, event: Piece) -> Iterator[Frame]:
+        assert isinstance(event, Refusal)
+        self._sentence = event.text
+        yield "refusal.delta", {"content_index": 0, "delta": event.text}
+
+    def stop(self) -> Iterator[Frame]:
+        yield "refusal.done", {"content_index": 0, "refusal": self._sentence}
+        yield "content_part.done", {"content_index": 0, "part": refusal_part(self._sentence)}
 
 
 class Called:
@@ -112,6 +141,13 @@ class Called:
 
     def stop(self) -> Iterator[Frame]:
         yield "function_call_arguments.done", {"arguments": "".join(self._pieces)}
+
+
+def item_of(event: Piece) -> Item:
+    """The item that `event` begins."""
+    if isinstance(event, ToolCall):
+        return Called(event)
+    return Refused() if isinstance(event, Refusal) else Said(isinstance(event, Thought))
 
 
 class Writer:
@@ -158,8 +194,7 @@ class Writer:
         yield from self._framed(self._item.grow(event))
 
     def _open(self, event: Piece) -> Iterator[bytes]:
-        item = Called(event) if isinstance(event, ToolCall) else Said(isinstance(event, Thought))
-        self._item = item
+        self._item = item = item_of(event)
         named = {**item.empty(), "id": self._id, "status": "in_progress"}
         yield self._frame("output_item.added", output_index=len(self._ended), item=named)
         yield from self._framed(item.start())

@@ -101,7 +101,7 @@ class Done:
     """The stop string that ended the answer; empty where none did."""
 
 
-Piece = Text | Thought | ToolCall
+Piece = Text | Thought | ToolCall | Refusal
 """What an answer consists of."""
 
-Event = Waiting | Piece | Refusal | Data | Done
+Event = Waiting | Piece | Data | Done

@@ -12,7 +12,7 @@ import pytest
 
 from services.api.app import App, build
 from services.core.settings import Settings
-from tests.engines import FAKES, write_fake_model
+from tests.engines import FAKES, fake, write_fake_model
 
 
 class Api:
@@ -59,3 +59,13 @@ def api(make: Callable[..., Api], tmp_path: Path) -> Api:
     """The application with one model, ``fake``."""
     write_fake_model(tmp_path, "fake")
     return make(max_body_bytes=100_000)
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Iterator[Api]:
+    """The application with one model whose engine has no grammars."""
+    folder = write_fake_model(tmp_path, "fake")
+    (folder / "model.yaml").write_text("engine: plain")
+    app: App = build(Settings(models_dir=tmp_path, monitor_interval=3600), {**FAKES, "plain": fake})
+    yield Api(app)
+    app.stop()

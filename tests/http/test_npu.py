@@ -230,6 +230,19 @@ def test_json_is_checked(npu: Maker, release: str, stream: bool) -> None:
     assert refused.headers["X-RKLLM-Warning"] == "retried: response_format"
 
 
+@each_release
+def test_a_refusal_in_every_dialect_that_has_one(npu: Maker, release: str) -> None:
+    api, turns = npu(release), [{"role": "user", "content": say("I do not know.")}]
+    form = {"type": "json_schema", "name": "city", "schema": CITY, "strict": True}
+    response = api.post("/v1/responses", {"input": turns, "text": {"format": form}}).json
+    assert response["output"][0]["content"][0]["type"] == "refusal"
+    config = {"format": {"type": "json_schema", "schema": CITY}}
+    message = api.post("/v1/messages", {"messages": turns, "max_tokens": 50, "output_config": config}).json
+    assert message["stop_reason"] == "refusal"
+    failed = api.post("/api/chat", {"messages": turns, "format": CITY, "stream": False})
+    assert (failed.status_code, "two attempts" in failed.json["error"]) == (502, True)
+
+
 def test_a_raw_prompt_has_no_form(npu: Maker) -> None:
     result = npu("1.3.0").text("Hello.", response_format={"type": "json_object"})
     assert result.headers["X-RKLLM-Warning"] == "ignored: response_format; see docs/api.md"

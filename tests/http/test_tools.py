@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from services.api.app import App, build
-from services.core.settings import Settings
-from tests.engines import FAKES, fake, write_fake_model
+from tests.engines import write_fake_model
 from tests.http.conftest import Api, chunks
 
 CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
@@ -29,16 +27,6 @@ def choice(result: Any) -> Any:
 
 def deltas(result: Any) -> list[Any]:
     return [event["choices"][0]["delta"] for event in chunks(result)[:-1]]
-
-
-@pytest.fixture
-def plain(tmp_path: Path) -> Iterator[Api]:
-    """The application with one model whose engine has no grammars."""
-    folder = write_fake_model(tmp_path, "fake")
-    (folder / "model.yaml").write_text("engine: plain")
-    app: App = build(Settings(models_dir=tmp_path, monitor_interval=3600), {**FAKES, "plain": fake})
-    yield Api(app)
-    app.stop()
 
 
 def test_a_call_in_a_whole_answer(api: Api) -> None:

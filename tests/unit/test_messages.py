@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import anthropic.types
 import msgspec
 import pytest
 
@@ -13,7 +14,7 @@ from services.api import messages, messages_asks
 from services.api.answer import Answer, Call
 from services.api.messages_types import MessagesRequest
 from services.core.errors import BadRequest, EngineFailed
-from services.core.events import Done, Event, Text, Thought, ToolCall, Usage, Waiting
+from services.core.events import Done, Event, Refusal, Text, Thought, ToolCall, Usage, Waiting
 from services.core.job import Ask
 
 HEAD = messages.Head("msg_1", "m", 10)
@@ -95,7 +96,9 @@ def test_sampling_and_limits() -> None:
 
 def test_a_format_is_a_schema() -> None:
     schema = {"type": "object"}
-    assert ask(output_config={"format": {"type": "json_schema", "schema": schema}}).json_schema == schema
+    found = ask(output_config={"format": {"type": "json_schema", "schema": schema}})
+    assert (found.json_schema, found.schema_strict) == (schema, True)
+    assert (ask().json_schema, ask().schema_strict) == (None, False)
 
 
 F, G = ({"name": name, "input_schema": {"type": "object"}} for name in "fg")
@@ -196,6 +199,25 @@ def test_a_stream_that_breaks_ends_with_the_error() -> None:
 )
 def test_why_it_ended(done: Done, reason: str, stop: str | None) -> None:
     assert messages.ending(HEAD, done) == {"stop_reason": reason, "stop_sequence": stop}
+
+
+def test_a_refusal_is_the_text_and_the_reason() -> None:
+    end = {
+        "stop_reason": "refusal",
+        "stop_sequence": None,
+        "stop_details": {"type": "refusal", "category": None, "explanation": "I cannot."},
+    }
+    body = messages.whole(HEAD, Answer(refusal="I cannot."))
+    assert body["content"] == [{"type": "text", "text": "I cannot."}]
+    assert {name: body[name] for name in end} == end
+    anthropic.types.Message.model_validate(body)
+    assert streamed(of(Thought("h"), Refusal("I cannot."), Done("stop", Usage(1, 1))))[4:] == [
+        ("block_start", 1, {"type": "text", "text": ""}),
+        ("block_delta", 1, {"type": "text_delta", "text": "I cannot."}),
+        ("block_stop", 1, None),
+        ("message_delta", None, end),
+        ("message_stop", None, None),
+    ]
 
 
 def test_cached_tokens_are_counted_apart() -> None:

@@ -17,7 +17,7 @@ from services.api.responses_shapes import Head, usage_body, whole
 from services.api.responses_stream import stream
 from services.api.responses_types import ResponsesRequest
 from services.core.errors import BadRequest, EngineFailed, QueueFull, ServiceError
-from services.core.events import Done, Event, Text, Thought, ToolCall, Usage, Waiting
+from services.core.events import Done, Event, Refusal, Text, Thought, ToolCall, Usage, Waiting
 from services.core.job import Ask
 
 EVENT: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(ResponseStreamEvent)
@@ -118,6 +118,20 @@ def test_what_needs_a_memory_is_refused(fields: dict[str, Any]) -> None:
 )
 def test_formats(text: Any, schema: Any) -> None:
     assert ask(text=text).json_schema == schema
+
+
+@pytest.mark.parametrize(
+    ("form", "strict"),
+    [
+        (None, False),
+        ({"type": "json_object", "strict": True}, False),
+        ({"type": "json_schema", "name": "n", "schema": {}}, False),
+        ({"type": "json_schema", "name": "n", "schema": {}, "strict": False}, False),
+        ({"type": "json_schema", "name": "n", "schema": {}, "strict": True}, True),
+    ],
+)
+def test_a_strict_format_takes_a_refusal(form: Any, strict: bool) -> None:
+    assert ask(text={"format": form}).schema_strict is strict
 
 
 def test_a_schema_format_without_a_schema_is_refused() -> None:
@@ -223,6 +237,7 @@ def names(events: Iterator[Event]) -> list[str]:
 
 
 THINK, SAY, CALL = (Thought("h"), Thought("m")), (Text("x"), Text("y")), (ToolCall(0, "", "c1", "f"), ToolCall(0, "{}"))
+NO = (Refusal("I cannot."),)
 ADDED, PART, REASONED = "output_item.added", "content_part.added", "reasoning_text.delta"
 SAID = [ADDED, PART, "output_text.delta", "output_text.delta", "output_text.done", "content_part.done"]
 
@@ -240,6 +255,7 @@ SAID = [ADDED, PART, "output_text.delta", "output_text.delta", "output_text.done
             CALL,
             [ADDED, "function_call_arguments.delta", "function_call_arguments.done", "output_item.done"],
         ),
+        (NO, [ADDED, PART, "refusal.delta", "refusal.done", "content_part.done", "output_item.done"]),
         ((*SAY, *CALL), [
             *SAID, "output_item.done",
             ADDED, "function_call_arguments.delta", "function_call_arguments.done", "output_item.done",
@@ -252,7 +268,7 @@ def test_the_sequence_of_events(pieces: tuple[Event, ...], expected: list[str]) 
 
 
 @pytest.mark.parametrize("reason", ["stop", "length", "tool_calls"])
-@pytest.mark.parametrize("pieces", [(), SAY, THINK, CALL, (*THINK, *SAY, *CALL, ToolCall(1, "{}", "c2", "g"))])
+@pytest.mark.parametrize("pieces", [(), SAY, THINK, CALL, NO, (*THINK, *SAY, *CALL, ToolCall(1, "{}", "c2", "g"))])
 def test_a_stream_ends_with_what_the_whole_answer_is(pieces: tuple[Event, ...], reason: Any) -> None:
     done = Done(reason, Usage(10, 5, 3))
     events = written(of(*pieces, done))
@@ -262,6 +278,14 @@ def test_a_stream_ends_with_what_the_whole_answer_is(pieces: tuple[Event, ...], 
     assert [event["item"] for event in events if event["type"] == "response.output_item.done"] == body["output"]
     deltas = [event["delta"] for event in events if event["type"] == "response.output_text.delta"]
     assert deltas == [p.text for p in pieces if isinstance(p, Text)]
+
+
+def test_a_refusal_is_a_part_of_its_own() -> None:
+    events = written(of(Thought("h"), *NO, Done("stop", Usage())))
+    (item,) = events[-1]["response"]["output"][1:]
+    assert (item["type"], item["content"]) == ("message", [{"type": "refusal", "refusal": "I cannot."}])
+    (delta,) = [event for event in events if event["type"] == "response.refusal.delta"]
+    assert (delta["item_id"], delta["delta"]) == (item["id"], "I cannot.")
 
 
 def test_an_answer_cut_short_is_incomplete_in_its_last_item() -> None:

@@ -92,7 +92,7 @@ class Call(Exact):
 class AnswerMessage(Exact):
     role: Literal["assistant"]
     content: str | None
-    refusal: None
+    refusal: str | None
     reasoning_content: str | UnsetType = UNSET
     tool_calls: list[Call] | UnsetType = UNSET
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from services.api.openapi.schemas import Count, Exact
 
@@ -33,15 +33,27 @@ class MessageUsage(Exact):
     output_tokens: Count
 
 
+StopReason = Literal["end_turn", "max_tokens", "stop_sequence", "tool_use", "model_context_window_exceeded", "refusal"]
+
+
+class Refused(Exact):
+    """Why the answer is none."""
+
+    type: Literal["refusal"]
+    category: None
+    explanation: str
+
+
 class MessageAnswer(Exact):
     id: str
     type: Literal["message"]
     role: Literal["assistant"]
     model: str
     content: list[TextBlock | ThinkingBlock | ToolUseBlock]
-    stop_reason: Literal["end_turn", "max_tokens", "stop_sequence", "tool_use", "model_context_window_exceeded"]
+    stop_reason: StopReason
     stop_sequence: str | None
     usage: MessageUsage
+    stop_details: Refused | UnsetType = UNSET
 
 
 class CountedTokens(Exact):

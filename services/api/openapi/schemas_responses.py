@@ -17,11 +17,14 @@ class ReasoningText(Exact):
     text: str
 
 
-class OutputText(Exact):
-    type: Literal["output_text"]
+class OutputText(Exact, tag_field="type", tag="output_text"):
     text: str
     annotations: list[Any]
     logprobs: list[TokenLogprob]
+
+
+class RefusalText(Exact, tag_field="type", tag="refusal"):
+    refusal: str
 
 
 class ReasoningItem(Exact, tag_field="type", tag="reasoning"):
@@ -34,7 +37,7 @@ class ReasoningItem(Exact, tag_field="type", tag="reasoning"):
 class MessageItem(Exact, tag_field="type", tag="message"):
     id: str
     role: Literal["assistant"]
-    content: list[OutputText]
+    content: list[OutputText | RefusalText]
     status: Status
 
 
