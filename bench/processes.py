@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tests.engines import ROOT, children_of
+from tests.ports import free_port
 
 OURS = ("-c", str(ROOT / "services" / "gunicorn_conf.py"))
 BARE = ("--worker-class", "gevent", "--no-control-socket")
@@ -26,13 +26,6 @@ def environment(models_dir: Path, **settings: object) -> dict[str, str]:
     outside = {name: value for name, value in os.environ.items() if not name.startswith("RKLLM_")}
     ours = {f"RKLLM_{name.upper()}": str(value) for name, value in settings.items()}
     return {**outside, "RKLLM_HOST": "127.0.0.1", "RKLLM_MODELS_DIR": str(models_dir), **ours}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Server:

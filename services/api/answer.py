@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.api.stream import closing
-from services.core.events import Done, Event, FinishReason, Refusal, Text, Thought, ToolCall, Usage
+from services.core.events import Done, Event, FinishReason, Refusal, Text, Thought, ToolCall, Usage, closing
 
 
 @dataclass(slots=True)

@@ -13,8 +13,8 @@ from services.api import errors, messages_asks
 from services.api.answer import Answer, Call, collected
 from services.api.messages_types import CountRequest, MessagesRequest
 from services.api.service import Service
-from services.api.stream import closing, describe, guarded, named_sse, primed, write_json, write_stream
-from services.core.events import Done, Event, Piece, Refusal, Text, Thought, ToolCall, Usage, Waiting
+from services.api.stream import describe, guarded, named_sse, primed, write_json, write_stream
+from services.core.events import Done, Event, Piece, Refusal, Text, Thought, ToolCall, Usage, Waiting, closing
 
 
 class Messages:

@@ -11,7 +11,7 @@ from typing import Any
 
 import falcon
 
-from services.api.stream import closing
+from services.core.events import closing
 from services.core.metrics import Metrics
 from services.core.trace import Trace
 

@@ -11,8 +11,8 @@ from typing import Any, Protocol
 
 from services.api import errors
 from services.api.answer import Answer, Call, Pieces, collected
-from services.api.stream import closing, encode_json, guarded
-from services.core.events import Done, Event, Text, Thought, ToolCall, Usage, Waiting
+from services.api.stream import encode_json, guarded
+from services.core.events import Done, Event, Text, Thought, ToolCall, Usage, Waiting, closing
 from services.core.trace import Trace
 
 NDJSON = "application/x-ndjson"

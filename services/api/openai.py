@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 from services.api import errors
 from services.api.answer import Answer, Call, collected
-from services.api.stream import DONE, closing, comment, guarded, sse
-from services.core.events import Done, Event, Piece, Refusal, Text, Thought, ToolCall, Usage, Waiting
+from services.api.stream import DONE, comment, guarded, sse
+from services.core.events import Done, Event, Piece, Refusal, Text, Thought, ToolCall, Usage, Waiting, closing
 
 Answers = Iterable[Iterator[Event]]
 """One event stream per choice, run one after the other."""

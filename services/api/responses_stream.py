@@ -19,9 +19,9 @@ from services.api.responses_shapes import (
     text_part,
     token_logprobs,
 )
-from services.api.stream import closing, comment, guarded, named_sse
+from services.api.stream import comment, guarded, named_sse
 from services.core.errors import ServiceError
-from services.core.events import Done, Event, Piece, Refusal, Text, Thought, ToolCall, Waiting
+from services.core.events import Done, Event, Piece, Refusal, Text, Thought, ToolCall, Waiting, closing
 
 Frame = tuple[str, dict[str, Any]]
 """An event's name after ``response.``, and its fields."""

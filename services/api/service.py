@@ -10,11 +10,11 @@ import falcon
 
 from services.api.body import client, parse
 from services.api.sources import Sources
-from services.api.stream import closing, describe, observed
+from services.api.stream import describe, observed
 from services.chat.plan import plan
 from services.core.catalog import Catalog
 from services.core.errors import BadRequest, EngineFailed
-from services.core.events import Data, Done, Event, Usage, Waiting
+from services.core.events import Data, Done, Event, Usage, Waiting, closing
 from services.core.job import Ask, Job
 from services.core.metrics import Metrics
 from services.core.model import Model

@@ -13,7 +13,7 @@ from services.chat.rag.cache import AnswerCache
 from services.chat.rag.pipeline import Outcome
 from services.chat.rag.ratios import TokenRatios
 from services.chat.rag.speed import PrefillSpeeds
-from services.core.events import Done, Event
+from services.core.events import Done, Event, closing
 from services.core.job import Ask, Job
 from services.core.metrics import Metrics
 from services.core.model import Model
@@ -66,13 +66,9 @@ class Sources:
 
     def _measured(self, job: Job, events: Iterator[Event]) -> Iterator[Event]:
         """The same events; what their end tells of the model is remembered. Owns `events`."""
-        try:
+        with closing(events):
             for event in events:
                 if isinstance(event, Done):
                     self._speeds.note(job.model, event)
                     self._ratios.note(job, event)
                 yield event
-        finally:
-            close = getattr(events, "close", None)
-            if close:
-                close()

@@ -11,7 +11,7 @@ import falcon
 import msgspec
 
 from services.core.errors import ClientGone, InternalError, ServiceError
-from services.core.events import Done, Event, Waiting
+from services.core.events import Done, Event, Waiting, closing
 from services.core.trace import Trace
 
 log = logging.getLogger(__name__)
@@ -121,9 +121,3 @@ def observed(events: Iterator[Event], first: Callable[[Event], None], trace: Tra
             if isinstance(event, Done):
                 trace.outcome = event.finish_reason
             yield event
-
-
-def closing(events: Iterator[Event]) -> contextlib.AbstractContextManager[Iterator[Event]]:
-    """Close a generator at the end of the block; other iterators have nothing to close."""
-    close = getattr(events, "close", None)
-    return contextlib.closing(events) if close else contextlib.nullcontext(events)  # type: ignore[type-var]

@@ -12,7 +12,7 @@ from typing import Any
 from services.chat import schema
 from services.chat.tokens import estimate
 from services.core.errors import AnswerInvalid, ContextOverflow
-from services.core.events import Done, Event, Refusal, Text, ToolCall, Usage, Waiting
+from services.core.events import Done, Event, Refusal, Text, ToolCall, Usage, Waiting, closing
 from services.core.job import Job
 
 Run = Callable[[Job], Iterator[Event]]
@@ -74,13 +74,9 @@ class Attempt:
 
     def events(self, events: Iterator[Event]) -> Generator[Event]:
         """What may go out, `Done` excepted. Owns `events`."""
-        try:
+        with closing(events):
             for event in events:
                 yield from self._take(event)
-        finally:
-            close = getattr(events, "close", None)
-            if close:
-                close()
         yield from self._judged()
 
     def _take(self, event: Event) -> Iterator[Event]:

@@ -39,7 +39,7 @@ from collections.abc import Collection, Iterator
 from enum import Enum, auto
 from typing import Any
 
-from services.core.events import Done, Event, Text, Thought
+from services.core.events import Done, Event, Text, Thought, closing
 
 _OPENINGS = ("<think", "<thinking")
 # ASCII, as ignoring case would otherwise let look-alikes such as the Kelvin sign pass for a letter.
@@ -214,9 +214,5 @@ def split(events: Iterator[Event]) -> Iterator[Event]:
 
     The generator owns `events`: when it ends, fails or is closed, it closes them at once if they can be closed.
     """
-    try:
+    with closing(events):
         yield from _split(events)
-    finally:
-        close = getattr(events, "close", None)
-        if close:
-            close()

@@ -8,8 +8,10 @@ finished one.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 FinishReason = Literal["stop", "length", "tool_calls", "error"]
 Phase = Literal["queued", "loading", "prefill", "decode", "retry"]
@@ -105,3 +107,11 @@ Piece = Text | Thought | ToolCall | Refusal
 """What an answer consists of."""
 
 Event = Waiting | Piece | Data | Done
+
+T = TypeVar("T")
+
+
+def closing(source: Iterator[T]) -> contextlib.AbstractContextManager[Iterator[T]]:
+    """Close a generator at the end of the block: whoever owns one does so. Other iterators have nothing to close."""
+    close = getattr(source, "close", None)
+    return contextlib.closing(source) if close else contextlib.nullcontext(source)  # type: ignore[type-var]

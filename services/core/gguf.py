@@ -32,7 +32,6 @@ EMBEDDERS = frozenset(
 
 POOLED, RANK = (1, 2, 3), 4
 """``<architecture>.pooling_type`` of models made for vectors (mean, first, last token), and of those for scores."""
-TEMPLATE_KEY = b"tokenizer.chat_template"
 
 TEMPLATE_KEY = b"tokenizer.chat_template"
 

@@ -16,7 +16,6 @@ import os
 import platform
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -26,6 +25,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.conformance import openapi, report
+from tests.ports import free_port
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -60,10 +60,7 @@ def same_device(one: Path, other: Path) -> bool:
 @contextlib.contextmanager
 def server(folder: Path) -> Iterator[dict[str, str]]:
     """A running server; what the suites must know of it, as environment variables."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    key = secrets.token_urlsafe()
+    port, key = free_port(), secrets.token_urlsafe()
     models(folder)
     env = {"RKLLM_PORT": str(port), "RKLLM_MODELS_DIR": str(folder), "RKLLM_API_KEY": key}
     with (ROOT / ".cache" / "conformance.log").open("w") as log:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -17,15 +18,14 @@ import openai
 import pytest
 
 from tests.engines import REAL_MODELS, ROOT, alive, children_of, write_fake_model
+from tests.ports import free_port
 
 
 class Server:
     """A running server and what a test may ask of it."""
 
     def __init__(self, models_dir: Path, app: str, env: dict[str, str]) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
         self.models_dir = models_dir
         self._connections: list[socket.socket] = []
         with (models_dir.parent / "server.log").open("w") as log:
@@ -103,6 +103,15 @@ class Server:
         if self.process.poll() is None:
             self.process.send_signal(number)
         return self.process.wait(60)
+
+    def kill(self, engine: int) -> None:
+        """Kill the server's processes, and wait until they and the child `engine` have ended."""
+        ends = [os.pidfd_open(engine), os.pidfd_open(self.worker)]
+        os.kill(self.process.pid, signal.SIGKILL)
+        os.kill(self.worker, signal.SIGKILL)
+        for end in ends:
+            assert select.select([end], [], [], 30)[0]
+            os.close(end)
 
     def hang_up(self) -> None:
         """Close whatever connections a test left open."""

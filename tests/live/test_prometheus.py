@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-import socket
 import subprocess
 import threading
 import time
@@ -23,6 +22,7 @@ from tests import monitoring
 from tests.board_files import RK3588, write_tree
 from tests.engines import write_fake_model
 from tests.live.conftest import Server
+from tests.ports import free_port
 
 NEEDED = ("prometheus", "promtool", "prometheus-node-exporter")
 MISSING = [name for name in NEEDED if not shutil.which(name)]
@@ -38,13 +38,6 @@ PATIENCE = 200.0
 """Seconds until the last panel must have had data; a quiet machine needs some ten."""
 
 Start = Callable[..., Server]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextlib.contextmanager

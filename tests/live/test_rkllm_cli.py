@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +9,6 @@ import pytest
 
 from tests.engines import alive, write_cli_model
 from tests.live.conftest import Server
-from tests.live.test_crash import wait_readable
 from tests.simulator.cli import program
 from tests.simulator.model import answer, runtime_template
 
@@ -45,9 +42,5 @@ def test_it_does_not_outlive_a_server_that_was_killed(server: Server, busy: bool
     (pid,) = server.engine_pids()
     if busy:
         server.chat("[[tokens=100000 us=1000]]", "cli", stream=True).recv(1)
-    ends = [os.pidfd_open(pid), os.pidfd_open(server.worker)]
-    os.kill(server.process.pid, signal.SIGKILL)
-    os.kill(server.worker, signal.SIGKILL)
-    for end in ends:
-        wait_readable(end)
+    server.kill(pid)
     assert not alive(pid)

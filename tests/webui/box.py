@@ -20,7 +20,8 @@ from scripts import make_secrets
 from tests.compose_files import compose
 from tests.engines import ROOT, alive
 from tests.live.conftest import Server
-from tests.webui.process import answers, free_port, running
+from tests.ports import free_port
+from tests.webui.process import answers, running
 from tests.webui.user import User
 
 ADMIN = "admin@localhost"

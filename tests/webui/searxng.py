@@ -16,7 +16,8 @@ from typing import Any
 import yaml
 
 from tests.engines import ROOT
-from tests.webui.process import answers, free_port, running
+from tests.ports import free_port
+from tests.webui.process import answers, running
 
 SETTINGS = ROOT / "searxng" / "settings.yml"
 

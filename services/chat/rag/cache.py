@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 
 from cachetools import TTLCache
 
-from services.core.events import Done, Event, Text, Thought
+from services.core.events import Done, Event, Text, Thought, closing
 from services.core.job import Job
 
 
@@ -51,7 +51,7 @@ class AnswerCache:
         """The same events; a complete answer is kept when it ends. Owns `events`."""
         thought: list[str] = []
         text: list[str] = []
-        try:
+        with closing(events):
             for event in events:
                 if isinstance(event, Thought):
                     thought.append(event.text)
@@ -60,10 +60,6 @@ class AnswerCache:
                 elif isinstance(event, Done):
                     self._keep(job, Answer("".join(thought), "".join(text), event))
                 yield event
-        finally:
-            close = getattr(events, "close", None)
-            if close:
-                close()
 
     def _keep(self, job: Job, answer: Answer) -> None:
         if self._answers is None or not cacheable(job) or answer.done.finish_reason != "stop" or not answer.text:

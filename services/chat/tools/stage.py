@@ -8,7 +8,7 @@ from typing import Any
 
 from services.chat.tools.call import Call
 from services.chat.tools.scan import FAMILIES, Scanner
-from services.core.events import Done, Event, Text, ToolCall, Waiting
+from services.core.events import Done, Event, Text, ToolCall, Waiting, closing
 from services.core.job import Job
 
 
@@ -17,12 +17,8 @@ def split(job: Job, events: Iterator[Event]) -> Iterator[Event]:
 
     While text is held back, `Waiting` goes out in its place. Owns `events`.
     """
-    try:
+    with closing(events):
         yield from Splitter(job).split(events)
-    finally:
-        close = getattr(events, "close", None)
-        if close:
-            close()
 
 
 class Splitter:
