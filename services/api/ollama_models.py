@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
-import math
 import re
 import time
 from collections.abc import Iterator
@@ -25,6 +24,9 @@ TAG = ":latest"
 
 FOREVER = "9999-12-31T23:59:59Z"
 """When a model expires that is never unloaded."""
+
+AGES = 1e11
+"""Seconds beyond which is never: some 3000 years, which the calendar still has."""
 
 FILE_TYPES = {
     0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 7: "Q8_0", 8: "Q5_0", 9: "Q5_1", 10: "Q2_K", 11: "Q3_K_S", 12: "Q3_K_M",
@@ -169,7 +171,7 @@ def running(model: Model, expires: float) -> dict[str, Any]:
     return {
         **identity(model),
         "details": details(model),
-        "expires_at": FOREVER if math.isinf(expires) else rfc3339(time.time() + max(0.0, expires)),
+        "expires_at": FOREVER if expires > AGES else rfc3339(time.time() + max(0.0, expires)),
         "size_vram": 0 if model.engine == "llama" else model.size_bytes,
         "context_length": model.context_length,
     }

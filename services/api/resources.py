@@ -15,7 +15,7 @@ from services.api import asks, openai
 from services.api.body import client
 from services.api.guard import require_admin
 from services.api.openai_types import ChatRequest, Common, CompletionRequest, ModelRequest, UnloadRequest
-from services.api.service import Service
+from services.api.service import ANSWERS, Service
 from services.api.stream import primed, write_json, write_stream
 from services.chat.plan import data_job
 from services.core.events import Waiting
@@ -145,7 +145,7 @@ class Health:
 
     def on_get_ready(self, req: falcon.Request, resp: falcon.Response) -> None:
         """200 when a chat could be answered, 503 when there is no model to answer it."""
-        count = len(self._service.catalog.models())
+        count = sum(not model.capabilities.isdisjoint(ANSWERS) for model in self._service.catalog.models())
         resp.status = 200 if count else 503
         write_json(
             resp, {"ready": bool(count), "models_available": count, "problems": list(self._service.catalog.problems())}

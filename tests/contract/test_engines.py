@@ -247,13 +247,15 @@ def test_a_senseless_schema_is_the_clients_fault(llama: WorkerEngine, rig: Rig) 
 
 
 @with_a_model
-def test_logprobs_cover_every_token(llama: WorkerEngine, rig: Rig) -> None:
-    events = list(llama.generate(rig.job("Say hello.", logprobs=2, max_tokens=4), NOBODY))
+@pytest.mark.parametrize("job", [{}, {"kind": "completion", "messages": (), "prompt": "Once upon"}], ids=["chat", "text"])
+@pytest.mark.parametrize("alternatives", [0, 2])
+def test_logprobs_cover_every_token(llama: WorkerEngine, rig: Rig, job: dict[str, Any], alternatives: int) -> None:
+    events = list(llama.generate(rig.job("Say hello.", **job, logprobs=alternatives, max_tokens=4), NOBODY))
     entries = [entry for event in events if isinstance(event, Text) for entry in event.logprobs]
     done = events[-1]
     assert isinstance(done, Done)
     assert 0 < len(entries) <= done.usage.completion_tokens
-    assert all(len(entry["top_logprobs"]) == 2 for entry in entries)
+    assert all(len(entry["top_logprobs"]) == alternatives for entry in entries)
     assert "".join(entry["token"] for entry in entries) == "".join(e.text for e in events if isinstance(e, Text))
 
 

@@ -207,7 +207,7 @@ def test_no_time_to_live_unloads_after_the_answer(api: Api, stream: bool) -> Non
     assert current(api) is None
 
 
-@pytest.mark.parametrize("keep", [-1, "-1", "10m", 600, None])
+@pytest.mark.parametrize("keep", [-1, "-1", "10m", 600, None, "999999999999h", 1e300])
 def test_how_long_a_loaded_model_stays(api: Api, keep: object) -> None:
     chat(api, keep_alive=keep)
     (model,) = api.http.simulate_get("/api/ps").json["models"]

@@ -68,6 +68,8 @@ def test_health(api: Api) -> None:
 def test_ready_needs_a_model(make: Callable[..., Api], tmp_path: Path) -> None:
     api = make()
     assert api.http.simulate_get("/ready").status_code == 503
+    write_fake_model(tmp_path, "vectors", settings="capabilities: [embedding]")
+    assert api.http.simulate_get("/ready").status_code == 503
     write_fake_model(tmp_path, "fake")
     assert api.http.simulate_get("/ready").json["ready"] is True
 

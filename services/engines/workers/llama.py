@@ -79,7 +79,7 @@ class Llama:
         if job["kind"] in TOKEN_KINDS:
             run.data(self._tokens.data(job, chat_request(job)))
             return "stop"
-        answer = Answer(run)
+        answer = Answer(run, job["logprobs"] or 0)
         chat = job["kind"] == "chat"
         handle = self._server.handle_chat_completions if chat else self._server.handle_completions
         try:
@@ -111,7 +111,8 @@ def request(job: dict[str, Any]) -> dict[str, Any]:
 def chat_request(job: dict[str, Any]) -> dict[str, Any]:
     body: dict[str, Any] = {"messages": job["messages"], "chat_template_kwargs": job["template_kwargs"]}
     if job["logprobs"] is not None:
-        body |= {"logprobs": True, "top_logprobs": job["logprobs"]}
+        # llama.cpp tells nothing of a token where no alternatives are asked for.
+        body |= {"logprobs": True, "top_logprobs": max(1, job["logprobs"])}
     return body
 
 
@@ -125,8 +126,9 @@ def completion_request(job: dict[str, Any]) -> dict[str, Any]:
 class Answer:
     """Turns llama.cpp's chunks into reports of a run. `take` is its callback and runs in the thread that called it."""
 
-    def __init__(self, run: Run) -> None:
-        self._run = run
+    def __init__(self, run: Run, alternatives: int) -> None:
+        """`alternatives`: how many each token with logprobs has."""
+        self._run, self._alternatives = run, alternatives
         self.finish_reason = "stop"
         self.error: dict[str, Any] | None = None
 
@@ -156,7 +158,8 @@ class Answer:
         if thought := delta.get("reasoning_content"):
             self._run.thought(thought)
         if text := delta.get("content") or choice.get("text"):
-            self._run.text(text, (choice.get("logprobs") or {}).get("content") or ())
+            entries = (choice.get("logprobs") or {}).get("content") or ()
+            self._run.text(text, [{**e, "top_logprobs": e["top_logprobs"][: self._alternatives]} for e in entries])
         self.finish_reason = choice.get("finish_reason") or self.finish_reason
 
 
