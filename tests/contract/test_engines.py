@@ -247,7 +247,9 @@ def test_a_senseless_schema_is_the_clients_fault(llama: WorkerEngine, rig: Rig) 
 
 
 @with_a_model
-@pytest.mark.parametrize("job", [{}, {"kind": "completion", "messages": (), "prompt": "Once upon"}], ids=["chat", "text"])
+@pytest.mark.parametrize(
+    "job", [{}, {"kind": "completion", "messages": (), "prompt": "Once upon"}], ids=["chat", "raw"]
+)
 @pytest.mark.parametrize("alternatives", [0, 2])
 def test_logprobs_cover_every_token(llama: WorkerEngine, rig: Rig, job: dict[str, Any], alternatives: int) -> None:
     events = list(llama.generate(rig.job("Say hello.", **job, logprobs=alternatives, max_tokens=4), NOBODY))
