@@ -43,7 +43,7 @@ class Status:
 
 
 class Scheduler:
-    """One engine holds the accelerator at a time. Methods may be called from any thread; each says if it blocks."""
+    """One engine runs at a time, of all that are in. Methods may be called from any thread; each says if it blocks."""
 
     def __init__(
         self,
