@@ -1,6 +1,6 @@
 # The API server. One file for arm64 and amd64; the second stage is the only one that runs on the target's processor.
 #
-#   docker build -t rkllm-appliance-api .                         CPU and NPU engines, with the small default model
+#   docker build -t rkllm-appliance-api .                         CPU and NPU engines, with the small default models
 #   docker build --build-arg ENGINES=npu -t rkllm-appliance-api . NPU engines alone, without a model: for boards
 #
 # Rockchip's runtime library is not in the image: its licence and its version are the board owner's choice. It is mounted.
@@ -29,8 +29,10 @@ RUN set -eu; cp requirements.lock wanted.lock; \
     python3 -m pip install --no-cache-dir --disable-pip-version-check --no-compile --only-binary :all: --no-deps \
         --require-hashes --python-version 3.11 "$@" --target packages -r wanted.lock; \
     rm -rf packages/bin packages/gevent/tests
-COPY scripts/__init__.py scripts/place_model.py scripts/
-RUN mkdir -p models/own && if [ "$ENGINES" = all ]; then python3 scripts/place_model.py models; fi
+COPY scripts/__init__.py scripts/place_model.py scripts/place_embedder.py scripts/minilm.py scripts/
+RUN mkdir -p models/own && if [ "$ENGINES" = all ]; then \
+        python3 scripts/place_model.py models && python3 -m scripts.place_embedder models; \
+    fi
 
 FROM ${BASE_IMAGE}
 # hadolint ignore=DL3008

@@ -1,7 +1,7 @@
 """Who may come in: every request but a probe needs a key, where keys are asked for.
 
-Where none are, the server listens on this computer alone, and whoever asks it owns it. `require_admin` is the first
-line of a responder that changes what others use.
+Where none are, the server listens on this computer alone, and whoever asks it owns it; with `allow_anonymous` it may
+listen to all, who own nothing. `require_admin` is the first line of a responder that changes what others use.
 """
 
 from __future__ import annotations

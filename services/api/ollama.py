@@ -1,4 +1,4 @@
-"""Events to Ollama's objects: one, or one a line. Pure conversions; `stream` and `collect` are the only two loops."""
+"""Events to Ollama's objects: one, or one a line. Pure conversions, but for `stream` and `collect`, which run them."""
 
 from __future__ import annotations
 

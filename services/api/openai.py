@@ -1,4 +1,4 @@
-"""Events to OpenAI's objects and chunks. Pure conversions; `stream` and `collect` are the only two loops."""
+"""Events to OpenAI's objects and chunks. Pure conversions, but for `stream` and `collect`, which run the events."""
 
 from __future__ import annotations
 

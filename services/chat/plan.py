@@ -1,4 +1,4 @@
-"""From what was asked to what is run: the model's defaults, its system prompt, its switches. Pure."""
+"""From what was asked to what is run: the model's defaults, its system prompt, tools, the answer's form. Pure."""
 
 from __future__ import annotations
 

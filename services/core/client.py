@@ -1,4 +1,4 @@
-"""The connection a request came on, and the one place where the server waits.
+"""The connection a request came on, and the one place where a request waits for anything long.
 
 Whoever waits for an engine or for a turn waits for the client's socket too, in one `poll`, so a client that leaves
 while nothing flows is noticed at once and not at the next write (measured: 0-1 ms against 5 s).

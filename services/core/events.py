@@ -1,7 +1,7 @@
 """What flows from an engine to the client: one stream of these events per request.
 
-The order is ``Waiting* (Thought | Text | ToolCall | Refusal)* Done``, or ``Waiting* Data Done`` for a job that writes
-no answer.
+The order is ``(Thought | Text | ToolCall | Refusal)* Done``, or ``Data Done`` for a job that writes no answer, with a
+`Waiting` wherever nothing else flows.
 A failure is an exception (`errors.ServiceError`), never an event, so no stage can mistake a broken answer for a
 finished one.
 """

@@ -1,4 +1,4 @@
-"""Reads the head of a GGUF file: the scalar metadata that comes before the tokenizer's.
+"""Reads the head of a GGUF file: the scalar metadata that comes before the tokenizer's, and the chat template after it.
 
 Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md. The ``gguf`` package does this too, and pulls in
 numpy for it.

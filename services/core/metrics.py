@@ -118,7 +118,9 @@ class Metrics:
     def _queue(self) -> None:
         self.running = self._gauge("requests_running", "Requests that have the turn.", "model")
         self.waiting = self._gauge("requests_waiting", "Requests in line for the turn.", "model")
-        self.queue_depth = self._gauge("queue_depth", "Requests that may wait (the setting queue_depth).")
+        self.queue_depth = self._gauge("queue_depth", "Places in line (the setting queue_depth).")
+        self.places_taken = self._gauge("queue_places_taken", "Those taken; requests that share a turn take one.")
+        self.background = self._counter("background_requests", "Requests that let all others go first.", "model")
         self.turns = self._counter("turns", "Turns taken; requests for vectors share them.", "model")
         self.rejects = self._counter("queue_rejects", "Requests refused a place in line.", "reason")
         for reason in REJECTS:

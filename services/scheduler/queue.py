@@ -90,6 +90,11 @@ class Queue:
         """How many tickets wait; a snapshot."""
         return len(self._waiting)
 
+    @property
+    def taken(self) -> int:
+        """How many of the `depth` places the tickets that wait take; a snapshot."""
+        return max((ticket.position for ticket in list(self._waiting)), default=0)
+
     @contextlib.contextmanager
     def ticket(self, model_id: str | None, caller: Caller = ANYBODY, shares: int = 0) -> Iterator[Ticket]:
         """A place in line for the length of the block; leaving the block passes the turn on.

@@ -43,7 +43,7 @@ class Status:
 
 
 class Scheduler:
-    """One engine holds the accelerator at a time. Methods may be called from any thread; each says if it blocks."""
+    """One engine runs at a time, of all that are in. Methods may be called from any thread; each says if it blocks."""
 
     def __init__(
         self,
@@ -61,6 +61,7 @@ class Scheduler:
         )
         self._active: str | None = None
         self._metrics.queue_depth.set(settings.queue_depth)
+        self._metrics.places_taken.set_function(lambda: float(self._queue.taken))
         self._metrics.engine_up.set_function(lambda: float(any(engine.alive for engine in self._residence.engines)))
 
     def serve(self, job: Job, client: Client) -> Iterator[Event]:
@@ -73,6 +74,7 @@ class Scheduler:
 
     def _serve(self, job: Job, client: Client, run: Run) -> Iterator[Event]:
         caller = replace(client.caller, background=True) if job.background else client.caller
+        self._metrics.background.labels(job.model.id).inc(caller.background)
         with self._queue.ticket(job.model.id, caller, shares(job)) as ticket:
             yield from ticket.wait(client, self._beat)
             run.scheduled(new_turn=not ticket.shared)

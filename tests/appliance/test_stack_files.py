@@ -42,6 +42,25 @@ def test_dockerfiles_are_clean() -> None:
     assert done.returncode == 0, done.stdout
 
 
+def test_what_the_image_copies_is_sent_to_the_builder() -> None:
+    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    sent = set(re.findall(r"^!(.+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE))
+    names = {name for line in copied for name in line.split()}
+    assert names == sent
+    assert all((ROOT / name).exists() for name in names)
+
+
+def test_the_image_is_built_with_all_that_places_its_models(tmp_path: Path) -> None:
+    """Our own modules are all there: only the download of the packages is left out."""
+    (wanted,) = re.findall(r"^COPY (.*place_model.*) scripts/$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    (tmp_path / "scripts").mkdir()
+    for name in wanted.split():
+        shutil.copy(ROOT / name, tmp_path / "scripts")
+    command = [sys.executable, "-I", "-S", "-c", "import sys; sys.path.append('.'); import scripts.place_embedder"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_every_service_is_confined(stack: dict[str, Any]) -> None:
     for name, service in stack.items():
         assert service["cap_drop"] == ["ALL"], name

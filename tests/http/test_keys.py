@@ -59,6 +59,15 @@ def test_no_key_and_wrong_keys_are_a_401(guarded: Api, headers: dict[str, str], 
         assert USER not in result.text
 
 
+def test_refused_keys_are_counted(guarded: Api) -> None:
+    guarded.post(CHAT, HI, headers=bearer("wrong"))
+    guarded.post("/v1/models/unload", b"", headers=bearer(USER))
+    registry = guarded.app.service.metrics.registry
+    counted = [sample for family in registry.collect() for sample in family.samples]
+    found = [s.labels["status"] for s in counted if s.name == "rkllm_http_requests_total" and s.value == 1]
+    assert sorted(found) == ["401", "403"]
+
+
 @pytest.mark.parametrize("headers", [bearer(USER), {"Authorization": f"bearer  {USER} "}, {"x-api-key": USER}])
 def test_a_good_key_opens(guarded: Api, headers: dict[str, str]) -> None:
     assert guarded.post(CHAT, HI, headers=headers).status_code == 200

@@ -121,6 +121,8 @@ class Load:
             for script, model in (({"fault": "exit"}, "fake"), ("hello", "broken")):
                 with contextlib.suppress(openai.InternalServerError):
                     self._server.ask(script, model=model)
+            with contextlib.suppress(openai.NotFoundError):
+                self._server.ask("hello", model="nothing")
             with self._server.chat({"tokens": 1000, "delay": 0.01}, stream=True) as connection:
                 connection.recv(1)
 

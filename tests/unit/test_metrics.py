@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from services.core.caller import Caller
 from services.core.client import NOBODY, Client
 from services.core.errors import BadRequest, ClientGone, EngineFailed, EngineTimeout, QueueFull, ServiceError
 from services.core.events import Done, Event, Text, Thought, Usage, Waiting
@@ -281,6 +282,25 @@ def test_waiting_is_told_apart_from_running(rig: Rig) -> None:
     assert rig.of_a("request_queue_time_seconds_sum") == 3
     list(observed(iter(()), run))
     assert rig.of_a("requests_running") == 0
+
+
+def test_places_in_line_are_those_that_are_taken_now() -> None:
+    rig = Rig(heartbeat_interval=0)
+    running, waiting = rig.serve(), rig.serve(B)
+    next(running)
+    assert rig.value("queue_places_taken") == 0
+    next(waiting)
+    assert (rig.value("queue_places_taken"), rig.value("requests_waiting", model="b")) == (1, 1)
+    waiting.close()  # type: ignore[attr-defined]
+    assert rig.value("queue_places_taken") == 0
+    list(running)
+
+
+def test_requests_that_let_others_go_first_are_counted(rig: Rig) -> None:
+    list(rig.serve())
+    assert rig.of_a("background_requests_total") == 0
+    list(rig.serve(client=Client(caller=Caller("titles", background=True))))
+    assert rig.of_a("background_requests_total") == 1
 
 
 def test_the_engine_is_up_while_its_process_lives(rig: Rig) -> None:

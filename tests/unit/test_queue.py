@@ -210,6 +210,7 @@ def test_those_who_share_a_turn_take_one_place() -> None:
     with queue.ticket("chat"):
         stacks, tickets = sharing(queue, "vectors", SHARE + 3)
         assert [tickets[0].position, tickets[SHARE - 1].position, tickets[SHARE].position] == [1, 1, 2]
+        assert (queue.waiting, queue.taken) == (SHARE + 3, 2)
         with pytest.raises(QueueFull), queue.ticket("chat"):
             pass
         for stack in stacks[3:]:
@@ -218,6 +219,7 @@ def test_those_who_share_a_turn_take_one_place() -> None:
             assert chat.position == 2
         for stack in stacks[:3]:
             stack.close()
+        assert queue.taken == 0
 
 
 def test_a_shared_turn_passes_within_its_model_and_ends() -> None:
