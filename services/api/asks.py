@@ -72,13 +72,13 @@ def completions(request: CompletionRequest, model: str) -> list[Ask]:
 def prompts(prompt: str | list[str | int | list[int]]) -> list[str | list[int]]:
     """One prompt or several, each a text or the ids of its tokens. Raises `BadRequest`."""
     if isinstance(prompt, str):
-        return [prompt]
+        prompt = [prompt]
     ids = [token for token in prompt if isinstance(token, int)]
     several = [part for part in prompt if not isinstance(part, int)]
     if ids and several:
         raise BadRequest("A prompt is a text or a list of token ids, not both in one list.", param="prompt")
-    if [] in several or not prompt:
-        raise BadRequest("An empty list is no prompt; send at least one.", param="prompt")
+    if [] in several or "" in several or not prompt:
+        raise BadRequest("An empty text or list is no prompt; a model continues one token at least.", param="prompt")
     return several or [ids]
 
 

@@ -155,7 +155,9 @@ def text_logprobs(entries: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
     return {
         "tokens": [entry["token"] for entry in entries],
         "token_logprobs": [entry["logprob"] for entry in entries],
-        "top_logprobs": [{top["token"]: top["logprob"] for top in entry["top_logprobs"]} for entry in entries],
+        "top_logprobs": [
+            {top["token"]: top["logprob"] for top in [*entry["top_logprobs"], entry]} for entry in entries
+        ],
         "text_offset": offsets(entries),
     }
 
@@ -177,12 +179,20 @@ def usage_body(usage: Usage) -> dict[str, Any]:
     }
 
 
-def collect(head: Head, shapes: Iterable[Shape], answers: Answers) -> dict[str, Any]:
-    """The whole response object. Blocks until the last answer is complete; raises what the events raise."""
+def of_choice(usage: Usage, index: int, n: int) -> Usage:
+    """What choice `index`, one of `n` per prompt, adds to the usage: as with OpenAI the prompt counts once."""
+    return usage if index % n == 0 else Usage(completion_tokens=usage.completion_tokens)
+
+
+def collect(head: Head, shapes: Iterable[Shape], answers: Answers, n: int) -> dict[str, Any]:
+    """The whole response object, with `n` choices per prompt.
+
+    Blocks until the last answer is complete; raises what the events raise.
+    """
     usage, choices, name = Usage(), [], ""
     for index, (shape, events) in enumerate(zip(shapes, answers, strict=False)):
         answer = collected(events)
-        usage, name = usage + answer.usage, shape.object
+        usage, name = usage + of_choice(answer.usage, index, n), shape.object
         choices.append({"index": index, **shape.whole(answer), "finish_reason": shape.reason(answer)})
     return {**envelope(head, name), "choices": choices, "usage": usage_body(usage)}
 
@@ -197,12 +207,15 @@ def envelope(head: Head, name: str) -> dict[str, Any]:
     }
 
 
-def stream(head: Head, shapes: Iterable[Shape], answers: Answers, include_usage: bool) -> Generator[bytes]:
-    """Server-sent events, ending with ``[DONE]``, but for a stream that an error ends: its answer is not done."""
-    return guarded(_chunks(head, shapes, answers, include_usage), lambda error: sse(errors.body(error)))
+def stream(head: Head, shapes: Iterable[Shape], answers: Answers, n: int, include_usage: bool) -> Generator[bytes]:
+    """Server-sent events, with `n` choices per prompt, ending with ``[DONE]``.
+
+    A stream that an error ends has none: its answer is not done.
+    """
+    return guarded(_chunks(head, shapes, answers, n, include_usage), lambda error: sse(errors.body(error)))
 
 
-def _chunks(head: Head, shapes: Iterable[Shape], answers: Answers, include_usage: bool) -> Generator[bytes]:
+def _chunks(head: Head, shapes: Iterable[Shape], answers: Answers, n: int, include_usage: bool) -> Generator[bytes]:
     total, frame = Usage(), {}
     for index, (shape, events) in enumerate(zip(shapes, answers, strict=False)):
         frame = envelope(head, shape.chunk_object) | ({"usage": None} if include_usage else {})
@@ -213,7 +226,7 @@ def _chunks(head: Head, shapes: Iterable[Shape], answers: Answers, include_usage
                     continue
                 choice, reason = event
                 if isinstance(reason, Done):
-                    total += reason.usage
+                    total += of_choice(reason.usage, index, n)
                 yield sse(
                     {**frame, "choices": [{"index": index, **choice, "finish_reason": reason and shape.reason(reason)}]}
                 )

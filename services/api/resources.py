@@ -45,11 +45,12 @@ class Completions:
         model = self._service.model(request.model)
         answers = self._service.answers(req, resp, model, all_asks, asks.ignored(request))
         head = openai.Head(f"{self.prefix}-{req.context.id}", int(time.time()), model.id, fingerprint(model))
+        n = request.n or 1
         if request.stream:
             usage = bool(request.stream_options and request.stream_options.include_usage)
-            write_stream(resp, "text/event-stream", primed(openai.stream(head, shapes, answers, usage)))
+            write_stream(resp, "text/event-stream", primed(openai.stream(head, shapes, answers, n, usage)))
         else:
-            write_json(resp, openai.collect(head, shapes, answers))
+            write_json(resp, openai.collect(head, shapes, answers, n))
 
 
 class ChatCompletions(Completions):

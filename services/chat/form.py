@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.chat import schema
-from services.chat.tools.grammar import call_schema, either
+from services.chat.tools.grammar import call_schema, either, rooted
 from services.chat.tools.offer import Offer
 from services.chat.tools.prompt import with_instructions
 from services.core.job import Ask
@@ -52,6 +52,8 @@ def grammar(ask: Ask, offer: Offer, called: bool) -> dict[str, Any] | None:
     """What an engine with grammars is given: a demanded call, else the answer's schema, where calls stay possible."""
     if called:
         return call_schema(offer.tools)
-    if ask.json_schema is None or not offer.tools:
-        return ask.json_schema
+    if ask.json_schema is None:
+        return None
+    if not offer.tools:
+        return rooted(ask.json_schema)
     return either(call_schema(offer.tools), ask.json_schema or {"type": "object"})

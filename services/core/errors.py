@@ -55,8 +55,8 @@ class ContextOverflow(BadRequest):
 
     def __init__(self, prompt_tokens: int, context_length: int) -> None:
         super().__init__(
-            f"This model's context length is {context_length} tokens, but the prompt has {prompt_tokens} tokens. "
-            "Shorten the conversation, or choose a model with a longer context.",
+            f"This model's context length is {context_length} tokens, but the prompt has {prompt_tokens} tokens, and "
+            "the answer needs at least one. Shorten the conversation, or choose a model with a longer context.",
             param="messages",
         )
         self.prompt_tokens = prompt_tokens

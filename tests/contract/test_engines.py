@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from services.chat.tools import grammar
 from services.core.client import NOBODY, Client
 from services.core.errors import BadRequest, ClientGone, ContextOverflow
 from services.core.events import Data, Done, Text, Waiting
@@ -248,8 +249,42 @@ def test_a_senseless_schema_is_the_clients_fault(llama: WorkerEngine, rig: Rig) 
 
 @with_a_model
 @pytest.mark.parametrize(
-    "job", [{}, {"kind": "completion", "messages": (), "prompt": "Once upon"}], ids=["chat", "raw"]
+    ("schema", "why"),
+    [
+        ({"type": "object", "properties": {"a": True}}, "at #/properties/a: schema must be an object"),
+        ({"type": "string", "minLength": 100_000}, "repeats too much"),
+        (grammar.rooted({"$ref": "#"}), "nothing but itself"),
+    ],
 )
+def test_a_schema_without_a_grammar_is_refused_with_the_reason(
+    llama: WorkerEngine, rig: Rig, schema: dict[str, Any], why: str
+) -> None:
+    with pytest.raises(BadRequest, match=f"response_format.*{why}"):
+        run(llama, rig, "Hi", json_schema=schema)
+    assert run(llama, rig, "Hi", max_tokens=1)[1].usage.completion_tokens == 1
+
+
+@with_a_model
+def test_a_continued_answer_that_does_not_begin_as_demanded_is_refused(llama: WorkerEngine, rig: Rig) -> None:
+    messages = ({"role": "user", "content": "Hi"}, {"role": "assistant", "content": "The sun"})
+    with pytest.raises(BadRequest, match="no beginning of what is demanded"):
+        run(llama, rig, "", messages=messages, json_schema={"type": "object"})
+
+
+@with_a_model
+def test_a_schema_may_refer_to_its_root(llama: WorkerEngine, rig: Rig) -> None:
+    schema = {
+        "type": "object",
+        "properties": {"n": {"type": "integer"}, "next": {"anyOf": [{"$ref": "#"}, {"type": "null"}]}},
+        "required": ["n", "next"],
+        "additionalProperties": False,
+    }
+    text, _ = run(llama, rig, "Count.", json_schema=grammar.rooted(schema), max_tokens=80)
+    assert re.match(r'\{\s*"n"\s*:\s*-?\d+', text)
+
+
+@with_a_model
+@pytest.mark.parametrize("job", [{}, {"kind": "completion", "messages": (), "prompt": "Once"}], ids=["chat", "text"])
 @pytest.mark.parametrize("alternatives", [0, 2])
 def test_logprobs_cover_every_token(llama: WorkerEngine, rig: Rig, job: dict[str, Any], alternatives: int) -> None:
     events = list(llama.generate(rig.job("Say hello.", **job, logprobs=alternatives, max_tokens=4), NOBODY))

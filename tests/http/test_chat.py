@@ -104,6 +104,17 @@ def test_n_choices_one_after_the_other(api: Api) -> None:
     assert [event["choices"][0]["index"] for event in events] == [0, 0, 0, 1, 1, 1]
 
 
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_prompt_counts_once_however_many_choices_it_has(api: Api, stream: bool) -> None:
+    def usage(prompt: list[str], **more: Any) -> Any:
+        result = api.text(prompt, stream=stream, stream_options={"include_usage": True}, **more)
+        return (chunks(result)[-2] if stream else result.json)["usage"]
+
+    one, several = usage(["a", "bb"]), usage(["a", "bb"], n=3)
+    assert several["prompt_tokens"] == one["prompt_tokens"] > 0
+    assert several["completion_tokens"] == 3 * one["completion_tokens"]
+
+
 def test_reasoning_is_told_apart(api: Api) -> None:
     script = {"text": "<think>\nhm\n</think>\n\nyes"}
     message = api.chat(script).json["choices"][0]["message"]

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from services.api.asks import IGNORED
 from services.api.openai_types import ChatRequest, CompletionRequest
 from tests.engines import ROOT, write_fake_model
@@ -22,6 +24,12 @@ def test_a_raw_completion(api: Api) -> None:
 def test_several_prompts_are_several_choices(api: Api) -> None:
     body = api.text(["a", "b"], n=2, echo=True).json
     assert [choice["text"] for choice in body["choices"]] == ["aYou said: a"] * 2 + ["bYou said: b"] * 2
+
+
+@pytest.mark.parametrize("prompt", ["", [""], ["a", ""], [], [[]], ["a", []]])
+def test_an_empty_prompt_is_none(api: Api, prompt: object) -> None:
+    result = api.text(prompt)
+    assert (result.status_code, result.json["error"]["param"]) == (400, "prompt")
 
 
 def test_a_raw_completion_streams(api: Api) -> None:

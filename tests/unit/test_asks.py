@@ -81,9 +81,10 @@ def test_logprobs_of_a_chat_have_openais_keys_alone() -> None:
 
 
 def test_logprobs_of_a_completion_have_the_older_shape() -> None:
-    assert openai.TextShape().piece(Text("abc", (entry("ab"), entry("c"))))["logprobs"] == {
+    unlikely = {**entry("c"), "top_logprobs": [{"token": "d", "logprob": -0.1}]}
+    assert openai.TextShape().piece(Text("abc", (entry("ab"), unlikely)))["logprobs"] == {
         "tokens": ["ab", "c"],
         "token_logprobs": [-0.5, -0.5],
-        "top_logprobs": [{"ab": -0.5}, {"c": -0.5}],
+        "top_logprobs": [{"ab": -0.5}, {"d": -0.1, "c": -0.5}],
         "text_offset": [0, 2],
     }

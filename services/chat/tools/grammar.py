@@ -26,6 +26,12 @@ def either(call: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
     return {"anyOf": [*options, {"$ref": "#/$defs/answer"}], "$defs": defs}
 
 
+def rooted(answer: dict[str, Any]) -> dict[str, Any]:
+    """The schema of an answer; one that refers to its own root, which no grammar can, lies deeper."""
+    inner = moved(answer, "#/$defs/answer")
+    return answer if inner == answer else {"$ref": "#/$defs/answer", "$defs": {"answer": inner}}
+
+
 def one(tool: Tool, name: str) -> dict[str, Any]:
     return {
         "type": "object",

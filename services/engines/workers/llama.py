@@ -18,9 +18,9 @@ import tempfile
 from typing import Any
 
 from services.engines.workers import llama_vectors
+from services.engines.workers.llama_refusals import refusal, refused
 from services.engines.workers.llama_tokens import Listener, Tokens
-from services.engines.workers.llama_vectors import refusal
-from services.engines.workers.loop import TOKEN_KINDS, VECTOR_KINDS, JobRefused, LoadFailed, Run, serve
+from services.engines.workers.loop import TOKEN_KINDS, VECTOR_KINDS, LoadFailed, Run, serve
 
 WARNINGS = 2
 """llama.cpp's log level; the next one writes ten lines per request."""
@@ -85,7 +85,7 @@ class Llama:
         try:
             handle(request(job), answer.take)
         except ValueError as error:
-            raise JobRefused(str(error)) from error
+            raise refused(error) from error
         if answer.error is not None:
             raise refusal(answer.error)
         return answer.finish_reason

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
-from services.engines.workers.loop import JobRefused, Run
+from services.engines.workers.llama_refusals import refusal, refused
+from services.engines.workers.loop import Run
 
 POOLING = {"": -1, "mean": 1, "cls": 2, "last": 3, "rank": 4}
 """llama.cpp's numbers; the first leaves it to the file."""
-
-TOO_LARGE = re.compile(r"input \((\d+) tokens\) is too large to process.*batch size: (\d+)\)")
-"""How llama.cpp refuses a text that does not fit into one step, which a model that is no language model needs."""
 
 
 def setup(params: Any, options: dict[str, Any]) -> None:
@@ -52,19 +49,9 @@ def asked(handle: Callable[[dict[str, Any]], Any], body: dict[str, Any], run: Ru
     try:
         answer: dict[str, Any] = handle(body)
     except ValueError as error:
-        raise JobRefused(str(error)) from error
+        raise refused(error) from error
     if "error" in answer:
         raise refusal(answer["error"])
     prompt = run.usage["prompt_tokens"] + answer["usage"]["prompt_tokens"]
     run.usage = {"prompt_tokens": prompt, "completion_tokens": 0, "cached_tokens": 0}
     return answer
-
-
-def refusal(error: dict[str, Any]) -> JobRefused:
-    """What llama.cpp's error object means for the client."""
-    message = str(error.get("message"))
-    if large := TOO_LARGE.search(message):
-        return JobRefused(message, "context", int(large[1]), int(large[2]))
-    if error.get("type") == "exceed_context_size_error":
-        return JobRefused(message, "context", error["n_prompt_tokens"], error["n_ctx"])
-    return JobRefused(message, "bad_request" if error.get("code", 500) < 500 else "failed")
