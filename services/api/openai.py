@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from services.api import errors
 from services.api.answer import Answer, Call, collected
+from services.api.logprobs import chat_logprobs, text_logprobs
 from services.api.stream import DONE, comment, guarded, sse
 from services.core.events import Done, Event, Piece, Refusal, Text, Thought, ToolCall, Usage, Waiting, closing
 
@@ -136,38 +137,6 @@ def call_delta(piece: ToolCall) -> dict[str, Any]:
 
 def call_body(call: Call) -> dict[str, Any]:
     return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
-
-
-def chat_logprobs(entries: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
-    content = [{**bare(entry), "top_logprobs": [bare(top) for top in entry["top_logprobs"]]} for entry in entries]
-    return {"content": content, "refusal": None} if content else None
-
-
-def bare(entry: dict[str, Any]) -> dict[str, Any]:
-    return {"token": entry["token"], "logprob": entry["logprob"], "bytes": entry["bytes"]}
-
-
-def text_logprobs(entries: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
-    """The older shape of ``/v1/completions``."""
-    entries = list(entries)
-    if not entries:
-        return None
-    return {
-        "tokens": [entry["token"] for entry in entries],
-        "token_logprobs": [entry["logprob"] for entry in entries],
-        "top_logprobs": [
-            {top["token"]: top["logprob"] for top in [*entry["top_logprobs"], entry]} for entry in entries
-        ],
-        "text_offset": offsets(entries),
-    }
-
-
-def offsets(entries: list[dict[str, Any]]) -> list[int]:
-    """Where each token starts, in characters from the first."""
-    starts = [0]
-    for entry in entries[:-1]:
-        starts.append(starts[-1] + len(entry["token"]))
-    return starts
 
 
 def usage_body(usage: Usage) -> dict[str, Any]:

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from services.api import openai
 from services.api.answer import Answer, Call
 from services.api.asks import BACKGROUND_TIER
+from services.api.logprobs import chat_logprobs
 from services.api.responses_types import Reasoning, ResponsesRequest, TextConfig, TextFormat
 from services.core.errors import BadRequest, QueueFull, ServiceError
 from services.core.events import FinishReason, Usage
@@ -75,7 +75,7 @@ def call_item(call: Call) -> dict[str, Any]:
 
 
 def token_logprobs(entries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    found = openai.chat_logprobs(entries)
+    found = chat_logprobs(entries)
     return list(found["content"]) if found else []
 
 
