@@ -9,7 +9,7 @@ from typing import Any
 from openwebui import merge
 
 Fields = dict[str, Any]
-"""What the box has a say in: name, description, vision."""
+"""What the box has a say in: name, description, vision, and whether it is offered, as a model that can chat is."""
 
 
 @dataclass
@@ -30,9 +30,9 @@ def desired(models: Sequence[Mapping[str, Any]]) -> dict[str, Fields]:
             "name": model.get("name") or model["id"],
             "description": model.get("description") or "",
             "vision": "vision" in model.get("capabilities", ()),
+            "active": "chat" in model.get("capabilities", ("chat",)),
         }
         for model in models
-        if "chat" in model.get("capabilities", ("chat",))
     }
 
 
@@ -51,7 +51,7 @@ def merged(wanted: Mapping[str, Fields], present: Mapping[str, dict[str, Any]], 
 def fields(record: Mapping[str, Any]) -> Fields:
     """What a record says where the box has a say; what it does not say is missing."""
     meta = record.get("meta") or {}
-    found = {"name": record.get("name"), "description": meta.get("description")}
+    found = {"name": record.get("name"), "description": meta.get("description"), "active": record.get("is_active")}
     found["vision"] = (meta.get("capabilities") or {}).get("vision")
     return {key: value for key, value in found.items() if value is not None}
 
@@ -77,4 +77,5 @@ def updated(record: Mapping[str, Any], changed: Fields) -> dict[str, Any]:
         meta["description"] = changed["description"]
     if "vision" in changed:
         meta["capabilities"] = {**(meta.get("capabilities") or {}), "vision": changed["vision"]}
-    return {**record, "name": changed.get("name", record.get("name")), "meta": meta}
+    name, active = changed.get("name", record.get("name")), changed.get("active", record.get("is_active"))
+    return {**record, "name": name, "is_active": active, "meta": meta}

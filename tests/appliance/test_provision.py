@@ -63,9 +63,10 @@ def test_a_seed_of_the_wrong_type_is_named() -> None:
         rows.desired({"WEB_SEARCH_RESULT_COUNT": "many"})
 
 
-def test_models_that_cannot_chat_are_not_told() -> None:
-    models = [QWEN, {"id": "embedder", "capabilities": ["embeddings"]}]
-    assert list(records.desired(models)) == ["qwen3"]
+def test_models_that_cannot_chat_are_not_offered() -> None:
+    models = [QWEN, {"id": "embedder", "capabilities": ["embedding"]}]
+    plan = records.merged(records.desired(models), {}, {})
+    assert [(record["id"], record["is_active"]) for record in plan.changed] == [("qwen3", True), ("embedder", False)]
 
 
 def test_a_record_keeps_what_the_box_has_no_say_in() -> None:

@@ -19,8 +19,11 @@ from tests.webui.box import Box, python
 from tests.webui.user import User
 
 REAL = "smollm2-135m-instruct"
+EMBEDDER = "all-MiniLM-L6-v2"
+"""Served, and not offered to chat with."""
 SCRIPTED = "scripted"
 CITING = "scripted-citing"
+SHORT = "scripted-short"
 CITATION = "<think>Two sources name it.</think>It delivers **6 TOPS** with int8 [1], as that of the RK3576 does [2]."
 
 
@@ -60,10 +63,13 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings = yaml.safe_load((REAL_MODELS / real.name / "model.yaml").read_text())
     settings["sampling"]["max_tokens"] = 100  # it may talk without end
     (real / "model.yaml").write_text(yaml.safe_dump(settings))
+    (folder / EMBEDDER).symlink_to(REAL_MODELS / EMBEDDER)
     write_fake_model(folder, SCRIPTED)
     (folder / SCRIPTED / "model.yaml").write_text("name: Scripted\ndescription: Says what it is told to\n")
     write_fake_model(folder, CITING, json.dumps({"run": {"text": CITATION, "prefill_delay": 0.2}}))
     (folder / CITING / "model.yaml").write_text("name: Demonstration\ndescription: Always says the same\n")
+    write_fake_model(folder, SHORT)
+    (folder / SHORT / "model.yaml").write_text("name: Short\ndescription: Has little room\ncontext_length: 2048\n")
     return folder
 
 

@@ -7,7 +7,7 @@ import urllib.request
 
 import pytest
 
-from tests.webui.conftest import CITING, REAL, SCRIPTED, Running
+from tests.webui.conftest import CITING, EMBEDDER, REAL, SCRIPTED, SHORT, Running
 from tests.webui.user import JOBS, Refused, User
 
 QUESTION = "What does the NPU of the RK3588 deliver?"
@@ -25,12 +25,12 @@ def test_provisioning_finds_every_seed_in_place(running: Running) -> None:
     """A row that this version does not know would be set again."""
     said = running.box.provision()
     assert "settings changed: none" in said
-    assert f"models told: {SCRIPTED}, {CITING}, {REAL}" in said
+    assert f"models told: {EMBEDDER.lower()}, {SCRIPTED}, {CITING}, {SHORT}, {REAL}" in said
 
 
 def test_the_models_are_there_without_a_click(running: Running) -> None:
     models = {model["id"]: model for model in running.admin.get("/api/models")["data"]}
-    assert set(models) == {REAL, SCRIPTED, CITING}
+    assert set(models) == {REAL, SCRIPTED, CITING, SHORT}
     assert models[REAL]["name"] == "SmolLM2 135M Instruct"
     assert models[REAL]["info"]["meta"]["description"]
     assert models[REAL]["info"]["meta"]["capabilities"]["vision"] is False
@@ -100,7 +100,7 @@ def test_sign_up_is_closed_and_an_added_user_sees_the_models(running: Running) -
     account = {"name": "Bob", "email": "bob@localhost", "password": "correct-horse-1", "role": "user"}
     running.admin.post("/api/v1/auths/add", account)
     bob = User(running.box.url, account["email"], account["password"])
-    assert set(bob.models()) == {REAL, SCRIPTED, CITING}
+    assert set(bob.models()) == {REAL, SCRIPTED, CITING, SHORT}
     assert bob.ask(SCRIPTED, json.dumps({"text": "Hello Bob"})).finished()["content"] == "Hello Bob"
     may = bob.get("/api/v1/auths/")["permissions"]["chat"]
     assert (may["file_upload"], may["stt"], may["call"]) == (True, False, False)
@@ -144,6 +144,21 @@ def test_jobs_that_an_admin_turns_on_wait_for_their_turn(running: Running) -> No
         while running.box.answered() < good + requests:
             pass
     assert running.box.chats() == before + requests
+
+
+def test_native_tools_that_do_not_fit_are_explained(running: Running) -> None:
+    """An admin turns Open WebUI's own tools on, 25 kB of definitions: in short they fit 4,096 tokens, and not 2,048."""
+    rows = running.admin.get("/api/v1/configs/export")
+    params = {**rows["models.default_params"], "function_calling": "native"}
+    capabilities = {**rows["models.default_metadata"]["capabilities"], "builtin_tools": True}
+    with running.admin.rows(
+        {"models.default_params": params, "models.default_metadata": {"capabilities": capabilities}}
+    ):
+        assert running.admin.ask(SCRIPTED, "Hello").finished()["content"] == "You said: Hello"
+        refused = running.admin.ask(SHORT, "Hello")
+        while not (error := refused.answer().get("error")):
+            pass
+    assert "set Function Calling of the model to Legacy" in error["content"]
 
 
 def test_what_an_admin_changed_survives_a_restart_and_new_defaults(running: Running) -> None:
