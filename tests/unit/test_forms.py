@@ -200,6 +200,13 @@ def test_a_demanded_call_is_urged_for_where_a_template_tells_of_the_tools() -> N
     assert planned(Ask("m", (USER,), tools=(WEATHER,)), model).messages == (USER,)
 
 
+def test_megabytes_of_tools_are_refused_without_being_estimated() -> None:
+    tool = Tool("f", "", {"properties": {"a": {"enum": [f"value {n}" for n in range(20_000)]}}})
+    length = len(prompt.instructions([tool], prompt.PLAIN, required=False))
+    with pytest.raises(BadRequest, match=f"about {length // 4} tokens"):
+        planned(Ask("m", (USER,), tools=(tool,)), PLAIN)
+
+
 @pytest.mark.parametrize(("context", "told"), [(4096, "template"), (300, "text"), (100, None)])
 def test_tools_too_large_for_the_template_become_a_compact_text(context: int, told: str | None) -> None:
     model = replace(PLAIN, tools="hermes", tools_template=True, context_length=context)
