@@ -110,7 +110,7 @@ class Attempt:
             self.complaint = AGAIN.format(error)
             return
         self.over = True
-        yield Text(text)
+        yield from self._held if text == self.text else [Text(text)]
 
 
 def corrected(job: Job, attempt: Attempt) -> Job:
