@@ -15,6 +15,7 @@ from services.api import errors
 from services.api.app import settings_from
 from services.api.stream import encode_json
 from services.core.errors import BadHttp
+from services.core.keys import Keys
 
 _settings = settings_from(os.environ)
 
@@ -72,7 +73,9 @@ def ready_line(models: list[str]) -> str:
     host = f"[{_settings.host}]" if ":" in _settings.host else _settings.host
     url = f"http://{'127.0.0.1' if host in ('0.0.0.0', '[::]') else host}:{_settings.port}"
     body = f'{{"model": "{models[0] if models else "MODEL"}", "messages": [{{"role": "user", "content": "Hello!"}}]}}'
+    asked = Keys(_settings).configured and not _settings.allow_anonymous
+    key = "-H 'Authorization: Bearer KEY' " if asked else ""
     return (
         f"Ready at {url} with {', '.join(models) or 'no model'}. Try: "
-        f"curl {url}/v1/chat/completions -H 'Content-Type: application/json' -d '{body}'"
+        f"curl {url}/v1/chat/completions {key}-H 'Content-Type: application/json' -d '{body}'"
     )

@@ -32,6 +32,9 @@ IGNORED: Mapping[str, tuple[Any, ...]] = {
 TEXTS = ("text", "input_text", "output_text")
 """Types of parts that are text, in any of OpenAI's APIs."""
 
+MOST_PROMPTS = 128
+"""Of one completion; each is a run of its own."""
+
 NO_THINKING = ("none", "minimal")
 """Values of ``reasoning_effort`` that switch thinking off; the others switch it on."""
 
@@ -77,6 +80,8 @@ def prompts(prompt: str | list[str | int | list[int]]) -> list[str | list[int]]:
     several = [part for part in prompt if not isinstance(part, int)]
     if ids and several:
         raise BadRequest("A prompt is a text or a list of token ids, not both in one list.", param="prompt")
+    if len(several) > MOST_PROMPTS:
+        raise BadRequest(f"There are {len(several)} prompts; send at most {MOST_PROMPTS} at once.", param="prompt")
     if [] in several or "" in several or not prompt:
         raise BadRequest("An empty text or list is no prompt; a model continues one token at least.", param="prompt")
     return several or [ids]

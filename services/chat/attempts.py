@@ -110,7 +110,7 @@ class Attempt:
             self.complaint = AGAIN.format(error)
             return
         self.over = True
-        yield Text(text)
+        yield from self._held if text == self.text else [Text(text)]
 
 
 def corrected(job: Job, attempt: Attempt) -> Job:
@@ -135,5 +135,5 @@ def failed(job: Job, attempt: Attempt, done: Done) -> Iterator[Event]:
     else:
         raise AnswerInvalid(
             f"The model {job.model.id!r} wrote no JSON of the form that was asked for, in two attempts. Ask for a "
-            "simpler schema, or choose a larger model or one for the CPU engine, which is held to the schema."
+            "simpler schema, or choose a larger model."
         )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.chat import schema
-from services.chat.tools.grammar import call_schema, either, rooted
+from services.chat.tools.grammar import call_schema, either, is_beyond, rooted
 from services.chat.tools.offer import Offer
 from services.chat.tools.prompt import with_instructions
 from services.core.job import Ask
@@ -32,7 +32,8 @@ def demanded(ask: Ask, offer: Offer, model: Model) -> Form:
     if ask.json_schema is not None:
         schema.checked(ask.json_schema)
     if model.engine in GRAMMARS:
-        return Form(offer.messages, grammar(ask, offer, called))
+        checked = ask.prompt is None and not called and is_beyond(ask.json_schema)
+        return Form(offer.messages, grammar(ask, offer, called), ask.json_schema if checked else None)
     if called:
         return Form(urged(offer, model), check_call=True)
     if ask.json_schema is None or ask.prompt is not None:

@@ -9,11 +9,11 @@ from typing import Any
 
 from services.chat import attempts, reasoning, tasks
 from services.chat.form import demanded
-from services.chat.tokens import TOKENS_PER_MESSAGE
+from services.chat.tokens import TOKENS_PER_MESSAGE, fewest
 from services.chat.tools import stage
 from services.chat.tools.decide import decided
 from services.chat.tools.offer import Offer, offer
-from services.core.errors import BadRequest
+from services.core.errors import BadRequest, ContextOverflow
 from services.core.events import Event
 from services.core.job import Ask, Job, Kind, Sampling
 from services.core.model import Model
@@ -83,7 +83,12 @@ def data_job(
 
 
 def respond(job: Job, serve: Callable[[Job], Iterator[Event]]) -> Iterator[Event]:
-    """The answer's events, with a chat's reasoning and its calls told apart from its text, in the form demanded."""
+    """The answer's events, with a chat's reasoning and its calls told apart from its text, in the form demanded.
+
+    Raises `ContextOverflow` where the prompt is too long in any case: an engine would take long to count it.
+    """
+    if (tokens := fewest(job)) >= job.model.context_length:
+        raise ContextOverflow(tokens, job.model.context_length, counted=False)
 
     def run(job: Job) -> Iterator[Event]:
         events = serve(job)

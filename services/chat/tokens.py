@@ -6,11 +6,23 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
+from services.core.job import Job
+
 Counter = Callable[[str], int]
 """Tokens of a text, exact or guessed high."""
 
 TOKENS_PER_MESSAGE = 16
 """Room for a chat template's role markers."""
+
+
+LONGEST = 512
+"""Characters that no token of any vocabulary has more of; the longest in use are runs of 128 blanks."""
+
+
+def fewest(job: Job) -> int:
+    """Tokens that the prompt of `job` has at least: each message one, and as many as its text takes."""
+    characters = len(job.prompt) + sum(len(message["content"]) for message in job.messages)
+    return max(len(job.messages), len(job.prompt_ids), characters // LONGEST)
 
 
 class Latin(NamedTuple):

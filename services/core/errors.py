@@ -53,9 +53,11 @@ class BadRequest(ServiceError):
 class ContextOverflow(BadRequest):
     code = "context_length_exceeded"
 
-    def __init__(self, prompt_tokens: int, context_length: int) -> None:
+    def __init__(self, prompt_tokens: int, context_length: int, counted: bool = True) -> None:
+        """`counted`: whether the prompt has just so many tokens; else it has as many at least."""
+        tokens = f"{prompt_tokens} tokens" if counted else f"{prompt_tokens} tokens at least"
         super().__init__(
-            f"This model's context length is {context_length} tokens, but the prompt has {prompt_tokens} tokens, and "
+            f"This model's context length is {context_length} tokens, but the prompt has {tokens}, and "
             "the answer needs at least one. Shorten the conversation, or choose a model with a longer context.",
             param="messages",
         )

@@ -112,7 +112,7 @@ class Job:
     """The answer must call a tool, and no grammar makes it."""
     parallel_calls: bool = True
     answer_schema: dict[str, Any] | None = None
-    """What the answer is held against where no grammar makes it satisfy `json_schema`, which is None then."""
+    """What the answer is held against where no grammar makes sure of it: `json_schema`, if any, is not all of it."""
     schema_strict: bool = False
     """As in `Ask`."""
     inputs: tuple[str | tuple[int, ...], ...] = ()

@@ -19,15 +19,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from services.core.client import NOBODY, Client
 from services.core.errors import EngineFailed, EngineTimeout
+from services.engines.workers.loop import LINE_LIMIT
 
 READ_SIZE = 16 * 1024
 """Bytes per read: some hundred lines, so that no other stream waits long for its turn behind a fast engine."""
 
 PIPE_SIZE = 64 * 1024
 """Bytes a pipe holds unless told otherwise."""
-
-LINE_LIMIT = 4 * 1024 * 1024
-"""Bytes. A longer line is no message of ours but a child that writes garbage without end."""
 
 WRITE_TIMEOUT = 30.0
 """Seconds a child may leave its stdin unread; our workers have a thread that does nothing but read it."""

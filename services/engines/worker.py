@@ -102,6 +102,7 @@ class WorkerEngine:
         ended = False
         assert self._child is not None
         self._child.take_log()  # what it has printed so far is not about this job
+        self._child.last_words = ""
         self._child.about = job.id
         try:
             self._send({"op": "run", "run": run, "job": job_message(job)})

@@ -16,7 +16,7 @@ import pytest
 
 from services.chat.tools import grammar
 from services.core.client import NOBODY, Client
-from services.core.errors import BadRequest, ClientGone, ContextOverflow
+from services.core.errors import BadRequest, ClientGone, ContextOverflow, EngineFailed
 from services.core.events import Data, Done, Text, Waiting
 from services.core.job import Job
 from services.engines.worker import WorkerEngine
@@ -314,6 +314,15 @@ def test_a_longer_conversation_reuses_its_beginning(llama: WorkerEngine, rig: Ri
     )
     _, done = run(llama, rig, "", messages=messages, max_tokens=4)
     assert done.usage.cached_tokens > done.usage.prompt_tokens / 2
+
+
+@with_a_model
+def test_an_end_is_not_explained_by_what_the_load_printed(llama: WorkerEngine, rig: Rig) -> None:
+    events = llama.generate(rig.job(rig.long_answer, max_tokens=200), NOBODY)
+    next(events)
+    os.kill(llama.pid, signal.SIGKILL)
+    with pytest.raises(EngineFailed, match=r"\(signal SIGKILL\)"):
+        list(events)
 
 
 @with_a_model

@@ -26,8 +26,8 @@ def test_several_prompts_are_several_choices(api: Api) -> None:
     assert [choice["text"] for choice in body["choices"]] == ["aYou said: a"] * 2 + ["bYou said: b"] * 2
 
 
-@pytest.mark.parametrize("prompt", ["", [""], ["a", ""], [], [[]], ["a", []]])
-def test_an_empty_prompt_is_none(api: Api, prompt: object) -> None:
+@pytest.mark.parametrize("prompt", ["", [""], ["a", ""], [], [[]], ["a", []], ["a"] * 129])
+def test_an_empty_prompt_is_none_and_so_are_too_many(api: Api, prompt: object) -> None:
     result = api.text(prompt)
     assert (result.status_code, result.json["error"]["param"]) == (400, "prompt")
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.engines import write_fake_model
 from tests.http.conftest import Api, chunks
 
 
@@ -26,6 +29,20 @@ def test_without_special_tokens_and_with_their_texts(api: Api) -> None:
 def test_a_chat_as_tokens(api: Api) -> None:
     messages = [{"role": "system", "content": "s"}, {"role": "user", "content": "u"}]
     assert api.post("/v1/tokenize", {"messages": messages}).json["tokens"] == [256, *b"s\nu"]
+
+
+def test_more_tokens_than_an_engine_hands_over_are_refused_and_it_goes_on(
+    make: Callable[..., Api], tmp_path: Path
+) -> None:
+    write_fake_model(tmp_path, "fake")
+    api = make()
+    assert api.post("/v1/tokenize", {"prompt": "a"}).status_code == 200
+    engine = api.http.simulate_get("/health").json["engine_pid"]
+    result = api.post("/v1/tokenize", {"prompt": "a" * 600_000})
+    assert result.status_code == 400
+    assert "Send a part" in result.json["error"]["message"]
+    assert api.post("/v1/tokenize", {"prompt": "a"}).status_code == 200
+    assert api.http.simulate_get("/health").json["engine_pid"] == engine
 
 
 def test_tokens_as_text(api: Api) -> None:

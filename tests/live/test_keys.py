@@ -80,6 +80,7 @@ def test_a_hundred_wrong_keys_cost_the_others_nothing_and_fill_no_log(start: Sta
 
 def test_wrong_and_right_keys_as_the_openai_package_sees_them(start: Start) -> None:
     server = start(api_key=USER, admin_key=ADMIN)
+    assert "-H 'Authorization: Bearer KEY'" in server.ready_line
     with pytest.raises(openai.AuthenticationError):
         ask(server, "wrong")
     with pytest.raises(openai.PermissionDeniedError), openai.OpenAI(base_url=f"{server.url}/v1", api_key=USER) as user:

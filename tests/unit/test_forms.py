@@ -170,6 +170,33 @@ def test_an_engine_with_grammars_is_trusted() -> None:
     assert not attempts.needed(job)
 
 
+@pytest.mark.parametrize(
+    ("inner", "beyond"),
+    [
+        ({"type": "integer", "minimum": 3}, False),
+        ({"type": "string", "pattern": "^a$", "maxLength": 3}, False),
+        ({"properties": {"not": {"type": "string"}, "if": {"type": "null"}}}, False),
+        ({"type": "number", "minimum": 3}, True),
+        ({"type": "string", "pattern": "a"}, True),
+        ({"anyOf": [{"type": "null"}, {"type": "array", "uniqueItems": True}]}, True),
+        ({"properties": {"properties": {"type": "object", "minProperties": 1}}}, True),
+    ],
+)
+def test_what_no_grammar_holds_is_checked_besides(inner: dict[str, Any], beyond: bool) -> None:
+    wanted = {"type": "object", "properties": {"a": inner}}
+    job = planned(Ask("m", (USER,), json_schema=wanted))
+    assert (job.json_schema, job.answer_schema) == (wanted, wanted if beyond else None)
+    assert planned(Ask("m", prompt="x", json_schema=wanted)).answer_schema is None
+    assert planned(Ask("m", (USER,), json_schema=wanted, tools=(WEATHER,), call_required=True)).answer_schema is None
+
+
+def test_what_was_held_back_and_is_right_goes_out_as_it_came() -> None:
+    job = planned(Ask("m", (USER,), json_schema={"uniqueItems": True}))
+    pieces = [Text("[1,", ({"token": "[1,"},)), Text(" 2]", ({"token": " 2]"},))]
+    events = respond(job, lambda job: iter([*pieces, Done("stop", Usage())]))
+    assert [event for event in events if isinstance(event, Text)] == pieces
+
+
 def test_leaving_while_an_answer_is_held_back_ends_the_run() -> None:
     closed = []
 
@@ -198,6 +225,13 @@ def test_a_demanded_call_is_urged_for_where_a_template_tells_of_the_tools() -> N
     assert job.template_kwargs["tools"][0]["function"]["name"] == "get_weather"
     assert "Answer with a call" in job.messages[0]["content"]
     assert planned(Ask("m", (USER,), tools=(WEATHER,)), model).messages == (USER,)
+
+
+def test_megabytes_of_tools_are_refused_without_being_estimated() -> None:
+    tool = Tool("f", "", {"properties": {"a": {"enum": [f"value {n}" for n in range(20_000)]}}})
+    length = len(prompt.instructions([tool], prompt.PLAIN, required=False))
+    with pytest.raises(BadRequest, match=f"about {length // 4} tokens"):
+        planned(Ask("m", (USER,), tools=(tool,)), PLAIN)
 
 
 @pytest.mark.parametrize(("context", "told"), [(4096, "template"), (300, "text"), (100, None)])

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from services.chat.plan import estimate, plan
-from services.core.errors import BadRequest
+from services.chat.plan import estimate, plan, respond
+from services.core.errors import BadRequest, ContextOverflow
 from services.core.job import Ask, Job, Sampling
 from services.core.model import Model
 from services.core.settings import Settings
@@ -54,6 +54,22 @@ def test_a_model_does_only_what_it_can() -> None:
     with pytest.raises(BadRequest, match="it can: chat"):
         planned(Ask("m", prompt="x"), replace(MODEL, capabilities=frozenset({"chat"})))
     assert planned(Ask("m", prompt="x")).kind == "completion"
+
+
+@pytest.mark.parametrize(
+    ("ask", "tokens"),
+    [
+        (Ask("m", ({"role": "user", "content": "a" * 512 * 5000},)), 5000),
+        (Ask("m", (USER,) * 4096), 4096),
+        (Ask("m", prompt="a" * 512 * 5000), 5000),
+        (Ask("m", prompt="", prompt_ids=(1,) * 4096), 4096),
+    ],
+)
+def test_a_prompt_that_is_too_long_in_any_case_reaches_no_engine(ask: Ask, tokens: int) -> None:
+    with pytest.raises(ContextOverflow, match=f"{tokens} tokens at least"):
+        respond(planned(ask), lambda job: iter(()))
+    fits = replace(MODEL, context_length=tokens + 1)
+    assert list(respond(planned(ask, fits), lambda job: iter(()))) == []
 
 
 @pytest.mark.parametrize("text", ["hello " * 50, "你好世界" * 50, "🙂" * 50])

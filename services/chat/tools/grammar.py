@@ -7,6 +7,32 @@ from typing import Any
 
 from services.core.job import Tool
 
+BEYOND = frozenset({
+    "not", "if", "multipleOf", "uniqueItems", "contains", "minProperties", "maxProperties", "patternProperties",
+    "propertyNames", "dependentRequired", "dependentSchemas", "dependencies", "unevaluatedItems",
+    "unevaluatedProperties",
+})  # fmt: skip
+"""What a schema may say and no grammar holds an answer to (measured with llama.cpp's)."""
+
+BOUNDS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"})
+"""The same, but for integers."""
+
+
+def is_beyond(schema: Any, names: bool = False) -> bool:
+    """Whether `schema` has anything that a grammar does not hold an answer to; `names`: its keys name properties."""
+    if isinstance(schema, list):
+        return any(is_beyond(item) for item in schema)
+    if not isinstance(schema, dict):
+        return False
+    inner = ((item, not names and key in ("properties", "$defs", "definitions")) for key, item in schema.items())
+    return (not names and says_more(schema)) or any(is_beyond(item, named) for item, named in inner)
+
+
+def says_more(schema: dict[str, Any]) -> bool:
+    pattern = schema.get("pattern")
+    loose = isinstance(pattern, str) and not (pattern.startswith("^") and pattern.endswith("$"))
+    return bool(schema.keys() & BEYOND) or loose or (schema.get("type") != "integer" and bool(schema.keys() & BOUNDS))
+
 
 def call_schema(tools: Sequence[Tool]) -> dict[str, Any]:
     """The schema of one call of one of `tools`.

@@ -19,6 +19,12 @@ OFF = "off"
 SHARE = 2
 """Tools may take one in so many tokens of the context: the rest is for the conversation and the answer."""
 
+CHARACTERS_PER_TOKEN = 4
+"""What most texts have about."""
+
+FAR = 32
+"""Characters per token that tools may take, from which on nothing is estimated: all others would wait for that."""
+
 
 @dataclass(frozen=True, slots=True)
 class Offer:
@@ -45,12 +51,13 @@ def offer(ask: Ask, messages: tuple[dict[str, Any], ...], model: Model, settings
     if model.tools == OFF:
         return dropped(ask, said, f"The model {model.id!r} calls no tools: its model.yaml says so (tools: off).")
     definitions = [definition(tool) for tool in ask.tools]
-    if own and size(definitions) <= room(model):
+    if own and size(definitions, model) <= room(model):
         return Offer(messages, ask.tools, family, definitions)
     text = prompt.instructions(ask.tools, family, ask.call_required)
-    if estimate(text) <= room(model):
+    tokens = about(text, model)
+    if tokens <= room(model):
         return Offer(prompt.with_instructions(prompt.as_text(messages, family), text, model), ask.tools, family)
-    refusal = too_large(estimate(text), len(ask.tools), model)
+    refusal = too_large(tokens, len(ask.tools), model)
     if settings.tools_over_budget == "drop":
         return dropped(ask, said, refusal)
     raise BadRequest(refusal, param="tools")
@@ -89,16 +96,21 @@ def room(model: Model) -> int:
     return model.context_length // SHARE
 
 
-def size(definitions: list[dict[str, Any]]) -> int:
-    return estimate(json.dumps(definitions, ensure_ascii=False))
+def size(definitions: list[dict[str, Any]], model: Model) -> int:
+    return about(json.dumps(definitions, ensure_ascii=False), model)
+
+
+def about(text: str, model: Model) -> int:
+    """Tokens that `text` takes of the context, estimated; far beyond the room by nothing but its length."""
+    return estimate(text) if len(text) <= room(model) * FAR else len(text) // CHARACTERS_PER_TOKEN
 
 
 def taken(ask: Ask, model: Model) -> int:
     """Tokens of the context that the tools of `ask` take, at most; what does not fit is refused or dropped later."""
     if not ask.tools or model.tools == OFF:
         return 0
-    compact = estimate(prompt.instructions(ask.tools, family_of(model), ask.call_required))
-    whole = size([definition(tool) for tool in ask.tools]) if model.tools_template else 0
+    compact = about(prompt.instructions(ask.tools, family_of(model), ask.call_required), model)
+    whole = size([definition(tool) for tool in ask.tools], model) if model.tools_template else 0
     return max(found for found in (0, compact, whole) if found <= room(model))
 
 

@@ -18,6 +18,9 @@ from services.engines.workers.stops import StopFilter
 
 PROTOCOL = 1
 
+LINE_LIMIT = 4 * 1024 * 1024
+"""Bytes. A longer line is no message of ours but a child that writes garbage without end."""
+
 TOKEN_KINDS = ("tokenize", "detokenize", "count")
 """The kinds of jobs about tokens; their result is data, and no model runs for them."""
 
@@ -109,7 +112,7 @@ class Run:
         self._channel.write({"event": "text", "run": self.number, "text": piece, "thought": True})
 
     def data(self, value: Any) -> None:
-        """The result of a job that writes no answer."""
+        """The result of a job that writes no answer. Raises `JobRefused` for one that no line holds."""
         self._channel.write({"event": "data", "run": self.number, "data": value})
 
     def _text(self, piece: str) -> None:
@@ -146,8 +149,13 @@ class Channel:
         threading.Thread(target=self._read, daemon=True).start()
 
     def write(self, message: dict[str, Any]) -> None:
-        """Send one line. Blocks while the pipe is full; ends the process when the parent is gone."""
+        """Send one line. Blocks while the pipe is full; ends the process when the parent is gone.
+
+        Raises `JobRefused` for a line that the parent would not take.
+        """
         data = json.dumps(message).encode() + b"\n"
+        if len(data) > LINE_LIMIT:
+            raise JobRefused("The result is larger than an engine can hand over at once. Send a part of the input.")
         try:
             while data:
                 data = data[os.write(self._out, data) :]
