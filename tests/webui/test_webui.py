@@ -154,10 +154,13 @@ def test_native_tools_that_do_not_fit_are_explained(running: Running) -> None:
     with running.admin.rows(
         {"models.default_params": params, "models.default_metadata": {"capabilities": capabilities}}
     ):
+        running.admin.models()  # the page asks for them when it is loaded; until then the old settings hold
         assert running.admin.ask(SCRIPTED, "Hello").finished()["content"] == "You said: Hello"
         refused = running.admin.ask(SHORT, "Hello")
-        while not (error := refused.answer().get("error")):
+        while not (answer := refused.answer()).get("done"):
             pass
+    running.admin.models()
+    error = answer["error"]
     assert "set Function Calling of the model to Legacy" in error["content"]
 
 
