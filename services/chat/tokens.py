@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from operator import add
 from typing import NamedTuple
 
+from services.chat.common_pairs import PAIRS
 from services.core.job import Job
 
 Counter = Callable[[str], int]
@@ -59,10 +61,10 @@ def _han(common: bool) -> str:
 
 
 PIECES = (
-    (rf"[{_han(common=True)}]", 0.57),
+    (rf"[{_han(common=True)}]", 0.66),
     (rf"[{_han(common=False)}]", 1.25),
     (r"[\u3400-\u4dbf\uac00-\ud7af\u3040-\u30ff]", 0.72),
-    (r"[\u3000-\u303f\uff00-\uffef]", 1.35),
+    (r"[\u3000-\u303f\uff00-\uffef]", 1.15),
     (r"[\u0400-\u052f]", 0.28),
     (r"[\u0600-\u06ff\u0590-\u05ff]", 0.32),
     (r"[\u0370-\u03ff\u0900-\u097f\u1f00-\u1fff]", 0.98),
@@ -78,6 +80,9 @@ stands for the start of the word behind it."""
 
 OTHER = 2.0
 """Everything else: symbols, emoji, scripts that vocabularies hold few words of."""
+
+COMMON_PAIR = 0.6
+"""What two characters need less where they are one of the commonest words."""
 
 LONELY = 1.0
 """What a blank or a sign adds where the piece after it cannot swallow it."""
@@ -110,6 +115,8 @@ def estimate(text: str) -> int:
         size = sum(map(len, pattern.findall(text)))
         tokens += size * rate
         letters += size
+    if not text.isascii():
+        tokens -= sum(map(PAIRS.__contains__, map(add, text, text[1:]))) * COMMON_PAIR
     return int((tokens + max(0, len(text) - letters) * OTHER) * MARGIN) + 2
 
 

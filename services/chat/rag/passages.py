@@ -11,7 +11,7 @@ from services.chat.rag.segments import segments
 from services.chat.rag.words import WORD, unspaced
 
 SNIPPET = 1500
-"""Characters up to which a source is a search engine's excerpt or a retrieved chunk: chosen already, never cleaned."""
+"""Size up to which a source is a search engine's excerpt or a retrieved chunk: chosen already, never cleaned."""
 
 SNIPPET_SCORE = 3.0
 
@@ -39,9 +39,19 @@ class Passage:
         return clean.joined(line.segment for line in self.lines)
 
 
+def weight(text: str) -> float:
+    """Its size: characters, as many as a script with blanks would need."""
+    return len(text) + DENSE * unspaced(text)
+
+
+def is_snippet(text: str) -> bool:
+    """Whether `text` is an excerpt. Looks no further than it must."""
+    return len(text) <= SNIPPET and weight(text) <= SNIPPET
+
+
 def scored(text: str, breathe: Callable[[], None] = idle) -> list[Line]:
     """The lines of a source; those of a snippet all count as text."""
-    if len(text) > SNIPPET:
+    if not is_snippet(text):
         return clean.lines(text, breathe)
     return [Line(segment, WORD.findall(segment.text), SNIPPET_SCORE) for segment in segments(text)]
 
@@ -53,7 +63,7 @@ def passages(source: int, lines: Iterable[Line]) -> Iterator[Passage]:
     for line in lines:
         if line.score < clean.JUNK:
             continue
-        length = len(line.segment.text) + DENSE * unspaced(line.segment.text)
+        length = weight(line.segment.text)
         if pack and (size >= TARGET or size + length > LONGEST):
             yield _passage(source, pack)
             pack, size = [], 0.0

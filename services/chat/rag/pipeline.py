@@ -10,7 +10,7 @@ from services.chat.rag import prompt
 from services.chat.rag.clean import idle
 from services.chat.rag.detect import detect
 from services.chat.rag.knobs import Knobs, ModelFacts
-from services.chat.rag.passages import SNIPPET, Passage, passages, scored
+from services.chat.rag.passages import Passage, is_snippet, passages, scored
 from services.chat.rag.query import Query
 from services.chat.rag.rank import rank
 from services.chat.rag.relevance import WEAK, Verdict, judge, topics
@@ -116,7 +116,7 @@ def pick(
     ranking = rank(Query(about.weights()), found, breathe)
     if not found:
         return Picked("", Verdict(False, "empty sources", 0.0), 0)
-    brief = all(len(source.text) <= SNIPPET for source in sources)
+    brief = all(is_snippet(source.text) for source in sources)
     verdict = judge(question, about, ranking, found, knobs.rag_quality_floor_threshold / 10, brief)
     if not verdict.use:
         return Picked("", verdict, 0)

@@ -20,7 +20,7 @@ MENTIONS = 0.1
 """What it adds to the coverage when a term is met e times as often as by chance: sources name their topic again and
 again."""
 
-CHANCE = 0.75
+CHANCE = 0.72
 """Power of the number of passages that chance mentions grow with."""
 
 CHANCE_PASSAGES = 5

@@ -23,10 +23,10 @@ class Source:
     text: str
 
     def label(self) -> str:
-        """How it is named to the model: its number, its title, its host. Whole addresses cost more than they say."""
+        """How it is named to the model: its number and its title, else its host. More costs what a passage could say."""
         title = "" if "://" in self.name else " ".join(self.name.split())[:TITLE]
-        host = host_of(self.url or self.name)
-        return " ".join(filter(None, (f"[{self.id}]", title, f"({host})" if host else "")))
+        name = title or host_of(self.url or self.name)
+        return f"[{self.id}] {name}" if name else f"[{self.id}]"
 
 
 def host_of(url: str) -> str:

@@ -37,7 +37,7 @@ def test_titles_and_addresses() -> None:
     source = web(3, 'the "old" tower', "Text.", "The old tower", "https://example.org/tower")
     found = detect(messages("How old is it?", [source]))
     assert found
-    assert found.sources[0].label() == "[3] The old tower (example.org)"
+    assert found.sources[0].label() == "[3] The old tower"
 
 
 @pytest.mark.parametrize(

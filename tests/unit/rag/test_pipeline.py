@@ -57,7 +57,7 @@ def test_the_answer_is_in_the_prompt_and_the_persona_before_it(tongue: str, in_s
     system, user = outcome.messages
     assert system == {"role": "system", "content": "Be kind."}
     assert "61" in user["content"]
-    assert user["content"].startswith("[4] Towers (e.org)\n")
+    assert user["content"].startswith("[4] Towers\n")
     assert user["content"].endswith(question)
     assert ASK[tongue] in user["content"]
     assert outcome.decision.used
