@@ -10,8 +10,10 @@ from xml.etree import ElementTree
 INTRODUCTION = """# Conformance
 
 What other people's clients and suites say of this server, written by `make conformance`. The server ran with its
-default models on the CPU engine; nothing of the suites is changed. A test that is skipped is one that does not apply,
-with the suite's own reason.
+default models on the CPU engine, for schemathesis with the scripted one; nothing of the suites is changed. A test that
+is skipped is one that does not apply, with the suite's own reason. One of them is left out by us: `test_json_mode` asks
+in prose for two keys by name, which a model of 135 million parameters does not obey; that `json_object` always is an
+object is tested by the first suite. LangChain's asks greedily, with a `frequency_penalty` of 0.03 against repetition.
 """
 
 
