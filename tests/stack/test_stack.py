@@ -68,8 +68,9 @@ def test_a_chat_and_a_search_through_open_webui(stack: Stack) -> None:
 def test_open_webui_was_told_about_the_model(stack: Stack) -> None:
     records = webui(stack, "/api/v1/models/base", token=signed_in(stack))
     assert isinstance(records, list)
-    assert records[0]["name"] == "SmolLM2 135M Instruct"
-    assert records[0]["meta"]["description"]
+    assert all(record["meta"]["description"] for record in records)
+    offered = {record["name"]: record["is_active"] for record in records}
+    assert offered == {"SmolLM2 135M Instruct": True, "MiniLM L6 v2 (embeddings)": False}
 
 
 def test_a_model_put_into_the_folder_shows_up_in_open_webui(stack: Stack) -> None:
