@@ -89,10 +89,10 @@ def bare(value: Any, names: bool = False) -> Any:
 
 def found(text: str, schema: Schema) -> str:
     """The JSON in `text` that satisfies `schema`. Raises `Unsatisfied`."""
-    complaint = "it holds no JSON"
+    complaint, checks = "it holds no JSON", validator(schema)
     for candidate in candidates(text):
         try:
-            error = next(validator(schema).iter_errors(json.loads(candidate, parse_constant=refuse)), None)
+            error = next(checks.iter_errors(json.loads(candidate, parse_constant=refuse)), None)
         except (ValueError, RecursionError):
             continue
         if error is None:
