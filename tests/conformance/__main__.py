@@ -24,6 +24,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+from scripts import place_embedder, place_model
 from tests.conformance import openapi, report
 from tests.ports import free_port
 
@@ -39,22 +40,16 @@ PYTEST_SUITES = {
     "langchain_chat": "langchain-tests, chat model integration",
 }
 
-CHAT, OTHER = "smollm2-135m-instruct", "another"
+CHAT, EMBEDDER, OTHER = place_model.FOLDER.lower(), place_embedder.FOLDER.lower(), "another"
 PATIENCE = 60.0
 """Seconds until the server must answer."""
 
 
 def models(folder: Path) -> None:
     """The default models, and the chat model once more: a suite switches between two."""
-    placed = ROOT / ".cache" / "models"
-    for source in placed.iterdir():
-        (folder / source.name).symlink_to(source)
-    chat = next(source for source in placed.iterdir() if source.name.lower() == CHAT)
-    shutil.copytree(chat, folder / OTHER, copy_function=os.link if same_device(chat, folder) else shutil.copy)
-
-
-def same_device(one: Path, other: Path) -> bool:
-    return one.stat().st_dev == other.stat().st_dev
+    chat, embedder = place_model.FOLDER, place_embedder.FOLDER
+    for name, placed in ((CHAT, chat), (EMBEDDER, embedder), (OTHER, chat)):
+        (folder / name).symlink_to(ROOT / ".cache" / "models" / placed)
 
 
 @contextlib.contextmanager
@@ -75,15 +70,11 @@ def server(folder: Path) -> Iterator[dict[str, str]]:
             "CONFORMANCE_KEY": key,
             "CONFORMANCE_MODEL": CHAT,
             "CONFORMANCE_OTHER_MODEL": OTHER,
-            "CONFORMANCE_EMBEDDING_MODEL": embedding_model(folder),
+            "CONFORMANCE_EMBEDDING_MODEL": EMBEDDER,
         }
     finally:
         process.terminate()
         process.wait(60)
-
-
-def embedding_model(folder: Path) -> str:
-    return next((path.name.lower() for path in folder.iterdir() if "minilm" in path.name.lower()), CHAT)
 
 
 def wait(url: str) -> None:
