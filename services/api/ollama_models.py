@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.api.ollama import rfc3339
-from services.chat.tools.offer import OFF
 from services.core import gguf
 from services.core.catalog import Catalog
+from services.core.chat_templates import OFF
 from services.core.errors import ModelNotFound, ServiceError
 from services.core.model import Model
 from services.engines.workers.rkllm_tokens import template_text

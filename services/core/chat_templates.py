@@ -19,6 +19,12 @@ MARKS = (
 OTHER = "json"
 """For templates of no known family, and where there is none: tools come into the prompt as plain text."""
 
+WORDS = "words"
+"""As `OTHER`, of a model that calls nothing by itself: the server decides."""
+
+OFF = "off"
+"""For a model that shall call nothing."""
+
 _TOOLS = re.compile(r"\{%-?[^%]*\btools\b")
 """A statement that reads ``tools``: a template that only has the word in a text does not know them."""
 

@@ -125,11 +125,11 @@ def tools(wanted: str | bool, path: Path) -> tuple[str, bool]:
 
     YAML takes ``off`` for false.
     """
-    if wanted is False or wanted == "off":
-        return "off", False
+    if wanted is False or wanted == chat_templates.OFF:
+        return chat_templates.OFF, False
     template = chat_templates.of(path)
     family = wanted if isinstance(wanted, str) else chat_templates.family(template)
-    return family, family not in (chat_templates.OTHER, "words") and chat_templates.knows_tools(template)
+    return family, family not in (chat_templates.OTHER, chat_templates.WORDS) and chat_templates.knows_tools(template)
 
 
 def purposes(path: Path, metadata: dict[str, gguf.Value]) -> frozenset[str]:

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
+from services.core import chat_templates
 from services.core.job import Tool
 from services.core.model import Model
 
 Message = dict[str, Any]
 
-PLAIN = "json"
+PLAIN = chat_templates.OTHER
 """The family of models that are told all there is to know."""
 
 CALLS = {
