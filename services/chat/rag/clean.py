@@ -21,7 +21,7 @@ from services.chat.rag.words import UNSPACED, WORD, stem
 KEEP = -0.35
 """The score from which on a segment is text: keeps 93 of 100 passages that matter, removes two thirds of the rest."""
 
-JUNK = -3.5
+JUNK = -2.5
 """Below this score a segment is certainly furniture and never shown."""
 
 PROSE = 80

@@ -120,8 +120,7 @@ def pick(
     verdict = judge(question, about, ranking, found, knobs.rag_quality_floor_threshold / 10, brief)
     if not verdict.use:
         return Picked("", verdict, 0)
-    heads = [count(source.label()) + 2 for source in sources]
-    chosen = select(found, ranking.scores, budget, count, heads, knobs, breathe)
+    chosen = select(found, ranking.scores, sources, budget, count, knobs, breathe)
     return Picked(prompt.render(chosen, sources), verdict, len({passage.source for passage in chosen}))
 
 

@@ -20,7 +20,7 @@ FOCUS = 1.5
 """What the words of one sentence count besides those of the passage."""
 
 FADE = 0.8
-RANKED = 0.2
+RANKED = 0.35
 """Share of the best score that passages of the first source get, half of it those of the second, and so on: a search
 engine's order knows more than words."""
 FOLLOWING = 0.25

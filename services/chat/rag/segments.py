@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from services.chat.rag.words import char_class
+from services.chat.rag.words import EAST_ASIAN, EAST_ASIAN_SIGNS, char_class
 
 LONG = 160
 """Characters from which on a line is cut into sentences; a shorter one is a unit anyway."""
@@ -21,6 +21,11 @@ UPPER = "A-Z" + char_class(str.isupper)
 LOWER = "a-z" + char_class(str.islower)
 
 _SPACE = re.compile(r"\s+")
+_IDLE_BLANK = re.compile(
+    rf" (?:(?<=[{EAST_ASIAN}] )(?=[{EAST_ASIAN}\d])|(?<=\d )(?=[{EAST_ASIAN}])"
+    rf"|(?<=[{EAST_ASIAN_SIGNS}] )|(?=[{EAST_ASIAN_SIGNS}]))"
+)
+"""A blank in Chinese or Japanese: left behind by markup, it parts words that belong together and costs a token."""
 _JOIN = re.compile(rf"[{LOWER}](?=[{UPPER}][{LOWER}])")
 _END = re.compile(
     rf"[.!?\u2026\u061f\u06d4\u0964\u0589][\"'\u00bb\u201c\u201d\u2019)\]]*(?:\[\d+\])*(?: |(?=[{UPPER}][{LOWER}]))"
@@ -39,7 +44,7 @@ class Segment(NamedTuple):
 
 
 def segments(text: str) -> Iterator[Segment]:
-    """The segments of `text` in order; joined with their glue they are the text with its blanks collapsed."""
+    """The segments of `text` in order; joined with their glue they are the text without blanks that say nothing."""
     for line, glue in _lines(text):
         joins = [match.end() for match in _JOIN.finditer(line)]
         if len(line) <= LONG and not joins:
@@ -53,6 +58,7 @@ def _lines(text: str) -> Iterator[tuple[str, str]]:
     for raw in text.splitlines():
         for start in range(0, len(raw), BLOCK):
             line = _SPACE.sub(" ", raw[start : start + BLOCK]).strip()
+            line = line if line.isascii() else _IDLE_BLANK.sub("", line)
             if line:
                 yield line, "" if start else "\n"
 

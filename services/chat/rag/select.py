@@ -1,13 +1,15 @@
-"""The best passages that fit, without repeating each other, in the order of their documents."""
+"""The best passages that fit, without repeating what is shown, in the order of their documents."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from services.chat.rag.clean import Line, idle, paced
+from services.chat.rag.clean import idle, paced
 from services.chat.rag.knobs import Knobs
 from services.chat.rag.passages import Passage
+from services.chat.rag.shown import Shown
+from services.chat.rag.sources import Source
 from services.chat.tokens import Counter
 
 SCRAP = 24
@@ -20,33 +22,32 @@ SEPARATOR = 1
 def select(
     found: Sequence[Passage],
     scores: Sequence[float],
+    sources: Sequence[Source],
     budget: int,
     count: Counter,
-    heads: Sequence[int],
     knobs: Knobs,
     breathe: Callable[[], None] = idle,
 ) -> list[Passage]:
-    """The picked ones; `heads` are the tokens that naming each source takes."""
+    """The picked ones of `found`, which `scores` rank; with the names of their `sources` they take at most `budget`
+    tokens."""
     order = sorted(range(len(found)), key=lambda index: -scores[index])
+    heads = [count(source.label()) + 2 for source in sources]
+    shown = Shown([source.title() for source in sources], knobs.rag_dedup_similarity)
     picked: dict[int, Passage] = {}
-    shingles: set[tuple[str, ...]] = set()
-    numbers: set[str] = set()
     named: set[int] = set()
     left = budget
     least = max(scores, default=0.0) * knobs.rag_min_quality_score / 100
     for index in paced(order, breathe, 8):
         if scores[index] < least:
             break
-        passage = found[index]
-        own, figures = _shingles(passage), _numbers(passage)
-        if own and figures <= numbers and len(own & shingles) >= knobs.rag_dedup_similarity * len(own):
+        passage = shown.news(found[index])
+        if not passage:
             continue
         room = left - SEPARATOR - (0 if passage.source in named else heads[passage.source])
         fits, cost = _fitting(passage, room, count)
         if fits:
             picked[index] = fits
-            shingles |= own
-            numbers |= figures
+            shown.add(fits)
             left = room - cost
             named.add(passage.source)
         if len(picked) >= knobs.rag_max_paragraphs or left < SCRAP:
@@ -55,28 +56,17 @@ def select(
 
 
 def _fitting(passage: Passage, room: int, count: Counter) -> tuple[Passage | None, int]:
-    """As many lines from the start of `passage` as fit into `room` tokens, and what they take."""
+    """The most neighbouring lines of `passage` that fit into `room` tokens, and what they take."""
     whole = count(passage.text())
     if whole <= room:
         return passage, whole
-    taken: list[Line] = []
-    used = 0
-    for line in passage.lines:
-        cost = count(line.segment.text) + 1
-        if used + cost > room:
-            break
-        taken.append(line)
+    best, most, start, used = passage.lines[:0], 0, 0, 0
+    costs = [count(line.segment.text) + 1 for line in passage.lines]
+    for end, cost in enumerate(costs, 1):
         used += cost
-    return (replace(passage, lines=tuple(taken)), used) if used >= SCRAP else (None, 0)
-
-
-def _numbers(passage: Passage) -> set[str]:
-    """A copy with another number says something else."""
-    return {word for line in passage.lines for word in line.words if word.isdigit()}
-
-
-def _shingles(passage: Passage) -> set[tuple[str, ...]]:
-    words = [word for line in passage.lines for word in line.words]
-    if len(words) < 8:
-        words = list("".join(words))
-    return set(zip(words, words[1:], words[2:], strict=False))
+        while used > room and start < end:
+            used -= costs[start]
+            start += 1
+        if used > most:
+            best, most = passage.lines[start:end], used
+    return (replace(passage, lines=best), most) if most >= SCRAP else (None, 0)

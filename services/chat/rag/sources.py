@@ -24,9 +24,12 @@ class Source:
 
     def label(self) -> str:
         """How it is named to the model: its number and its title, else its host. More costs what a passage could say."""
-        title = "" if "://" in self.name else " ".join(self.name.split())[:TITLE]
-        name = title or host_of(self.url or self.name)
+        name = self.title() or host_of(self.url or self.name)
         return f"[{self.id}] {name}" if name else f"[{self.id}]"
+
+    def title(self) -> str:
+        """As much of its title as is shown, nothing where it has none."""
+        return "" if "://" in self.name else " ".join(self.name.split())[:TITLE]
 
 
 def host_of(url: str) -> str:

@@ -29,6 +29,12 @@ MARKS = char_class(lambda char: unicodedata.category(char)[0] == "M")
 UNSPACED = "\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\u0eff\u1780-\u17ff\u1000-\u109f"
 """Scripts written without blanks between words: kana, Han, Thai, Lao, Khmer, Burmese."""
 
+EAST_ASIAN_SIGNS = "\u3000-\u303f\uff00-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65"
+"""Punctuation of Chinese and Japanese, as wide as their characters."""
+
+EAST_ASIAN = f"\u2e80-\u2fff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff{EAST_ASIAN_SIGNS}"
+"""Chinese and Japanese, which never part words by blanks; Thai parts sentences by them."""
+
 WORD = re.compile(rf"[{UNSPACED}]+|(?:[^\W_{UNSPACED}][{MARKS}]*)+")
 starts_unspaced = re.compile(rf"[{UNSPACED}]").match
 """Whether a word is of a script without blanks."""

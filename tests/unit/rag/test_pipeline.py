@@ -10,10 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.chat.rag.clean import Line
 from services.chat.rag.knobs import Knobs, ModelFacts
+from services.chat.rag.passages import Passage
 from services.chat.rag.pipeline import MOST_CHARACTERS, apply, fitting
 from services.chat.rag.prompt import ABSTAIN, ASK, language
+from services.chat.rag.segments import Segment
+from services.chat.rag.select import select
 from services.chat.rag.small_talk import acknowledges, points_back
+from services.chat.rag.sources import Source
 from services.chat.tokens import estimate
 from tests.openwebui import messages, web
 
@@ -117,6 +122,50 @@ def test_duplicates_are_shown_once() -> None:
     sent = apply(messages(question, [web(1, "q", answer), web(2, "q", answer)]), FACTS, Knobs())
     assert sent.messages[-1]["content"].count("61 metres") == 1
     assert sent.decision.dropped == 1
+
+
+def shown(*sources: str) -> str:
+    """What of them stands before the task."""
+    asked = messages("How high is the water tower of Eastwick?", sources)
+    return str(apply(asked, FACTS, Knobs()).messages[-1]["content"]).partition(ASK["en"])[0]
+
+
+def test_a_heading_that_is_the_title_is_not_repeated() -> None:
+    page = f"The water tower of Eastwick\n{PAGES['en'][1]}"
+    text = shown(web(1, "q", page, "The Water Tower of Eastwick", "https://e.org"))
+    assert text.lower().count("the water tower of eastwick\n") == 1
+
+
+def test_a_line_is_shown_once_and_what_stands_around_it_stays() -> None:
+    notice = "Experts should be asked before anybody climbs the water tower."
+    pages = [f"The water tower of Eastwick has {n} steps.\n{notice}\nIt was painted by {n} men." for n in (61, 32)]
+    text = shown(web(1, "q", pages[0]), web(2, "q", pages[1]))
+    assert text.count(notice) == 1
+    assert "has 32 steps.\nIt was painted by 32 men." in text
+
+
+def test_short_cells_of_a_table_come_again() -> None:
+    table = "The water tower of Eastwick: opening hours\nMonday\nclosed\nTuesday\nclosed\nWednesday\nclosed"
+    assert table in shown(web(1, "q", table))
+
+
+def test_a_copy_with_another_number_is_no_copy() -> None:
+    text = shown(web(1, "q", PAGES["en"][1]), web(2, "q", PAGES["en"][1].replace("61", "67")))
+    assert "61 metres" in text
+    assert "67 metres" in text
+
+
+def test_of_a_passage_too_long_the_best_filled_part_is_shown() -> None:
+    """And not its beginning, where a longer run of its lines fits."""
+    lines = [
+        "Short.",
+        "Eastwick has a water tower " + "that is high " * 30 + ".",
+        "The tower is red. " * 3,
+        "It is old. " * 9,
+    ]
+    passage = Passage(0, tuple(Line(Segment(line, "\n", 0), line.split(), 3.0) for line in lines), 100, 3.0)
+    picked = select([passage], [1.0], [Source("1", "", "", "")], 80, estimate, Knobs())
+    assert [line.segment.text for line in picked[0].lines] == lines[2:]
 
 
 def test_documents_keep_their_order() -> None:

@@ -72,6 +72,21 @@ def test_glued_texts_and_sentences_are_cut() -> None:
     assert set(found[2:]) == {"This is one sentence."}
 
 
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("法律的 惩罚 ，第 3 条", "法律的惩罚，第3条"),
+        ("東京は 2024 年", "東京は2024年"),
+        ("（ see Tower ） 高", "（see Tower）高"),
+        ("Open WebUI 很好", "Open WebUI 很好"),
+        ("수탑 높이 61 미터", "수탑 높이 61 미터"),
+        ("61 3 米", "61 3米"),
+    ],
+)
+def test_blanks_go_where_a_script_has_none(text: str, kept: str) -> None:
+    assert [segment.text for segment in segments(text)] == [kept]
+
+
 @given(st.text())
 def test_segments_lose_nothing_but_blanks(text: str) -> None:
     kept = "".join(segment.text for segment in segments(text))
