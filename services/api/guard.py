@@ -61,6 +61,9 @@ class Guard:
         req.context.caller, req.context.trace.key = caller, caller.name
 
     def _caller(self, req: falcon.Request) -> Caller:
+        # Without any keys the header is of no concern: a proxy in front may have its own passwords in it.
+        if self._anonymous and not self._keys.configured:
+            return self._nobody
         secret = presented(req)
         if secret is None or not self._keys.configured:
             if self._anonymous:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from services.api.openai_types import Effort, FunctionTitle, Positive, Probability, StopList, Temperature, TopK
+from services.api.openai_types import Effort, FunctionTitle, Most, Positive, Probability, StopList, Temperature, TopK
 
 
 class Block(Struct):
@@ -18,13 +18,13 @@ class Block(Struct):
     name: str | None = None
     input: dict[str, Any] | None = None
     tool_use_id: str | None = None
-    content: str | list[Block] | None = None
+    content: str | Annotated[list[Block], Most] | None = None
     is_error: bool | None = None
 
 
 class InputMessage(Struct):
     role: Literal["user", "assistant", "system"]
-    content: str | list[Block]
+    content: str | Annotated[list[Block], Most]
 
 
 class ToolDefinition(Struct):
@@ -60,9 +60,9 @@ class OutputConfig(Struct):
 class CountRequest(Struct, kw_only=True):
     """``POST /v1/messages/count_tokens``, and what both requests share."""
 
-    messages: Annotated[list[InputMessage], Meta(min_length=1)]
+    messages: Annotated[list[InputMessage], Meta(min_length=1), Most]
     model: str | None = None
-    system: str | list[Block] | None = None
+    system: str | Annotated[list[Block], Most] | None = None
     tools: list[ToolDefinition] | None = None
     tool_choice: ToolChoice | None = None
     thinking: Thinking | None = None

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from services.api.openai_types import Penalty, Probability, Seed, StopList, ToolList
+from services.api.openai_types import Most, Penalty, Probability, Seed, StopList, ToolList
 
 Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Tokens = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
@@ -99,7 +99,7 @@ class Answered(Common, kw_only=True):
 class ChatRequest(Answered, kw_only=True):
     """``POST /api/chat``."""
 
-    messages: list[Message] | None = None
+    messages: Annotated[list[Message], Most] | None = None
     tools: ToolList | None = None
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from services.api.openai_types import Effort, FunctionTitle, Part, Positive, Probability, Temperature
+from services.api.openai_types import Effort, FunctionTitle, Most, Part, Positive, Probability, Temperature
 
 
 class Item(Struct):
@@ -14,11 +14,11 @@ class Item(Struct):
 
     type: str | None = None
     role: Literal["user", "assistant", "system", "developer"] | None = None
-    content: str | list[Part] | None = None
+    content: str | Annotated[list[Part], Most] | None = None
     call_id: str | None = None
     name: str | None = None
     arguments: str | None = None
-    output: str | list[Part] | None = None
+    output: str | Annotated[list[Part], Most] | None = None
 
 
 class ToolDefinition(Struct, omit_defaults=True):
@@ -62,7 +62,7 @@ class Reasoning(Struct, omit_defaults=True):
 class ResponsesRequest(Struct, kw_only=True):
     """``POST /v1/responses``."""
 
-    input: str | Annotated[list[Item], Meta(min_length=1)]
+    input: str | Annotated[list[Item], Meta(min_length=1), Most]
     model: str | None = None
     instructions: str | None = None
     stream: bool | None = None

@@ -27,14 +27,21 @@ SAID_ELSEWHERE = frozenset({"$schema", "$id", "title", "examples", "default"})
 DEPTH = 64
 """Levels of JSON that schemas and arguments of calls may have: enough for any in use, and few for what walks them."""
 
+VALUES = 10_000
+"""JSON values that schemas and arguments may have: what a grammar is made of, while others wait for the engine."""
+
 _FENCE = re.compile(r"```[a-z]*\n(.*?)```", re.DOTALL)
 _OPENING = re.compile(r"[{\[]")
 
 
 def shallow(value: Any, where: str) -> Any:
-    """JSON of a request, of no more than `DEPTH` levels and without NUL, which ends a C string. Raises `BadRequest`."""
-    level = [value]
+    """JSON of a request, of no more than `DEPTH` levels and `VALUES` values and without NUL, which ends a C string.
+    Raises `BadRequest`."""
+    level, size = [value], 0
     for _ in range(DEPTH):
+        size += len(level)
+        if size > VALUES:
+            raise BadRequest(f"{where} is too large: it has more than {VALUES} values.", param=where)
         if any("\0" in text for item in level for text in texts(item)):
             raise BadRequest(f"{where} contains a NUL character; remove it.", param=where)
         level = [inner for item in level for inner in inside(item)]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 
 from services.api import ollama_types as ollama
 from services.api.openai_types import ChatRequest, CompletionRequest
+from tests.engines import write_fake_model
 from tests.http.conftest import Api
 
 GOOD: dict[str, Any] = {"messages": [{"role": "user", "content": "x"}]}
@@ -178,6 +181,22 @@ def test_wrong_bytes(api: Api, body: bytes) -> None:
     refused(api.post("/v1/chat/completions", body))
 
 
+MANY: list[tuple[str, dict[str, Any]]] = [
+    ("/v1/chat/completions", {"messages": [{"role": "user", "content": "x"}] * 4097}),
+    ("/v1/chat/completions", {"messages": [{"role": "user", "content": [{"type": "text", "text": "x"}] * 4097}]}),
+    ("/v1/responses", {"input": [{"role": "user", "content": "x"}] * 4097}),
+    ("/v1/messages", {"max_tokens": 5, "messages": [{"role": "user", "content": "x"}] * 4097}),
+    ("/api/chat", {"stream": False, "messages": [{"role": "user", "content": "x"}] * 4097}),
+]
+
+
+@pytest.mark.parametrize(("path", "body"), MANY)
+def test_more_messages_than_any_context_holds(make: Callable[..., Api], path: str, body: dict[str, Any]) -> None:
+    result = make().post(path, body)
+    refused(result)
+    assert "4096" in result.text
+
+
 def test_a_body_over_the_limit_is_a_413(api: Api) -> None:
     result = api.post("/v1/chat/completions", b"x" * 100_001)
     refused(result)
@@ -249,6 +268,15 @@ def test_schemas_that_are_none(api: Api, schema: dict[str, Any]) -> None:
     result = api.post("/v1/chat/completions", {**GOOD, "response_format": form})
     refused(result)
     assert "response_format" in result.json["error"]["message"] or "nested" in result.json["error"]["message"]
+
+
+def test_a_schema_that_holds_the_engine(make: Callable[..., Api], tmp_path: Path) -> None:
+    write_fake_model(tmp_path, "fake")
+    wide = {"properties": {f"p{number}": {"type": "string"} for number in range(10_000)}}
+    form = {"type": "json_schema", "json_schema": {"name": "x", "schema": wide}}
+    result = make().post("/v1/chat/completions", {**GOOD, "response_format": form})
+    refused(result)
+    assert "more than 10000 values" in result.json["error"]["message"]
 
 
 @pytest.mark.parametrize(

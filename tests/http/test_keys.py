@@ -156,6 +156,14 @@ def test_anonymous_users_are_no_administrators(make: Callable[..., Api], tmp_pat
     assert make(host="0.0.0.0", allow_anonymous=True).post("/v1/models/unload", b"").status_code == 403
 
 
+@pytest.mark.parametrize("header", ["Basic dXNlcjpwYXNz", "Bearer sk-anything", ""])
+def test_without_keys_the_header_is_of_no_concern(make: Callable[..., Api], tmp_path: Path, header: str) -> None:
+    """A proxy in front passes its own passwords on; a client must send some key."""
+    write_fake_model(tmp_path, "fake")
+    body = b'{"messages": [{"role": "user", "content": "hello"}]}'
+    assert make().post(CHAT, body, headers={"Authorization": header}).status_code == 200
+
+
 def test_a_browser_may_ask_before_it_sends_the_key(make: Callable[..., Api]) -> None:
     api = make(api_key=USER, cors_origins=("http://page.example",))
     headers = {"Origin": "http://page.example", "Access-Control-Request-Method": "POST"}
