@@ -136,7 +136,7 @@ def ask(url: str, model: str, question: Item, rag: bool) -> str:
 
 def answers(url: str, model: str, count: int) -> Iterator[str]:
     """Shares of answers that hold the right number."""
-    items = [item("en", 100 + seed, pages=3, sentences=24) for seed in range(count)]
+    items = [item("en", 100 + seed, pages=5, sentences=80) for seed in range(count)]
     for rag, name in ((True, "with the pipeline"), (False, "without (pages cut at 2,500 tokens)")):
         started = time.monotonic()
         right = [question.answer in re.sub(r"[,. ]", "", ask(url, model, question, rag)) for question in items]

@@ -27,8 +27,8 @@ class Shown:
 
     def news(self, passage: Passage) -> Passage | None:
         """What `passage` has that is not shown yet, or `None`."""
-        known = {*self._lines, self._titles[passage.source]}
-        lines = tuple(line for line in passage.lines if (key := _key(line)) is None or not _met(key, known))
+        own = {self._titles[passage.source]}
+        lines = tuple(line for line in passage.lines if self._is_new(line, own))
         rest = passage if len(lines) == len(passage.lines) else replace(passage, lines=lines)
         return rest if lines and not self._repeats(rest) else None
 
@@ -37,17 +37,19 @@ class Shown:
         self._triples |= _triples(passage)
         self._numbers |= _numbers(passage)
 
+    def _is_new(self, line: Line, own: set[str]) -> bool:
+        """Whether `line` is neither shown nor among its passage's `own`, where it is from now on."""
+        key = _key(line)
+        if key is None:
+            return True
+        new = key not in self._lines and key not in own
+        own.add(key)
+        return new
+
     def _repeats(self, passage: Passage) -> bool:
         own = _triples(passage)
         same = _numbers(passage) <= self._numbers and len(own & self._triples) >= self._similarity * len(own)
         return bool(own) and same
-
-
-def _met(key: str, known: set[str]) -> bool:
-    """Whether `key` is known; it is from now on."""
-    size = len(known)
-    known.add(key)
-    return len(known) == size
 
 
 def _key(line: Line) -> str | None:
