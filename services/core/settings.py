@@ -106,7 +106,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     rag_max_paragraphs: Positive = 40
     rag_quality_floor_threshold: float = 3
     rag_dedup_similarity: Share = 0.7
-    rag_max_prefill_seconds: SecondsOrOff = 0
+    rag_max_prefill_seconds: SecondsOrOff = 20
     rag_cache_ttl: SecondsOrOff = 300
     rag_cache_max_entries: Count = 50
     disable_think_for_rag_below_ctx: Count = 8192

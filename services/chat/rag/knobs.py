@@ -18,7 +18,7 @@ class Knobs:
     """Tenths of a question that the sources must cover; below that they are dropped. 0 never drops them."""
     rag_dedup_similarity: float = 0.7
     """Share of a passage's word triples already shown from which on it is a duplicate."""
-    rag_max_prefill_seconds: float = 0
+    rag_max_prefill_seconds: float = 20
     """Seconds that reading the prompt may take; 0 for no limit."""
     disable_think_for_rag_below_ctx: int = 8192
     """Context length below which thinking is switched off while sources are used."""
