@@ -3,7 +3,7 @@
 A run is scripted by the JSON object in the job's last message (or prompt)::
 
     {"text": "...", "tokens": 3, "delay": 0.0, "prefill_delay": 0.0, "prefill_steps": 2,
-     "fault": "...", "phase": "prefill" | "decode", "at": 2, "bell": path}
+     "fault": "...", "phase": "prefill" | "decode", "at": 2, "bell": path, "bytes_are_tokens": false}
 
 A message that is no such object is answered with "You said: ..." and itself. A load is scripted by ``load.json`` beside
 the model file: ``{"fault": ..., "bell": path, "run": ...}``; ``run`` scripts the runs whose message is no such object.
@@ -130,6 +130,8 @@ class Fake:
             time.sleep(script.get("prefill_delay", 0))
             run.progress(10 * step, 10 * steps)
         self.misbehave(script, "prefill", run)
+        if script.get("bytes_are_tokens"):
+            run.usage = {**run.usage, "prompt_tokens": fitting(job)}
         if job["kind"] in VECTOR_KINDS:
             return data(job, run)
         return "cancel" if run.over else self.decode(job, script, run)
@@ -152,6 +154,14 @@ class Fake:
         if script.get("phase", "decode") == phase and "fault" in script:
             ring(script.get("bell"), phase)
             fault(script["fault"], run)
+
+
+def fitting(job: dict[str, Any]) -> int:
+    """Bytes of the messages, as a vocabulary without their script counts them; too many of them are refused."""
+    count = sum(len(message["content"].encode()) for message in job["messages"])
+    if count >= CONTEXT:
+        raise JobRefused("too long", "context", count, CONTEXT)
+    return count
 
 
 def data(job: dict[str, Any], run: Run) -> str:

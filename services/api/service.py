@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import falcon
 
 from services.api.body import client, parse
-from services.api.sources import Sources
+from services.api.sources import Plan, Sources
 from services.api.stream import describe, observed
 from services.chat.plan import plan
 from services.core.catalog import Catalog
@@ -75,11 +75,15 @@ class Service:
         Headers name what is `ignored` and what the engine does not do. Raises `BadRequest` where the model cannot do
         what is asked; the events raise what `Scheduler.serve` raises.
         """
-        jobs = [plan(ask, model, self.settings, req.context.id) for ask in asks]
+
+        def planned(ask: Ask) -> Job:
+            return plan(ask, model, self.settings, req.context.id)
+
+        jobs = [planned(ask) for ask in asks]
         dropped = ["tools"] if asks[0].tools and not jobs[0].tools else []
         self.warn(resp, [*ignored, *dropped, *unsupported(self.settings, jobs[0])])
         req.context.trace.model = model.id
-        return self._run(jobs, req, resp)
+        return self._run(list(zip(asks, jobs, strict=True)), planned, req, resp)
 
     def warn(self, resp: falcon.Response, names: list[str]) -> None:
         """A header that names what of a request has no effect."""
@@ -109,15 +113,17 @@ class Service:
         count, _ = self.data(req, resp, replace(plan(ask, model, self.settings, req.context.id), kind="count"))
         return int(count)
 
-    def _run(self, jobs: list[Job], req: falcon.Request, resp: falcon.Response) -> Iterator[Iterator[Event]]:
+    def _run(
+        self, jobs: list[tuple[Ask, Job]], planned: Plan, req: falcon.Request, resp: falcon.Response
+    ) -> Iterator[Iterator[Event]]:
         """Where the first answer waits first, a header says for what."""
         who, trace, first = client(req), req.context.trace, teller(resp)
 
         def serve(job: Job) -> Iterator[Event]:
             return self.scheduler.serve(job, who)
 
-        for job in jobs:
-            events = told_again(self.sources.events(job, serve, resp, len(jobs) == 1), resp)
+        for ask, job in jobs:
+            events = told_again(self.sources.events(ask, job, planned, serve, resp, len(jobs) == 1), resp)
             yield observed(events, first, trace)
 
 

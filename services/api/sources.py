@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import falcon
 
@@ -13,6 +14,7 @@ from services.chat.rag.cache import AnswerCache
 from services.chat.rag.pipeline import Outcome
 from services.chat.rag.ratios import TokenRatios
 from services.chat.rag.speed import PrefillSpeeds
+from services.core.errors import ContextOverflow
 from services.core.events import Done, Event, closing
 from services.core.job import Ask, Job
 from services.core.metrics import Metrics
@@ -23,6 +25,7 @@ RAG_HEADER = "X-RKLLM-RAG"
 CACHE_HEADER = "X-RKLLM-Cache"
 
 Serve = Callable[[Job], Iterator[Event]]
+Plan = Callable[[Ask], Job]
 
 
 def breathe() -> None:
@@ -53,9 +56,14 @@ class Sources:
             resp.set_header(RAG_HEADER, retrieval.describe(outcome.decision))
         return ask
 
-    def events(self, job: Job, serve: Serve, resp: falcon.Response, alone: bool) -> Iterator[Event]:
-        """Those of a kept answer, else of a new one, which is kept where it is `alone`: several are meant to differ."""
-        fresh = self._measured(job, respond(job, serve))
+    def events(
+        self, ask: Ask, job: Job, plan: Plan, serve: Serve, resp: falcon.Response, alone: bool
+    ) -> Iterator[Event]:
+        """Those of a kept answer, else of a new one, which is kept where it is `alone`: several are meant to differ.
+
+        `job` is `ask`, told and planned.
+        """
+        fresh = self._fresh(ask, job, plan, serve, resp)
         if not (alone and job.sources_used):
             return fresh
         answer = self._answers.find(job)
@@ -64,11 +72,27 @@ class Sources:
         self._metrics.rag_cache.labels(result).inc()
         return answer.events() if answer else self._answers.keeping(job, fresh)
 
+    def _fresh(self, ask: Ask, job: Job, plan: Plan, serve: Serve, resp: falcon.Response) -> Iterator[Event]:
+        """A new answer's. Where the prompt turns out too long, once more with fewer sources: the engine has counted it
+        then, and is reached before anything was answered."""
+        try:
+            yield from self._measured(job, respond(job, serve))
+        except ContextOverflow as error:
+            if not (job.sources_used and error.counted):
+                raise
+            self._ratios.note(job, error.prompt_tokens)
+            fewer, outcome = self.prepared(replace(ask, messages=ask.unprepared), job.model)
+            if fewer.messages == ask.messages:
+                raise
+            resp.set_header(RAG_HEADER, retrieval.describe(outcome.decision))
+            again = plan(fewer)
+            yield from self._measured(again, respond(again, serve))
+
     def _measured(self, job: Job, events: Iterator[Event]) -> Iterator[Event]:
         """The same events; what their end tells of the model is remembered. Owns `events`."""
         with closing(events):
             for event in events:
                 if isinstance(event, Done):
                     self._speeds.note(job.model, event)
-                    self._ratios.note(job, event)
+                    self._ratios.note(job, event.usage.prompt_tokens)
                 yield event

@@ -40,7 +40,9 @@ def prepared(
     if outcome.found is None:
         return ask, outcome
     thinking = False if outcome.thinking_off and ask.thinking is None else ask.thinking
-    return replace(ask, messages=outcome.messages, thinking=thinking, sources_used=outcome.decision.used), outcome
+    used = outcome.decision.used
+    before = ask.messages if used else ()
+    return replace(ask, messages=outcome.messages, thinking=thinking, sources_used=used, unprepared=before), outcome
 
 
 def knobs_of(settings: Settings) -> Knobs:

@@ -63,6 +63,7 @@ class ContextOverflow(BadRequest):
         )
         self.prompt_tokens = prompt_tokens
         self.context_length = context_length
+        self.counted = counted
 
 
 class TextTooLong(BadRequest):

@@ -69,6 +69,8 @@ class Ask:
     """False where the client wants its sources sent as they are."""
     sources_used: bool = False
     """Whether the messages hold selected sources."""
+    unprepared: tuple[dict[str, Any], ...] = ()
+    """The messages as the client sent them, where sources were selected from them."""
     background: bool = False
     """Nobody waits for it: it lets those go first whom somebody waits for."""
     keep_alive: float | None = None

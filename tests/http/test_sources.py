@@ -41,6 +41,36 @@ def test_the_model_gets_the_selected_sources(api: Api) -> None:
     assert metric(api, "rkllm_rag_decisions_total", decision="context") == 1
 
 
+PAGE = "\n".join(
+    f"东关水塔的第{number}号台阶在1906年修好。高61厘米。用红砖砌成。是城里最老的。" for number in range(300)
+)
+CHINESE = messages("东关水塔的台阶有多高", [web(1, "q", PAGE), web(2, "q", "东关水塔高61米。")])
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_prompt_that_turns_out_too_long_is_made_once_more(
+    make: Callable[..., Api], tmp_path: Path, stream: bool
+) -> None:
+    """A vocabulary without Chinese needs four times the tokens that were estimated."""
+    write_fake_model(tmp_path, "bytes", '{"run": {"bytes_are_tokens": true, "text": "61"}}')
+    api = make()
+    result = post(api, CHINESE, stream=stream)
+    assert result.status_code == 200
+    assert '"61"' in result.text
+    told = dict(part.split("=") for part in result.headers["X-RKLLM-RAG"].split("; ")[1:])
+    assert 2000 < int(told["tokens"]) < 3072
+    if not stream:
+        assert 2000 < result.json["usage"]["prompt_tokens"] < 4096
+
+
+def test_a_prompt_that_is_too_long_without_its_sources_is_a_400(make: Callable[..., Api], tmp_path: Path) -> None:
+    write_fake_model(tmp_path, "bytes", '{"run": {"bytes_are_tokens": true}}')
+    long = messages("东关水塔的台阶有多高", [web(1, "q", PAGE)], system="高" * 1500)
+    error = post(make(), long)
+    assert error.status_code == 400
+    assert error.json["error"]["code"] == "context_length_exceeded"
+
+
 def test_irrelevant_sources_are_left_out(api: Api) -> None:
     result = post(api, messages("Who wrote the symphony of the stars?", [web(1, "q", ANSWER)]))
     assert content(result) == "You said: Who wrote the symphony of the stars?"

@@ -7,7 +7,6 @@ from collections import deque
 
 from services.chat.rag.words import unspaced
 from services.chat.tokens import Counter, estimate
-from services.core.events import Done
 from services.core.job import Job
 from services.core.model import Model
 
@@ -20,10 +19,10 @@ TRUSTED = 4
 MARGIN = 1.03
 """What the next prompt may need beyond the worst of the recent ones."""
 
-BOUNDS = (0.5, 2.5)
-"""What is believed of a ratio."""
+BOUNDS = (0.5, 4.5)
+"""What is believed of a ratio; a vocabulary without Chinese needs a token for each of a character's three bytes."""
 
-SHORTEST, LONGEST = 2000, 32_000
+SHORTEST, LONGEST = 1000, 32_000
 """Characters of a prompt that says something and is counted in a few milliseconds."""
 
 
@@ -38,14 +37,14 @@ class TokenRatios:
         ratios = {kind: self._ratio(model.id, kind) for kind in (False, True)}
         return lambda text: math.ceil(estimate(text) * ratios[_is_unspaced(text)])
 
-    def note(self, job: Job, done: Done) -> None:
-        """Remember what a prompt came to."""
+    def note(self, job: Job, prompt_tokens: int) -> None:
+        """Remember how many tokens the prompt of `job` came to; 0 where nobody counted."""
         texts = [message.get("content") for message in job.messages]
         text = "\n\n".join(content for content in texts if isinstance(content, str))
-        if done.usage.prompt_tokens and not job.tools and SHORTEST <= len(text) <= LONGEST:
+        if prompt_tokens and not job.tools and SHORTEST <= len(text) <= LONGEST:
             key = job.model.id, _is_unspaced(text)
             recent = self._recent.setdefault(key, deque(maxlen=RECENT))
-            recent.append(done.usage.prompt_tokens / estimate(text))
+            recent.append(prompt_tokens / estimate(text))
 
     def _ratio(self, model: str, kind: bool) -> float:
         recent = self._recent.get((model, kind), ())
