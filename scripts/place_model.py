@@ -37,6 +37,8 @@ sampling:
   top_p: 0.9
   repeat_penalty: 1.1
 system_prompt: You are a helpful assistant. Answer briefly and correctly.
+# Of web results and documents: in more text it does not find the answer.
+rag_tokens: 400
 # It calls no tool by itself: the words of a question decide.
 tools: words
 """

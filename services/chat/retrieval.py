@@ -51,7 +51,7 @@ def knobs_of(settings: Settings) -> Knobs:
 
 def facts(ask: Ask, model: Model, settings: Settings, prefill_speed: float | None) -> ModelFacts:
     answer = ask.max_tokens or int(dict(model.sampling).get("max_tokens") or settings.max_tokens_default)
-    return ModelFacts(model.context_length - taken(ask, model), answer, prefill_speed)
+    return ModelFacts(model.context_length - taken(ask, model), answer, prefill_speed, model.rag_tokens)
 
 
 def describe(decision: Decision) -> str:

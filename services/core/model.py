@@ -38,6 +38,8 @@ class Model:
     """For requests that bring none."""
     rag: bool = True
     """Whether sources in a prompt are cleaned and selected for it."""
+    rag_tokens: int | None = None
+    """Tokens of sources that it makes sense of; None for as many as fit."""
     thinking: bool | None = None
     """Default of the template's thinking switch; None leaves it to the template."""
     tools: str = field(default="json", compare=False)

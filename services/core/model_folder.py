@@ -79,6 +79,7 @@ class ModelFile(Struct, forbid_unknown_fields=True):
     system_prompt: str = ""
     thinking: bool | None = None
     rag: bool = True
+    rag_tokens: Positive | None = None
     opens_reasoning: bool = False
     tools: Literal["hermes", "llama", "mistral", "json", "words", "off"] | bool = True
 
@@ -112,6 +113,7 @@ def read(folder: Path, files: Sequence[Path], default_length: int, max_length: i
         runtime=own.runtime or "",
         system_prompt=own.system_prompt.strip(),
         rag=own.rag,
+        rag_tokens=own.rag_tokens,
         thinking=own.thinking,
         opens_reasoning=own.opens_reasoning,
         beside=tuple(stamps(folder)) if parts[0].suffix.lower() == ".rkllm" else (),

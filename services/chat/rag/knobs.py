@@ -33,3 +33,5 @@ class ModelFacts:
     """Room that is kept for the answer."""
     prefill_speed: float | None = None
     """Tokens a second that the model reads, where it has been measured."""
+    rag_tokens: int | None = None
+    """Tokens of sources that the model makes sense of, where that is known."""

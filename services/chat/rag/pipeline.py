@@ -142,10 +142,11 @@ def prompt_tokens(model: ModelFacts, knobs: Knobs) -> int:
 
 
 def source_tokens(kept: Messages, question: str, model: ModelFacts, knobs: Knobs, count: Counter) -> int:
-    """What is left for the sources beside what is kept and the question."""
+    """What is left for the sources beside what is kept and the question, as far as the model makes sense of it."""
     fixed = sum(count(str(message.get("content") or "")) + TOKENS_PER_MESSAGE for message in kept)
     fixed += count(prompt.task(question, weak=True)) + TOKENS_PER_MESSAGE
-    return max(LEAST, prompt_tokens(model, knobs) - fixed)
+    room = max(LEAST, prompt_tokens(model, knobs) - fixed)
+    return min(room, model.rag_tokens) if model.rag_tokens else room
 
 
 def fitting(history: Messages, room: int, count: Counter) -> Messages:

@@ -117,6 +117,14 @@ def test_slow_models_get_shorter_prompts() -> None:
     assert estimate(slow) <= 500 < estimate(fast)
 
 
+def test_a_small_model_gets_as_much_as_it_makes_sense_of() -> None:
+    question, answer, _ = PAGES["en"]
+    asked = messages(question, [web(1, "q", filler("en", 200) + "\n" + answer + "\n" + filler("en", 200))])
+    small = apply(asked, ModelFacts(4096, rag_tokens=300), Knobs())
+    assert small.decision.tokens <= 300 < apply(asked, ModelFacts(4096), Knobs()).decision.tokens
+    assert "61 metres" in small.messages[-1]["content"]
+
+
 def test_duplicates_are_shown_once() -> None:
     question, answer, _ = PAGES["en"]
     sent = apply(messages(question, [web(1, "q", answer), web(2, "q", answer)]), FACTS, Knobs())
