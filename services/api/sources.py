@@ -73,20 +73,27 @@ class Sources:
         return answer.events() if answer else self._answers.keeping(job, fresh)
 
     def _fresh(self, ask: Ask, job: Job, plan: Plan, serve: Serve, resp: falcon.Response) -> Iterator[Event]:
-        """A new answer's. Where the prompt turns out too long, once more with fewer sources: the engine has counted it
-        then, and is reached before anything was answered."""
+        """A new answer's. Where the prompt turns out too long, again with fewer sources; nothing was answered yet."""
         try:
             yield from self._measured(job, respond(job, serve))
+            return
         except ContextOverflow as error:
-            if not (job.sources_used and error.counted):
+            fewer = self._fewer(ask, job, error, resp)
+            if fewer is None:
                 raise
-            self._ratios.note(job, error.prompt_tokens)
-            fewer, outcome = self.prepared(replace(ask, messages=ask.unprepared), job.model)
-            if fewer.messages == ask.messages:
-                raise
-            resp.set_header(RAG_HEADER, retrieval.describe(outcome.decision))
-            again = plan(fewer)
-            yield from self._measured(again, respond(again, serve))
+        again = plan(fewer)
+        yield from self._measured(again, respond(again, serve))
+
+    def _fewer(self, ask: Ask, job: Job, error: ContextOverflow, resp: falcon.Response) -> Ask | None:
+        """`ask` with as much of its sources as fits by what the engine counted; `None` where that changes nothing."""
+        if not (job.sources_used and error.counted):
+            return None
+        self._ratios.note(job, error.prompt_tokens)
+        fewer, outcome = self.prepared(replace(ask, messages=ask.unprepared), job.model)
+        if fewer.messages == ask.messages:
+            return None
+        resp.set_header(RAG_HEADER, retrieval.describe(outcome.decision))
+        return fewer
 
     def _measured(self, job: Job, events: Iterator[Event]) -> Iterator[Event]:
         """The same events; what their end tells of the model is remembered. Owns `events`."""
