@@ -9,7 +9,7 @@ import falcon
 from msgspec import Meta, Struct
 
 from services.api import asks
-from services.api.openai_types import ChatRequest, Message, TokenId, ToolList
+from services.api.openai_types import ChatRequest, Message, Most, TokenId, ToolList
 from services.api.service import Service
 from services.api.stream import write_json
 from services.api.text import clean
@@ -24,7 +24,7 @@ class TokenizeRequest(Struct, kw_only=True):
 
     model: str | None = None
     prompt: str | None = None
-    messages: Annotated[list[Message], Meta(min_length=1)] | None = None
+    messages: Annotated[list[Message], Meta(min_length=1), Most] | None = None
     add_special_tokens: bool | None = None
     return_token_strs: bool | None = None
     add_generation_prompt: bool | None = None

@@ -186,6 +186,7 @@ MANY: list[tuple[str, dict[str, Any]]] = [
     ("/v1/chat/completions", {"messages": [{"role": "user", "content": [{"type": "text", "text": "x"}] * 4097}]}),
     ("/v1/responses", {"input": [{"role": "user", "content": "x"}] * 4097}),
     ("/v1/messages", {"max_tokens": 5, "messages": [{"role": "user", "content": "x"}] * 4097}),
+    ("/v1/tokenize", {"messages": [{"role": "user", "content": "x"}] * 4097}),
     ("/api/chat", {"stream": False, "messages": [{"role": "user", "content": "x"}] * 4097}),
 ]
 

@@ -151,6 +151,13 @@ def test_events_are_as_described(api: Api, body: dict[str, Any]) -> None:
     assert len(msgspec.convert(text[:-1], list[s.TextCompletionChunk])) > 2
 
 
+def test_bounds_of_long_lists_are_in_words() -> None:
+    """A body beyond them may be refused for its size first, which is a 413."""
+    messages = DOCUMENT["components"]["schemas"]["MessagesRequest"]["properties"]["messages"]
+    assert (messages["description"], messages.get("maxItems")) == ("At most 4096.", None)
+    assert '"maxItems": 16' in json.dumps(DOCUMENT)
+
+
 def test_the_document_is_served(api: Api) -> None:
     assert api.http.simulate_get("/openapi.json").json == json.loads(json.dumps(DOCUMENT))
 

@@ -35,6 +35,9 @@ REASONS = {
     504: "The engine said nothing for longer than its limit",
 }
 
+LONG = 4096
+"""Items of a list that few bodies have room for."""
+
 REF = "#/components/schemas/{name}"
 
 KEYS = {
@@ -89,7 +92,20 @@ def schemas_of(operations: tuple[Operation, ...]) -> tuple[Schemas, dict[str, An
     named += [ERRORS[errors.shape_of(path)] for each in operations for path in each.paths]
     types = list({id(kind): kind for kind in named if is_type(kind)}.values())
     references, components = msgspec.json.schema_components(types, ref_template=REF)
-    return Schemas({id(kind): reference for kind, reference in zip(types, references, strict=True)}), components
+    return Schemas({id(kind): reference for kind, reference in zip(types, references, strict=True)}), worded(components)
+
+
+def worded(schema: Any) -> Any:
+    """The same with `LONG` lists bounded in words: a body that breaks such a bound is often refused for its size first,
+    with another status than a wrong value has."""
+    if isinstance(schema, list):
+        return [worded(inner) for inner in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {key: worded(inner) for key, inner in schema.items()}
+    if isinstance(found.get("maxItems"), int) and found["maxItems"] >= LONG:
+        found["description"] = f"At most {found.pop('maxItems')}."
+    return found
 
 
 def is_type(value: Any) -> bool:
