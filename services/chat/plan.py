@@ -53,7 +53,7 @@ def plan(ask: Ask, model: Model, settings: Settings, request_id: str) -> Job:
         answer_schema=form.answer_schema,
         schema_strict=ask.schema_strict,
         parallel_calls=ask.parallel_calls,
-        sources_used=ask.sources_used,
+        sources_used=bool(ask.unprepared),
         background=ask.background or tasks.is_housekeeping(ask.messages),
         keep_alive=ask.keep_alive,
     )

@@ -40,9 +40,8 @@ def prepared(
     if outcome.found is None:
         return ask, outcome
     thinking = False if outcome.thinking_off and ask.thinking is None else ask.thinking
-    used = outcome.decision.used
-    before = ask.messages if used else ()
-    return replace(ask, messages=outcome.messages, thinking=thinking, sources_used=used, unprepared=before), outcome
+    before = ask.messages if outcome.decision.used else ()
+    return replace(ask, messages=outcome.messages, thinking=thinking, unprepared=before), outcome
 
 
 def knobs_of(settings: Settings) -> Knobs:

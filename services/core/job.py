@@ -67,10 +67,8 @@ class Ask:
     """The answer may call several at once."""
     rag: bool = True
     """False where the client wants its sources sent as they are."""
-    sources_used: bool = False
-    """Whether the messages hold selected sources."""
     unprepared: tuple[dict[str, Any], ...] = ()
-    """The messages as the client sent them, where sources were selected from them."""
+    """The messages as the client sent them, where `messages` hold what was selected of their sources; else empty."""
     background: bool = False
     """Nobody waits for it: it lets those go first whom somebody waits for."""
     keep_alive: float | None = None

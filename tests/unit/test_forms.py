@@ -122,7 +122,7 @@ def test_a_schema_is_told_without_what_only_people_read() -> None:
 
 
 def test_tools_make_a_kept_answer_another_one() -> None:
-    ask = Ask("m", (USER,), sources_used=True)
+    ask = Ask("m", (USER,), unprepared=(USER,))
     keys = {key(planned(replace(ask, tools=tools))) for tools in ((), (WEATHER,), (BOOK,))}
     assert len(keys) == 3
     assert key(planned(ask)) == key(planned(ask))

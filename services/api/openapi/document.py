@@ -10,6 +10,7 @@ import msgspec
 from services import __version__
 from services.api import errors
 from services.api.guard import PRIORITIES, PRIORITY_HEADER
+from services.api.openai_types import Most
 from services.api.openapi import schemas
 from services.api.openapi.operation import Operation
 
@@ -34,9 +35,6 @@ REASONS = {
     503: "The line is full, the server ends, or the model's engine is not here",
     504: "The engine said nothing for longer than its limit",
 }
-
-LONG = 4096
-"""Items of a list that few bodies have room for."""
 
 REF = "#/components/schemas/{name}"
 
@@ -96,14 +94,14 @@ def schemas_of(operations: tuple[Operation, ...]) -> tuple[Schemas, dict[str, An
 
 
 def worded(schema: Any) -> Any:
-    """The same with `LONG` lists bounded in words: a body that breaks such a bound is often refused for its size first,
-    with another status than a wrong value has."""
+    """The same with the bound of `Most` lists in words: a body that breaks it is often refused for its size first, with
+    another status than a wrong value has."""
     if isinstance(schema, list):
         return [worded(inner) for inner in schema]
     if not isinstance(schema, dict):
         return schema
     found = {key: worded(inner) for key, inner in schema.items()}
-    if isinstance(found.get("maxItems"), int) and found["maxItems"] >= LONG:
+    if found.get("maxItems") == Most.max_length:
         found["description"] = f"At most {found.pop('maxItems')}."
     return found
 
