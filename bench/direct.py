@@ -7,15 +7,15 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from services.answering.plan import plan
 from services.api.app import settings_from
-from services.chat.plan import plan
-from services.core.catalog import Catalog
 from services.core.client import NOBODY
 from services.core.events import Text
-from services.core.job import Ask, Job, Sampling
 from services.core.model import Model
+from services.core.request import Ask, Job, Sampling
 from services.core.settings import Settings
 from services.engines.base import Engine
+from services.models.catalog import Catalog
 from tests.engines import fake
 
 

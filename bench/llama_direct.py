@@ -15,7 +15,7 @@ import tempfile
 import time
 from typing import Any
 
-from services.engines.workers.llama import params
+from services.engines.llama.worker import params
 
 
 def timed(server: Any, request: dict[str, Any]) -> dict[str, Any]:

@@ -16,9 +16,9 @@ from bench.processes import environment, serving, started
 from bench.table import Row
 from services.core.model import Model
 from services.core.settings import Settings
-from services.engines.factory import llama_options, worker_env
-from services.engines.protocol import job_message
-from services.engines.workers.llama import request
+from services.engines.llama.worker import request
+from services.engines.registry import llama_options, worker_env
+from services.engines.worker.protocol import job_message
 from tests.engines import REAL_MODEL, REAL_MODELS, ROOT
 
 TOPICS = ("the sea", "a bridge", "the moon", "an old clock", "a garden", "the winter", "a letter", "a railway")

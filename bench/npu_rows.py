@@ -15,7 +15,7 @@ from services.core.client import NOBODY
 from services.core.events import Done, Event, Text
 from services.core.model import Model
 from services.core.settings import Settings
-from services.engines.worker import WorkerEngine
+from services.engines.worker.parent import WorkerEngine
 from services.scheduler.scheduler import Scheduler
 from tests.engines import job
 from tests.npu import npu_engine, npu_model, npu_settings

@@ -17,8 +17,8 @@ from statistics import mean
 from bench.rag_corpus import TONGUES, Item, item
 from bench.table import machine, p95
 from services.chat.rag import clean
-from services.chat.rag.knobs import Knobs
 from services.chat.rag.pipeline import pick
+from services.chat.rag.settings import Knobs
 from services.chat.rag.sources import Source
 from services.chat.tokens import estimate
 

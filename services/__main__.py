@@ -16,8 +16,8 @@ from pathlib import Path
 
 from services.api.app import settings_from
 from services.core import keys
-from services.core.catalog import Catalog
 from services.core.settings import Settings, SettingsError
+from services.models.catalog import Catalog
 
 GUNICORN_CONF = Path(__file__).with_name("gunicorn_conf.py")
 

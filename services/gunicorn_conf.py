@@ -11,9 +11,9 @@ from typing import Any
 
 import gunicorn.util
 
-from services.api import errors
 from services.api.app import settings_from
-from services.api.stream import encode_json
+from services.api.http import errors
+from services.api.http.stream import encode_json
 from services.core.errors import BadHttp
 from services.core.keys import Keys
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from services.api.guard import MARK
+from services.api.http.auth import MARK
 from services.core.keys import SHORTEST, Key, digest, from_file, written
 from services.core.settings import SettingsError
 

@@ -6,13 +6,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from services.core.catalog import Catalog
-from services.core.job import Job, Sampling
 from services.core.model import Model
+from services.core.request import Job, Sampling
 from services.core.settings import Settings
 from services.engines.base import Engine
-from services.engines.factory import ENGINES, limits, worker_env
-from services.engines.worker import WorkerEngine
+from services.engines.registry import ENGINES, limits, worker_env
+from services.engines.worker.parent import WorkerEngine
+from services.models.catalog import Catalog
 from tests.simulator.model import write_model
 
 ROOT = Path(__file__).resolve().parents[1]

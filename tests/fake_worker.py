@@ -24,7 +24,7 @@ import time
 from pathlib import Path
 from typing import Any, NoReturn
 
-from services.engines.workers.loop import TOKEN_KINDS, VECTOR_KINDS, JobRefused, LoadFailed, Run, Runner, serve
+from services.engines.worker.loop import TOKEN_KINDS, VECTOR_KINDS, JobRefused, LoadFailed, Run, Runner, serve
 
 CONTEXT = 4096
 

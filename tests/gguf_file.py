@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from scripts import minilm
-from services.core import gguf
+from services.models import gguf
 
 Value = str | int | float | bool | list[str]
 

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from services.core.catalog import Catalog
 from services.core.client import NOBODY
 from services.core.events import Done, Event, Text
 from services.core.model import Model
 from services.core.settings import Settings
-from services.engines.factory import limits, rkllm_options, worker_env
-from services.engines.worker import WorkerEngine, worker_argv
+from services.engines.registry import limits, rkllm_options, worker_env
+from services.engines.worker.parent import WorkerEngine, worker_argv
+from services.models.catalog import Catalog
 from tests.engines import alive, job
 from tests.simulator import build
 from tests.simulator.model import answer, chatml, write_model
@@ -40,7 +40,7 @@ def npu_engine(
     """Makes engines as the factory does; `env` steers the simulation, `options` go to the worker besides."""
 
     def make(model: Model) -> WorkerEngine:
-        argv = worker_argv("services.engines.workers.rkllm")
+        argv = worker_argv("services.engines.rkllm.worker")
         chosen = rkllm_options(settings, model) | (options or {})
         return WorkerEngine(model, argv, worker_env() | env, chosen, limits(settings))
 

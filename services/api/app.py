@@ -10,26 +10,27 @@ from typing import Any
 
 import falcon
 
-from services.api import errors, ollama_routes
-from services.api.admin import MetricsPage
-from services.api.guard import Guard
-from services.api.messages import CountTokens, Messages
-from services.api.middleware import AccessLog, RequestId
+from services.answering.service import STATE_HEADER, WARNING_HEADER, Service
+from services.answering.sources import CACHE_HEADER, RAG_HEADER
+from services.api.dialects.anthropic.resources import CountTokens, Messages
+from services.api.dialects.ollama import routes as ollama_routes
+from services.api.dialects.openai.resources import ChatCompletions, Health, Models, TextCompletions
+from services.api.dialects.openai.vectors import Embeddings, Rerank
+from services.api.dialects.responses.resources import InputTokens, Responses
+from services.api.http import errors
+from services.api.http.auth import Guard
+from services.api.http.middleware import AccessLog, RequestId
 from services.api.openapi.resource import Description
-from services.api.preview import RagPreview
-from services.api.resources import ChatCompletions, Health, Models, TextCompletions
-from services.api.responses import InputTokens, Responses
-from services.api.service import STATE_HEADER, WARNING_HEADER, Service
-from services.api.sources import CACHE_HEADER, RAG_HEADER
-from services.api.tokens import Detokenize, Tokenize
-from services.api.vectors import Embeddings, Rerank
+from services.api.operator.metrics import MetricsPage
+from services.api.operator.preview import RagPreview
+from services.api.operator.tokens import Detokenize, Tokenize
 from services.core import keys, logs
-from services.core.catalog import Catalog
 from services.core.keys import Keys
 from services.core.metrics import Metrics
-from services.core.npu import BoardCollector
 from services.core.settings import Settings, load
-from services.engines.factory import ENGINES, Maker, maker
+from services.engines.registry import ENGINES, Maker, maker
+from services.engines.rkllm.sensors import BoardCollector
+from services.models.catalog import Catalog
 from services.scheduler.scheduler import Monitor, Scheduler
 
 EXPOSED = ["X-Request-Id", WARNING_HEADER, STATE_HEADER, RAG_HEADER, CACHE_HEADER]

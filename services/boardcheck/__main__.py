@@ -16,10 +16,10 @@ from services.boardcheck import devices
 from services.boardcheck.checks import Board, check
 from services.boardcheck.finding import fit, report
 from services.boardcheck.trial import trial
-from services.core.catalog import Catalog
 from services.core.errors import ModelNotFound
 from services.core.settings import Settings, SettingsError
-from services.engines.factory import ENGINES
+from services.engines.registry import ENGINES
+from services.models.catalog import Catalog
 
 TRIED_ENGINE = "rkllm"
 

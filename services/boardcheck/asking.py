@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from services.chat.plan import plan
+from services.answering.plan import plan
 from services.core.client import NOBODY
 from services.core.events import Done, Text, Thought
-from services.core.job import Ask, Job, Sampling
 from services.core.model import Model
+from services.core.request import Ask, Job, Sampling
 from services.core.settings import Settings
 from services.engines.base import Engine
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from services.boardcheck.finding import Finding
-from services.engines.workers.rkllm_abi import SUPPORTED
-from services.engines.workers.rkllm_board import memory_needed
-from services.engines.workers.rkllm_library import USUAL_PLACES, candidates, release_of
+from services.engines.rkllm.abi import SUPPORTED
+from services.engines.rkllm.board import memory_needed
+from services.engines.rkllm.library import USUAL_PLACES, candidates, release_of
 
 BAD_PAIRS = (
     (r"deepseek-r1-distill", "1.2.3", "answers of [PAD151935] were reported; runtime 1.2.2 works"),

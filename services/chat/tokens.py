@@ -8,7 +8,7 @@ from operator import add
 from typing import NamedTuple
 
 from services.chat.common_pairs import PAIRS
-from services.core.job import Job
+from services.core.request import Job
 
 Counter = Callable[[str], int]
 """Tokens of a text, exact or guessed high."""

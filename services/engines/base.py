@@ -7,8 +7,8 @@ from typing import Protocol
 
 from services.core.client import Client
 from services.core.events import Event, Waiting
-from services.core.job import Job
 from services.core.model import Model
+from services.core.request import Job
 
 
 class Engine(Protocol):

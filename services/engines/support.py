@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from services.core.job import Job
+from services.core.request import Job
 from services.core.settings import Settings
-from services.engines.support_rkllm import rkllm
+from services.engines.rkllm.support import rkllm
 
 GREEDY: Mapping[str, tuple[Any, ...]] = {
     "temperature": (0,),

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from services.core.model import Model
 from services.core.settings import Settings
 from services.engines.base import Engine
-from services.engines.workers.rkllm_board import memory_needed
+from services.engines.rkllm.board import memory_needed
 
 MIB = 2**20
 

@@ -10,16 +10,16 @@ from dataclasses import dataclass, replace
 
 from services.core.client import Client
 from services.core.events import Event, Waiting
-from services.core.job import Job
 from services.core.metrics import Metrics
 from services.core.model import Model
+from services.core.request import Job
 from services.core.settings import Settings
 from services.core.trace import Trace
 from services.engines.base import Engine
 from services.scheduler.memory import Memory
-from services.scheduler.observed import Run, observed
+from services.scheduler.pool import Residence
 from services.scheduler.queue import Queue
-from services.scheduler.residence import Residence
+from services.scheduler.run_metrics import Run, observed
 
 SHARING = frozenset({"embedding", "rerank"})
 """Kinds of jobs that come by the dozen and are short: those for one model share a turn."""

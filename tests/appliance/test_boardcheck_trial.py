@@ -16,7 +16,7 @@ from services.boardcheck.edges import reasoning
 from services.boardcheck.finding import Finding
 from services.boardcheck.trial import trial
 from services.core.events import Done, Usage
-from services.engines.factory import ENGINES
+from services.engines.registry import ENGINES
 from tests.engines import ROOT, write_fake_model
 from tests.npu import lock_is_free, npu_model, npu_settings
 from tests.simulator import build

@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 import yaml
 
-from services.core.catalog import Catalog
 from services.core.settings import Settings
 from services.models import __main__ as cli
 from services.models import board, manifest
+from services.models.catalog import Catalog
 from services.models.store import Store
 from tests.appliance.fake_hub import Hub
 from tests.engines import ROOT

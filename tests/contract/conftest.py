@@ -11,15 +11,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.core.catalog import Catalog
 from services.core.client import NOBODY, Client
 from services.core.events import Event
-from services.core.job import Job
 from services.core.model import Model
+from services.core.request import Job
 from services.core.settings import Settings
 from services.engines.base import Engine
-from services.engines.factory import ENGINES
-from services.engines.worker import WorkerEngine
+from services.engines.registry import ENGINES
+from services.engines.worker.parent import WorkerEngine
+from services.models.catalog import Catalog
 from tests.engines import REAL_MODEL, REAL_MODELS, fake, job, write_cli_model, write_fake_model
 from tests.npu import Bench, npu_engine, npu_model, npu_settings
 from tests.simulator import build

@@ -18,8 +18,8 @@ from services.chat.tools import grammar
 from services.core.client import NOBODY, Client
 from services.core.errors import BadRequest, ClientGone, ContextOverflow, EngineFailed
 from services.core.events import Data, Done, Text, Waiting
-from services.core.job import Job
-from services.engines.worker import WorkerEngine
+from services.core.request import Job
+from services.engines.worker.parent import WorkerEngine
 from tests.contract.conftest import Rig
 from tests.engines import alive
 

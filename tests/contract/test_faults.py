@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from services.core.catalog import Catalog
 from services.core.client import NOBODY
 from services.core.errors import BadRequest, ContextOverflow, EngineFailed, EngineTimeout, ServiceError
 from services.core.events import Done, Event, Text
 from services.core.settings import Settings
-from services.engines.factory import limits
-from services.engines.worker import WorkerEngine
+from services.engines.registry import limits
+from services.engines.worker.parent import WorkerEngine
+from services.models.catalog import Catalog
 from tests.contract.conftest import Rig
 from tests.engines import alive, fake, write_fake_model
 

@@ -15,8 +15,8 @@ import pytest
 from services.core.client import NOBODY
 from services.core.errors import ContextOverflow
 from services.core.events import Done, Text
-from services.engines.worker import WorkerEngine
-from services.engines.workers.rkllm_prompt import flattened, said
+from services.engines.rkllm.prompt import flattened, said
+from services.engines.worker.parent import WorkerEngine
 from tests.contract.conftest import Rig
 from tests.npu import npu_engine, npu_model, npu_settings
 from tests.simulator import build

@@ -11,8 +11,8 @@ from services.chat.reasoning import split
 from services.core.client import NOBODY
 from services.core.errors import BadRequest, ContextOverflow, EngineFailed
 from services.core.events import Done, Text, Thought
-from services.core.job import Sampling
-from services.engines.workers.rkllm_prompt import neutral
+from services.core.request import Sampling
+from services.engines.rkllm.prompt import neutral
 from tests.npu import Bench, ask, events_of, expected
 from tests.simulator import build
 from tests.simulator.model import SYSTEM, TEMPLATE, WORDS, answer, answer_to, chatml, runtime_template, tokens

@@ -11,8 +11,8 @@ import pytest
 from services.core.client import NOBODY
 from services.core.errors import BadRequest, ContextOverflow, EngineFailed
 from services.core.events import Data, Done, Event
-from services.core.job import Job
-from services.engines.worker import WorkerEngine
+from services.core.request import Job
+from services.engines.worker.parent import WorkerEngine
 from tests.engines import job
 from tests.npu import Bench
 from tests.simulator.model import FIRST_WORD, hidden, runtime_template, tokens

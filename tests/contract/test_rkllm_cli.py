@@ -15,8 +15,8 @@ from services.core.client import NOBODY
 from services.core.errors import ContextOverflow, EngineFailed, EngineTimeout, ServiceError, Unavailable
 from services.core.events import Done, Event, Text
 from services.core.settings import Settings
-from services.engines.factory import limits
-from services.engines.rkllm_cli import RkllmCliEngine, dynamic
+from services.engines.registry import limits
+from services.engines.rkllm_cli.engine import RkllmCliEngine, dynamic
 from tests.engines import alive, job, write_cli_model
 from tests.npu import lock_is_free
 from tests.simulator.cli import compiled, program
@@ -282,7 +282,7 @@ def test_the_program_holds_the_lock_of_the_npu_as_long_as_it_lives(make: Maker, 
 
 def test_a_model_that_does_not_fit_is_not_loaded(make: Maker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "meminfo").write_text("MemAvailable:       0 kB\n")
-    monkeypatch.setattr("services.engines.rkllm_cli.MEMINFO", tmp_path / "meminfo")
+    monkeypatch.setattr("services.engines.rkllm_cli.engine.MEMINFO", tmp_path / "meminfo")
     with pytest.raises(Unavailable, match="Not enough memory"):
         make()
     assert not (tmp_path / "npu.lock").exists()

@@ -15,10 +15,10 @@ from services.core.client import NOBODY
 from services.core.errors import BadRequest, ServiceError
 from services.core.events import Text
 from services.core.settings import Settings
-from services.engines import rkllm_cli_text
-from services.engines.factory import limits
-from services.engines.rkllm_cli import RkllmCliEngine
-from services.engines.worker import WorkerEngine
+from services.engines.registry import limits
+from services.engines.rkllm_cli import text as rkllm_cli_text
+from services.engines.rkllm_cli.engine import RkllmCliEngine
+from services.engines.worker.parent import WorkerEngine
 from tests.engines import alive, job, write_cli_model
 from tests.npu import Bench, lock_is_free
 from tests.simulator.build import RELEASES

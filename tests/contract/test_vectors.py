@@ -14,15 +14,15 @@ import msgspec
 import pytest
 
 from services.chat.vectors import cosine
-from services.core.catalog import Catalog
 from services.core.client import NOBODY
 from services.core.errors import BadRequest, ContextOverflow, EngineFailed
 from services.core.events import Data, Done, Waiting
-from services.core.job import Job
 from services.core.model import Model
+from services.core.request import Job
 from services.core.settings import Settings
-from services.engines.factory import ENGINES
-from services.engines.worker import WorkerEngine
+from services.engines.registry import ENGINES
+from services.engines.worker.parent import WorkerEngine
+from services.models.catalog import Catalog
 from tests.contract.conftest import SETTINGS
 from tests.engines import REAL_EMBEDDER, REAL_MODEL, REAL_MODELS, fake, job, write_cli_model, write_fake_model
 from tests.gguf_file import with_head

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.api import ollama_types as ollama
-from services.api.openai_types import ChatRequest, CompletionRequest
+from services.api.dialects.ollama import types as ollama
+from services.api.dialects.openai.types import ChatRequest, CompletionRequest
 from tests.engines import write_fake_model
 from tests.http.conftest import Api
 

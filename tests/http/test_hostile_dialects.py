@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.api.messages_types import CountRequest, MessagesRequest
-from services.api.responses_types import ResponsesRequest
-from services.api.tokens import DetokenizeRequest, TokenizeRequest
+from services.api.dialects.anthropic.types import CountRequest, MessagesRequest
+from services.api.dialects.responses.types import ResponsesRequest
+from services.api.operator.tokens import DetokenizeRequest, TokenizeRequest
 from tests.http.conftest import Api
 from tests.http.test_hostile import GOOD, JSON, WRONG, refused
 

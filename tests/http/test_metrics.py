@@ -29,7 +29,7 @@ def requests(api: Api, reason: str, status: str = "200", endpoint: str = CHAT) -
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, str]]:
     """The log lines of requests, as their fields."""
-    found = [record for record in caplog.records if record.name == "services.api.middleware"]
+    found = [record for record in caplog.records if record.name == "services.api.http.middleware"]
     return [
         {key: json.loads(text) if text.startswith('"') else text for key, text in pairs(record.getMessage())}
         for record in found
@@ -44,7 +44,7 @@ def pairs(line: str) -> list[tuple[str, str]]:
 
 @pytest.fixture
 def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
-    caplog.set_level(logging.INFO, "services.api.middleware")
+    caplog.set_level(logging.INFO, "services.api.http.middleware")
     return caplog
 
 

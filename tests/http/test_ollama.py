@@ -12,8 +12,8 @@ from typing import Any
 import falcon.testing
 import pytest
 
-from services.api import ollama_types as types
-from services.api.ollama_asks import IGNORED, IGNORED_OPTIONS
+from services.api.dialects.ollama import types
+from services.api.dialects.ollama.requests import IGNORED, IGNORED_OPTIONS
 from services.core.settings import Settings
 from tests.engines import ROOT, write_fake_model
 from tests.http.conftest import Api

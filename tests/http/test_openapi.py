@@ -16,16 +16,16 @@ import jsonschema
 import msgspec
 import pytest
 
-from services.api.openapi import schemas as s
-from services.api.openapi import schemas_messages as sm
-from services.api.openapi import schemas_ollama as so
-from services.api.openapi import schemas_responses as sr
-from services.api.openapi import schemas_vectors as sv
+from services.api.dialects.anthropic import schemas as sm
+from services.api.dialects.ollama import schemas as so
+from services.api.dialects.openai import schemas as s
+from services.api.dialects.openai import schemas_vectors as sv
+from services.api.dialects.openai.schemas import Exact
+from services.api.dialects.responses import schemas as sr
+from services.api.http.operation import Operation
 from services.api.openapi.document import document, schema_of_example
-from services.api.openapi.operation import Operation
 from services.api.openapi.operations import OPERATIONS
 from services.api.openapi.page import page
-from services.api.openapi.schemas import Exact
 from tests.engines import write_fake_model
 from tests.http.conftest import Api, chunks
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from services.api.asks import IGNORED
-from services.api.openai_types import ChatRequest, CompletionRequest
+from services.api.dialects.openai.requests import IGNORED
+from services.api.dialects.openai.types import ChatRequest, CompletionRequest
 from tests.engines import ROOT, write_fake_model
 from tests.http.conftest import Api, chunks
 

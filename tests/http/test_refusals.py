@@ -8,7 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.api.openapi import schemas, schemas_messages, schemas_responses
+from services.api.dialects.anthropic import schemas as schemas_messages
+from services.api.dialects.openai import schemas
+from services.api.dialects.responses import schemas as schemas_responses
 from tests.http.conftest import Api, chunks
 
 CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}

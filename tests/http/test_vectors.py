@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from services.api.vectors import EmbeddingRequest, RerankRequest
+from services.api.dialects.openai.vectors import EmbeddingRequest, RerankRequest
 from services.chat.vectors import cosine
 from tests.engines import write_fake_model
 from tests.fake_worker import vector

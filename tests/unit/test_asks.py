@@ -7,11 +7,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.api import asks, openai
-from services.api.openai_types import ChatRequest
+from services.api.dialects.openai import answers as openai
+from services.api.dialects.openai import requests as asks
+from services.api.dialects.openai.types import ChatRequest
 from services.core.errors import BadRequest
 from services.core.events import Text
-from services.core.job import Ask
+from services.core.request import Ask
 
 
 def ask(**fields: Any) -> Ask:

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from services.core import gguf
-from services.core.catalog import Catalog, derived_aliases
 from services.core.errors import ModelNotFound
 from services.core.model import Model
-from services.core.model_folder import named_length
 from services.core.settings import Settings
+from services.models import gguf
+from services.models.catalog import Catalog, derived_aliases
+from services.models.folder import named_length
 from tests.gguf_file import Value, write_gguf
 
 

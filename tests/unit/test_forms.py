@@ -10,15 +10,16 @@ from typing import Any
 import pytest
 from jsonschema import validate
 
-from services.chat import attempts, schema
-from services.chat.plan import respond
+from services.answering import repair as attempts
+from services.answering.plan import respond
+from services.answering.retrieval import facts
+from services.chat import schema
 from services.chat.rag.cache import key
-from services.chat.retrieval import facts
 from services.chat.tools import prompt
 from services.chat.tools.grammar import call_schema, either
 from services.core.errors import BadRequest
 from services.core.events import Done, Event, Text, Usage, Waiting
-from services.core.job import Ask, Job, Tool
+from services.core.request import Ask, Job, Tool
 from services.core.settings import Settings
 from tests.unit.test_plan import MODEL, USER, planned
 

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from services import keys as program
-from services.api.guard import TOLD_EVERY, Refusals
+from services.api.http.auth import TOLD_EVERY, Refusals
 from services.core.caller import Caller
 from services.core.keys import Keys, check, digest, from_file
 from services.core.settings import Settings, SettingsError
-from services.engines.factory import worker_env
+from services.engines.registry import worker_env
 
 SECRET = "0123456789abcdef"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.engines.workers.llama_refusals import refusal
+from services.engines.llama.refusals import refusal
 
 DEAD_END = "got exception: Unexpected empty grammar stack after accepting piece: 6 (38)"
 TOOL = "Automatic parser generation failed: JSON schema error at #/$defs/tool0/properties/a: enum must be a list.\n"

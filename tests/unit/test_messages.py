@@ -10,12 +10,13 @@ import anthropic.types
 import msgspec
 import pytest
 
-from services.api import messages, messages_asks
-from services.api.answer import Answer, Call
-from services.api.messages_types import MessagesRequest
+from services.api.dialects.anthropic import requests as messages_asks
+from services.api.dialects.anthropic import resources as messages
+from services.api.dialects.anthropic.types import MessagesRequest
+from services.api.dialects.common.answer import Answer, Call
 from services.core.errors import BadRequest, EngineFailed
 from services.core.events import Done, Event, Refusal, Text, Thought, ToolCall, Usage, Waiting
-from services.core.job import Ask
+from services.core.request import Ask
 
 HEAD = messages.Head("msg_1", "m", 10)
 

@@ -13,12 +13,12 @@ from services.core.caller import Caller
 from services.core.client import NOBODY, Client
 from services.core.errors import BadRequest, ClientGone, EngineFailed, EngineTimeout, QueueFull, ServiceError
 from services.core.events import Done, Event, Text, Thought, Usage, Waiting
-from services.core.job import Job, Sampling
 from services.core.metrics import Metrics
 from services.core.model import Model
+from services.core.request import Job, Sampling
 from services.core.settings import Settings
 from services.core.trace import Trace
-from services.scheduler.observed import Run, observed
+from services.scheduler.run_metrics import Run, observed
 from services.scheduler.scheduler import Scheduler
 
 A = Model("a", Path("a.gguf"), "llama", 1000, 0, 0)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from services.core.npu import BoardCollector
 from services.core.settings import Settings
+from services.engines.rkllm.sensors import BoardCollector
 from tests.board_files import ONE_CORE, RK3576, RK3588, write_tree
 
 Series = dict[str, float]

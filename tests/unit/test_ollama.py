@@ -11,14 +11,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.api import ollama, ollama_asks, ollama_models
-from services.api.ollama_types import ChatRequest
-from services.core import gguf
+from services.api.dialects.ollama import answers as ollama
+from services.api.dialects.ollama import models as ollama_models
+from services.api.dialects.ollama import requests as ollama_asks
+from services.api.dialects.ollama.types import ChatRequest
 from services.core.errors import BadRequest
 from services.core.events import Done, Event, Text, ToolCall, Usage
-from services.core.job import Ask
 from services.core.model import Model
+from services.core.request import Ask
 from services.core.trace import Trace
+from services.models import gguf
 from tests.gguf_file import write_gguf
 
 MODEL = Model("m", Path("nowhere/m.gguf"), "llama", 4096, 0, 7)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from services.chat.plan import estimate, plan, respond
+from services.answering.plan import estimate, plan, respond
 from services.core.errors import BadRequest, ContextOverflow
-from services.core.job import Ask, Job, Sampling
 from services.core.model import Model
+from services.core.request import Ask, Job, Sampling
 from services.core.settings import Settings
 
 MODEL = Model("m", Path("m.gguf"), "llama", 4096, 0, 0)

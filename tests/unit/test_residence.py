@@ -12,9 +12,9 @@ import pytest
 from services.core.client import NOBODY, Client
 from services.core.errors import EngineFailed
 from services.core.events import Done, Event, Usage, Waiting
-from services.core.job import Job
 from services.core.metrics import Metrics
 from services.core.model import Model
+from services.core.request import Job
 from services.core.settings import Settings
 from services.scheduler.memory import MIB, PROCESS, RESERVE, Memory, estimate
 from services.scheduler.scheduler import Scheduler

@@ -11,14 +11,14 @@ import pydantic
 import pytest
 from openai.types.responses import Response, ResponseStreamEvent
 
-from services.api import responses_asks
-from services.api.answer import Answer, collected
-from services.api.responses_shapes import Head, usage_body, whole
-from services.api.responses_stream import stream
-from services.api.responses_types import ResponsesRequest
+from services.api.dialects.common.answer import Answer, collected
+from services.api.dialects.responses import requests as responses_asks
+from services.api.dialects.responses.answers import Head, usage_body, whole
+from services.api.dialects.responses.stream import stream
+from services.api.dialects.responses.types import ResponsesRequest
 from services.core.errors import BadRequest, EngineFailed, QueueFull, ServiceError
 from services.core.events import Done, Event, Refusal, Text, Thought, ToolCall, Usage, Waiting
-from services.core.job import Ask
+from services.core.request import Ask
 
 EVENT: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(ResponseStreamEvent)
 

@@ -11,18 +11,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.core.job import Sampling
+from services.core.request import Sampling
+from services.engines.rkllm import board as rkllm_board
+from services.engines.rkllm import log as rkllm_log
+from services.engines.rkllm import tokens as rkllm_tokens
+from services.engines.rkllm.abi import FINISH, GROUPS, NORMAL
+from services.engines.rkllm.kv import TemplateTurns
+from services.engines.rkllm.prompt import History, flattened, neutral
+from services.engines.rkllm.runtime import Piece, Returned, Turn, piece
+from services.engines.rkllm.sampling import DEFAULTS, effective
+from services.engines.rkllm.tokens import Tokenized, missing
+from services.engines.rkllm.worker import Npu
 from services.engines.support import unsupported
-from services.engines.workers import rkllm_board, rkllm_log, rkllm_tokens
-from services.engines.workers.loop import JobRefused, LoadFailed, Run
-from services.engines.workers.reasoning import Gate
-from services.engines.workers.rkllm import Npu
-from services.engines.workers.rkllm_abi import FINISH, GROUPS, NORMAL
-from services.engines.workers.rkllm_prompt import History, flattened, neutral
-from services.engines.workers.rkllm_runtime import Piece, Returned, Turn, piece
-from services.engines.workers.rkllm_sampling import DEFAULTS, effective
-from services.engines.workers.rkllm_tokens import Tokenized, missing
-from services.engines.workers.rkllm_turns import TemplateTurns
+from services.engines.worker.loop import JobRefused, LoadFailed, Run
+from services.engines.worker.reasoning import Gate
 from tests.engines import job
 from tests.npu import npu_model, npu_settings
 from tests.simulator.build import RELEASES

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from services.engines.workers import rkllm_abi, rkllm_library
-from services.engines.workers.loop import LoadFailed
-from services.engines.workers.rkllm_abi import GROUPS, Abi
+from services.engines.rkllm import abi as rkllm_abi
+from services.engines.rkllm import library as rkllm_library
+from services.engines.rkllm.abi import GROUPS, Abi
+from services.engines.worker.loop import LoadFailed
 from tests.simulator import build
 
 FACTS = json.loads((Path(__file__).parents[1] / "data" / "rkllm-abi.json").read_text())["groups"]

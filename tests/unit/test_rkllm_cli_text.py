@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.core.errors import EngineFailed
-from services.engines.rkllm_cli_text import ERROR, MARKS, Answer, greeting, one_line, prompt, row, until_end
+from services.engines.rkllm_cli.text import ERROR, MARKS, Answer, greeting, one_line, prompt, row, until_end
 
 USER, YOU = sorted(MARKS, reverse=True)
 RULE = "I rkllm: " + "-" * 86 + "\n"

@@ -11,8 +11,8 @@ import pytest
 from services.core.client import NOBODY, Client
 from services.core.errors import EngineFailed
 from services.core.events import Done, Event, Text, Usage, Waiting
-from services.core.job import Job, Sampling
 from services.core.model import Model
+from services.core.request import Job, Sampling
 from services.core.settings import Settings
 from services.scheduler.scheduler import Monitor, Scheduler
 

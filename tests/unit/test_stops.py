@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.engines.workers.stops import StopFilter
+from services.engines.worker.stops import StopFilter
 
 # Few letters, so that overlapping and nested stop strings are common.
 TEXTS = st.text(alphabet="abc", max_size=30)

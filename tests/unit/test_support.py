@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from services.core.job import Sampling, Tool
 from services.core.model import Model
+from services.core.request import Sampling, Tool
 from services.core.settings import Settings
-from services.engines import support_rkllm
+from services.engines.rkllm import support as support_rkllm
 from services.engines.support import unsupported
 from tests.engines import ROOT, job
 

@@ -14,7 +14,7 @@ from services.chat.tools.call import Call
 from services.chat.tools.scan import FAMILIES, Scanner
 from services.chat.tools.stage import split
 from services.core.events import Done, Event, Text, Thought, ToolCall, Usage, Waiting
-from services.core.job import Ask, Job, Tool
+from services.core.request import Ask, Job, Tool
 from tests.unit.test_plan import planned
 
 NAMES = ("add", "get_weather")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services.chat.tools.decide import decided, meant
-from services.core.job import Ask, Tool
+from services.core.request import Ask, Tool
 from tests.unit.test_plan import MODEL
 
 TOOLS = tuple(map(Tool, ("get_weather", "convert_currency", "searchNotes", "play_music", "get_current_time")))

@@ -9,7 +9,7 @@ from services.core import logs
 from services.core.model import Model
 from services.core.settings import Settings
 from services.engines.base import Engine
-from services.engines.factory import ENGINES
+from services.engines.registry import ENGINES
 from tests.engines import fake
 
 

@@ -8,11 +8,11 @@ from typing import Any
 import msgspec
 
 from services import __version__
-from services.api import errors
-from services.api.guard import PRIORITIES, PRIORITY_HEADER
-from services.api.openai_types import Most
-from services.api.openapi import schemas
-from services.api.openapi.operation import Operation
+from services.api.dialects.openai import schemas
+from services.api.dialects.openai.types import Most
+from services.api.http import errors
+from services.api.http.auth import PRIORITIES, PRIORITY_HEADER
+from services.api.http.operation import Operation
 
 ERRORS: Mapping[Any, Any] = {
     errors.body: schemas.Error,

@@ -11,18 +11,19 @@ from __future__ import annotations
 
 from functools import partial
 
-from services.api import messages_types, ollama_types
-from services.api.ollama import NDJSON
-from services.api.openai_types import ChatRequest, CompletionRequest, ModelRequest, UnloadRequest
-from services.api.openapi import schemas as s
-from services.api.openapi import schemas_messages as sm
-from services.api.openapi import schemas_ollama as so
-from services.api.openapi import schemas_responses as sr
-from services.api.openapi import schemas_vectors as sv
-from services.api.openapi.operation import Operation
-from services.api.responses_types import ResponsesRequest
-from services.api.tokens import DetokenizeRequest, TokenizeRequest
-from services.api.vectors import EmbeddingRequest, RerankRequest
+from services.api.dialects.anthropic import schemas as sm
+from services.api.dialects.anthropic import types as messages_types
+from services.api.dialects.ollama import schemas as so
+from services.api.dialects.ollama import types as ollama_types
+from services.api.dialects.ollama.answers import NDJSON
+from services.api.dialects.openai import schemas as s
+from services.api.dialects.openai import schemas_vectors as sv
+from services.api.dialects.openai.types import ChatRequest, CompletionRequest, ModelRequest, UnloadRequest
+from services.api.dialects.openai.vectors import EmbeddingRequest, RerankRequest
+from services.api.dialects.responses import schemas as sr
+from services.api.dialects.responses.types import ResponsesRequest
+from services.api.http.operation import Operation
+from services.api.operator.tokens import DetokenizeRequest, TokenizeRequest
 
 ANSWERS, MODELS, SERVER = "Answers", "Models", "The server"
 ANTHROPIC, OLLAMA, REGISTRY = "Anthropic's API", "Ollama's API", "Ollama's registry, which is not here"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import falcon
 
+from services.api.http.stream import encode_json
 from services.api.openapi.document import document
 from services.api.openapi.operations import OPERATIONS
 from services.api.openapi.page import POLICY, page
-from services.api.stream import encode_json
 
 
 class Description:

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from cachetools import TTLCache
 
 from services.core.events import Done, Event, Text, Thought, closing
-from services.core.job import Job
+from services.core.request import Job
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import mul
 from typing import NamedTuple, TypeVar
 
-from services.chat.rag import furniture
+from services.chat.rag import boilerplate as furniture
 from services.chat.rag.segments import UPPER, Segment, segments
 from services.chat.rag.words import UNSPACED, WORD, stem
 

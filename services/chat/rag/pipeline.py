@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from services.chat.rag import prompt
 from services.chat.rag.clean import idle
 from services.chat.rag.detect import detect
-from services.chat.rag.knobs import Knobs, ModelFacts
 from services.chat.rag.passages import Passage, is_snippet, passages, scored
 from services.chat.rag.query import Query
 from services.chat.rag.rank import rank
 from services.chat.rag.relevance import WEAK, Verdict, judge, topics
 from services.chat.rag.select import select
+from services.chat.rag.settings import Knobs, ModelFacts
 from services.chat.rag.sources import Found, Messages, Source
 from services.chat.tokens import TOKENS_PER_MESSAGE, Counter, estimate
 

@@ -7,8 +7,8 @@ from collections import deque
 
 from services.chat.rag.words import unspaced
 from services.chat.tokens import Counter, estimate
-from services.core.job import Job
 from services.core.model import Model
+from services.core.request import Job
 
 RECENT = 32
 """Prompts of which the one that needed the most tokens counts: an answer cut short is worse than a source less."""

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from services.chat.rag.clean import idle, paced
-from services.chat.rag.knobs import Knobs
 from services.chat.rag.passages import Passage
+from services.chat.rag.settings import Knobs
 from services.chat.rag.shown import Shown
 from services.chat.rag.sources import Source
 from services.chat.tokens import Counter

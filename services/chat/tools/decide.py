@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from services.core.chat_templates import WORDS
-from services.core.job import Ask, Tool
 from services.core.model import Model
+from services.core.request import Ask, Tool
 from services.engines.support import GRAMMARS
+from services.models.chat_templates import WORDS
 
 UNTOLD = frozenset(
     "a all an any api by call check compute create current do fetch find for from function get give in info "

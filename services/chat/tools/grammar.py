@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from services.core.job import Tool
+from services.core.request import Tool
 
 BEYOND = frozenset({
     "not", "if", "multipleOf", "uniqueItems", "contains", "minProperties", "maxProperties", "patternProperties",

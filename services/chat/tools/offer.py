@@ -8,11 +8,11 @@ from typing import Any
 
 from services.chat.tokens import estimate
 from services.chat.tools import prompt
-from services.core.chat_templates import OFF, WORDS
 from services.core.errors import BadRequest
-from services.core.job import Ask, Tool
 from services.core.model import Model
+from services.core.request import Ask, Tool
 from services.core.settings import Settings
+from services.models.chat_templates import OFF, WORDS
 
 SHARE = 2
 """Tools may take one in so many tokens of the context: the rest is for the conversation and the answer."""

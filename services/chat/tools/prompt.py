@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-from services.core import chat_templates
-from services.core.job import Tool
 from services.core.model import Model
+from services.core.request import Tool
+from services.models import chat_templates
 
 Message = dict[str, Any]
 

@@ -9,7 +9,7 @@ from typing import Any
 from services.chat.tools.call import Call
 from services.chat.tools.scan import FAMILIES, Scanner
 from services.core.events import Done, Event, Text, ToolCall, Waiting, closing
-from services.core.job import Job
+from services.core.request import Job
 
 
 def split(job: Job, events: Iterator[Event]) -> Iterator[Event]:

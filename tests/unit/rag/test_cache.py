@@ -14,8 +14,8 @@ from services.chat.rag.ratios import TokenRatios
 from services.chat.rag.speed import PrefillSpeeds
 from services.chat.tokens import estimate
 from services.core.events import Done, Event, FinishReason, Text, Thought, Usage
-from services.core.job import Job, Sampling, Tool
 from services.core.model import Model
+from services.core.request import Job, Sampling, Tool
 
 MODEL = Model("m", Path("m.gguf"), "llama", 4096, 0, 0)
 JOB = Job(

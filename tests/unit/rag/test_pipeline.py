@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.chat.rag.clean import Line
-from services.chat.rag.knobs import Knobs, ModelFacts
 from services.chat.rag.passages import Passage
 from services.chat.rag.pipeline import MOST_CHARACTERS, apply, fitting
 from services.chat.rag.prompt import ABSTAIN, ASK, language
 from services.chat.rag.segments import Segment
 from services.chat.rag.select import select
+from services.chat.rag.settings import Knobs, ModelFacts
 from services.chat.rag.small_talk import acknowledges, points_back
 from services.chat.rag.sources import Source
 from services.chat.tokens import estimate

@@ -1,0 +1,95 @@
+"""What clients of Anthropic's API may send, typed. Unknown fields are tolerated; known ones must have their type."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+from services.api.dialects.openai.types import (
+    Effort,
+    FunctionTitle,
+    Most,
+    Positive,
+    Probability,
+    StopList,
+    Temperature,
+    TopK,
+)
+
+
+class Block(Struct):
+    """One block of a message's content; which fields count depends on `type`."""
+
+    type: str
+    text: str | None = None
+    id: str | None = None
+    name: str | None = None
+    input: dict[str, Any] | None = None
+    tool_use_id: str | None = None
+    content: str | Annotated[list[Block], Most] | None = None
+    is_error: bool | None = None
+
+
+class InputMessage(Struct):
+    role: Literal["user", "assistant", "system"]
+    content: str | Annotated[list[Block], Most]
+
+
+class ToolDefinition(Struct):
+    name: FunctionTitle
+    input_schema: dict[str, Any] = {}
+    description: str = ""
+    type: str | None = None
+    """``custom``, or left out; all others are tools of Anthropic's servers."""
+
+
+class ToolChoice(Struct):
+    type: Literal["auto", "any", "tool", "none"]
+    name: str | None = None
+    disable_parallel_tool_use: bool | None = None
+
+
+class Thinking(Struct):
+    type: Literal["enabled", "disabled", "adaptive"]
+    budget_tokens: int | None = None
+    display: str | None = None
+
+
+class OutputFormat(Struct):
+    type: Literal["json_schema"]
+    schema: dict[str, Any]
+
+
+class OutputConfig(Struct):
+    effort: Effort | None = None
+    format: OutputFormat | None = None
+
+
+class CountRequest(Struct, kw_only=True):
+    """``POST /v1/messages/count_tokens``, and what both requests share."""
+
+    messages: Annotated[list[InputMessage], Meta(min_length=1), Most]
+    model: str | None = None
+    system: str | Annotated[list[Block], Most] | None = None
+    tools: list[ToolDefinition] | None = None
+    tool_choice: ToolChoice | None = None
+    thinking: Thinking | None = None
+    output_config: OutputConfig | None = None
+    cache_control: dict[str, Any] | None = None
+    mcp_servers: list[Any] | None = None
+    context_management: dict[str, Any] | None = None
+
+
+class MessagesRequest(CountRequest, kw_only=True):
+    """``POST /v1/messages``."""
+
+    max_tokens: Positive
+    stream: bool | None = None
+    stop_sequences: StopList | None = None
+    temperature: Temperature | None = None
+    top_p: Probability | None = None
+    top_k: TopK | None = None
+    metadata: dict[str, Any] | None = None
+    service_tier: str | None = None
+    container: Any = None

@@ -1,0 +1,95 @@
+"""What clients of the Responses API may send, typed. Unknown fields are tolerated; known ones must have their type."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+from services.api.dialects.openai.types import Effort, FunctionTitle, Most, Part, Positive, Probability, Temperature
+
+
+class Item(Struct):
+    """One item of the input; which fields count depends on `type`. One without a type is a message."""
+
+    type: str | None = None
+    role: Literal["user", "assistant", "system", "developer"] | None = None
+    content: str | Annotated[list[Part], Most] | None = None
+    call_id: str | None = None
+    name: str | None = None
+    arguments: str | None = None
+    output: str | Annotated[list[Part], Most] | None = None
+
+
+class ToolDefinition(Struct, omit_defaults=True):
+    """A function, flat; all other types are tools of OpenAI's servers."""
+
+    type: str
+    name: FunctionTitle | None = None
+    description: str | None = None
+    parameters: dict[str, Any] | None = None
+    strict: bool | None = None
+
+
+class Named(Struct, omit_defaults=True):
+    """A tool, or with `allowed_tools` several, that a choice names."""
+
+    type: str
+    name: str | None = None
+    mode: Literal["auto", "required"] | None = None
+    tools: list[Named] | None = None
+
+
+class TextFormat(Struct, omit_defaults=True):
+    type: Literal["text", "json_object", "json_schema"]
+    name: str | None = None
+    schema: dict[str, Any] | None = None
+    description: str | None = None
+    strict: bool | None = None
+
+
+class TextConfig(Struct, omit_defaults=True):
+    format: TextFormat | None = None
+    verbosity: str | None = None
+
+
+class Reasoning(Struct, omit_defaults=True):
+    effort: Effort | None = None
+    summary: str | None = None
+    generate_summary: str | None = None
+
+
+class ResponsesRequest(Struct, kw_only=True):
+    """``POST /v1/responses``."""
+
+    input: str | Annotated[list[Item], Meta(min_length=1), Most]
+    model: str | None = None
+    instructions: str | None = None
+    stream: bool | None = None
+    max_output_tokens: Positive | None = None
+    temperature: Temperature | None = None
+    top_p: Probability | None = None
+    top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
+    text: TextConfig | None = None
+    reasoning: Reasoning | None = None
+    tools: list[ToolDefinition] | None = None
+    tool_choice: Literal["none", "auto", "required"] | Named | None = None
+    parallel_tool_calls: bool | None = None
+    include: list[str] | None = None
+    metadata: dict[str, Any] | None = None
+    user: str | None = None
+    safety_identifier: str | None = None
+    prompt_cache_key: str | None = None
+    max_tool_calls: int | None = None
+    stream_options: dict[str, Any] | None = None
+
+    store: bool | None = None
+    truncation: str | None = None
+    service_tier: str | None = None
+    context_management: list[Any] | None = None
+    prompt_cache_retention: str | None = None
+
+    previous_response_id: str | None = None
+    conversation: Any = None
+    background: bool | None = None
+    prompt: Any = None

@@ -1,0 +1,50 @@
+"""Why llama.cpp refuses a job, in words that help a client. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from services.engines.worker.loop import JobRefused
+
+TOO_LARGE = re.compile(r"input \((\d+) tokens\) is too large to process.*batch size: (\d+)\)")
+"""How llama.cpp refuses a text that does not fit into one step, which a model that is no language model needs."""
+
+OWN_PLACE = re.compile(r"#/\$defs/(answer|tool\d+)")
+"""Where `chat.tools.grammar` puts a client's schema."""
+
+NO_GRAMMAR = (
+    (re.compile(r"JSON schema error at (.*?): (.*)", re.DOTALL), r"at \1: \2"),
+    (re.compile("failed to parse grammar"), "it repeats too much (minLength, minItems, a pattern) or refers to nothing "
+                                            "but itself"),
+    (re.compile("Unexpected empty grammar stack"), "nothing satisfies it; bounds of it may contradict each other"),
+    (re.compile("Failed to initialize samplers: std::exception"),
+     "the last message is the assistant's, so it is continued, and it is no beginning of what is demanded"),
+)  # fmt: skip
+"""What llama.cpp says of a schema that it cannot hold an answer to, and what that means."""
+
+
+def refusal(error: dict[str, Any]) -> JobRefused:
+    """What llama.cpp's error object means for the client."""
+    message = str(error.get("message"))
+    if large := TOO_LARGE.search(message):
+        return JobRefused(message, "context", int(large[1]), int(large[2]))
+    if error.get("type") == "exceed_context_size_error":
+        return JobRefused(message, "context", error["n_prompt_tokens"], error["n_ctx"])
+    if why := no_grammar(message):
+        return JobRefused(why)
+    return JobRefused(message, "bad_request" if error.get("code", 500) < 500 else "failed")
+
+
+def refused(error: ValueError) -> JobRefused:
+    """The same for what llama.cpp raises before it begins."""
+    return JobRefused(no_grammar(str(error)) or str(error))
+
+
+def no_grammar(message: str) -> str:
+    """The sentence for a schema at fault; empty where `message` is about something else."""
+    for pattern, meaning in NO_GRAMMAR:
+        if found := pattern.search(message):
+            why = OWN_PLACE.sub("#", found.expand(meaning)).rstrip(".\n")
+            return f"No grammar can be made of the schema of response_format, or of a tool that must be called: {why}."
+    return ""

@@ -1,0 +1,57 @@
+"""Vectors and scores out of llama.cpp, one text at a time, so that a cancel takes effect between two of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from services.engines.llama.refusals import refusal, refused
+from services.engines.worker.loop import Run
+
+POOLING = {"": -1, "mean": 1, "cls": 2, "last": 3, "rank": 4}
+"""llama.cpp's numbers; the first leaves it to the file."""
+
+
+def setup(params: Any, options: dict[str, Any]) -> None:
+    """Make llama.cpp give out vectors besides answers, and read each text in one step."""
+    params.embedding = True
+    params.pooling_type = POOLING[options.get("pooling", "")]
+    params.n_batch = params.n_ubatch = max(params.n_batch, options["read_length"])
+
+
+def run_data(server: Any, job: dict[str, Any], run: Run) -> str:
+    """Report the data a job wants; returns the finish reason. Blocks. Raises `JobRefused`."""
+    *query, texts = [job["inputs"][0], job["inputs"][1:]] if job["kind"] == "rerank" else [job["inputs"]]
+    found: list[Any] = []
+    run.progress(0, len(texts))
+    for text in texts:
+        if run.over:
+            return "cancel"
+        found.append(score(server, query[0], text, run) if query else vector(server, text, run))
+        run.progress(len(found), len(texts))
+    run.data(found)
+    return "stop"
+
+
+def vector(server: Any, text: str | list[int], run: Run) -> list[float]:
+    answer = asked(server.handle_embeddings, {"input": [text] if isinstance(text, list) else text}, run)
+    # Nine digits tell one 32-bit float from every other, and more are only longer.
+    return [float(f"{value:.9g}") for value in answer["data"][0]["embedding"]]
+
+
+def score(server: Any, query: str, text: str, run: Run) -> float:
+    answer = asked(server.handle_rerank, {"query": query, "documents": [text]}, run)
+    return float(answer["results"][0]["relevance_score"])
+
+
+def asked(handle: Callable[[dict[str, Any]], Any], body: dict[str, Any], run: Run) -> dict[str, Any]:
+    """llama.cpp's answer, its tokens counted. Raises `JobRefused`."""
+    try:
+        answer: dict[str, Any] = handle(body)
+    except ValueError as error:
+        raise refused(error) from error
+    if "error" in answer:
+        raise refusal(answer["error"])
+    prompt = run.usage["prompt_tokens"] + answer["usage"]["prompt_tokens"]
+    run.usage = {"prompt_tokens": prompt, "completion_tokens": 0, "cached_tokens": 0}
+    return answer

@@ -1,0 +1,167 @@
+"""The CPU engine: llama.cpp in this process, through xllamacpp. A child program; by hand::
+
+    echo '{"op": "load", "path": "model.gguf", "options": {"context_length": 2048}}' \
+        | python -m services.engines.llama.worker
+
+Facts this file rests on, each measured with xllamacpp 2026.10.11549:
+`Server` always opens an HTTP listener, so it gets a Unix socket in a private folder, with a random key, and the socket
+is unlinked at once: nobody else can connect to it. A callback that returns True ends a run: in decode at the next
+token, in prefill (with ``return_progress``) after the current batch, so the batch size bounds the cancel latency.
+Bad input is a ValueError, a prompt that is too long one callback with ``error`` and without ``choices``.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tempfile
+from typing import Any
+
+from services.engines.llama import vectors as llama_vectors
+from services.engines.llama.refusals import refusal, refused
+from services.engines.llama.tokens import Listener, Tokens
+from services.engines.worker.loop import TOKEN_KINDS, VECTOR_KINDS, LoadFailed, Run, serve
+
+WARNINGS = 2
+"""llama.cpp's log level; the next one writes ten lines per request."""
+
+
+def params(path: str, options: dict[str, Any], folder: str) -> Any:
+    """llama.cpp's parameters for one conversation at a time."""
+    import xllamacpp
+
+    p = xllamacpp.CommonParams()
+    p.model.path = path
+    p.n_ctx = options["context_length"]
+    p.n_parallel = 1
+    p.n_batch = p.n_ubatch = options.get("batch_size", 128)
+    p.cpuparams.n_threads = options.get("threads", 1)
+    p.cpuparams_batch.n_threads = options.get("threads_batch", os.cpu_count() or 1)
+    p.cache_ram_mib = options.get("prompt_cache_mib", 0)
+    p.ctx_shift = False
+    p.warmup = False
+    p.verbosity = WARNINGS
+    p.reasoning_format = xllamacpp.common_reasoning_format.COMMON_REASONING_FORMAT_DEEPSEEK
+    p.hostnames = [os.path.join(folder, "unused.sock")]
+    p.api_keys = [secrets.token_hex()]
+    p.n_threads_http = 1
+    p.endpoint_slots = p.endpoint_props = p.endpoint_metrics = p.ui = False
+    if options.get("embedding"):
+        llama_vectors.setup(p, options)
+    return p
+
+
+def load(path: str, options: dict[str, Any]) -> Llama:
+    import xllamacpp
+
+    with tempfile.TemporaryDirectory(prefix="rkllm-") as folder:
+        values = params(path, options, folder)
+        try:
+            server = xllamacpp.Server(values)
+            return Llama(server, Tokens(Listener(values.hostnames[0], values.api_keys[0])))
+        except RuntimeError as error:
+            raise LoadFailed(
+                f"llama.cpp could not load {os.path.basename(path)}: the file is damaged or cut short, of an "
+                "architecture it does not know, or larger than the free memory. The lines above in the log say which; "
+                "fetch the file again or choose a smaller model."
+            ) from error
+
+
+class Llama:
+    """A loaded GGUF model."""
+
+    def __init__(self, server: Any, tokens: Tokens) -> None:
+        self._server, self._tokens = server, tokens
+
+    def run(self, job: dict[str, Any], run: Run) -> str:
+        if job["kind"] in VECTOR_KINDS:
+            return llama_vectors.run_data(self._server, job, run)
+        if job["kind"] in TOKEN_KINDS:
+            run.data(self._tokens.data(job, chat_request(job)))
+            return "stop"
+        answer = Answer(run, job["logprobs"] or 0)
+        chat = job["kind"] == "chat"
+        handle = self._server.handle_chat_completions if chat else self._server.handle_completions
+        try:
+            handle(request(job), answer.take)
+        except ValueError as error:
+            raise refused(error) from error
+        if answer.error is not None:
+            raise refusal(answer.error)
+        return answer.finish_reason
+
+
+def request(job: dict[str, Any]) -> dict[str, Any]:
+    """The request in llama.cpp's words. Stop strings are not among them: the worker loop applies them."""
+    body = {
+        "stream": True,
+        "return_progress": True,
+        "timings_per_token": True,
+        "cache_prompt": True,
+        "n_predict": job["max_tokens"],
+        **job["sampling"],
+        **(chat_request(job) if job["kind"] == "chat" else completion_request(job)),
+    }
+    schema = job["json_schema"]
+    if schema is not None:
+        body["json_schema"] = schema or {"type": "object"}
+    return body
+
+
+def chat_request(job: dict[str, Any]) -> dict[str, Any]:
+    body: dict[str, Any] = {"messages": job["messages"], "chat_template_kwargs": job["template_kwargs"]}
+    if job["logprobs"] is not None:
+        # llama.cpp tells nothing of a token where no alternatives are asked for.
+        body |= {"logprobs": True, "top_logprobs": max(1, job["logprobs"])}
+    return body
+
+
+def completion_request(job: dict[str, Any]) -> dict[str, Any]:
+    body: dict[str, Any] = {"prompt": job["prompt_ids"] or job["prompt"]}
+    if job["logprobs"] is not None:
+        body["n_probs"] = max(1, job["logprobs"])
+    return body
+
+
+class Answer:
+    """Turns llama.cpp's chunks into reports of a run. `take` is its callback and runs in the thread that called it."""
+
+    def __init__(self, run: Run, alternatives: int) -> None:
+        """`alternatives`: how many each token with logprobs has."""
+        self._run, self._alternatives = run, alternatives
+        self.finish_reason = "stop"
+        self.error: dict[str, Any] | None = None
+
+    def take(self, chunk: dict[str, Any]) -> bool:
+        """Returns True to make llama.cpp stop."""
+        if "error" in chunk:
+            self.error = chunk["error"]
+            return True
+        self._count(chunk.get("timings"))
+        if progress := chunk.get("prompt_progress"):
+            self._run.progress(progress["processed"], progress["total"])
+        for choice in chunk["choices"]:
+            self._choice(choice)
+        return self._run.over
+
+    def _count(self, timings: dict[str, Any] | None) -> None:
+        if timings:
+            self._run.usage = {
+                "prompt_tokens": timings["cache_n"] + timings["prompt_n"],
+                "completion_tokens": timings["predicted_n"],
+                "cached_tokens": timings["cache_n"],
+            }
+            self._run.timings = {"prefill": timings["prompt_ms"] / 1000, "decode": timings["predicted_ms"] / 1000}
+
+    def _choice(self, choice: dict[str, Any]) -> None:
+        delta = choice.get("delta") or {}
+        if thought := delta.get("reasoning_content"):
+            self._run.thought(thought)
+        if text := delta.get("content") or choice.get("text"):
+            entries = (choice.get("logprobs") or {}).get("content") or ()
+            self._run.text(text, [{**e, "top_logprobs": e["top_logprobs"][: self._alternatives]} for e in entries])
+        self.finish_reason = choice.get("finish_reason") or self.finish_reason
+
+
+if __name__ == "__main__":
+    serve(load)

@@ -1,0 +1,103 @@
+"""The binary interface of librkllmrt as ctypes tables, one per group of releases; standard library only.
+
+Releases of one group share every layout; across groups a call is silent memory corruption, and the files have the same
+name. So `of_release` is the only way to a table, and who calls it has read the release from the bytes of the very file
+(`rkllm_library`). tests/data/rkllm-abi.json holds the facts the tables are tested against, field by field.
+"""
+
+from __future__ import annotations
+
+import ctypes as c
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from services.engines.rkllm.structs import COMMON, ENUM, callback_struct, new_structs, old_structs, run_structs
+
+NORMAL, WAITING, FINISH, ERROR = range(4)
+"""LLMCallState."""
+
+INPUT_PROMPT, INPUT_TOKEN, INPUT_EMBED, INPUT_MULTIMODAL = range(4)
+"""RKLLMInputType."""
+
+GENERATE, GET_LAST_HIDDEN_LAYER, GET_LOGITS = range(3)
+"""RKLLMInferMode."""
+
+FREE = 2
+"""What a callback of 1.3.0 returns to have the library free the buffer it was shown, which grows without it."""
+
+HANDLE = c.c_void_p
+
+Prototype = tuple[Any, list[Any]]
+"""Result type and argument types."""
+
+
+@dataclass(frozen=True)
+class Abi:
+    """The interface of one group of releases."""
+
+    releases: tuple[str, ...]
+    structs: Mapping[str, Any]
+    functions: Mapping[str, Prototype]
+    result_callback: Any
+    """The function type of LLMResultCallback."""
+    per_run: bool
+    """Whether sampling and max_new_tokens can be given per run; else those of the load hold."""
+
+    def __getattr__(self, name: str) -> Any:
+        """A struct by its name."""
+        try:
+            return self.structs[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def bind(self, library: Any) -> None:
+        """Give every function of a loaded library its types: without them a 64-bit handle is cut to an int."""
+        for name, (result, arguments) in self.functions.items():
+            function = getattr(library, name)
+            function.restype, function.argtypes = result, arguments
+
+
+def prototypes(structs: Mapping[str, Any], callback: Any) -> dict[str, Prototype]:
+    """Every function a library of the group exports."""
+    integers = c.POINTER(c.c_int)
+    run = [HANDLE, c.POINTER(structs["RKLLMInput"]), c.POINTER(structs["RKLLMInferParam"]), c.c_void_p]
+    init = c.POINTER(structs["RKLLMCallback"]) if "RKLLMCallback" in structs else callback
+    returning_int = {
+        "rkllm_init": [c.POINTER(HANDLE), c.POINTER(structs["RKLLMParam"]), init],
+        "rkllm_load_lora": [HANDLE, c.POINTER(structs["RKLLMLoraAdapter"])],
+        "rkllm_load_prompt_cache": [HANDLE, c.c_char_p],
+        "rkllm_release_prompt_cache": [HANDLE],
+        "rkllm_destroy": [HANDLE],
+        "rkllm_run": run,
+        "rkllm_run_async": run,
+        "rkllm_abort": [HANDLE],
+        "rkllm_is_running": [HANDLE],
+        "rkllm_clear_kv_cache": [HANDLE, c.c_int, integers, integers],
+        "rkllm_get_kv_cache_size": [HANDLE, integers],
+        "rkllm_set_chat_template": [HANDLE, c.c_char_p, c.c_char_p, c.c_char_p],
+        "rkllm_set_function_tools": [HANDLE, c.c_char_p, c.c_char_p, c.c_char_p],
+        "rkllm_set_cross_attn_params": [HANDLE, c.POINTER(structs["RKLLMCrossAttnParam"])],
+    }
+    table: dict[str, Prototype] = {name: (c.c_int, arguments) for name, arguments in returning_int.items()}
+    return {"rkllm_createDefaultParam": (structs["RKLLMParam"], []), **table}
+
+
+def group(releases: tuple[str, ...], own: list[Any]) -> Abi:
+    structs = {kind.__name__: kind for kind in [*COMMON, *own]}
+    structs |= {kind.__name__: kind for kind in run_structs(structs)}
+    callback = c.CFUNCTYPE(c.c_int, c.POINTER(structs["RKLLMResult"]), c.c_void_p, ENUM)
+    per_run = "RKLLMSamplingParam" in structs
+    if per_run:
+        structs["RKLLMCallback"] = callback_struct(callback)
+    return Abi(releases, structs, prototypes(structs, callback), callback, per_run)
+
+
+GROUPS = (group(("1.2.1", "1.2.2", "1.2.3"), old_structs()), group(("1.3.0",), new_structs()))
+
+SUPPORTED = tuple(release for abi in GROUPS for release in abi.releases)
+
+
+def of_release(release: str) -> Abi | None:
+    """The table of exactly this release, or None: a release that is not known is not guessed at."""
+    return next((abi for abi in GROUPS if release in abi.releases), None)

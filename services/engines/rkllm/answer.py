@@ -1,0 +1,137 @@
+"""Follows one run of the runtime to its end: text, counts, and the abort when it shall stop. Standard library only."""
+
+from __future__ import annotations
+
+import codecs
+import time
+from dataclasses import dataclass, field
+
+from services.engines.rkllm.abi import ERROR, FINISH, NORMAL, WAITING
+from services.engines.rkllm.runtime import Piece, Returned, Runtime
+from services.engines.worker.loop import Run
+from services.engines.worker.reasoning import Gate
+
+ABORT_AGAIN = 0.1
+"""Seconds between two aborts of one run: the first may have come before the library had really begun."""
+
+
+STATES = {NORMAL: "NORMAL", WAITING: "WAITING", FINISH: "FINISH", ERROR: "ERROR"}
+
+QUOTED = 60
+"""Bytes of a text in a report."""
+
+
+@dataclass
+class Outcome:
+    """What a run came to."""
+
+    code: int = 0
+    """Result of ``rkllm_run``."""
+    error: bool = False
+    finished: bool = False
+    """The library told the end by itself."""
+    aborted: bool = False
+    """It was asked to stop, so nobody knows what its cache holds."""
+    text: str = ""
+    ids: list[int] = field(default_factory=list)
+    """One per token of the answer; -1 where the library does not tell."""
+    beyond: list[int] = field(default_factory=list)
+    """Tokens that came past the limit: nobody's, but in the library's cache."""
+    perf: dict[str, float] = field(default_factory=dict)
+    hidden: tuple[float, ...] = ()
+    """The hidden state of the prompt's last token, in runs about it."""
+    last_state: str = "none"
+    finish: str = "none"
+    """What came with the library's first FINISH."""
+
+    @property
+    def clean(self) -> bool:
+        return self.finished and not (self.aborted or self.error or self.code)
+
+
+class Follower:
+    """Turns the pieces of one run into reports to the parent."""
+
+    def __init__(self, run: Run, limit: int, opening: str = "") -> None:
+        """`opening` is the tag of a reasoning that the prompt itself has begun."""
+        self._run, self._limit = run, limit
+        self._gate = Gate(opening)
+        self._opening = opening
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._waiting = b""
+        self._next_abort = 0.0
+        self.outcome = Outcome()
+
+    @property
+    def _full(self) -> bool:
+        return len(self.outcome.ids) >= self._limit
+
+    def follow(self, runtime: Runtime) -> Outcome:
+        """Block until the run has returned."""
+        while True:
+            # A library that was given the limit ends by itself; ended so, its cache stays known.
+            stop = self._run.over or (self._full and not runtime.per_run)
+            if stop:
+                self._abort(runtime)
+            event = runtime.next(ABORT_AGAIN if stop else None)
+            if isinstance(event, Returned):
+                self.outcome.code = event.code
+                self._say(self._waiting, final=True)
+                self._send("", self._gate.flush())
+                return self.outcome
+            if event is not None:
+                self._take(event)
+
+    def _abort(self, runtime: Runtime) -> None:
+        self.outcome.aborted = True
+        if time.monotonic() >= self._next_abort:
+            self._next_abort = time.monotonic() + ABORT_AGAIN
+            runtime.abort()
+
+    def _take(self, piece: Piece) -> None:
+        outcome = self.outcome
+        outcome.error |= piece.state == ERROR
+        outcome.hidden = outcome.hidden or piece.hidden
+        outcome.last_state = STATES.get(piece.state, str(piece.state))
+        # Of a doubled FINISH the second says nothing; tokens past the limit or after a stop are nobody's.
+        if (piece.text or piece.state == WAITING) and not (outcome.finished or self._run.over):
+            if self._full:
+                outcome.beyond.append(piece.token)
+            else:
+                outcome.ids.append(piece.token)
+                self._join(piece)
+        if piece.state == FINISH:
+            outcome.finish = outcome.finish if outcome.finished else carried(piece)
+            outcome.finished = True
+            outcome.perf = outcome.perf or piece.perf
+
+    def _join(self, piece: Piece) -> None:
+        """WAITING: the character is not whole yet. Whether the next piece repeats its bytes, releases disagree."""
+        text = piece.text or b""
+        joined = text if text.startswith(self._waiting) else self._waiting + text
+        self._waiting = joined if piece.state == WAITING else b""
+        if piece.state != WAITING:
+            self._say(joined)
+
+    def _say(self, data: bytes, final: bool = False) -> None:
+        text = self._decoder.decode(data, final)
+        self.outcome.text += text
+        self._send(*self._gate.feed(text))
+
+    def _send(self, reasoning: str, answer: str) -> None:
+        # The parent learns of reasoning by its opening tag alone. It goes with the first token and is none by itself.
+        if reasoning or answer:
+            reasoning, self._opening = self._opening + reasoning, ""
+        if reasoning and not self._run.over:
+            self._run.reasoning(reasoning)
+        if answer and not self._run.over:
+            self._run.text(answer)
+
+
+def carried(piece: Piece) -> str:
+    """What came with a FINISH, in words."""
+    if not piece.perf:
+        return "no result"
+    if piece.text is None:
+        return "no text"
+    return f"the text {piece.text[:QUOTED].decode(errors='replace')!r}" if piece.text else "an empty text"

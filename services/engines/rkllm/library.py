@@ -1,0 +1,102 @@
+"""Finds librkllmrt, tells its release from its bytes, and loads it with that release's table; standard library only.
+
+Nothing of the file runs before its release is known: all releases have the same file name, and a call by another
+release's table corrupts memory without a word.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from services.engines.rkllm.abi import SUPPORTED, Abi, of_release
+from services.engines.worker.loop import LoadFailed
+
+USUAL_PLACES = ("/usr/lib/librkllmrt.so", "/usr/local/lib/librkllmrt.so", "/usr/lib/aarch64-linux-gnu/librkllmrt.so")
+
+VERSION = re.compile(rb"RKLLM SDK \(version:\s*(\d+\.\d+\.\d+\w*)")
+
+WHERE = (
+    "Rockchip's rknn-llm repository has it under the tag release-v{}: "
+    "rkllm-runtime/Linux/librkllm_api/aarch64/librkllmrt.so"
+)
+
+
+def release_of(path: Path) -> str:
+    """The release that the file names in its bytes, empty if it names none. Raises OSError."""
+    with path.open("rb") as file:
+        if not path.stat().st_size:
+            return ""
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            found = VERSION.search(data)
+            return found[1].decode() if found else ""
+
+
+def candidates(setting: str) -> list[Path]:
+    """The files that may be meant: the setting's file, those in its folder, or the usual places."""
+    if not setting:
+        return [path for path in map(Path, USUAL_PLACES) if path.exists()]
+    path = Path(setting)
+    return sorted(path.glob("librkllmrt*.so")) if path.is_dir() else [path]
+
+
+def choose(setting: str, wanted: str) -> tuple[Path, str]:
+    """The library to load and its release: the `wanted` release, else the newest that is supported.
+
+    Raises `LoadFailed` with what was found, what is supported and where it comes from.
+    """
+    files = candidates(setting)
+    if not files or not all(path.exists() for path in files):
+        raise LoadFailed(missing(setting))
+    found = {path: released(path) for path in files}
+    usable = {path: release for path, release in found.items() if release in SUPPORTED}
+    if wanted:
+        usable = {path: release for path, release in usable.items() if release == wanted}
+    if not usable:
+        raise LoadFailed(unusable(found, wanted))
+    return max(usable.items(), key=lambda item: [int(part) for part in item[1].split(".")])
+
+
+def released(path: Path) -> str:
+    try:
+        return release_of(path)
+    except OSError as error:
+        raise LoadFailed(f"The NPU runtime {path} cannot be read: {error.strerror}.") from error
+
+
+def missing(setting: str) -> str:
+    place = setting or ", ".join(USUAL_PLACES)
+    return (
+        f"The NPU runtime librkllmrt.so was not found at {place}. {WHERE.format(SUPPORTED[-1])}; put it there or name "
+        "the file in the setting runtime_library (RKLLM_RUNTIME_LIBRARY)."
+    )
+
+
+def unusable(found: dict[Path, str], wanted: str) -> str:
+    seen = "; ".join(f"{path} is {release or 'no librkllmrt, it names no release'}" for path, release in found.items())
+    needed = f"The model wants release {wanted}" if wanted else f"Supported are the releases {listed(SUPPORTED)}"
+    return f"No usable NPU runtime: {seen}. {needed}. {WHERE.format(wanted or SUPPORTED[-1])}."
+
+
+def listed(words: Sequence[str]) -> str:
+    return f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def load(path: Path, release: str) -> tuple[Any, Abi]:
+    """Load the library with its table. Blocks. Raises `LoadFailed`."""
+    abi = of_release(release)
+    if abi is None:
+        raise LoadFailed(unusable({path: release}, ""))
+    try:
+        library = ctypes.CDLL(str(path))
+        abi.bind(library)
+    except (OSError, AttributeError) as error:
+        raise LoadFailed(
+            f"The NPU runtime {path} ({release}) cannot be loaded: {error}. It needs an aarch64 system with glibc, "
+            "libgomp1 and libstdc++6; fetch the file again if it is cut short."
+        ) from error
+    return library, abi

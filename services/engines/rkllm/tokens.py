@@ -1,0 +1,222 @@
+"""Prompts as exact tokens: the model's own chat template and tokenizer, from the files beside it.
+
+Text of users that looks like a special token stays text: before the template is rendered, each such place is marked
+with a character that occurs nowhere else, so the template sees and treats it as before, and when the rendered prompt is
+cut into tokens, the marked places are taken as plain text.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+from services.engines.worker.loop import NO_TOKEN, JobRefused, LoadFailed
+from services.engines.worker.reasoning import OPENINGS
+
+GUARDS = range(0xE000, 0xF8FF)
+"""Unicode's private use area: characters that mean nothing to anybody else."""
+
+
+def available(folder: Path) -> bool:
+    """Whether `folder` holds a tokenizer and a chat template. Reads the configuration only."""
+    return not missing(folder)
+
+
+def missing(folder: Path) -> list[str]:
+    """The files that `folder` lacks for prompts as tokens, in words."""
+    tokenizer = [] if (folder / "tokenizer.json").exists() else ["tokenizer.json"]
+    return tokenizer + (
+        [] if template_text(folder) else ["chat template (tokenizer_config.json or chat_template.jinja)"]
+    )
+
+
+def template_text(folder: Path) -> str:
+    """The chat template beside a model, empty if there is none."""
+    file = folder / "chat_template.jinja"
+    if file.exists():
+        return file.read_text()
+    found = configuration(folder).get("chat_template") or ""
+    if isinstance(found, list):
+        named = {entry["name"]: entry["template"] for entry in found}
+        found = named.get("default", "")
+    return str(found)
+
+
+def configuration(folder: Path) -> dict[str, Any]:
+    """tokenizer_config.json; empty if there is none. Raises `LoadFailed`."""
+    file = folder / "tokenizer_config.json"
+    try:
+        found = json.loads(file.read_text()) if file.exists() else {}
+    except ValueError as error:
+        raise LoadFailed(f"{file} is no JSON: {error}; fetch it again.") from error
+    return found if isinstance(found, dict) else {}
+
+
+class Template:
+    """The chat template of one model."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises `LoadFailed`."""
+        self._compiled = template(template_text(folder))
+        self._names = special_names(configuration(folder))
+
+    def render(self, messages: Any, job: dict[str, Any]) -> str:
+        """The prompt of a chat. Raises `JobRefused` where the template refuses the messages."""
+        import jinja2
+
+        values = {**self._names, "tools": None, **job["template_kwargs"], "add_generation_prompt": True}
+        messages = [with_objects(message) for message in messages]
+        try:
+            return str(self._compiled.render(messages=messages, **values))
+        except (jinja2.TemplateError, ArithmeticError, TypeError, ValueError, LookupError) as error:
+            raise JobRefused(f"The model's chat template does not take these messages: {error}") from error
+
+
+def with_objects(message: dict[str, Any]) -> dict[str, Any]:
+    """`message` with the arguments of its calls as objects, as templates take them; clients send them as text."""
+    calls = message.get("tool_calls")
+    if not calls:
+        return message
+    functions = [{**call["function"], "arguments": json.loads(call["function"]["arguments"])} for call in calls]
+    return {**message, "tool_calls": [{**c, "function": f} for c, f in zip(calls, functions, strict=True)]}
+
+
+def opening(rendered: str) -> str:
+    """The tag of a reasoning that a prompt ends with, so that the answer begins inside it; empty if it does not."""
+    return next((tag for tag in OPENINGS if rendered.rstrip().endswith(tag)), "")
+
+
+class Tokenized:
+    """The tokenizer and the template of one model."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises `LoadFailed`."""
+        self._tokenizer = tokenizer(folder)
+        self._template = Template(folder)
+        self._special = self._pattern()
+
+    def _pattern(self) -> re.Pattern[str] | None:
+        """Matches every special token of the tokenizer."""
+        added = self._tokenizer.get_added_tokens_decoder().values()
+        special = sorted((token.content for token in added if token.special), key=len, reverse=True)
+        return re.compile("|".join(map(re.escape, special))) if special else None
+
+    def encode(self, job: dict[str, Any]) -> tuple[list[int], str]:
+        """The tokens of a job's prompt, and the opening tag of the reasoning it ends with, if it does.
+
+        Raises `JobRefused` where the template refuses the messages.
+        """
+        if not job["messages"]:
+            return self._known(job["prompt_ids"]) or self._ids(job["prompt"], False, add_special=True), ""
+        told, guard = self._guarded({"messages": job["messages"], "kwargs": job["template_kwargs"]})
+        rendered = self._template.render(told["messages"], {**job, "template_kwargs": told["kwargs"]})
+        parts = self._parts(rendered, guard)
+        return [token for text, plain in parts for token in self._ids(text, plain)], opening(rendered)
+
+    def _guarded(self, told: dict[str, Any]) -> tuple[Any, str]:
+        """`told`, messages and variables, with a guard after the first character of what looks like a special token."""
+        everything = json.dumps(told, ensure_ascii=False)
+        guard = next(char for code in GUARDS if (char := chr(code)) not in everything)
+        special = self._special
+        if special is None or not special.search(everything):
+            return told, guard
+        return mapped(told, lambda text: special.sub(lambda m: f"{m[0][0]}{guard}{m[0][1:]}", text)), guard
+
+    def _parts(self, text: str, guard: str) -> Iterator[tuple[str, bool]]:
+        """The rendered prompt in pieces: those that are user text like a special token are plain."""
+        assert self._special is not None or guard not in text
+        position = 0
+        while (found := text.find(guard, position)) > 0:
+            start = found - 1
+            whole = self._special.match(text[start] + text[found + 1 :]) if self._special else None
+            length = len(whole[0]) if whole else 1
+            yield text[position:start], False
+            yield text[start] + text[found + 1 : found + length], True
+            position = found + length
+        yield text[position:], False
+
+    def _ids(self, text: str, plain: bool, add_special: bool = False) -> list[int]:
+        self._tokenizer.encode_special_tokens = plain
+        return list(self._tokenizer.encode(text, add_special_tokens=add_special).ids)
+
+    def data(self, job: dict[str, Any]) -> Any:
+        """The result of a job about tokens. Raises `JobRefused`."""
+        if job["kind"] == "count":
+            return len(self.encode(job)[0])
+        if job["kind"] == "detokenize":
+            return [self._text(ids) for ids in job["inputs"]]
+        if job["messages"]:
+            return [self._tokens(self.encode(job)[0])]
+        return [self._tokens(self._ids(text, False, job["special_tokens"])) for text in job["inputs"]]
+
+    def _tokens(self, ids: list[int]) -> dict[str, Any]:
+        return {"ids": ids, "texts": [self._text([token]) for token in ids]}
+
+    def _text(self, ids: list[int]) -> str:
+        return str(self._tokenizer.decode(self._known(ids), skip_special_tokens=False))
+
+    def _known(self, ids: list[int]) -> list[int]:
+        if any(self._tokenizer.id_to_token(token) is None for token in ids):
+            raise JobRefused(NO_TOKEN)
+        return ids
+
+
+def mapped(value: Any, change: Callable[[str], str]) -> Any:
+    """`value` with every string in it changed, names of fields too."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, dict):
+        return {change(key): mapped(item, change) for key, item in value.items()}
+    return [mapped(item, change) for item in value] if isinstance(value, list | tuple) else value
+
+
+def tokenizer(folder: Path) -> Any:
+    import tokenizers
+
+    file = folder / "tokenizer.json"
+    try:
+        return tokenizers.Tokenizer.from_file(str(file))
+    except Exception as error:  # the package raises bare ones
+        raise LoadFailed(f"{file} is no tokenizer: {error}; fetch it again, or set npu_prompt to template.") from error
+
+
+def template(text: str) -> Any:
+    """A chat template, compiled as its makers expect it. It cannot reach anything but its own variables."""
+    import jinja2
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    environment = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
+    )
+    environment.filters["tojson"] = to_json
+    environment.globals |= {"raise_exception": refuse, "strftime_now": now}
+    try:
+        return environment.from_string(text)
+    except jinja2.TemplateError as error:
+        raise LoadFailed(f"The chat template beside the model is broken: {error}; fetch it again.") from error
+
+
+def to_json(value: Any, indent: int | None = None, **_: Any) -> str:
+    """Without the HTML escapes of jinja2's own."""
+    return json.dumps(value, ensure_ascii=False, indent=indent)
+
+
+def refuse(message: str) -> NoReturn:
+    raise JobRefused(f"The model's chat template refuses these messages: {message}")
+
+
+def now(pattern: str) -> str:
+    return datetime.datetime.now().strftime(pattern)
+
+
+def special_names(config: dict[str, Any]) -> dict[str, str]:
+    """``bos_token`` and the like, which templates write out."""
+    found = {}
+    for name in ("bos_token", "eos_token", "pad_token", "unk_token"):
+        value = config.get(name)
+        found[name] = str(value.get("content", "") if isinstance(value, dict) else value or "")
+    return found

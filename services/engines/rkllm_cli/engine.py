@@ -1,0 +1,250 @@
+"""The `rkllm` command-line program as an engine: one user turn per line, greedy, nothing else (docs/npu-cli.md)."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+import struct
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from services.core.client import Client
+from services.core.errors import BadRequest, ContextOverflow, EngineFailed, ServiceError, Unavailable
+from services.core.events import Done, Event, Text, Usage, Waiting
+from services.core.model import Model
+from services.core.request import Job
+from services.core.settings import without_secrets
+from services.engines.rkllm import board as rkllm_board
+from services.engines.rkllm import log as rkllm_log
+from services.engines.rkllm_cli import text as cli
+from services.engines.rkllm_cli.terminal import TurnChild
+from services.engines.worker.limits import Limits, Pace, check
+from services.engines.worker.loop import LoadFailed
+from services.engines.worker.stops import StopFilter
+
+log = logging.getLogger(__name__)
+
+
+class RkllmCliEngine:
+    """An `Engine` that is the `rkllm` program. See `engines.base.Engine` for who may call what.
+
+    The program cannot stop an answer: a cancel, a stop string and a request's own token limit end the process.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        binary: str,
+        limits: Limits,
+        multiline: bool = False,
+        lock: str = "",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`binary` is a path or a name on PATH; `multiline` says that it reads up to a line ``__END__``.
+
+        `lock` is the file of the NPU's lock, empty for the usual one.
+        """
+        self.model = model
+        self._binary, self._limits, self._lock, self._clock = binary, limits, lock, clock
+        self._encoded = cli.until_end if multiline else cli.one_line
+        self._child: TurnChild | None = None
+        self._greeting = b""
+        self._mark = ""
+        """The program's prompt; empty until it is loaded."""
+        self._rows: dict[str, cli.Row] = {}
+        self._heard: deque[str] = deque(maxlen=200)
+        """The last lines of stderr."""
+        self.info: Mapping[str, str | int | float] = {}
+
+    @property
+    def alive(self) -> bool:
+        return self._child is not None and self._child.alive
+
+    @property
+    def pid(self) -> int:
+        return self._child.pid if self._child else 0
+
+    def start(self) -> None:
+        length = str(self.model.context_length)
+        argv = [*unbuffered(self._binary), str(self.model.path), length, length]
+        # The table after each run has the numbers for the usage; the runtime writes it at this level.
+        env = {**without_secrets(os.environ), "RKLLM_LOG_LEVEL": "1"}
+        with npu(self.model, self._lock) as lock:
+            self._child = TurnChild(argv, env, self.model.id, self._heed, keeps=[lock])
+        self._load_deadline = self._clock() + self._limits.load
+        log.info("Loading %s in process %d", self.model.id, self.pid)
+        self._child.listen()
+
+    def stop(self) -> None:
+        if self._child is not None:
+            self._child.kill()
+
+    def _heed(self, line: str) -> None:
+        """Take note of a line of stderr. Called by any thread."""
+        self._heard.append(line)
+        if found := cli.row(line):
+            self._rows[found[0]] = found[1]
+
+    def ready(self, client: Client) -> Iterator[Waiting]:
+        if self._mark:
+            return
+        try:
+            yield from self._load(client)
+            self._mark = cli.greeting(self._greeting.decode(errors="replace"))
+        except ServiceError as error:
+            self.stop()
+            if b"init failed" in self._greeting:
+                raise self._not_loaded() from error
+            raise
+        self.info = rkllm_log.metadata(list(self._heard))
+        log.info("Loaded %s %s", self.model.id, self.info or "")
+
+    def _load(self, client: Client) -> Iterator[Waiting]:
+        assert self._child is not None
+        for data in self._child.turn(self._limits.beat, client):
+            if data is None:
+                check(self._clock, self._load_deadline, f"The model did not load within {self._limits.load:g} s")
+                yield Waiting("loading")
+            else:
+                self._greeting += data
+
+    def _not_loaded(self) -> EngineFailed:
+        lines = [*self._greeting.decode(errors="replace").splitlines(), *self._heard]
+        return EngineFailed(f"The rkllm program could not load {self.model.path.name}: {rkllm_log.reason(lines)}")
+
+    def generate(self, job: Job, client: Client) -> Iterator[Event]:
+        if job.kind not in ("chat", "completion"):
+            raise BadRequest(
+                f"The rkllm program answers prompts and nothing else: no {job.kind}. Choose another model."
+            )
+        if job.prompt_ids:
+            raise BadRequest("The rkllm program reads text, no token ids. Send the prompt as text.", param="prompt")
+        assert self._child is not None
+        self._child.take_log()  # what it has printed so far is not about this job
+        self._child.about = job.id
+        self._rows = {}
+        self._heard.clear()
+        ended = False
+        try:
+            self._child.say(self._encoded(said(job)).encode(errors="replace"))
+            for event in self._run(self._child, job, client):
+                ended = isinstance(event, Done)
+                yield event
+        except BadRequest:
+            ended = True
+            raise
+        finally:
+            if not ended:
+                self.stop()
+
+    def _run(self, child: TurnChild, job: Job, client: Client) -> Iterator[Event]:
+        answer, stops = cli.Answer(self._mark, job.max_tokens), StopFilter(job.stop)
+        pace = Pace(self._limits, job.prompt_tokens_estimate, self._clock)
+        for data in child.turn(self._limits.beat, client):
+            if data is None:
+                pace.silent()
+            else:
+                text = stops.feed(answer.feed(data))
+                if answer.begun:
+                    pace.token()
+                if text:
+                    yield Text(text)
+                if answer.full or stops.stopped:
+                    self.stop()
+                    break
+            if pace.due():
+                yield pace.waiting
+        else:
+            child.take_log(at_rest=True)
+            if text := stops.feed(answer.end(table=not self._rows)):
+                yield Text(text)
+            self._check(answer)
+        if text := stops.flush():
+            yield Text(text)
+        yield self._done(answer, stops.found)
+
+    def _check(self, answer: cli.Answer) -> None:
+        """Raise what the runtime reported."""
+        if answer.failed and (found := rkllm_log.too_long(self._heard)):
+            raise ContextOverflow(*found)
+        if answer.failed:
+            raise EngineFailed(f"The rkllm program reported an error: {rkllm_log.reason(self._heard)}")
+
+    def _done(self, answer: cli.Answer, stop: str) -> Done:
+        """The end of an answer, with the runtime's own numbers where it told any."""
+        rows = answer.rows or self._rows
+        usage = Usage(completion_tokens=answer.tokens)
+        if {"Prefill", "Generate"} <= rows.keys():
+            usage = Usage(rows["Prefill"].tokens, rows["Generate"].tokens)
+        timings = {PHASES[name]: row.milliseconds / 1000 for name, row in rows.items()}
+        full = answer.full or usage.prompt_tokens + usage.completion_tokens >= self.model.context_length
+        return Done("length" if full and not stop else "stop", usage, timings, stop)
+
+
+PHASES = {"Prefill": "prefill", "Generate": "decode"}
+
+
+def said(job: Job) -> str:
+    """What the program is told; it puts a chat template around a raw prompt as well (`engines.support`)."""
+    return cli.prompt(job.messages) if job.kind == "chat" else job.prompt
+
+
+@contextlib.contextmanager
+def npu(model: Model, lock: str) -> Iterator[int]:
+    """The NPU's lock, for a child to inherit and keep as long as it lives.
+
+    Raises `Unavailable` when another process has it, or when the memory is surely too short for `model`.
+    """
+    try:
+        rkllm_board.check_memory(model.path, model.context_length, MEMINFO)
+        descriptor = rkllm_board.lock(lock)
+    except LoadFailed as error:
+        raise Unavailable(str(error)) from error
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+MEMINFO = Path("/proc/meminfo")
+
+
+def unbuffered(binary: str) -> list[str]:
+    """The beginning of the command line that makes `binary` write each token at once.
+
+    Raises `Unavailable` when there is no such program, or none that can be made to.
+    """
+    program, stdbuf = shutil.which(binary), shutil.which("stdbuf")
+    if program is None:
+        raise Unavailable(
+            f"The rkllm program {binary!r} was not found. Install it, set 'binary' (RKLLM_BINARY) to its path, "
+            "or remove 'engine: rkllm_cli' from the model's model.yaml."
+        )
+    if stdbuf is None:
+        raise Unavailable("The rkllm program needs 'stdbuf' to stream, which was not found. Install GNU coreutils.")
+    if not dynamic(Path(program)):
+        raise Unavailable(
+            f"The rkllm program {program} is linked statically, so stdbuf cannot make it stream. "
+            "Link it dynamically, or use the native engine (engine: rkllm in model.yaml)."
+        )
+    return [stdbuf, "-o0", program]
+
+
+def dynamic(program: Path) -> bool:
+    """Whether `program` loads shared libraries; true for what is no ELF file, such as a script that starts one."""
+    with program.open("rb") as file:
+        head = file.read(4096)
+    if not head.startswith(b"\x7fELF"):
+        return True
+    wide = head[4] == 2
+    offset = struct.unpack_from("<Q" if wide else "<I", head, 0x20 if wide else 0x1C)[0]
+    size, count = struct.unpack_from("<HH", head, 0x36 if wide else 0x2A)
+    return any(head[start : start + 4] == PT_INTERP for start in range(offset, offset + size * count, size))
+
+
+PT_INTERP = (3).to_bytes(4, "little")
+"""The ELF program header that names the dynamic loader."""

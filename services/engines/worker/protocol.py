@@ -1,0 +1,139 @@
+"""The protocol between the server and an engine worker: one JSON object per line, version 1.
+
+A worker runs one thing at a time; run ids only grow.
+
+Parent to worker::
+
+    {"op": "load", "path": ..., "options": {...}}   once, first
+    {"op": "run", "run": 1, "job": {...}}           only when the last run has ended; `job` is `job_message`'s
+    {"op": "cancel", "run": 1}                      at any time; unknown or ended runs are ignored
+    (end of file)                                   exit at once, even inside native code
+
+Worker to parent::
+
+    {"event": "ready", "protocol": 1, "info": {...}}                      the model is loaded; what is known of it
+    {"event": "failed", "kind": "failed"|"unavailable", "message": ...}   it cannot be loaded (now); the worker exits
+    {"event": "progress", "run": 1, "done": 128, "total": 900}            prefill, in tokens; else in inputs
+    {"event": "text", "run": 1, "text": ..., "thought": false, "logprobs": [...]}
+    {"event": "data", "run": 1, "data": ...}                              the result of a job that writes no answer
+    {"event": "done", "run": 1, "finish_reason": "stop"|"length"|"cancel", "stop": the stop string that was found or "",
+     "usage": {...}, "timings": {...}, "info": {...}}
+    {"event": "error", "run": 1, "kind": "bad_request"|"context"|"failed", "message": ..., "usage": {...}, "limit": n,
+     "info": {...}}
+
+``done`` and ``error`` end a run; their ``info`` is what it showed of the engine's library. Lines of an
+earlier run are skipped, so no token of one answer reaches another. Anything else is a lie: the worker is killed and its
+request gets a 502.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, Literal
+
+import msgspec
+
+from services.core.errors import BadRequest, ContextOverflow, EngineFailed, ServiceError, Unavailable
+from services.core.events import Data, Done, Event, Text, Thought, Usage
+from services.core.request import Job
+
+PROTOCOL = 1
+
+
+class Counts(msgspec.Struct):
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+
+
+class Line(msgspec.Struct):
+    """Any line of a worker; which fields count depends on `event`."""
+
+    event: Literal["ready", "failed", "progress", "text", "data", "done", "error"]
+    run: int = 0
+    protocol: int = 0
+    info: dict[str, str | int | float] = {}
+    message: str = ""
+    done: int = 0
+    total: int = 0
+    text: str = ""
+    thought: bool = False
+    logprobs: tuple[dict[str, Any], ...] = ()
+    data: Any = None
+    finish_reason: Literal["stop", "length", "cancel"] = "stop"
+    stop: str = ""
+    usage: Counts = msgspec.field(default_factory=Counts)
+    timings: dict[str, float] = {}
+    kind: Literal["bad_request", "context", "failed", "unavailable"] = "failed"
+    limit: int = 0
+
+
+_decoder = msgspec.json.Decoder(Line)
+_encoder = msgspec.json.Encoder()
+
+
+def decode(data: bytes) -> Line:
+    """A worker's line. Raises `EngineFailed` for anything that is none."""
+    try:
+        return _decoder.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise EngineFailed(f"The engine wrote something that is no message of its protocol: {error}.") from error
+
+
+def encode(message: Mapping[str, Any]) -> bytes:
+    """A line for a worker, without its newline."""
+    return _encoder.encode(message)
+
+
+def job_message(job: Job) -> dict[str, Any]:
+    """What a worker is told of a job: everything but the model, which it has loaded."""
+    return {
+        "kind": job.kind,
+        "messages": job.messages,
+        "prompt": job.prompt,
+        "prompt_ids": job.prompt_ids,
+        "max_tokens": job.max_tokens,
+        "sampling": {name: value for name, value in asdict(job.sampling).items() if value is not None},
+        "stop": job.stop,
+        "logprobs": job.logprobs,
+        "json_schema": job.json_schema,
+        "template_kwargs": job.template_kwargs,
+        "inputs": job.inputs,
+        "special_tokens": job.special_tokens,
+    }
+
+
+def lie(line: Line) -> EngineFailed:
+    """The error for a line that may not come now."""
+    return EngineFailed(f"The engine sent {line.event!r} (run {line.run}) out of turn; it was stopped.")
+
+
+def load_error(line: Line) -> ServiceError:
+    """The error of a ``failed`` line."""
+    return Unavailable(line.message) if line.kind == "unavailable" else EngineFailed(line.message)
+
+
+def event_of(line: Line) -> Event:
+    """The event a line of the current run means; raises the error it carries."""
+    if line.event == "text":
+        return Thought(line.text) if line.thought else Text(line.text, line.logprobs)
+    if line.event == "data":
+        return Data(line.data)
+    if line.event == "done" and line.finish_reason != "cancel":
+        return Done(line.finish_reason, _usage(line.usage), line.timings, line.stop)
+    if line.event == "error":
+        raise _error(line)
+    raise lie(line)
+
+
+def _usage(counts: Counts) -> Usage:
+    return Usage(counts.prompt_tokens, counts.completion_tokens, counts.cached_tokens)
+
+
+def _error(line: Line) -> ServiceError:
+    if line.kind == "context":
+        return ContextOverflow(line.usage.prompt_tokens, line.limit)
+    if line.kind == "bad_request":
+        return BadRequest(line.message)
+    return EngineFailed(line.message)
