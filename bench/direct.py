@@ -12,7 +12,7 @@ from services.api.app import settings_from
 from services.core.client import NOBODY
 from services.core.events import Text
 from services.core.model import Model
-from services.core.request import Ask, Job, Sampling
+from services.core.request import EngineRequest, GenerationRequest, Sampling
 from services.core.settings import Settings
 from services.engines.base import Engine
 from services.models.catalog import Catalog
@@ -26,8 +26,8 @@ class Planner:
         self.settings: Settings = settings_from(env)
         self.model: Model = Catalog(self.settings).resolve(model)
 
-    def job(self, body: dict[str, Any]) -> Job:
-        ask = Ask(
+    def job(self, body: dict[str, Any]) -> EngineRequest:
+        ask = GenerationRequest(
             model=self.model.id,
             messages=tuple(body["messages"]),
             max_tokens=body["max_tokens"],

@@ -16,9 +16,9 @@ from bench.processes import environment, serving, started
 from bench.table import Row
 from services.core.model import Model
 from services.core.settings import Settings
-from services.engines.llama.worker import request
+from services.engines.llama.worker import llama_request
 from services.engines.registry import llama_options, worker_env
-from services.engines.worker.protocol import job_message
+from services.engines.worker.protocol import request_message
 from tests.engines import REAL_MODEL, REAL_MODELS, ROOT
 
 TOPICS = ("the sea", "a bridge", "the moon", "an old clock", "a garden", "the winter", "a letter", "a railway")
@@ -63,7 +63,7 @@ def rows(rounds: int, seconds: float, folder: Path) -> Iterator[Row]:
             return Run(stream.started, stream.tokens())
 
         def theirs(topic: str) -> Run:
-            return asked(engine, request(job_message(planner.job(body(topic)))))
+            return asked(engine, llama_request(request_message(planner.job(body(topic)))))
 
         ours("nothing"), theirs("nothing")
         pairs = list(alternate(ours, theirs, rounds, seconds))

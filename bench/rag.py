@@ -18,7 +18,7 @@ from bench.rag_corpus import TONGUES, Item, item
 from bench.table import machine, p95
 from services.chat.rag import clean
 from services.chat.rag.pipeline import pick
-from services.chat.rag.settings import Knobs
+from services.chat.rag.settings import RagSettings
 from services.chat.rag.sources import Source
 from services.chat.tokens import estimate
 
@@ -32,7 +32,7 @@ def sources(question: Item) -> list[Source]:
 
 
 def kept(question: Item, budget: int) -> str:
-    return pick(question.question, sources(question), (), budget, Knobs()).text
+    return pick(question.question, sources(question), (), budget, RagSettings()).text
 
 
 def snippets(question: Item) -> list[Source]:
@@ -43,7 +43,7 @@ def snippets(question: Item) -> list[Source]:
 
 
 def kept_snippet(question: Item) -> bool:
-    return question.sentence in pick(question.question, snippets(question), (), 1400, Knobs()).text
+    return question.sentence in pick(question.question, snippets(question), (), 1400, RagSettings()).text
 
 
 def lead(question: Item, budget: int) -> str:
@@ -79,7 +79,9 @@ def row(name: str) -> Iterator[float]:
     yield mean(whole)
     other = "de" if name != "de" else "en"
     foreign = [sources(item(other, seed)) for seed in range(EACH)]
-    yield mean(not pick(q.question, s, (), 1400, Knobs()).verdict.use for q, s in zip(items, foreign, strict=True))
+    yield mean(
+        not pick(q.question, s, (), 1400, RagSettings()).verdict.use for q, s in zip(items, foreign, strict=True)
+    )
 
 
 def cleaned(question: Item) -> tuple[float, float]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from services.core.model import Model
-from services.core.request import Job, Sampling
+from services.core.request import EngineRequest, Sampling
 from services.core.settings import Settings
 from services.engines.base import Engine
 from services.engines.registry import ENGINES, limits, worker_env
@@ -30,14 +30,14 @@ FAKES = {**ENGINES, "llama": fake}
 """Every .gguf file runs on the scripted engine."""
 
 
-def job(model: Model, text: str, **changes: Any) -> Job:
+def job(model: Model, text: str, **changes: Any) -> EngineRequest:
     """A chat job with one user message, or whatever `changes` make of it."""
     values: dict[str, Any] = {
         "id": "test", "model": model, "kind": "chat", "messages": ({"role": "user", "content": text},),
         "prompt": "", "max_tokens": 16, "sampling": Sampling(temperature=0, seed=1), "stop": (), "logprobs": None,
         "json_schema": None, "template_kwargs": {}, "prompt_tokens_estimate": 100,
     }  # fmt: skip
-    return Job(**(values | changes))
+    return EngineRequest(**(values | changes))
 
 
 def write_fake_model(models_dir: Path, name: str, load_script: str | None = None, settings: str = "") -> Path:

@@ -17,56 +17,57 @@ from services.chat.tools.offer import Offer, offer
 from services.core.errors import BadRequest, ContextOverflow
 from services.core.events import Event
 from services.core.model import Model
-from services.core.request import Ask, Job, Kind, Sampling
+from services.core.request import EngineRequest, GenerationRequest, Kind, Sampling
 from services.core.settings import Settings
 
 BYTES_PER_TOKEN = 2
 """Fewer than any tokenizer in use needs on average, for any script, so that estimates err on the high side."""
 
 
-def plan(ask: Ask, model: Model, settings: Settings, request_id: str) -> Job:
-    """The job for `ask` on `model`. Raises `BadRequest` where the model cannot do what is asked."""
+def plan(generation: GenerationRequest, model: Model, settings: Settings, request_id: str) -> EngineRequest:
+    """The job for `generation` on `model`. Raises `BadRequest` where the model cannot do what is asked."""
     defaults = dict(model.sampling)
-    chat = ask.prompt is None
-    messages = with_system_prompt(ask.messages, model.system_prompt) if chat else ()
+    chat = generation.prompt is None
+    messages = with_system_prompt(generation.messages, model.system_prompt) if chat else ()
     check_capability(model, "chat" if chat else "completion")
-    ask = decided(ask, model)
-    tools = offer(ask, messages, model, settings) if chat else Offer(())
-    form = demanded(ask, tools, model)
+    generation = decided(generation, model)
+    tools = offer(generation, messages, model, settings) if chat else Offer(())
+    form = demanded(generation, tools, model)
     messages = form.messages
-    return Job(
+    return EngineRequest(
         id=request_id,
         model=model,
         kind="chat" if chat else "completion",
         messages=messages,
-        prompt=ask.prompt or "",
-        prompt_ids=ask.prompt_ids,
-        max_tokens=ask.max_tokens or int(defaults.get("max_tokens", settings.max_tokens_default)),
-        sampling=merged(ask.sampling, defaults),
-        stop=ask.stop,
-        logprobs=ask.logprobs,
+        prompt=generation.prompt or "",
+        prompt_ids=generation.prompt_ids,
+        max_tokens=generation.max_tokens or int(defaults.get("max_tokens", settings.max_tokens_default)),
+        sampling=merged(generation.sampling, defaults),
+        stop=generation.stop,
+        logprobs=generation.logprobs,
         json_schema=form.json_schema,
-        template_kwargs=template_kwargs(ask, model, tools),
-        prompt_tokens_estimate=estimate(messages, ask.prompt or "", tools.template_tools) + len(ask.prompt_ids),
+        template_kwargs=template_kwargs(generation, model, tools),
+        prompt_tokens_estimate=estimate(messages, generation.prompt or "", tools.template_tools)
+        + len(generation.prompt_ids),
         tools=tools.tools,
         tool_family=tools.family,
         check_call=form.check_call,
         answer_schema=form.answer_schema,
-        schema_strict=ask.schema_strict,
-        parallel_calls=ask.parallel_calls,
-        sources_used=bool(ask.unprepared),
-        background=ask.background or tasks.is_housekeeping(ask.messages),
-        keep_alive=ask.keep_alive,
+        schema_strict=generation.schema_strict,
+        parallel_calls=generation.parallel_calls,
+        sources_used=bool(generation.unprepared),
+        background=generation.background or tasks.is_housekeeping(generation.messages),
+        keep_alive=generation.keep_alive,
     )
 
 
-def data_job(
+def data_request(
     kind: Kind, model: Model, inputs: tuple[str | tuple[int, ...], ...], request_id: str, capability: str | None = None
-) -> Job:
+) -> EngineRequest:
     """The job for data about `inputs`. Raises `BadRequest` where the model lacks the `capability` it takes."""
     if capability is not None:
         check_capability(model, capability)
-    return Job(
+    return EngineRequest(
         id=request_id,
         model=model,
         kind=kind,
@@ -83,21 +84,21 @@ def data_job(
     )
 
 
-def respond(job: Job, serve: Callable[[Job], Iterator[Event]]) -> Iterator[Event]:
+def respond(request: EngineRequest, serve: Callable[[EngineRequest], Iterator[Event]]) -> Iterator[Event]:
     """The answer's events, with a chat's reasoning and its calls told apart from its text, in the form demanded.
 
     Raises `ContextOverflow` where the prompt is too long in any case: an engine would take long to count it.
     """
-    if (tokens := fewest(job)) >= job.model.context_length:
-        raise ContextOverflow(tokens, job.model.context_length, counted=False)
+    if (tokens := fewest(request)) >= request.model.context_length:
+        raise ContextOverflow(tokens, request.model.context_length, counted=False)
 
-    def run(job: Job) -> Iterator[Event]:
-        events = serve(job)
-        if job.kind == "chat":
+    def run(request: EngineRequest) -> Iterator[Event]:
+        events = serve(request)
+        if request.kind == "chat":
             events = reasoning.split(events)
-        return stage.split(job, events) if job.tools else events
+        return stage.split(request, events) if request.tools else events
 
-    return attempts.checked(job, run) if attempts.needed(job) else run(job)
+    return attempts.checked(request, run) if attempts.needed(request) else run(request)
 
 
 def check_capability(model: Model, needed: str) -> None:
@@ -120,10 +121,10 @@ def merged(sampling: Sampling, defaults: dict[str, Any]) -> Sampling:
     return Sampling(**{name: defaults.get(name) if value is None else value for name, value in values.items()})
 
 
-def template_kwargs(ask: Ask, model: Model, tools: Offer) -> dict[str, Any]:
+def template_kwargs(generation: GenerationRequest, model: Model, tools: Offer) -> dict[str, Any]:
     """The template's variables; ``enable_thinking`` from the request, else from the model, else not at all."""
-    kwargs = dict(ask.template_kwargs)
-    thinking = model.thinking if ask.thinking is None else ask.thinking
+    kwargs = dict(generation.template_kwargs)
+    thinking = model.thinking if generation.thinking is None else generation.thinking
     if thinking is not None:
         kwargs["enable_thinking"] = thinking
     return kwargs if tools.template_tools is None else {**kwargs, "tools": tools.template_tools}

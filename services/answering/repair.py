@@ -13,39 +13,39 @@ from services.chat import schema
 from services.chat.tokens import estimate
 from services.core.errors import AnswerInvalid, ContextOverflow
 from services.core.events import Done, Event, Refusal, Text, ToolCall, Usage, Waiting, closing
-from services.core.request import Job
+from services.core.request import EngineRequest
 
-Run = Callable[[Job], Iterator[Event]]
+Run = Callable[[EngineRequest], Iterator[Event]]
 
 NO_CALL = "You did not call a function. Answer with nothing but the call, in the form you were told."
 
 AGAIN = "That was not what was asked for: {}. Answer again, with the corrected JSON alone."
 
 
-def needed(job: Job) -> bool:
-    """Whether what `job` demands must be checked."""
-    return job.answer_schema is not None or job.check_call
+def needed(request: EngineRequest) -> bool:
+    """Whether what `request` demands must be checked."""
+    return request.answer_schema is not None or request.check_call
 
 
-def checked(job: Job, run: Run) -> Iterator[Event]:
-    """The answer to `job`, as it should be where one of two attempts is; else as `failed` says."""
-    first = Attempt(job)
-    yield from first.events(run(job))
+def checked(request: EngineRequest, run: Run) -> Iterator[Event]:
+    """The answer to `request`, as it should be where one of two attempts is; else as `failed` says."""
+    first = Attempt(request)
+    yield from first.events(run(request))
     if first.over:
         yield first.done
         return
-    yield Waiting("retry", reason=job.demanded)
-    second = Attempt(job)
+    yield Waiting("retry", reason=request.demanded)
+    second = Attempt(request)
     try:
-        yield from second.events(run(corrected(job, first)))
+        yield from second.events(run(corrected(request, first)))
     except ContextOverflow:  # the first attempt and the correction are too much for it
-        yield from failed(job, first, first.done)
+        yield from failed(request, first, first.done)
         return
     done = together(first.done, second.done)
     if second.over:
         yield done
     else:
-        yield from failed(job, first, done)
+        yield from failed(request, first, done)
 
 
 def together(first: Done, second: Done) -> Done:
@@ -58,8 +58,8 @@ def together(first: Done, second: Done) -> Done:
 class Attempt:
     """One run."""
 
-    def __init__(self, job: Job) -> None:
-        self._job = job
+    def __init__(self, request: EngineRequest) -> None:
+        self._job = request
         self._held: list[Text] = []
         self._called = False
         self.done = Done("stop", Usage())
@@ -113,27 +113,29 @@ class Attempt:
         yield from self._held if text == self.text else [Text(text)]
 
 
-def corrected(job: Job, attempt: Attempt) -> Job:
-    """`job` once more, with what came of it and what was wrong with that."""
+def corrected(request: EngineRequest, attempt: Attempt) -> EngineRequest:
+    """`request` once more, with what came of it and what was wrong with that."""
     turns = ({"role": "assistant", "content": attempt.text}, {"role": "user", "content": attempt.complaint})
     more = estimate(attempt.text) + estimate(attempt.complaint)
-    return replace(job, messages=(*job.messages, *turns), prompt_tokens_estimate=job.prompt_tokens_estimate + more)
+    return replace(
+        request, messages=(*request.messages, *turns), prompt_tokens_estimate=request.prompt_tokens_estimate + more
+    )
 
 
-def failed(job: Job, attempt: Attempt, done: Done) -> Iterator[Event]:
-    """What becomes of a `job` whose attempts all failed.
+def failed(request: EngineRequest, attempt: Attempt, done: Done) -> Iterator[Event]:
+    """What becomes of a `request` whose attempts all failed.
 
     A missing call leaves the text, which says that there is none. JSON that is wrong is never sent as an answer: it is
     a refusal where the client asked for a strict schema, as OpenAI's clients know it, and else an error.
     """
-    if job.check_call:
+    if request.check_call:
         yield Text(attempt.text)
         yield done
-    elif job.schema_strict:
+    elif request.schema_strict:
         yield Refusal("The model wrote no JSON that satisfies the schema, in two attempts.")
         yield done
     else:
         raise AnswerInvalid(
-            f"The model {job.model.id!r} wrote no JSON of the form that was asked for, in two attempts. Ask for a "
+            f"The model {request.model.id!r} wrote no JSON of the form that was asked for, in two attempts. Ask for a "
             "simpler schema, or choose a larger model."
         )

@@ -10,7 +10,7 @@ from services.chat.tools.grammar import call_schema, either, is_beyond, rooted
 from services.chat.tools.offer import Offer
 from services.chat.tools.prompt import with_instructions
 from services.core.model import Model
-from services.core.request import Ask
+from services.core.request import GenerationRequest
 from services.engines.support import GRAMMARS
 
 CALL_NOW = "Answer with a call of a function, and with nothing else."
@@ -26,20 +26,20 @@ class Form:
     check_call: bool = False
 
 
-def demanded(ask: Ask, offer: Offer, model: Model) -> Form:
-    """The form of the answer to `ask`. Raises `BadRequest` for a schema that is none."""
-    called = ask.call_required and bool(offer.tools)
-    if ask.json_schema is not None:
-        schema.checked(ask.json_schema)
+def demanded(generation: GenerationRequest, offer: Offer, model: Model) -> Form:
+    """The form of the answer to `generation`. Raises `BadRequest` for a schema that is none."""
+    called = generation.call_required and bool(offer.tools)
+    if generation.json_schema is not None:
+        schema.checked(generation.json_schema)
     if model.engine in GRAMMARS:
-        checked = ask.prompt is None and not called and is_beyond(ask.json_schema)
-        return Form(offer.messages, grammar(ask, offer, called), ask.json_schema if checked else None)
+        checked = generation.prompt is None and not called and is_beyond(generation.json_schema)
+        return Form(offer.messages, grammar(generation, offer, called), generation.json_schema if checked else None)
     if called:
         return Form(urged(offer, model), check_call=True)
-    if ask.json_schema is None or ask.prompt is not None:
-        return Form(offer.messages, ask.json_schema)
-    messages = with_instructions(offer.messages, schema.instructions(ask.json_schema), model)
-    return Form(messages, answer_schema=ask.json_schema)
+    if generation.json_schema is None or generation.prompt is not None:
+        return Form(offer.messages, generation.json_schema)
+    messages = with_instructions(offer.messages, schema.instructions(generation.json_schema), model)
+    return Form(messages, answer_schema=generation.json_schema)
 
 
 def urged(offer: Offer, model: Model) -> tuple[dict[str, Any], ...]:
@@ -49,12 +49,12 @@ def urged(offer: Offer, model: Model) -> tuple[dict[str, Any], ...]:
     return with_instructions(offer.messages, CALL_NOW, model)
 
 
-def grammar(ask: Ask, offer: Offer, called: bool) -> dict[str, Any] | None:
+def grammar(generation: GenerationRequest, offer: Offer, called: bool) -> dict[str, Any] | None:
     """What an engine with grammars is given: a demanded call, else the answer's schema, where calls stay possible."""
     if called:
         return call_schema(offer.tools)
-    if ask.json_schema is None:
+    if generation.json_schema is None:
         return None
     if not offer.tools:
-        return rooted(ask.json_schema)
-    return either(call_schema(offer.tools), ask.json_schema or {"type": "object"})
+        return rooted(generation.json_schema)
+    return either(call_schema(offer.tools), generation.json_schema or {"type": "object"})

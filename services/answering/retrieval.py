@@ -8,49 +8,49 @@ from dataclasses import fields, replace
 
 from services.answering.plan import with_system_prompt
 from services.chat.rag.pipeline import Decision, Outcome, apply
-from services.chat.rag.settings import Knobs, ModelFacts
+from services.chat.rag.settings import ModelFacts, RagSettings
 from services.chat.tokens import Counter, estimate
 from services.chat.tools.offer import taken
 from services.core.model import Model
-from services.core.request import Ask
+from services.core.request import GenerationRequest
 from services.core.settings import Settings
 
 log = logging.getLogger(__name__)
 
 
 def prepared(
-    ask: Ask,
+    generation: GenerationRequest,
     model: Model,
     settings: Settings,
     breathe: Callable[[], None],
     prefill_speed: float | None = None,
     count: Counter = estimate,
-) -> tuple[Ask, Outcome]:
-    """`ask` with its sources cleaned, selected and set into a prompt that fits, and what was decided.
+) -> tuple[GenerationRequest, Outcome]:
+    """`generation` with its sources cleaned, selected and set into a prompt that fits, and what was decided.
 
     Calls `breathe` every few milliseconds of work. `prefill_speed` is in tokens a second, None where unmeasured;
     `count` is the model's.
     """
-    if ask.prompt is not None:
-        return ask, Outcome((), Decision(False, "no chat"))
-    knobs = replace(knobs_of(settings), rag_enabled=settings.rag_enabled and model.rag and ask.rag)
-    messages = with_system_prompt(ask.messages, model.system_prompt)
-    outcome = apply(messages, facts(ask, model, settings, prefill_speed), knobs, count, breathe)
+    if generation.prompt is not None:
+        return generation, Outcome((), Decision(False, "no chat"))
+    limits = replace(rag_settings(settings), rag_enabled=settings.rag_enabled and model.rag and generation.rag)
+    messages = with_system_prompt(generation.messages, model.system_prompt)
+    outcome = apply(messages, facts(generation, model, settings, prefill_speed), limits, count, breathe)
     log.debug("rag: %s", describe(outcome.decision))
     if outcome.found is None:
-        return ask, outcome
-    thinking = False if outcome.thinking_off and ask.thinking is None else ask.thinking
-    before = ask.messages if outcome.decision.used else ()
-    return replace(ask, messages=outcome.messages, thinking=thinking, unprepared=before), outcome
+        return generation, outcome
+    thinking = False if outcome.thinking_off and generation.thinking is None else generation.thinking
+    before = generation.messages if outcome.decision.used else ()
+    return replace(generation, messages=outcome.messages, thinking=thinking, unprepared=before), outcome
 
 
-def knobs_of(settings: Settings) -> Knobs:
-    return Knobs(**{knob.name: getattr(settings, knob.name) for knob in fields(Knobs)})
+def rag_settings(settings: Settings) -> RagSettings:
+    return RagSettings(**{knob.name: getattr(settings, knob.name) for knob in fields(RagSettings)})
 
 
-def facts(ask: Ask, model: Model, settings: Settings, prefill_speed: float | None) -> ModelFacts:
-    answer = ask.max_tokens or int(dict(model.sampling).get("max_tokens") or settings.max_tokens_default)
-    return ModelFacts(model.context_length - taken(ask, model), answer, prefill_speed, model.rag_tokens)
+def facts(generation: GenerationRequest, model: Model, settings: Settings, prefill_speed: float | None) -> ModelFacts:
+    answer = generation.max_tokens or int(dict(model.sampling).get("max_tokens") or settings.max_tokens_default)
+    return ModelFacts(model.context_length - taken(generation, model), answer, prefill_speed, model.rag_tokens)
 
 
 def describe(decision: Decision) -> str:

@@ -16,7 +16,7 @@ from services.core.errors import BadRequest, EngineFailed
 from services.core.events import Data, Done, Event, Usage, Waiting, closing
 from services.core.metrics import Metrics
 from services.core.model import Model
-from services.core.request import Ask, Job
+from services.core.request import EngineRequest, GenerationRequest
 from services.core.settings import Settings
 from services.engines.support import unsupported
 from services.models.catalog import Catalog
@@ -67,7 +67,7 @@ class Service:
         req: falcon.Request,
         resp: falcon.Response,
         model: Model,
-        asks: Sequence[Ask],
+        asks: Sequence[GenerationRequest],
         ignored: Iterable[str] = (),
     ) -> Iterator[Iterator[Event]]:
         """The events of each of `asks`, all for `model`, planned at once and run one after the other when asked for.
@@ -76,10 +76,10 @@ class Service:
         what is asked; the events raise what `Scheduler.serve` raises.
         """
 
-        def planned(ask: Ask) -> Job:
-            return plan(ask, model, self.settings, req.context.id)
+        def planned(generation: GenerationRequest) -> EngineRequest:
+            return plan(generation, model, self.settings, req.context.id)
 
-        jobs = [planned(ask) for ask in asks]
+        jobs = [planned(generation) for generation in asks]
         dropped = ["tools"] if asks[0].tools and not jobs[0].tools else []
         self.warn(resp, [*ignored, *dropped, *unsupported(self.settings, jobs[0])])
         req.context.trace.model = model.id
@@ -92,7 +92,7 @@ class Service:
         for name in names:
             self.metrics.ignored.labels(name).inc()
 
-    def data(self, req: falcon.Request, resp: falcon.Response, job: Job) -> tuple[Any, Usage]:
+    def data(self, req: falcon.Request, resp: falcon.Response, job: EngineRequest) -> tuple[Any, Usage]:
         """The result of a `job` that wants data, and what it took. Blocks; raises what `Scheduler.serve` raises."""
         req.context.trace.model = job.model.id
         values: list[Any] = []
@@ -107,23 +107,27 @@ class Service:
             raise EngineFailed(f"The engine gave {len(values)} results for one {job.kind}; the log says more.")
         return values[0], usage
 
-    def count(self, req: falcon.Request, resp: falcon.Response, ask: Ask, model: Model) -> int:
+    def count(self, req: falcon.Request, resp: falcon.Response, generation: GenerationRequest, model: Model) -> int:
         """How many tokens the prompt has that a chat would be answered from, its sources prepared. As `data`."""
-        ask, _ = self.sources.prepared(ask, model)
-        count, _ = self.data(req, resp, replace(plan(ask, model, self.settings, req.context.id), kind="count"))
+        generation, _ = self.sources.prepared(generation, model)
+        count, _ = self.data(req, resp, replace(plan(generation, model, self.settings, req.context.id), kind="count"))
         return int(count)
 
     def _run(
-        self, jobs: list[tuple[Ask, Job]], planned: Plan, req: falcon.Request, resp: falcon.Response
+        self,
+        jobs: list[tuple[GenerationRequest, EngineRequest]],
+        planned: Plan,
+        req: falcon.Request,
+        resp: falcon.Response,
     ) -> Iterator[Iterator[Event]]:
         """Where the first answer waits first, a header says for what."""
         who, trace, first = client(req), req.context.trace, teller(resp)
 
-        def serve(job: Job) -> Iterator[Event]:
+        def serve(job: EngineRequest) -> Iterator[Event]:
             return self.scheduler.serve(job, who)
 
-        for ask, job in jobs:
-            events = told_again(self.sources.events(ask, job, planned, serve, resp, len(jobs) == 1), resp)
+        for generation, job in jobs:
+            events = told_again(self.sources.events(generation, job, planned, serve, resp, len(jobs) == 1), resp)
             yield observed(events, first, trace)
 
 

@@ -18,14 +18,14 @@ from services.core.errors import ContextOverflow
 from services.core.events import Done, Event, closing
 from services.core.metrics import Metrics
 from services.core.model import Model
-from services.core.request import Ask, Job
+from services.core.request import EngineRequest, GenerationRequest
 from services.core.settings import Settings
 
 RAG_HEADER = "X-RKLLM-RAG"
 CACHE_HEADER = "X-RKLLM-Cache"
 
-Serve = Callable[[Job], Iterator[Event]]
-Plan = Callable[[Ask], Job]
+Serve = Callable[[EngineRequest], Iterator[Event]]
+Plan = Callable[[GenerationRequest], EngineRequest]
 
 
 def breathe() -> None:
@@ -41,65 +41,75 @@ class Sources:
         self._answers = AnswerCache(settings.rag_cache_max_entries, settings.rag_cache_ttl)
         self._speeds, self._ratios = PrefillSpeeds(), TokenRatios()
 
-    def prepared(self, ask: Ask, model: Model) -> tuple[Ask, Outcome]:
-        """`ask` with its sources prepared for `model`."""
+    def prepared(self, generation: GenerationRequest, model: Model) -> tuple[GenerationRequest, Outcome]:
+        """`generation` with its sources prepared for `model`."""
         return retrieval.prepared(
-            ask, model, self._settings, breathe, self._speeds.of(model), self._ratios.counter(model)
+            generation, model, self._settings, breathe, self._speeds.of(model), self._ratios.counter(model)
         )
 
-    def told(self, ask: Ask, model: Model, resp: falcon.Response) -> Ask:
+    def told(self, generation: GenerationRequest, model: Model, resp: falcon.Response) -> GenerationRequest:
         """The same; the response and the metrics tell what was decided."""
-        ask, outcome = self.prepared(ask, model)
+        generation, outcome = self.prepared(generation, model)
         used = outcome.decision.used
         self._metrics.rag_decisions.labels("context" if used else "follow_up" if outcome.found else "plain").inc()
         if outcome.found:
             resp.set_header(RAG_HEADER, retrieval.describe(outcome.decision))
-        return ask
+        return generation
 
     def events(
-        self, ask: Ask, job: Job, plan: Plan, serve: Serve, resp: falcon.Response, alone: bool
+        self,
+        generation: GenerationRequest,
+        request: EngineRequest,
+        plan: Plan,
+        serve: Serve,
+        resp: falcon.Response,
+        alone: bool,
     ) -> Iterator[Event]:
         """Those of a kept answer, else of a new one, which is kept where it is `alone`: several are meant to differ.
 
-        `job` is `ask`, told and planned.
+        `request` is `generation`, told and planned.
         """
-        fresh = self._fresh(ask, job, plan, serve, resp)
-        if not (alone and job.sources_used):
+        fresh = self._fresh(generation, request, plan, serve, resp)
+        if not (alone and request.sources_used):
             return fresh
-        answer = self._answers.find(job)
+        answer = self._answers.find(request)
         result = "hit" if answer else "miss"
         resp.set_header(CACHE_HEADER, result)
         self._metrics.rag_cache.labels(result).inc()
-        return answer.events() if answer else self._answers.keeping(job, fresh)
+        return answer.events() if answer else self._answers.keeping(request, fresh)
 
-    def _fresh(self, ask: Ask, job: Job, plan: Plan, serve: Serve, resp: falcon.Response) -> Iterator[Event]:
+    def _fresh(
+        self, generation: GenerationRequest, request: EngineRequest, plan: Plan, serve: Serve, resp: falcon.Response
+    ) -> Iterator[Event]:
         """A new answer's. Where the prompt turns out too long, again with fewer sources; nothing was answered yet."""
         try:
-            yield from self._measured(job, respond(job, serve))
+            yield from self._measured(request, respond(request, serve))
             return
         except ContextOverflow as error:
-            fewer = self._fewer(ask, job, error, resp)
+            fewer = self._fewer(generation, request, error, resp)
             if fewer is None:
                 raise
         again = plan(fewer)
         yield from self._measured(again, respond(again, serve))
 
-    def _fewer(self, ask: Ask, job: Job, error: ContextOverflow, resp: falcon.Response) -> Ask | None:
-        """`ask` with as much of its sources as fits by what the engine counted; `None` where that changes nothing."""
-        if not (job.sources_used and error.counted):
+    def _fewer(
+        self, generation: GenerationRequest, request: EngineRequest, error: ContextOverflow, resp: falcon.Response
+    ) -> GenerationRequest | None:
+        """`generation` with as much of its sources as fits by the engine's count; `None` where nothing changes."""
+        if not (request.sources_used and error.counted):
             return None
-        self._ratios.note(job, error.prompt_tokens)
-        fewer, outcome = self.prepared(replace(ask, messages=ask.unprepared), job.model)
-        if fewer.messages == ask.messages:
+        self._ratios.note(request, error.prompt_tokens)
+        fewer, outcome = self.prepared(replace(generation, messages=generation.unprepared), request.model)
+        if fewer.messages == generation.messages:
             return None
         resp.set_header(RAG_HEADER, retrieval.describe(outcome.decision))
         return fewer
 
-    def _measured(self, job: Job, events: Iterator[Event]) -> Iterator[Event]:
+    def _measured(self, request: EngineRequest, events: Iterator[Event]) -> Iterator[Event]:
         """The same events; what their end tells of the model is remembered. Owns `events`."""
         with closing(events):
             for event in events:
                 if isinstance(event, Done):
-                    self._speeds.note(job.model, event)
-                    self._ratios.note(job, event.usage.prompt_tokens)
+                    self._speeds.note(request.model, event)
+                    self._ratios.note(request, event.usage.prompt_tokens)
                 yield event

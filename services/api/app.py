@@ -18,7 +18,7 @@ from services.api.dialects.openai.resources import ChatCompletions, Health, Mode
 from services.api.dialects.openai.vectors import Embeddings, Rerank
 from services.api.dialects.responses.resources import InputTokens, Responses
 from services.api.http import errors
-from services.api.http.auth import Guard
+from services.api.http.auth import Auth
 from services.api.http.middleware import AccessLog, RequestId
 from services.api.openapi.resource import Description
 from services.api.operator.metrics import MetricsPage
@@ -86,7 +86,7 @@ def measured(settings: Settings) -> Metrics:
 
 
 def middleware(settings: Settings, metrics: Metrics) -> list[Any]:
-    always: list[Any] = [RequestId(), AccessLog(metrics), Guard(settings, Keys(settings))]
+    always: list[Any] = [RequestId(), AccessLog(metrics), Auth(settings, Keys(settings))]
     if not settings.cors_origins:
         return always
     origins = "*" if "*" in settings.cors_origins else settings.cors_origins

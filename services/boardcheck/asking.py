@@ -9,9 +9,9 @@ from typing import Any
 
 from services.answering.plan import plan
 from services.core.client import NOBODY
-from services.core.events import Done, Text, Thought
+from services.core.events import Done, Reasoning, Text
 from services.core.model import Model
-from services.core.request import Ask, Job, Sampling
+from services.core.request import EngineRequest, GenerationRequest, Sampling
 from services.core.settings import Settings
 from services.engines.base import Engine
 
@@ -52,17 +52,21 @@ class Asker:
         """What the newest run that has ended showed of the runtime."""
         return getattr(self.engine, "run_info", {})
 
-    def job(self, messages: Sequence[dict[str, Any]], max_tokens: int = ANSWER, thinking: bool | None = None) -> Job:
+    def request(
+        self, messages: Sequence[dict[str, Any]], max_tokens: int = ANSWER, thinking: bool | None = None
+    ) -> EngineRequest:
         greedy = Sampling(temperature=0)
-        ask = Ask(self._model.id, tuple(messages), max_tokens=max_tokens, sampling=greedy, thinking=thinking)
+        ask = GenerationRequest(
+            self._model.id, tuple(messages), max_tokens=max_tokens, sampling=greedy, thinking=thinking
+        )
         return plan(ask, self._model, self._settings, "boardcheck")
 
     def ask(self, *messages: dict[str, Any], **changes: Any) -> Reply:
-        """The whole answer; `changes` are `job`'s. Blocks; raises `ServiceError`."""
+        """The whole answer; `changes` are `request`'s. Blocks; raises `ServiceError`."""
         start = time.monotonic()
         first, pieces, done = None, [], None
-        for event in self.engine.generate(self.job(messages, **changes), NOBODY):
-            if isinstance(event, Text | Thought):
+        for event in self.engine.generate(self.request(messages, **changes), NOBODY):
+            if isinstance(event, Text | Reasoning):
                 first = first or time.monotonic() - start
                 pieces.append(event.text)
             elif isinstance(event, Done):

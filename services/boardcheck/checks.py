@@ -29,7 +29,7 @@ class Board:
     """What the checks look at."""
 
     root: Path
-    ask: devices.Ask
+    ask: devices.GenerationRequest
     open_files: int
     """This process's limit."""
     library: str = ""

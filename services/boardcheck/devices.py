@@ -38,14 +38,14 @@ class DrmVersion(ctypes.Structure):
     )
 
 
-class Ask(Protocol):
+class GenerationRequest(Protocol):
     """Asks a device node for its driver: name and version. Never blocks. Raises `OSError`, as for no permission."""
 
     def __call__(self, node: Path) -> tuple[str, str]: ...
 
 
 def ask(node: Path) -> tuple[str, str]:
-    """The real `Ask`."""
+    """The real `GenerationRequest`."""
     descriptor = os.open(node, os.O_RDWR | os.O_CLOEXEC)
     try:
         return rknpu(descriptor) if node.name == "rknpu" else drm(descriptor)
@@ -81,7 +81,7 @@ class Node:
     """The id of the group that may open it."""
 
 
-def nodes(root: Path, question: Ask) -> list[Node]:
+def nodes(root: Path, question: GenerationRequest) -> list[Node]:
     """The nodes of the rknpu driver below `root`, and those that nobody here may ask; `rknpu` itself comes first."""
     dev = root / "dev"
     paths = [dev / "rknpu", *sorted((dev / "dri").glob("card*")), *sorted((dev / "dri").glob("renderD*"))]
@@ -89,7 +89,7 @@ def nodes(root: Path, question: Ask) -> list[Node]:
     return [node for node in found if node.driver == "rknpu" or node.denied or node.path.name == "rknpu"]
 
 
-def node(path: Path, question: Ask) -> Node:
+def node(path: Path, question: GenerationRequest) -> Node:
     group = path.stat().st_gid if path.exists() else -1
     try:
         driver, version = question(path)

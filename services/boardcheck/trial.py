@@ -133,7 +133,7 @@ class Trial:
 
     def _cancel(self) -> Finding:
         """How long a cancel takes that comes before the first token."""
-        running = self._engine.generate(self._asker.job([user(LONG)]), NOBODY)
+        running = self._engine.generate(self._asker.request([user(LONG)]), NOBODY)
         event = next(running)
         start = time.monotonic()
         running.close()  # type: ignore[attr-defined]

@@ -19,7 +19,7 @@ Where it ends:
 Whitespace:
 
 - It is trimmed after the opening tag, before the final closing tag and between that and the answer. Whitespace-only
-  reasoning (Qwen's empty ``<think>\\n\\n</think>``) yields no `Thought` at all.
+  reasoning (Qwen's empty ``<think>\\n\\n</think>``) yields no `Reasoning` at all.
 - Whitespace at the start of an answer without reasoning is text.
 
 Streaming:
@@ -39,7 +39,7 @@ from collections.abc import Collection, Iterator
 from enum import Enum, auto
 from typing import Any
 
-from services.core.events import Done, Event, Text, Thought, closing
+from services.core.events import Done, Event, Reasoning, Text, closing
 
 _OPENINGS = ("<think", "<thinking")
 # ASCII, as ignoring case would otherwise let look-alikes such as the Kelvin sign pass for a letter.
@@ -119,7 +119,7 @@ class _Splitter:
         self._thought, self._text = [], ""
         if text or self._state not in (_State.START, _State.ANSWER):
             self._logprobs = ()
-        thoughts: list[Event] = [Thought(thought)] if thought else []
+        thoughts: list[Event] = [Reasoning(thought)] if thought else []
         return [*thoughts, Text(text, logprobs)] if text else thoughts
 
     def _consume(self, rest: str) -> str:
@@ -210,7 +210,7 @@ def _split(events: Iterator[Event]) -> Iterator[Event]:
 
 
 def split(events: Iterator[Event]) -> Iterator[Event]:
-    """Turn the `Text` of `events` into `Thought` and `Text` by the module's rules; all else passes unchanged.
+    """Turn the `Text` of `events` into `Reasoning` and `Text` by the module's rules; all else passes unchanged.
 
     The generator owns `events`: when it ends, fails or is closed, it closes them at once if they can be closed.
     """

@@ -8,7 +8,7 @@ from operator import add
 from typing import NamedTuple
 
 from services.chat.common_pairs import PAIRS
-from services.core.request import Job
+from services.core.request import EngineRequest
 
 Counter = Callable[[str], int]
 """Tokens of a text, exact or guessed high."""
@@ -21,10 +21,10 @@ LONGEST = 512
 """Characters that no token of any vocabulary has more of; the longest in use are runs of 128 blanks."""
 
 
-def fewest(job: Job) -> int:
-    """Tokens that the prompt of `job` has at least: each message one, and as many as its text takes."""
-    characters = len(job.prompt) + sum(len(message["content"]) for message in job.messages)
-    return max(len(job.messages), len(job.prompt_ids), characters // LONGEST)
+def fewest(request: EngineRequest) -> int:
+    """Tokens that the prompt of `request` has at least: each message one, and as many as its text takes."""
+    characters = len(request.prompt) + sum(len(message["content"]) for message in request.messages)
+    return max(len(request.messages), len(request.prompt_ids), characters // LONGEST)
 
 
 class Latin(NamedTuple):

@@ -40,7 +40,7 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
-class Thought:
+class Reasoning:
     """A piece of the model's reasoning, without its tags."""
 
     text: str
@@ -69,7 +69,7 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """The one result of a job that writes no answer: vectors, scores, tokens; what `Job.kind` says it is."""
+    """The one result of a job that writes no answer: vectors, scores, tokens; what `EngineRequest.kind` says it is."""
 
     value: Any
 
@@ -103,7 +103,7 @@ class Done:
     """The stop string that ended the answer; empty where none did."""
 
 
-Piece = Text | Thought | ToolCall | Refusal
+Piece = Text | Reasoning | ToolCall | Refusal
 """What an answer consists of."""
 
 Event = Waiting | Piece | Data | Done

@@ -1,4 +1,4 @@
-"""What a client asks for (`Ask`), in no dialect, and what an engine is told to do (`Job`)."""
+"""What a client asks for (`GenerationRequest`), in no dialect, and what an engine is told to do (`EngineRequest`)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Tool:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class GenerationRequest:
     """A request as any dialect means it."""
 
     model: str
@@ -87,7 +87,7 @@ Kind = Literal["chat", "completion", "embedding", "rerank", "tokenize", "detoken
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class EngineRequest:
     """One run of one model: everything an engine needs, nothing of HTTP."""
 
     id: str
@@ -114,7 +114,7 @@ class Job:
     answer_schema: dict[str, Any] | None = None
     """What the answer is held against where no grammar makes sure of it: `json_schema`, if any, is not all of it."""
     schema_strict: bool = False
-    """As in `Ask`."""
+    """As in `GenerationRequest`."""
     inputs: tuple[str | tuple[int, ...], ...] = ()
     """What a job that wants data is about; empty for all others."""
     prompt_ids: tuple[int, ...] = ()
@@ -126,7 +126,7 @@ class Job:
     background: bool = False
     """Lets all others go first."""
     keep_alive: float | None = None
-    """As in `Ask`."""
+    """As in `GenerationRequest`."""
 
     @property
     def demanded(self) -> str:

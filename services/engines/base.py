@@ -8,7 +8,7 @@ from typing import Protocol
 from services.core.client import Client
 from services.core.events import Event, Waiting
 from services.core.model import Model
-from services.core.request import Job
+from services.core.request import EngineRequest
 
 
 class Engine(Protocol):
@@ -38,8 +38,8 @@ class Engine(Protocol):
         goes on loading.
         """
 
-    def generate(self, job: Job, client: Client) -> Iterator[Event]:
-        """Run `job`, blocking between events. Closing the iterator cancels the run; when `close` returns, the
+    def generate(self, request: EngineRequest, client: Client) -> Iterator[Event]:
+        """Run `request`, blocking between events. Closing the iterator cancels the run; when `close` returns, the
         engine is idle or dead. Raises any `ServiceError`, or `ClientGone`."""
 
     def stop(self) -> None:

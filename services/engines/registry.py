@@ -34,7 +34,7 @@ def limits(settings: Settings) -> Limits:
         silence=settings.fallback_silence,
         generation=settings.generation_timeout,
         cancel=settings.cancel_timeout,
-        beat=settings.heartbeat_interval,
+        heartbeat=settings.heartbeat_interval,
     )
 
 

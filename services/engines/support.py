@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from services.core.request import Job
+from services.core.request import EngineRequest
 from services.core.settings import Settings
 from services.engines.rkllm.support import rkllm
 
@@ -26,34 +26,34 @@ A seed is not among them: the same question always gets the same answer.
 """
 
 
-def rkllm_cli(settings: Settings, job: Job) -> Iterator[str]:
+def rkllm_cli(settings: Settings, request: EngineRequest) -> Iterator[str]:
     """The `rkllm` program: greedy, one user turn, a chat template around everything, no thinking."""
-    sampling = asdict(job.sampling)
+    sampling = asdict(request.sampling)
     for name, idle in GREEDY.items():
         if sampling[name] is not None and sampling[name] not in idle:
             yield name
-    if job.kind == "completion":
+    if request.kind == "completion":
         yield "prompt without a chat template"
-    elif [message["role"] for message in job.messages] != ["user"]:
+    elif [message["role"] for message in request.messages] != ["user"]:
         yield "roles of messages"
-    if job.logprobs is not None:
+    if request.logprobs is not None:
         yield "logprobs"
-    if job.json_schema is not None:  # of a raw prompt; a chat's is checked after the run
+    if request.json_schema is not None:  # of a raw prompt; a chat's is checked after the run
         yield "response_format"
-    if job.template_kwargs.get("enable_thinking", False) is not False:
+    if request.template_kwargs.get("enable_thinking", False) is not False:
         yield "enable_thinking"
-    if job.template_kwargs.keys() - {"enable_thinking"}:
+    if request.template_kwargs.keys() - {"enable_thinking"}:
         yield "chat_template_kwargs"
 
 
 GRAMMARS = frozenset({"llama"})
 """The engines that hold an answer to a schema while it is written."""
 
-LIMITS: Mapping[str, Callable[[Settings, Job], Iterable[str]]] = {"rkllm": rkllm, "rkllm_cli": rkllm_cli}
+LIMITS: Mapping[str, Callable[[Settings, EngineRequest], Iterable[str]]] = {"rkllm": rkllm, "rkllm_cli": rkllm_cli}
 """Per engine; one that is not here does all a job can ask."""
 
 
-def unsupported(settings: Settings, job: Job) -> list[str]:
-    """What of `job` its model's engine does not do, by the names a client knows. Reads the times of a few files."""
-    limits = LIMITS.get(job.model.engine)
-    return list(limits(settings, job)) if limits else []
+def unsupported(settings: Settings, request: EngineRequest) -> list[str]:
+    """What of `request` its model's engine does not do, by the names a client knows. Reads the times of a few files."""
+    limits = LIMITS.get(request.model.engine)
+    return list(limits(settings, request)) if limits else []

@@ -55,13 +55,13 @@ class Ticket:
         """Wake the owner."""
         os.write(self._rope, b"!")
 
-    def wait(self, client: Client, beat: float) -> Iterator[Waiting]:
-        """Block until the turn is ours, with a `Waiting` every `beat` seconds.
+    def wait(self, client: Client, heartbeat: float) -> Iterator[Waiting]:
+        """Block until the turn is ours, with a `Waiting` every `heartbeat` seconds.
 
         Raises `ClientGone`, and `ShuttingDown` when the queue closes first.
         """
         while not self.granted:
-            if not client.wait(self._bell, beat):
+            if not client.wait(self._bell, heartbeat):
                 yield Waiting("queued", self.position)
             elif not self.granted:
                 raise shutting_down()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from services.core.errors import ClientGone, QueueFull, ServiceError, ShuttingDown, TooManyRequests
-from services.core.events import Data, Done, Event, Phase, Text, Thought
+from services.core.events import Data, Done, Event, Phase, Reasoning, Text
 from services.core.metrics import Metrics
 from services.core.model import Model
 from services.core.trace import Step, Trace
@@ -49,7 +49,7 @@ class Run:
         self._ready = self._mark
 
     def saw(self, event: Event) -> None:
-        if isinstance(event, Text | Thought):
+        if isinstance(event, Text | Reasoning):
             self._piece()
         elif isinstance(event, Data):
             self._data = True

@@ -12,12 +12,12 @@ from services.core.client import Client
 from services.core.events import Event, Waiting
 from services.core.metrics import Metrics
 from services.core.model import Model
-from services.core.request import Job
+from services.core.request import EngineRequest
 from services.core.settings import Settings
 from services.core.trace import Trace
 from services.engines.base import Engine
 from services.scheduler.memory import Memory
-from services.scheduler.pool import Residence
+from services.scheduler.pool import ModelPool
 from services.scheduler.queue import Queue
 from services.scheduler.run_metrics import Run, observed
 
@@ -52,47 +52,47 @@ class Scheduler:
         clock: Callable[[], float] = time.monotonic,
         metrics: Metrics | None = None,
     ):
-        self._beat = settings.heartbeat_interval
+        self._heartbeat = settings.heartbeat_interval
         self._clock = clock
         self._metrics = metrics or Metrics()
-        self._residence = Residence(make, settings, self._metrics, Memory(settings), clock)
+        self._pool = ModelPool(make, settings, self._metrics, Memory(settings), clock)
         self._queue = Queue(
-            settings.queue_depth, settings.queue_overtakes, self._residence.holds, settings.queue_background_overtakes
+            settings.queue_depth, settings.queue_overtakes, self._pool.holds, settings.queue_background_overtakes
         )
         self._active: str | None = None
         self._metrics.queue_depth.set(settings.queue_depth)
         self._metrics.places_taken.set_function(lambda: float(self._queue.taken))
-        self._metrics.engine_up.set_function(lambda: float(any(engine.alive for engine in self._residence.engines)))
+        self._metrics.engine_up.set_function(lambda: float(any(engine.alive for engine in self._pool.engines)))
 
-    def serve(self, job: Job, client: Client) -> Iterator[Event]:
-        """The events of `job`. Blocks between events; closing it cancels, and frees the turn before it returns.
+    def serve(self, request: EngineRequest, client: Client) -> Iterator[Event]:
+        """The events of `request`. Blocks between events; closing it cancels, and frees the turn before it returns.
 
         Raises `ServiceError` or `ClientGone`.
         """
-        run = Run(job.model, self._metrics, client.trace or Trace(), self._clock)
-        yield from observed(self._serve(job, client, run), run)
+        run = Run(request.model, self._metrics, client.trace or Trace(), self._clock)
+        yield from observed(self._serve(request, client, run), run)
 
-    def _serve(self, job: Job, client: Client, run: Run) -> Iterator[Event]:
-        caller = replace(client.caller, background=True) if job.background else client.caller
-        self._metrics.background.labels(job.model.id).inc(caller.background)
-        with self._queue.ticket(job.model.id, caller, shares(job)) as ticket:
-            yield from ticket.wait(client, self._beat)
+    def _serve(self, request: EngineRequest, client: Client, run: Run) -> Iterator[Event]:
+        caller = replace(client.caller, background=True) if request.background else client.caller
+        self._metrics.background.labels(request.model.id).inc(caller.background)
+        with self._queue.ticket(request.model.id, caller, shares(request)) as ticket:
+            yield from ticket.wait(client, self._heartbeat)
             run.scheduled(new_turn=not ticket.shared)
-            self._active = job.id
+            self._active = request.id
             try:
-                engine = yield from self._residence.hold(job.model, client)
+                engine = yield from self._pool.hold(request.model, client)
                 run.loaded()
-                yield from engine.generate(job, client)
+                yield from engine.generate(request, client)
             finally:
                 self._active = None
-                self._residence.release(job.model.id, job.keep_alive)
+                self._pool.release(request.model.id, request.keep_alive)
 
     def select(self, model: Model, client: Client, keep: float | None = None) -> Generator[Waiting]:
-        """Load `model` when its turn comes, for `keep` seconds as in `Ask`. Blocks as `serve` does, raises the same."""
+        """Load `model` when its turn comes, for `keep` seconds. Blocks as `serve` does, raises the same."""
         with self._queue.ticket(model.id, client.caller) as ticket:
-            yield from ticket.wait(client, self._beat)
-            yield from self._residence.hold(model, client)
-            self._residence.release(model.id, keep)
+            yield from ticket.wait(client, self._heartbeat)
+            yield from self._pool.hold(model, client)
+            self._pool.release(model.id, keep)
 
     def unload(self, client: Client, only: Model | None = None) -> Generator[Waiting, None, list[str]]:
         """Unload all models when the turn comes, or `only` this one; returns what was in, the last used one last.
@@ -100,18 +100,18 @@ class Scheduler:
         Blocks and raises as `serve` does.
         """
         with self._queue.ticket(None, client.caller) as ticket:
-            yield from ticket.wait(client, self._beat)
-            return self._residence.drop_all("request") if only is None else self._residence.drop(only.id, "request")
+            yield from ticket.wait(client, self._heartbeat)
+            return self._pool.drop_all("request") if only is None else self._pool.drop(only.id, "request")
 
     def status(self) -> Status:
         """Never blocks, whatever runs."""
-        engines, active = self._residence.engines, self._active
+        engines, active = self._pool.engines, self._active
         last = engines[-1] if engines else None
         return Status(
             model=last.model.id if last else None,
             process_healthy=last is not None and last.alive,
             engine_pid=last.pid if last else None,
-            models=self._residence.expiries(bool(active)),
+            models=self._pool.expiries(bool(active)),
             active_request=active,
             waiting=self._queue.waiting,
         )
@@ -120,7 +120,7 @@ class Scheduler:
         """Unload models that nobody used for as long as they stay, and those that died. Never waits for a turn."""
         with self._queue.idle_ticket() as ticket:
             if ticket:
-                self._residence.tidy()
+                self._pool.tidy()
 
     def close(self) -> None:
         """Refuse whoever waits and whoever comes; the running request goes on. Returns at once."""
@@ -129,12 +129,12 @@ class Scheduler:
     def stop(self) -> None:
         """Kill the engines, whoever uses them: for the end of the process, when no request may go on."""
         self.close()
-        self._residence.drop_all("request")
+        self._pool.drop_all("request")
 
 
-def shares(job: Job) -> int:
+def shares(request: EngineRequest) -> int:
     """How many texts of a shared turn a job takes."""
-    return len(job.inputs) if job.kind in SHARING else 0
+    return len(request.inputs) if request.kind in SHARING else 0
 
 
 class Monitor:

@@ -14,7 +14,7 @@ class Hub:
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self.cut: int | None = None
-        self.lie = False
+        self.out_of_turn = False
         """Whether it tells the checksum of another file."""
         self.ranges: list[str] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler(self))
@@ -55,7 +55,7 @@ def handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
                 self.send_header("Content-Length", "0")
                 self.end_headers()
                 return None
-            checksum = hashlib.sha256(b"another" if hub.lie else body).hexdigest()
+            checksum = hashlib.sha256(b"another" if hub.out_of_turn else body).hexdigest()
             start = self.begun = self.start(len(body))
             self.send_response(206 if start else 200)
             if start:

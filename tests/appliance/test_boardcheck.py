@@ -38,7 +38,7 @@ def model(root: Path, name: str, size: int = 1000) -> Path:
     return path
 
 
-def asked(answers: dict[str, tuple[str, str] | int]) -> devices.Ask:
+def asked(answers: dict[str, tuple[str, str] | int]) -> devices.GenerationRequest:
     """Device nodes that answer with a driver and its version, or with an error number."""
 
     def ask(node: Path) -> tuple[str, str]:

@@ -128,9 +128,9 @@ def test_a_wrong_checksum_is_not_installed(box: Box) -> None:
 
 def test_without_a_checksum_the_hubs_own_counts(box: Box, hub: Hub) -> None:
     box.entry(sha256=None)
-    hub.lie = True
+    hub.out_of_turn = True
     assert CHECKSUM in box.refused("add", "tiny")
-    hub.lie = False
+    hub.out_of_turn = False
     done = box.run("add", "tiny")
     assert done.returncode == 0, done.stderr
     assert "as the hub tells it" in done.stdout

@@ -14,7 +14,7 @@ import pytest
 from services.core.client import NOBODY, Client
 from services.core.events import Event
 from services.core.model import Model
-from services.core.request import Job
+from services.core.request import EngineRequest
 from services.core.settings import Settings
 from services.engines.base import Engine
 from services.engines.registry import ENGINES
@@ -41,7 +41,7 @@ class Rig:
     survives: bool = True
     """Whether the engine lives on after a cancel, a stop string and a request's own token limit."""
 
-    def job(self, text: str, **changes: Any) -> Job:
+    def job(self, text: str, **changes: Any) -> EngineRequest:
         return job(self.model, text, **changes)
 
 
@@ -88,7 +88,7 @@ class Reloaded:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._engine, name)
 
-    def generate(self, job: Job, client: Client) -> Iterator[Event]:
+    def generate(self, job: EngineRequest, client: Client) -> Iterator[Event]:
         if not self._engine.alive:
             self._engine = self._make()
             self._engine.start()

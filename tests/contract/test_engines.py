@@ -18,7 +18,7 @@ from services.chat.tools import grammar
 from services.core.client import NOBODY, Client
 from services.core.errors import BadRequest, ClientGone, ContextOverflow, EngineFailed
 from services.core.events import Data, Done, Text, Waiting
-from services.core.request import Job
+from services.core.request import EngineRequest
 from services.engines.worker.parent import WorkerEngine
 from tests.contract.conftest import Rig
 from tests.engines import alive
@@ -148,7 +148,7 @@ def test_answers_from_two_threads_one_after_the_other(engine: WorkerEngine, rig:
     assert answers[0]
 
 
-def data(engine: WorkerEngine, job: Job) -> Any:
+def data(engine: WorkerEngine, job: EngineRequest) -> Any:
     """The result of a job that wants data."""
     events = [event for event in engine.generate(job, NOBODY) if not isinstance(event, Waiting)]
     found, done = events

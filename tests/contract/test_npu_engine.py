@@ -10,7 +10,7 @@ import pytest
 from services.chat.reasoning import split
 from services.core.client import NOBODY
 from services.core.errors import BadRequest, ContextOverflow, EngineFailed
-from services.core.events import Done, Text, Thought
+from services.core.events import Done, Reasoning, Text
 from services.core.request import Sampling
 from services.engines.rkllm.prompt import neutral
 from tests.npu import Bench, ask, events_of, expected
@@ -90,7 +90,7 @@ def test_reasoning_that_the_runtimes_template_begins_is_reasoning(bench: Bench, 
     assert isinstance(done, Done)
     assert len(pieces) == done.usage.completion_tokens
     context = f"<|im_start|>system\n{SYSTEM}<|im_end|>\n<|im_start|>user\nHello.{OPENING}"
-    thought = "".join(event.text for event in split(iter(events)) if isinstance(event, Thought))
+    thought = "".join(event.text for event in split(iter(events)) if isinstance(event, Reasoning))
     said = "".join(event.text for event in split(iter(events)) if isinstance(event, Text))
     assert thought.strip() in WORDS
     assert said == answer(context)

@@ -11,14 +11,14 @@ import pytest
 from services.core.client import NOBODY
 from services.core.errors import BadRequest, ContextOverflow, EngineFailed
 from services.core.events import Data, Done, Event
-from services.core.request import Job
+from services.core.request import EngineRequest
 from services.engines.worker.parent import WorkerEngine
 from tests.engines import job
 from tests.npu import Bench
 from tests.simulator.model import FIRST_WORD, hidden, runtime_template, tokens
 
 
-def vectors_job(engine: WorkerEngine, *inputs: Any) -> Job:
+def vectors_job(engine: WorkerEngine, *inputs: Any) -> EngineRequest:
     return job(engine.model, "", kind="embedding", messages=(), inputs=inputs)
 
 

@@ -18,7 +18,7 @@ from services.core.client import NOBODY
 from services.core.errors import BadRequest, ContextOverflow, EngineFailed
 from services.core.events import Data, Done, Waiting
 from services.core.model import Model
-from services.core.request import Job
+from services.core.request import EngineRequest
 from services.core.settings import Settings
 from services.engines.registry import ENGINES
 from services.engines.worker.parent import WorkerEngine
@@ -81,7 +81,7 @@ def started(engine: WorkerEngine) -> Iterator[WorkerEngine]:
     engine.stop()
 
 
-def asked(engine: WorkerEngine, kind: str, *inputs: Any) -> Job:
+def asked(engine: WorkerEngine, kind: str, *inputs: Any) -> EngineRequest:
     return job(engine.model, "", kind=kind, messages=(), inputs=inputs)
 
 

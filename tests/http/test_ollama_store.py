@@ -72,7 +72,7 @@ def test_a_model_that_is_there_is_not_fetched_again(api: Api) -> None:
 
 
 def test_a_pull_that_fails_says_why(api: Api, hub: Hub) -> None:
-    hub.lie = True
+    hub.out_of_turn = True
     hub.files["somebody/tiny/tiny.gguf"] = b"GGUF and something else"
     result = api.post("/api/pull", {"name": "tiny", "stream": False})
     assert result.status_code == 502

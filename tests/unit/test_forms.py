@@ -19,7 +19,7 @@ from services.chat.tools import prompt
 from services.chat.tools.grammar import call_schema, either
 from services.core.errors import BadRequest
 from services.core.events import Done, Event, Text, Usage, Waiting
-from services.core.request import Ask, Job, Tool
+from services.core.request import EngineRequest, GenerationRequest, Tool
 from services.core.settings import Settings
 from tests.unit.test_plan import MODEL, USER, planned
 
@@ -123,14 +123,14 @@ def test_a_schema_is_told_without_what_only_people_read() -> None:
 
 
 def test_tools_make_a_kept_answer_another_one() -> None:
-    ask = Ask("m", (USER,), unprepared=(USER,))
+    ask = GenerationRequest("m", (USER,), unprepared=(USER,))
     keys = {key(planned(replace(ask, tools=tools))) for tools in ((), (WEATHER,), (BOOK,))}
     assert len(keys) == 3
     assert key(planned(ask)) == key(planned(ask))
 
 
 def test_sources_get_less_room_where_there_are_tools() -> None:
-    ask = Ask("m", (USER,))
+    ask = GenerationRequest("m", (USER,))
     settings = Settings()
     assert facts(ask, MODEL, settings, None) != facts(replace(ask, tools=(WEATHER,)), MODEL, settings, None)
 
@@ -139,11 +139,11 @@ PLAIN = replace(MODEL, engine="rkllm")
 END = Done("stop", Usage(10, 5), {"prefill": 1.0})
 
 
-def answered(job: Job, *texts: str) -> tuple[list[Event], list[Job]]:
+def answered(job: EngineRequest, *texts: str) -> tuple[list[Event], list[EngineRequest]]:
     """The events of an answer to `job` by an engine that says each of `texts` once, and the jobs it was given."""
-    jobs: list[Job] = []
+    jobs: list[EngineRequest] = []
 
-    def serve(job: Job) -> Iterator[Event]:
+    def serve(job: EngineRequest) -> Iterator[Event]:
         jobs.append(job)
         yield Text(texts[len(jobs) - 1])
         yield END
@@ -152,7 +152,7 @@ def answered(job: Job, *texts: str) -> tuple[list[Event], list[Job]]:
 
 
 def test_a_second_attempt_is_told_what_was_wrong_and_counts_with_the_first() -> None:
-    job = planned(Ask("m", (USER,), json_schema={"required": ["a"]}), PLAIN)
+    job = planned(GenerationRequest("m", (USER,), json_schema={"required": ["a"]}), PLAIN)
     events, (first, second) = answered(job, '{"b": 1}', '{"a": 1}')
     assert events == [
         Waiting("retry", reason="response_format"),
@@ -166,7 +166,7 @@ def test_a_second_attempt_is_told_what_was_wrong_and_counts_with_the_first() -> 
 
 
 def test_an_engine_with_grammars_is_trusted() -> None:
-    job = planned(Ask("m", (USER,), json_schema={"required": ["a"]}))
+    job = planned(GenerationRequest("m", (USER,), json_schema={"required": ["a"]}))
     assert (job.json_schema, job.answer_schema) == ({"required": ["a"]}, None)
     assert not attempts.needed(job)
 
@@ -185,14 +185,17 @@ def test_an_engine_with_grammars_is_trusted() -> None:
 )
 def test_what_no_grammar_holds_is_checked_besides(inner: dict[str, Any], beyond: bool) -> None:
     wanted = {"type": "object", "properties": {"a": inner}}
-    job = planned(Ask("m", (USER,), json_schema=wanted))
+    job = planned(GenerationRequest("m", (USER,), json_schema=wanted))
     assert (job.json_schema, job.answer_schema) == (wanted, wanted if beyond else None)
-    assert planned(Ask("m", prompt="x", json_schema=wanted)).answer_schema is None
-    assert planned(Ask("m", (USER,), json_schema=wanted, tools=(WEATHER,), call_required=True)).answer_schema is None
+    assert planned(GenerationRequest("m", prompt="x", json_schema=wanted)).answer_schema is None
+    assert (
+        planned(GenerationRequest("m", (USER,), json_schema=wanted, tools=(WEATHER,), call_required=True)).answer_schema
+        is None
+    )
 
 
 def test_what_was_held_back_and_is_right_goes_out_as_it_came() -> None:
-    job = planned(Ask("m", (USER,), json_schema={"uniqueItems": True}))
+    job = planned(GenerationRequest("m", (USER,), json_schema={"uniqueItems": True}))
     pieces = [Text("[1,", ({"token": "[1,"},)), Text(" 2]", ({"token": " 2]"},))]
     events = respond(job, lambda job: iter([*pieces, Done("stop", Usage())]))
     assert [event for event in events if isinstance(event, Text)] == pieces
@@ -201,14 +204,14 @@ def test_what_was_held_back_and_is_right_goes_out_as_it_came() -> None:
 def test_leaving_while_an_answer_is_held_back_ends_the_run() -> None:
     closed = []
 
-    def serve(job: Job) -> Iterator[Event]:
+    def serve(job: EngineRequest) -> Iterator[Event]:
         try:
             yield Text("a")
             yield Text("b")
         finally:
             closed.append(True)
 
-    events = respond(planned(Ask("m", (USER,), json_schema={}), PLAIN), serve)
+    events = respond(planned(GenerationRequest("m", (USER,), json_schema={}), PLAIN), serve)
     assert next(events) == Waiting("decode")
     events.close()  # type: ignore[attr-defined]
     assert closed
@@ -216,29 +219,29 @@ def test_leaving_while_an_answer_is_held_back_ends_the_run() -> None:
 
 def test_a_schema_that_refers_to_another_document_is_refused() -> None:
     with pytest.raises(BadRequest, match="response_format"):
-        planned(Ask("m", (USER,), json_schema={"$ref": "https://example.com/x"}))
+        planned(GenerationRequest("m", (USER,), json_schema={"$ref": "https://example.com/x"}))
 
 
 def test_a_demanded_call_is_urged_for_where_a_template_tells_of_the_tools() -> None:
     model = replace(PLAIN, tools="hermes", tools_template=True)
-    job = planned(Ask("m", (USER,), tools=(WEATHER,), call_required=True), model)
+    job = planned(GenerationRequest("m", (USER,), tools=(WEATHER,), call_required=True), model)
     assert job.check_call
     assert job.template_kwargs["tools"][0]["function"]["name"] == "get_weather"
     assert "Answer with a call" in job.messages[0]["content"]
-    assert planned(Ask("m", (USER,), tools=(WEATHER,)), model).messages == (USER,)
+    assert planned(GenerationRequest("m", (USER,), tools=(WEATHER,)), model).messages == (USER,)
 
 
 def test_megabytes_of_tools_are_refused_without_being_estimated() -> None:
     tool = Tool("f", "", {"properties": {"a": {"enum": [f"value {n}" for n in range(20_000)]}}})
     length = len(prompt.instructions([tool], prompt.PLAIN, required=False))
     with pytest.raises(BadRequest, match=f"about {length // 4} tokens"):
-        planned(Ask("m", (USER,), tools=(tool,)), PLAIN)
+        planned(GenerationRequest("m", (USER,), tools=(tool,)), PLAIN)
 
 
 @pytest.mark.parametrize(("context", "told"), [(4096, "template"), (300, "text"), (100, None)])
 def test_tools_too_large_for_the_template_become_a_compact_text(context: int, told: str | None) -> None:
     model = replace(PLAIN, tools="hermes", tools_template=True, context_length=context)
-    ask = Ask("m", (USER,), tools=(WEATHER, BOOK))
+    ask = GenerationRequest("m", (USER,), tools=(WEATHER, BOOK))
     if told is None:
         with pytest.raises(BadRequest, match="2 tools"):
             planned(ask, model)

@@ -1,4 +1,4 @@
-"""Anthropic's requests to `Ask`s, and events to its stream: the conversions that need no server."""
+"""Anthropic's requests to `GenerationRequest`s, and events to its stream: the conversions that need no server."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from services.api.dialects.anthropic import resources as messages
 from services.api.dialects.anthropic.types import MessagesRequest
 from services.api.dialects.common.answer import Answer, Call
 from services.core.errors import BadRequest, EngineFailed
-from services.core.events import Done, Event, Refusal, Text, Thought, ToolCall, Usage, Waiting
-from services.core.request import Ask
+from services.core.events import Done, Event, Reasoning, Refusal, Text, ToolCall, Usage, Waiting
+from services.core.request import GenerationRequest
 
 HEAD = messages.Head("msg_1", "m", 10)
 
 
-def ask(**fields: Any) -> Ask:
+def ask(**fields: Any) -> GenerationRequest:
     body = {"max_tokens": 5, "messages": [{"role": "user", "content": "x"}], **fields}
     return messages_asks.chat(msgspec.convert(body, MessagesRequest), "m")
 
@@ -156,7 +156,9 @@ CALLS = (ToolCall(0, "", "c1", "f"), ToolCall(0, '{"a":'), ToolCall(0, "1}"), To
 
 
 def test_a_stream_of_every_piece() -> None:
-    events = of(Waiting("prefill"), Thought("h"), Thought("m"), Text("x"), *CALLS, Done("tool_calls", Usage(5, 6, 3)))
+    events = of(
+        Waiting("prefill"), Reasoning("h"), Reasoning("m"), Text("x"), *CALLS, Done("tool_calls", Usage(5, 6, 3))
+    )
     assert streamed(events) == [
         ("message_start", None, None),
         ("ping", None, None),
@@ -212,7 +214,7 @@ def test_a_refusal_is_the_text_and_the_reason() -> None:
     assert body["content"] == [{"type": "text", "text": "I cannot."}]
     assert {name: body[name] for name in end} == end
     anthropic.types.Message.model_validate(body)
-    assert streamed(of(Thought("h"), Refusal("I cannot."), Done("stop", Usage(1, 1))))[4:] == [
+    assert streamed(of(Reasoning("h"), Refusal("I cannot."), Done("stop", Usage(1, 1))))[4:] == [
         ("block_start", 1, {"type": "text", "text": ""}),
         ("block_delta", 1, {"type": "text_delta", "text": "I cannot."}),
         ("block_stop", 1, None),

@@ -12,10 +12,10 @@ import pytest
 from services.core.caller import Caller
 from services.core.client import NOBODY, Client
 from services.core.errors import BadRequest, ClientGone, EngineFailed, EngineTimeout, QueueFull, ServiceError
-from services.core.events import Done, Event, Text, Thought, Usage, Waiting
+from services.core.events import Done, Event, Reasoning, Text, Usage, Waiting
 from services.core.metrics import Metrics
 from services.core.model import Model
-from services.core.request import Job, Sampling
+from services.core.request import EngineRequest, Sampling
 from services.core.settings import Settings
 from services.core.trace import Trace
 from services.scheduler.run_metrics import Run, observed
@@ -23,7 +23,7 @@ from services.scheduler.scheduler import Scheduler
 
 A = Model("a", Path("a.gguf"), "llama", 1000, 0, 0)
 B = replace(A, id="b")
-ANSWER = (Waiting("prefill"), Thought("hm"), Text("x"), Waiting("decode"), Text("y"), Done("stop", Usage(30, 3, 10)))
+ANSWER = (Waiting("prefill"), Reasoning("hm"), Text("x"), Waiting("decode"), Text("y"), Done("stop", Usage(30, 3, 10)))
 
 Script = tuple[Event | Exception, ...]
 
@@ -59,7 +59,7 @@ class Puppet:
             self.alive = False
             raise self.rig.load_error
 
-    def generate(self, job: Job, client: Client) -> Iterator[Event]:
+    def generate(self, job: EngineRequest, client: Client) -> Iterator[Event]:
         for step in self.rig.script:
             self.rig.clock.now += 1
             if isinstance(step, Exception):
@@ -87,7 +87,7 @@ class Rig:
         return self.engines[-1]
 
     def serve(self, model: Model = A, client: Client = NOBODY) -> Iterator[Event]:
-        job = Job("id", model, "chat", (), "", 9, Sampling(), (), None, None, {}, 1)
+        job = EngineRequest("id", model, "chat", (), "", 9, Sampling(), (), None, None, {}, 1)
         return self.scheduler.serve(job, client)
 
     def fails(self, script: Script, model: Model = A) -> None:

@@ -1,4 +1,4 @@
-"""Ollama's requests to `Ask`s, and events and models in its words: the conversions that need no server."""
+"""Ollama's requests, and events and models in its words: the conversions that need no server."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from services.api.dialects.ollama.types import ChatRequest
 from services.core.errors import BadRequest
 from services.core.events import Done, Event, Text, ToolCall, Usage
 from services.core.model import Model
-from services.core.request import Ask
+from services.core.request import GenerationRequest
 from services.core.trace import Trace
 from services.models import gguf
 from tests.gguf_file import write_gguf
@@ -26,7 +26,7 @@ from tests.gguf_file import write_gguf
 MODEL = Model("m", Path("nowhere/m.gguf"), "llama", 4096, 0, 7)
 
 
-def ask(**fields: Any) -> Ask:
+def ask(**fields: Any) -> GenerationRequest:
     body = {"messages": [{"role": "user", "content": "x"}], **fields}
     return ollama_asks.chat(msgspec.convert(body, ChatRequest), MODEL)
 

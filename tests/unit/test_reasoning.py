@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.chat.reasoning import split
-from services.core.events import Done, Event, Text, Thought, Usage, Waiting
+from services.core.events import Done, Event, Reasoning, Text, Usage, Waiting
 
 DONE = Done("stop", Usage())
 TAGS = ("<think>", "</think>", "<thinking>", "</thinking>", "< Think >", "< / think\t>", "\n<think>", "`</think>")
@@ -26,7 +26,7 @@ def run(chunks: Sequence[str]) -> list[Event]:
 
 
 def joined(events: Sequence[Event]) -> tuple[str, str]:
-    thought = "".join(event.text for event in events if isinstance(event, Thought))
+    thought = "".join(event.text for event in events if isinstance(event, Reasoning))
     return thought, "".join(event.text for event in events if isinstance(event, Text))
 
 
@@ -88,13 +88,13 @@ def test_whole_and_by_character(whole: str, thought: str, text: str) -> None:
         pytest.param(["<", "/"], [None, Text("</")], id="closing tag at the start"),
         pytest.param(["<think ", "x"], [None, Text("<think x")], id="attribute"),
         pytest.param(["<thi ", "x"], [Text("<thi "), Text("x")], id="cut-off name"),
-        pytest.param(["<think>", "a", "b "], [None, Thought("a"), Thought("b")], id="reasoning"),
-        pytest.param(["<think>a ", "b"], [Thought("a"), Thought(" b")], id="whitespace in reasoning"),
-        pytest.param(["<think>a<", "b"], [Thought("a"), Thought("<b")], id="bracket in reasoning"),
-        pytest.param(["<think>a<t", "h"], [Thought("a<t"), Thought("h")], id="opening tag within a line"),
-        pytest.param(["<think>a\n<t", "x"], [Thought("a"), Thought("\n<tx")], id="opening tag in a new line"),
-        pytest.param(["<think>`</", "t"], [Thought("`</"), Thought("t")], id="quoted tag"),
-        pytest.param(["<think>a</think>", "\n", "b"], [Thought("a"), None, Text("b")], id="between"),
+        pytest.param(["<think>", "a", "b "], [None, Reasoning("a"), Reasoning("b")], id="reasoning"),
+        pytest.param(["<think>a ", "b"], [Reasoning("a"), Reasoning(" b")], id="whitespace in reasoning"),
+        pytest.param(["<think>a<", "b"], [Reasoning("a"), Reasoning("<b")], id="bracket in reasoning"),
+        pytest.param(["<think>a<t", "h"], [Reasoning("a<t"), Reasoning("h")], id="opening tag within a line"),
+        pytest.param(["<think>a\n<t", "x"], [Reasoning("a"), Reasoning("\n<tx")], id="opening tag in a new line"),
+        pytest.param(["<think>`</", "t"], [Reasoning("`</"), Reasoning("t")], id="quoted tag"),
+        pytest.param(["<think>a</think>", "\n", "b"], [Reasoning("a"), None, Text("b")], id="between"),
     ],
 )
 def test_what_leaves_when(chunks: list[str], steps: list[Event | None]) -> None:
@@ -106,11 +106,11 @@ def test_what_leaves_when(chunks: list[str], steps: list[Event | None]) -> None:
 
 
 def test_thought_and_text_of_one_chunk_are_two_events() -> None:
-    assert run(["<think>a\n<b</think>c"]) == [Thought("a\n<b"), Text("c"), DONE]
+    assert run(["<think>a\n<b</think>c"]) == [Reasoning("a\n<b"), Text("c"), DONE]
 
 
 def test_other_events_pass_unchanged() -> None:
-    events: list[Event] = [Waiting("queued", 2), Waiting("prefill", progress=0.5), Thought("own"), Text("a"), DONE]
+    events: list[Event] = [Waiting("queued", 2), Waiting("prefill", progress=0.5), Reasoning("own"), Text("a"), DONE]
     assert list(split(iter(events))) == events
 
 

@@ -1,4 +1,4 @@
-"""The Responses API: requests to `Ask`s, events to its stream. OpenAI's own types are the judge of every shape."""
+"""The Responses API: its requests, events to its stream. OpenAI's own types are the judge of every shape."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from services.api.dialects.responses.answers import Head, usage_body, whole
 from services.api.dialects.responses.stream import stream
 from services.api.dialects.responses.types import ResponsesRequest
 from services.core.errors import BadRequest, EngineFailed, QueueFull, ServiceError
-from services.core.events import Done, Event, Refusal, Text, Thought, ToolCall, Usage, Waiting
-from services.core.request import Ask
+from services.core.events import Done, Event, Reasoning, Refusal, Text, ToolCall, Usage, Waiting
+from services.core.request import GenerationRequest
 
 EVENT: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(ResponseStreamEvent)
 
@@ -30,7 +30,7 @@ def request(**fields: Any) -> ResponsesRequest:
 HEAD = Head("1", 1700000000, "m", request())
 
 
-def ask(**fields: Any) -> Ask:
+def ask(**fields: Any) -> GenerationRequest:
     return responses_asks.chat(request(**fields), "m")
 
 
@@ -236,7 +236,11 @@ def names(events: Iterator[Event]) -> list[str]:
     return [event["type"].removeprefix("response.") for event in written(events)]
 
 
-THINK, SAY, CALL = (Thought("h"), Thought("m")), (Text("x"), Text("y")), (ToolCall(0, "", "c1", "f"), ToolCall(0, "{}"))
+THINK, SAY, CALL = (
+    (Reasoning("h"), Reasoning("m")),
+    (Text("x"), Text("y")),
+    (ToolCall(0, "", "c1", "f"), ToolCall(0, "{}")),
+)
 NO = (Refusal("I cannot."),)
 ADDED, PART, REASONED = "output_item.added", "content_part.added", "reasoning_text.delta"
 SAID = [ADDED, PART, "output_text.delta", "output_text.delta", "output_text.done", "content_part.done"]
@@ -281,7 +285,7 @@ def test_a_stream_ends_with_what_the_whole_answer_is(pieces: tuple[Event, ...], 
 
 
 def test_a_refusal_is_a_part_of_its_own() -> None:
-    events = written(of(Thought("h"), *NO, Done("stop", Usage())))
+    events = written(of(Reasoning("h"), *NO, Done("stop", Usage())))
     (item,) = events[-1]["response"]["output"][1:]
     assert (item["type"], item["content"]) == ("message", [{"type": "refusal", "refusal": "I cannot."}])
     (delta,) = [event for event in events if event["type"] == "response.refusal.delta"]
@@ -300,7 +304,7 @@ def test_an_answer_cut_short_is_incomplete_in_its_last_item() -> None:
 )
 def test_a_stream_that_breaks_ends_as_failed_with_what_there_is(error: ServiceError, code: str) -> None:
     def broken() -> Iterator[Event]:
-        yield from (Thought("h"), Text("x"))
+        yield from (Reasoning("h"), Text("x"))
         raise error
 
     *_, last = written(broken())

@@ -12,7 +12,7 @@ from services.core.client import NOBODY, Client
 from services.core.errors import EngineFailed
 from services.core.events import Done, Event, Text, Usage, Waiting
 from services.core.model import Model
-from services.core.request import Job, Sampling
+from services.core.request import EngineRequest, Sampling
 from services.core.settings import Settings
 from services.scheduler.scheduler import Monitor, Scheduler
 
@@ -40,7 +40,7 @@ class Puppet:
         if self.load_fails:
             raise EngineFailed("no")
 
-    def generate(self, job: Job, client: Client) -> Iterator[Event]:
+    def generate(self, job: EngineRequest, client: Client) -> Iterator[Event]:
         try:
             yield Text("x")
             yield Done("stop", Usage())
@@ -52,8 +52,8 @@ class Puppet:
         self.alive = False
 
 
-def job(model: Model) -> Job:
-    return Job("id", model, "chat", (), "", 1, Sampling(), (), None, None, {}, 1)
+def job(model: Model) -> EngineRequest:
+    return EngineRequest("id", model, "chat", (), "", 1, Sampling(), (), None, None, {}, 1)
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from services.chat.tools.call import Call
 from services.chat.tools.scan import FAMILIES, Scanner
 from services.chat.tools.stage import split
-from services.core.events import Done, Event, Text, Thought, ToolCall, Usage, Waiting
-from services.core.request import Ask, Job, Tool
+from services.core.events import Done, Event, Reasoning, Text, ToolCall, Usage, Waiting
+from services.core.request import EngineRequest, GenerationRequest, Tool
 from tests.unit.test_plan import planned
 
 NAMES = ("add", "get_weather")
@@ -144,14 +144,16 @@ def test_a_hostile_answer_takes_linear_time(family: str) -> None:
         assert "".join(map(str, scanned(family, text, list(range(0, len(text), 97))))) == text
 
 
-def made(**changes: Any) -> Job:
-    return planned(Ask("m", ({"role": "user", "content": "x"},), tools=tuple(map(Tool, NAMES)), **changes))
+def made(**changes: Any) -> EngineRequest:
+    return planned(
+        GenerationRequest("m", ({"role": "user", "content": "x"},), tools=tuple(map(Tool, NAMES)), **changes)
+    )
 
 
 END = Done("stop", Usage(1, 2))
 
 
-def staged(job: Job, *events: Event) -> list[Event]:
+def staged(job: EngineRequest, *events: Event) -> list[Event]:
     return [event for event in split(job, iter([*events, END])) if not isinstance(event, Waiting)]
 
 
@@ -174,7 +176,7 @@ def test_one_call_where_several_are_not_wanted() -> None:
 
 
 def test_reasoning_passes_and_its_calls_are_none() -> None:
-    thought = Thought('<tool_call>{"name": "add", "arguments": {}}</tool_call>')
+    thought = Reasoning('<tool_call>{"name": "add", "arguments": {}}</tool_call>')
     assert staged(made(), thought, Text("no")) == [thought, Text("no"), END]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services.chat.tools.decide import decided, meant
-from services.core.request import Ask, Tool
+from services.core.request import GenerationRequest, Tool
 from tests.unit.test_plan import MODEL
 
 TOOLS = tuple(map(Tool, ("get_weather", "convert_currency", "searchNotes", "play_music", "get_current_time")))
@@ -46,7 +46,7 @@ def test_a_name_without_telling_words_is_never_meant() -> None:
 
 
 def test_what_is_meant_must_be_called() -> None:
-    ask = Ask("m", (said("What is the weather?"),), tools=TOOLS)
+    ask = GenerationRequest("m", (said("What is the weather?"),), tools=TOOLS)
     found = decided(ask, ABLE)
     assert (found.tools, found.call_required) == (TOOLS[:1], True)
     assert decided(replace(ask, messages=(said("Hello."),)), ABLE).tools == TOOLS
@@ -63,5 +63,5 @@ def test_what_is_meant_must_be_called() -> None:
     ],
 )
 def test_all_others_decide_for_themselves(changes: dict[str, Any], model: Any) -> None:
-    ask = replace(Ask("m", (said("What is the weather?"),), tools=TOOLS), **changes)
+    ask = replace(GenerationRequest("m", (said("What is the weather?"),), tools=TOOLS), **changes)
     assert decided(ask, model) is ask

@@ -40,7 +40,7 @@ TOLD_EVERY = 10.0
 log = logging.getLogger(__name__)
 
 
-class Guard:
+class Auth:
     """Finds out who asks, before anything of the request is read. Never waits."""
 
     def __init__(self, settings: Settings, keys: Keys, clock: Callable[[], float] = time.monotonic) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import falcon
 from msgspec import Meta, Struct
 
-from services.answering.plan import data_job, plan
+from services.answering.plan import data_request, plan
 from services.answering.service import Service
 from services.api.dialects.common.content import clean
 from services.api.dialects.openai import requests as asks
@@ -16,7 +16,7 @@ from services.api.dialects.openai.types import ChatRequest, Message, Most, Token
 from services.api.http.stream import write_json
 from services.core.errors import BadRequest
 from services.core.model import Model
-from services.core.request import Job
+from services.core.request import EngineRequest
 
 
 class TokenizeRequest(Struct, kw_only=True):
@@ -65,12 +65,12 @@ class Tokenize:
         (found,), _ = self._service.data(req, resp, job)
         write_json(resp, body(found, model, bool(request.return_token_strs)))
 
-    def _of_text(self, request: TokenizeRequest, model: Model, req: falcon.Request) -> Job:
+    def _of_text(self, request: TokenizeRequest, model: Model, req: falcon.Request) -> EngineRequest:
         text = clean(request.prompt or "", "prompt")
-        job = data_job("tokenize", model, (text,), req.context.id)
+        job = data_request("tokenize", model, (text,), req.context.id)
         return replace(job, special_tokens=request.add_special_tokens is not False)
 
-    def _of_chat(self, request: TokenizeRequest, model: Model, req: falcon.Request) -> Job:
+    def _of_chat(self, request: TokenizeRequest, model: Model, req: falcon.Request) -> EngineRequest:
         """The prompt of the chat as an answer would be asked for with it, its sources as they are."""
         for name, idle in OF_A_CHAT.items():
             if getattr(request, name) not in idle:
@@ -93,7 +93,7 @@ class Detokenize:
         request = self._service.parse(req, DetokenizeRequest)
         model = self._service.model(request.model)
         (text,), _ = self._service.data(
-            req, resp, data_job("detokenize", model, (tuple(request.tokens),), req.context.id)
+            req, resp, data_request("detokenize", model, (tuple(request.tokens),), req.context.id)
         )
         write_json(resp, {"prompt": text})
 

@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass, replace
 
 from cachetools import TTLCache
 
-from services.core.events import Done, Event, Text, Thought, closing
-from services.core.request import Job
+from services.core.events import Done, Event, Reasoning, Text, closing
+from services.core.request import EngineRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Answer:
     def events(self) -> Iterator[Event]:
         """The answer again, all of its prompt counted as reused."""
         if self.thought:
-            yield Thought(self.thought)
+            yield Reasoning(self.thought)
         if self.text:
             yield Text(self.text)
         usage = replace(self.done.usage, cached_tokens=self.done.usage.prompt_tokens)
@@ -40,54 +40,54 @@ class AnswerCache:
         self._answers: TTLCache[str, Answer] | None = TTLCache(entries, ttl) if entries and ttl else None
         self._lock = threading.Lock()
 
-    def find(self, job: Job) -> Answer | None:
+    def find(self, request: EngineRequest) -> Answer | None:
         """The answer to the same question with the same sources."""
-        if self._answers is None or not cacheable(job):
+        if self._answers is None or not cacheable(request):
             return None
         with self._lock:
-            return self._answers.get(key(job))
+            return self._answers.get(key(request))
 
-    def keeping(self, job: Job, events: Iterator[Event]) -> Iterator[Event]:
+    def keeping(self, request: EngineRequest, events: Iterator[Event]) -> Iterator[Event]:
         """The same events; a complete answer is kept when it ends. Owns `events`."""
         thought: list[str] = []
         text: list[str] = []
         with closing(events):
             for event in events:
-                if isinstance(event, Thought):
+                if isinstance(event, Reasoning):
                     thought.append(event.text)
                 elif isinstance(event, Text):
                     text.append(event.text)
                 elif isinstance(event, Done):
-                    self._keep(job, Answer("".join(thought), "".join(text), event))
+                    self._keep(request, Answer("".join(thought), "".join(text), event))
                 yield event
 
-    def _keep(self, job: Job, answer: Answer) -> None:
-        if self._answers is None or not cacheable(job) or answer.done.finish_reason != "stop" or not answer.text:
+    def _keep(self, request: EngineRequest, answer: Answer) -> None:
+        if self._answers is None or not cacheable(request) or answer.done.finish_reason != "stop" or not answer.text:
             return
         with self._lock:
-            self._answers[key(job)] = answer
+            self._answers[key(request)] = answer
 
 
-def cacheable(job: Job) -> bool:
-    """Whether an answer to `job` may be given again: it used sources, and nobody asked how sure its tokens are."""
-    return job.sources_used and job.logprobs is None
+def cacheable(request: EngineRequest) -> bool:
+    """Whether an answer to `request` may be given again: it used sources, and nobody asked how sure its tokens are."""
+    return request.sources_used and request.logprobs is None
 
 
-def key(job: Job) -> str:
+def key(request: EngineRequest) -> str:
     """Equal for jobs that may be answered alike. The messages hold the question, the sources and the system text."""
-    sampling = asdict(job.sampling)
+    sampling = asdict(request.sampling)
     if sampling["temperature"] == 0:
         sampling["seed"] = None
     parts = [
-        str(job.model.path),
-        job.model.created,
-        job.messages,
+        str(request.model.path),
+        request.model.created,
+        request.messages,
         sampling,
-        job.stop,
-        job.max_tokens,
-        job.json_schema,
-        job.template_kwargs,
-        [asdict(tool) for tool in job.tools],
-        [job.tool_family, job.check_call, job.parallel_calls, job.answer_schema],
+        request.stop,
+        request.max_tokens,
+        request.json_schema,
+        request.template_kwargs,
+        [asdict(tool) for tool in request.tools],
+        [request.tool_family, request.check_call, request.parallel_calls, request.answer_schema],
     ]
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode(errors="surrogatepass")).hexdigest()

@@ -14,7 +14,7 @@ from services.chat.rag.query import Query
 from services.chat.rag.rank import rank
 from services.chat.rag.relevance import WEAK, Verdict, judge, topics
 from services.chat.rag.select import select
-from services.chat.rag.settings import Knobs, ModelFacts
+from services.chat.rag.settings import ModelFacts, RagSettings
 from services.chat.rag.sources import Found, Messages, Source
 from services.chat.tokens import TOKENS_PER_MESSAGE, Counter, estimate
 
@@ -71,22 +71,22 @@ class Picked:
 def apply(
     messages: Messages,
     model: ModelFacts,
-    knobs: Knobs,
+    rag_settings: RagSettings,
     count: Counter = estimate,
     breathe: Callable[[], None] = idle,
 ) -> Outcome:
     """The messages to send instead of `messages`. Does not block; calls `breathe` every few milliseconds of work."""
     started = time.perf_counter()
-    if not knobs.rag_enabled:
+    if not rag_settings.rag_enabled:
         return Outcome(messages, Decision(False, "off"))
     found = detect(messages)
     breathe()
     if found is None:
         return Outcome(messages, Decision(False, "no sources"))
-    history = fitting(found.history, prompt_tokens(model, knobs) // HISTORY_SHARE, count)
+    history = fitting(found.history, prompt_tokens(model, rag_settings) // HISTORY_SHARE, count)
     system: Messages = ({"role": "system", "content": found.system},) if found.system else ()
-    budget = source_tokens((*system, *history), found.question, model, knobs, count)
-    picked = pick(found.question, found.sources, found.history, budget, knobs, count, breathe)
+    budget = source_tokens((*system, *history), found.question, model, rag_settings, count)
+    picked = pick(found.question, found.sources, found.history, budget, rag_settings, count, breathe)
     ms = (time.perf_counter() - started) * 1000
     total = len(found.sources)
     if not picked.verdict.use:
@@ -98,7 +98,7 @@ def apply(
     sent: Messages = (*system, *history, {"role": "user", "content": f"{picked.text}\n\n{ask}"})
     verdict = picked.verdict
     decision = Decision(True, verdict.reason, total, picked.sources, count(picked.text), verdict.coverage, ms)
-    return Outcome(sent, decision, model.context_length < knobs.disable_think_for_rag_below_ctx, found)
+    return Outcome(sent, decision, model.context_length < rag_settings.disable_think_for_rag_below_ctx, found)
 
 
 def pick(
@@ -106,7 +106,7 @@ def pick(
     sources: Sequence[Source],
     history: Messages,
     budget: int,
-    knobs: Knobs,
+    rag_settings: RagSettings,
     count: Counter = estimate,
     breathe: Callable[[], None] = idle,
 ) -> Picked:
@@ -117,10 +117,10 @@ def pick(
     if not found:
         return Picked("", Verdict(False, "empty sources", 0.0), 0)
     brief = all(is_snippet(source.text) for source in sources)
-    verdict = judge(question, about, ranking, found, knobs.rag_quality_floor_threshold / 10, brief)
+    verdict = judge(question, about, ranking, found, rag_settings.rag_quality_floor_threshold / 10, brief)
     if not verdict.use:
         return Picked("", verdict, 0)
-    chosen = select(found, ranking.scores, sources, budget, count, knobs, breathe)
+    chosen = select(found, ranking.scores, sources, budget, count, rag_settings, breathe)
     return Picked(prompt.render(chosen, sources), verdict, len({passage.source for passage in chosen}))
 
 
@@ -133,19 +133,19 @@ def cut(sources: Sequence[Source], breathe: Callable[[], None]) -> list[Passage]
     return found
 
 
-def prompt_tokens(model: ModelFacts, knobs: Knobs) -> int:
+def prompt_tokens(model: ModelFacts, rag_settings: RagSettings) -> int:
     """Tokens that a prompt may have: by the context, and by the time that reading it may take."""
     room = model.context_length - min(model.answer_tokens, model.context_length // 4)
-    if model.prefill_speed and knobs.rag_max_prefill_seconds:
-        room = min(room, int(model.prefill_speed * knobs.rag_max_prefill_seconds))
+    if model.prefill_speed and rag_settings.rag_max_prefill_seconds:
+        room = min(room, int(model.prefill_speed * rag_settings.rag_max_prefill_seconds))
     return room
 
 
-def source_tokens(kept: Messages, question: str, model: ModelFacts, knobs: Knobs, count: Counter) -> int:
+def source_tokens(kept: Messages, question: str, model: ModelFacts, rag_settings: RagSettings, count: Counter) -> int:
     """What is left for the sources beside what is kept and the question, as far as the model makes sense of it."""
     fixed = sum(count(str(message.get("content") or "")) + TOKENS_PER_MESSAGE for message in kept)
     fixed += count(prompt.task(question, weak=True)) + TOKENS_PER_MESSAGE
-    room = max(LEAST, prompt_tokens(model, knobs) - fixed)
+    room = max(LEAST, prompt_tokens(model, rag_settings) - fixed)
     return min(room, model.rag_tokens) if model.rag_tokens else room
 
 

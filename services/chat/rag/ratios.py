@@ -8,7 +8,7 @@ from collections import deque
 from services.chat.rag.words import unspaced
 from services.chat.tokens import Counter, estimate
 from services.core.model import Model
-from services.core.request import Job
+from services.core.request import EngineRequest
 
 RECENT = 32
 """Prompts of which the one that needed the most tokens counts: an answer cut short is worse than a source less."""
@@ -37,12 +37,12 @@ class TokenRatios:
         ratios = {kind: self._ratio(model.id, kind) for kind in (False, True)}
         return lambda text: math.ceil(estimate(text) * ratios[_is_unspaced(text)])
 
-    def note(self, job: Job, prompt_tokens: int) -> None:
-        """Remember how many tokens the prompt of `job` came to; 0 where nobody counted."""
-        texts = [message.get("content") for message in job.messages]
+    def note(self, request: EngineRequest, prompt_tokens: int) -> None:
+        """Remember how many tokens the prompt of `request` came to; 0 where nobody counted."""
+        texts = [message.get("content") for message in request.messages]
         text = "\n\n".join(content for content in texts if isinstance(content, str))
-        if prompt_tokens and not job.tools and SHORTEST <= len(text) <= LONGEST:
-            key = job.model.id, _is_unspaced(text)
+        if prompt_tokens and not request.tools and SHORTEST <= len(text) <= LONGEST:
+            key = request.model.id, _is_unspaced(text)
             recent = self._recent.setdefault(key, deque(maxlen=RECENT))
             recent.append(prompt_tokens / estimate(text))
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from services.chat.rag.clean import idle, paced
 from services.chat.rag.passages import Passage
-from services.chat.rag.settings import Knobs
+from services.chat.rag.settings import RagSettings
 from services.chat.rag.shown import Shown
 from services.chat.rag.sources import Source
 from services.chat.tokens import Counter
@@ -25,18 +25,18 @@ def select(
     sources: Sequence[Source],
     budget: int,
     count: Counter,
-    knobs: Knobs,
+    rag_settings: RagSettings,
     breathe: Callable[[], None] = idle,
 ) -> list[Passage]:
     """The picked ones of `found`, which `scores` rank; with the names of their `sources` they take at most `budget`
     tokens."""
     order = sorted(range(len(found)), key=lambda index: -scores[index])
     heads = [count(source.label()) + 2 for source in sources]
-    shown = Shown([source.title() for source in sources], knobs.rag_dedup_similarity)
+    shown = Shown([source.title() for source in sources], rag_settings.rag_dedup_similarity)
     picked: dict[int, Passage] = {}
     named: set[int] = set()
     left = budget
-    least = max(scores, default=0.0) * knobs.rag_min_quality_score / 100
+    least = max(scores, default=0.0) * rag_settings.rag_min_quality_score / 100
     for index in paced(order, breathe, 8):
         if scores[index] < least:
             break
@@ -50,7 +50,7 @@ def select(
             shown.add(fits)
             left = room - cost
             named.add(passage.source)
-        if len(picked) >= knobs.rag_max_paragraphs or left < SCRAP:
+        if len(picked) >= rag_settings.rag_max_paragraphs or left < SCRAP:
             break
     return [picked[index] for index in sorted(picked)]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Knobs:
+class RagSettings:
     """Settings of the same names hold the defaults of a server."""
 
     rag_enabled: bool = True

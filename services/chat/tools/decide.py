@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from services.core.model import Model
-from services.core.request import Ask, Tool
+from services.core.request import GenerationRequest, Tool
 from services.engines.support import GRAMMARS
 from services.models.chat_templates import WORDS
 
@@ -35,13 +35,13 @@ _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 """Between the words of ``getWeather``."""
 
 
-def decided(ask: Ask, model: Model) -> Ask:
-    """`ask`, with a call of what its question means demanded, where the model leaves that to the server."""
-    undecided = ask.tools and not ask.call_required and ask.json_schema is None
+def decided(generation: GenerationRequest, model: Model) -> GenerationRequest:
+    """`generation`, with a call of what its question means demanded, where the model leaves that to the server."""
+    undecided = generation.tools and not generation.call_required and generation.json_schema is None
     if model.tools != WORDS or model.engine not in GRAMMARS or not undecided:
-        return ask
-    tools = meant(ask.tools, ask.messages)
-    return replace(ask, tools=tools, call_required=True) if tools else ask
+        return generation
+    tools = meant(generation.tools, generation.messages)
+    return replace(generation, tools=tools, call_required=True) if tools else generation
 
 
 def meant(tools: Sequence[Tool], messages: Sequence[dict[str, Any]]) -> tuple[Tool, ...]:

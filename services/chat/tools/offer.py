@@ -10,7 +10,7 @@ from services.chat.tokens import estimate
 from services.chat.tools import prompt
 from services.core.errors import BadRequest
 from services.core.model import Model
-from services.core.request import Ask, Tool
+from services.core.request import GenerationRequest, Tool
 from services.core.settings import Settings
 from services.models.chat_templates import OFF, WORDS
 
@@ -35,8 +35,10 @@ class Offer:
     """For the model's own template."""
 
 
-def offer(ask: Ask, messages: tuple[dict[str, Any], ...], model: Model, settings: Settings) -> Offer:
-    """The offer for `ask`, whose messages are `messages`.
+def offer(
+    generation: GenerationRequest, messages: tuple[dict[str, Any], ...], model: Model, settings: Settings
+) -> Offer:
+    """The offer for `generation`, whose messages are `messages`.
 
     The model's own template renders the tools where it knows them and they fit; else they become a compact text.
     Raises `BadRequest` where a demanded call is impossible, and where the tools are too large.
@@ -44,20 +46,20 @@ def offer(ask: Ask, messages: tuple[dict[str, Any], ...], model: Model, settings
     own = template_renders(model, settings)
     family = family_of(model)
     said = messages if own else prompt.as_text(messages, family)
-    if not ask.tools:
+    if not generation.tools:
         return Offer(said)
     if model.tools == OFF:
-        return dropped(ask, said, f"The model {model.id!r} calls no tools: its model.yaml says so (tools: off).")
-    definitions = [definition(tool) for tool in ask.tools]
+        return dropped(generation, said, f"The model {model.id!r} calls no tools: its model.yaml says so (tools: off).")
+    definitions = [definition(tool) for tool in generation.tools]
     if own and size(definitions, model) <= room(model):
-        return Offer(messages, ask.tools, family, definitions)
-    text = prompt.instructions(ask.tools, family, ask.call_required)
+        return Offer(messages, generation.tools, family, definitions)
+    text = prompt.instructions(generation.tools, family, generation.call_required)
     tokens = about(text, model)
     if tokens <= room(model):
-        return Offer(prompt.with_instructions(prompt.as_text(messages, family), text, model), ask.tools, family)
-    refusal = too_large(tokens, len(ask.tools), model)
+        return Offer(prompt.with_instructions(prompt.as_text(messages, family), text, model), generation.tools, family)
+    refusal = too_large(tokens, len(generation.tools), model)
     if settings.tools_over_budget == "drop":
-        return dropped(ask, said, refusal)
+        return dropped(generation, said, refusal)
     raise BadRequest(refusal, param="tools")
 
 
@@ -66,9 +68,9 @@ def family_of(model: Model) -> str:
     return prompt.PLAIN if model.tools in (OFF, WORDS) else model.tools
 
 
-def dropped(ask: Ask, messages: tuple[dict[str, Any], ...], reason: str) -> Offer:
+def dropped(generation: GenerationRequest, messages: tuple[dict[str, Any], ...], reason: str) -> Offer:
     """An offer without tools. Raises `BadRequest` where a call is demanded."""
-    if ask.call_required:
+    if generation.call_required:
         raise BadRequest(f"{reason} Leave tool_choice out, or choose another model.", param="tool_choice")
     return Offer(messages)
 
@@ -103,12 +105,12 @@ def about(text: str, model: Model) -> int:
     return estimate(text) if len(text) <= room(model) * FAR else len(text) // CHARACTERS_PER_TOKEN
 
 
-def taken(ask: Ask, model: Model) -> int:
-    """Tokens of the context that the tools of `ask` take, at most; what does not fit is refused or dropped later."""
-    if not ask.tools or model.tools == OFF:
+def taken(generation: GenerationRequest, model: Model) -> int:
+    """Tokens of the context that the tools of `generation` take at most."""
+    if not generation.tools or model.tools == OFF:
         return 0
-    compact = about(prompt.instructions(ask.tools, family_of(model), ask.call_required), model)
-    whole = size([definition(tool) for tool in ask.tools], model) if model.tools_template else 0
+    compact = about(prompt.instructions(generation.tools, family_of(model), generation.call_required), model)
+    whole = size([definition(tool) for tool in generation.tools], model) if model.tools_template else 0
     return max(found for found in (0, compact, whole) if found <= room(model))
 
 

@@ -9,24 +9,24 @@ from typing import Any
 from services.chat.tools.call import Call
 from services.chat.tools.scan import FAMILIES, Scanner
 from services.core.events import Done, Event, Text, ToolCall, Waiting, closing
-from services.core.request import Job
+from services.core.request import EngineRequest
 
 
-def split(job: Job, events: Iterator[Event]) -> Iterator[Event]:
-    """Turn the `Text` of `events` into `ToolCall` where it is a call of a tool of `job`; all else passes unchanged.
+def split(request: EngineRequest, events: Iterator[Event]) -> Iterator[Event]:
+    """Turn the `Text` of `events` into `ToolCall` where it is a call of a tool of `request`; all else passes unchanged.
 
     While text is held back, `Waiting` goes out in its place. Owns `events`.
     """
     with closing(events):
-        yield from Splitter(job).split(events)
+        yield from Splitter(request).split(events)
 
 
 class Splitter:
     """The state for one answer."""
 
-    def __init__(self, job: Job) -> None:
-        self._job = job
-        self._scanner = Scanner(FAMILIES[job.tool_family], {tool.name for tool in job.tools})
+    def __init__(self, request: EngineRequest) -> None:
+        self._job = request
+        self._scanner = Scanner(FAMILIES[request.tool_family], {tool.name for tool in request.tools})
         self._made = 0
         self._logprobs: tuple[dict[str, Any], ...] = ()
         """Those of text that is held back: they go with the next text, and are dropped with a call."""

@@ -48,15 +48,15 @@ class Tokens:
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
 
-    def data(self, job: dict[str, Any], chat: dict[str, Any]) -> Any:
+    def data(self, request: dict[str, Any], chat: dict[str, Any]) -> Any:
         """The result of a job of one of `TOKEN_KINDS`; `chat` is its chat in llama.cpp's words. Raises `JobRefused`."""
-        if job["kind"] == "count":
+        if request["kind"] == "count":
             return self._listener.ask("/v1/chat/completions/input_tokens", chat)["input_tokens"]
-        if job["kind"] == "detokenize":
-            return [self._text(ids) for ids in job["inputs"]]
-        if job["messages"]:
+        if request["kind"] == "detokenize":
+            return [self._text(ids) for ids in request["inputs"]]
+        if request["messages"]:
             return [self._tokens(self._listener.ask("/apply-template", chat)["prompt"], True)]
-        return [self._tokens(text, job["special_tokens"]) for text in job["inputs"]]
+        return [self._tokens(text, request["special_tokens"]) for text in request["inputs"]]
 
     def _text(self, ids: list[int]) -> str:
         try:

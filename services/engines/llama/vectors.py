@@ -19,9 +19,11 @@ def setup(params: Any, options: dict[str, Any]) -> None:
     params.n_batch = params.n_ubatch = max(params.n_batch, options["read_length"])
 
 
-def run_data(server: Any, job: dict[str, Any], run: Run) -> str:
+def run_data(server: Any, request: dict[str, Any], run: Run) -> str:
     """Report the data a job wants; returns the finish reason. Blocks. Raises `JobRefused`."""
-    *query, texts = [job["inputs"][0], job["inputs"][1:]] if job["kind"] == "rerank" else [job["inputs"]]
+    *query, texts = (
+        [request["inputs"][0], request["inputs"][1:]] if request["kind"] == "rerank" else [request["inputs"]]
+    )
     found: list[Any] = []
     run.progress(0, len(texts))
     for text in texts:

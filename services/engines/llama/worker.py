@@ -73,17 +73,17 @@ class Llama:
     def __init__(self, server: Any, tokens: Tokens) -> None:
         self._server, self._tokens = server, tokens
 
-    def run(self, job: dict[str, Any], run: Run) -> str:
-        if job["kind"] in VECTOR_KINDS:
-            return llama_vectors.run_data(self._server, job, run)
-        if job["kind"] in TOKEN_KINDS:
-            run.data(self._tokens.data(job, chat_request(job)))
+    def run(self, request: dict[str, Any], run: Run) -> str:
+        if request["kind"] in VECTOR_KINDS:
+            return llama_vectors.run_data(self._server, request, run)
+        if request["kind"] in TOKEN_KINDS:
+            run.data(self._tokens.data(request, chat_request(request)))
             return "stop"
-        answer = Answer(run, job["logprobs"] or 0)
-        chat = job["kind"] == "chat"
+        answer = Answer(run, request["logprobs"] or 0)
+        chat = request["kind"] == "chat"
         handle = self._server.handle_chat_completions if chat else self._server.handle_completions
         try:
-            handle(request(job), answer.take)
+            handle(llama_request(request), answer.take)
         except ValueError as error:
             raise refused(error) from error
         if answer.error is not None:
@@ -91,35 +91,35 @@ class Llama:
         return answer.finish_reason
 
 
-def request(job: dict[str, Any]) -> dict[str, Any]:
+def llama_request(request: dict[str, Any]) -> dict[str, Any]:
     """The request in llama.cpp's words. Stop strings are not among them: the worker loop applies them."""
     body = {
         "stream": True,
         "return_progress": True,
         "timings_per_token": True,
         "cache_prompt": True,
-        "n_predict": job["max_tokens"],
-        **job["sampling"],
-        **(chat_request(job) if job["kind"] == "chat" else completion_request(job)),
+        "n_predict": request["max_tokens"],
+        **request["sampling"],
+        **(chat_request(request) if request["kind"] == "chat" else completion_request(request)),
     }
-    schema = job["json_schema"]
+    schema = request["json_schema"]
     if schema is not None:
         body["json_schema"] = schema or {"type": "object"}
     return body
 
 
-def chat_request(job: dict[str, Any]) -> dict[str, Any]:
-    body: dict[str, Any] = {"messages": job["messages"], "chat_template_kwargs": job["template_kwargs"]}
-    if job["logprobs"] is not None:
+def chat_request(request: dict[str, Any]) -> dict[str, Any]:
+    body: dict[str, Any] = {"messages": request["messages"], "chat_template_kwargs": request["template_kwargs"]}
+    if request["logprobs"] is not None:
         # llama.cpp tells nothing of a token where no alternatives are asked for.
-        body |= {"logprobs": True, "top_logprobs": max(1, job["logprobs"])}
+        body |= {"logprobs": True, "top_logprobs": max(1, request["logprobs"])}
     return body
 
 
-def completion_request(job: dict[str, Any]) -> dict[str, Any]:
-    body: dict[str, Any] = {"prompt": job["prompt_ids"] or job["prompt"]}
-    if job["logprobs"] is not None:
-        body["n_probs"] = max(1, job["logprobs"])
+def completion_request(request: dict[str, Any]) -> dict[str, Any]:
+    body: dict[str, Any] = {"prompt": request["prompt_ids"] or request["prompt"]}
+    if request["logprobs"] is not None:
+        body["n_probs"] = max(1, request["logprobs"])
     return body
 
 

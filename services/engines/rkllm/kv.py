@@ -39,10 +39,10 @@ class Plan:
 
 
 class Turns(Protocol):
-    def data(self, job: dict[str, Any]) -> Any:
+    def data(self, request: dict[str, Any]) -> Any:
         """The result of a job about tokens. Raises `JobRefused`."""
 
-    def plan(self, job: dict[str, Any]) -> Plan:
+    def plan(self, request: dict[str, Any]) -> Plan:
         """Raises `JobRefused`."""
 
     def hold(self, outcome: Outcome, kv_size: int) -> None:
@@ -60,11 +60,11 @@ class TokenTurns:
         self._ids: list[int] = []
         self._held: list[int] = []
 
-    def data(self, job: dict[str, Any]) -> Any:
-        return self._tokenized.data(job)
+    def data(self, request: dict[str, Any]) -> Any:
+        return self._tokenized.data(request)
 
-    def plan(self, job: dict[str, Any]) -> Plan:
-        ids, opening = self._tokenized.encode(job)
+    def plan(self, request: dict[str, Any]) -> Plan:
+        ids, opening = self._tokenized.encode(request)
         self._ids = ids
         if len(ids) > self._context - RESERVED:
             raise JobRefused("The prompt is too long.", "context", len(ids), self._context - RESERVED)
@@ -73,7 +73,7 @@ class TokenTurns:
         held = len(self._held)
         extends = self._history and 0 < held < len(ids) and ids[:held] == self._held
         turn = Turn(tokens=ids[held:] if extends else ids, keep_history=self._history)
-        limit = min(job["max_tokens"], self._context - len(ids) - 1)
+        limit = min(request["max_tokens"], self._context - len(ids) - 1)
         return Plan(turn, self._history and not extends, len(ids), limit, opening)
 
     def hold(self, outcome: Outcome, kv_size: int) -> None:
@@ -92,15 +92,15 @@ Opens = Callable[[dict[str, Any]], str]
 def opens(folder: Path, told: bool) -> Opens:
     """What is known of the runtime's template: by `told`, that it always begins one, or by the template beside it."""
     if told:
-        return lambda job: "" if job["template_kwargs"].get("enable_thinking") is False else OPENINGS[0]
+        return lambda request: "" if request["template_kwargs"].get("enable_thinking") is False else OPENINGS[0]
     try:
         template = Template(folder) if template_text(folder) else None
     except LoadFailed:
         template = None  # the runtime has its own, and does not need this one
 
-    def begun(job: dict[str, Any]) -> str:
+    def begun(request: dict[str, Any]) -> str:
         try:
-            return opening(template.render(job["messages"], job)) if template else ""
+            return opening(template.render(request["messages"], request)) if template else ""
         except JobRefused:
             return ""
 
@@ -116,24 +116,24 @@ class TemplateTurns:
         self._history = History() if history else None
         self._messages: tuple[Message, ...] = ()
 
-    def data(self, job: dict[str, Any]) -> Any:
+    def data(self, request: dict[str, Any]) -> Any:
         files = " and ".join(self._missing)
         needed = f"Put the model's {files} beside it." if files else "Set npu_prompt to auto instead of template."
         raise JobRefused(f"The NPU runtime tells nobody the tokens of this model. {needed}")
 
-    def plan(self, job: dict[str, Any]) -> Plan:
-        if job["kind"] != "chat":
+    def plan(self, request: dict[str, Any]) -> Plan:
+        if request["kind"] != "chat":
             raise JobRefused(
                 "This model completes no raw prompt: the NPU runtime puts every prompt into its chat template. Use the "
                 "chat endpoint, or put the model's tokenizer.json and chat template beside it."
             )
-        messages = self._messages = said(job["messages"])
+        messages = self._messages = said(request["messages"])
         new = self._history.continued(messages) if self._history else None
         prompt = neutral(flattened(messages) if new is None else new)
-        thinking = bool(job["template_kwargs"].get("enable_thinking", True))
+        thinking = bool(request["template_kwargs"].get("enable_thinking", True))
         turn = Turn(prompt, keep_history=self._history is not None, thinking=thinking)
-        limit = min(job["max_tokens"], self._context)
-        return Plan(turn, self._history is not None and new is None, None, limit, self._opens(job))
+        limit = min(request["max_tokens"], self._context)
+        return Plan(turn, self._history is not None and new is None, None, limit, self._opens(request))
 
     def hold(self, outcome: Outcome, kv_size: int) -> None:
         if self._history and kv_size:

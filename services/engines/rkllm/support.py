@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from services.core.request import Job
+from services.core.request import EngineRequest
 from services.core.settings import Settings
 from services.engines.rkllm import abi as rkllm_abi
 from services.engines.rkllm import library as rkllm_library
@@ -16,27 +16,27 @@ SAMPLING = ("temperature", "top_p", "top_k", "frequency_penalty", "presence_pena
 """What librkllmrt knows of OpenAI's and llama.cpp's parameters."""
 
 
-def rkllm(settings: Settings, job: Job) -> list[str]:
-    """The parameters of `job` without effect, by OpenAI's names. Reads no more than the times of files."""
-    sampling = job.sampling
+def rkllm(settings: Settings, request: EngineRequest) -> list[str]:
+    """The parameters of `request` without effect, by OpenAI's names. Reads no more than the times of files."""
+    sampling = request.sampling
     names = [name for name in ("seed", "min_p", "logit_bias") if getattr(sampling, name) is not None]
-    names += ["logprobs"] if job.logprobs is not None else []
-    names += ["response_format"] if job.json_schema is not None else []
-    return names if per_run(settings, job) else names + fixed(job)
+    names += ["logprobs"] if request.logprobs is not None else []
+    names += ["response_format"] if request.json_schema is not None else []
+    return names if per_run(settings, request) else names + fixed(request)
 
 
-def fixed(job: Job) -> list[str]:
+def fixed(request: EngineRequest) -> list[str]:
     """The sampling parameters that differ from those the model is loaded with."""
-    loaded = {**DEFAULTS, **dict(job.model.sampling)}
-    wanted = {name: getattr(job.sampling, name) for name in SAMPLING}
+    loaded = {**DEFAULTS, **dict(request.model.sampling)}
+    wanted = {name: getattr(request.sampling, name) for name in SAMPLING}
     return [name for name, value in wanted.items() if value is not None and value != loaded[name]]
 
 
-def per_run(settings: Settings, job: Job) -> bool:
+def per_run(settings: Settings, request: EngineRequest) -> bool:
     """Whether the library that serves the job takes sampling per run."""
     setting = str(settings.runtime_library or "")
     files = tuple((path, path.stat().st_mtime_ns) for path in rkllm_library.candidates(setting) if path.exists())
-    abi = rkllm_abi.of_release(chosen(setting, job.model.runtime, files))
+    abi = rkllm_abi.of_release(chosen(setting, request.model.runtime, files))
     return abi is None or abi.per_run
 
 

@@ -64,11 +64,11 @@ class Template:
         self._compiled = template(template_text(folder))
         self._names = special_names(configuration(folder))
 
-    def render(self, messages: Any, job: dict[str, Any]) -> str:
+    def render(self, messages: Any, request: dict[str, Any]) -> str:
         """The prompt of a chat. Raises `JobRefused` where the template refuses the messages."""
         import jinja2
 
-        values = {**self._names, "tools": None, **job["template_kwargs"], "add_generation_prompt": True}
+        values = {**self._names, "tools": None, **request["template_kwargs"], "add_generation_prompt": True}
         messages = [with_objects(message) for message in messages]
         try:
             return str(self._compiled.render(messages=messages, **values))
@@ -105,15 +105,15 @@ class Tokenized:
         special = sorted((token.content for token in added if token.special), key=len, reverse=True)
         return re.compile("|".join(map(re.escape, special))) if special else None
 
-    def encode(self, job: dict[str, Any]) -> tuple[list[int], str]:
+    def encode(self, request: dict[str, Any]) -> tuple[list[int], str]:
         """The tokens of a job's prompt, and the opening tag of the reasoning it ends with, if it does.
 
         Raises `JobRefused` where the template refuses the messages.
         """
-        if not job["messages"]:
-            return self._known(job["prompt_ids"]) or self._ids(job["prompt"], False, add_special=True), ""
-        told, guard = self._guarded({"messages": job["messages"], "kwargs": job["template_kwargs"]})
-        rendered = self._template.render(told["messages"], {**job, "template_kwargs": told["kwargs"]})
+        if not request["messages"]:
+            return self._known(request["prompt_ids"]) or self._ids(request["prompt"], False, add_special=True), ""
+        told, guard = self._guarded({"messages": request["messages"], "kwargs": request["template_kwargs"]})
+        rendered = self._template.render(told["messages"], {**request, "template_kwargs": told["kwargs"]})
         parts = self._parts(rendered, guard)
         return [token for text, plain in parts for token in self._ids(text, plain)], opening(rendered)
 
@@ -143,15 +143,15 @@ class Tokenized:
         self._tokenizer.encode_special_tokens = plain
         return list(self._tokenizer.encode(text, add_special_tokens=add_special).ids)
 
-    def data(self, job: dict[str, Any]) -> Any:
+    def data(self, request: dict[str, Any]) -> Any:
         """The result of a job about tokens. Raises `JobRefused`."""
-        if job["kind"] == "count":
-            return len(self.encode(job)[0])
-        if job["kind"] == "detokenize":
-            return [self._text(ids) for ids in job["inputs"]]
-        if job["messages"]:
-            return [self._tokens(self.encode(job)[0])]
-        return [self._tokens(self._ids(text, False, job["special_tokens"])) for text in job["inputs"]]
+        if request["kind"] == "count":
+            return len(self.encode(request)[0])
+        if request["kind"] == "detokenize":
+            return [self._text(ids) for ids in request["inputs"]]
+        if request["messages"]:
+            return [self._tokens(self.encode(request)[0])]
+        return [self._tokens(self._ids(text, False, request["special_tokens"])) for text in request["inputs"]]
 
     def _tokens(self, ids: list[int]) -> dict[str, Any]:
         return {"ids": ids, "texts": [self._text([token]) for token in ids]}

@@ -56,16 +56,16 @@ class Vectors:
         self._runtime, self._texts, self._tap, self._lock = runtime, texts, tap, lock
         self.info = info
 
-    def run(self, job: dict[str, Any], run: Run) -> str:
-        if job["kind"] != "embedding":
+    def run(self, request: dict[str, Any], run: Run) -> str:
+        if request["kind"] != "embedding":
             raise JobRefused("This model makes embeddings and nothing else.")
         run.on_cancel(self._runtime.wake)
         found = []
-        for text in job["inputs"]:
+        for text in request["inputs"]:
             found.append(self._vector(self._texts.turn(text), run))
             if run.over:
                 return "cancel"
-            run.progress(len(found), len(job["inputs"]))
+            run.progress(len(found), len(request["inputs"]))
         run.data(found)
         return "stop"
 

@@ -119,39 +119,39 @@ class Npu:
         """Whether the runtime was seen to reuse the beginning of a prompt: releases are said to differ in that."""
         self.info = info
 
-    def run(self, job: dict[str, Any], run: Run) -> str:
-        if job["kind"] in TOKEN_KINDS:
-            run.data(self._turns.data(job))
+    def run(self, request: dict[str, Any], run: Run) -> str:
+        if request["kind"] in TOKEN_KINDS:
+            run.data(self._turns.data(request))
             return "stop"
-        if job["kind"] in VECTOR_KINDS:
+        if request["kind"] in VECTOR_KINDS:
             raise JobRefused("On the NPU a model that writes answers makes no vectors: load one made for them.")
-        plan = self._turns.plan(job)
+        plan = self._turns.plan(request)
         run.on_cancel(self._runtime.wake)
         suspect = self._suspect
-        outcome = self._attempt(plan, job, run)
+        outcome = self._attempt(plan, request, run)
         if suspect and outcome.clean and not outcome.ids and not run.over:
             self._known = False
-            outcome = self._attempt(plan, job, run)
+            outcome = self._attempt(plan, request, run)
         return self._judged(plan, outcome, run)
 
-    def _attempt(self, plan: Plan, job: dict[str, Any], run: Run) -> Outcome:
-        plan = self._prepared(plan, job)
+    def _attempt(self, plan: Plan, request: dict[str, Any], run: Run) -> Outcome:
+        plan = self._prepared(plan, request)
         self._tap.clear()
         self._known = False
-        self._runtime.start(plan.turn, effective(job["sampling"], self._sampling), plan.limit)
+        self._runtime.start(plan.turn, effective(request["sampling"], self._sampling), plan.limit)
         outcome = Follower(run, plan.limit, plan.opening).follow(self._runtime)
         self._suspect = not outcome.clean
         self._count(plan, outcome, run)
         return outcome
 
-    def _prepared(self, plan: Plan, job: dict[str, Any]) -> Plan:
+    def _prepared(self, plan: Plan, request: dict[str, Any]) -> Plan:
         """Clear the cache where the plan says so or nobody knows what it holds; then the plan is made anew."""
         if self._known and not plan.clear:
             return plan
         if not self._runtime.clear():
             raise JobRefused("librkllmrt could not clear its cache; the model is loaded anew.", "failed")
         self._turns.forget()
-        return plan if self._known else self._turns.plan(job)
+        return plan if self._known else self._turns.plan(request)
 
     def _count(self, plan: Plan, outcome: Outcome, run: Run) -> None:
         """Usage and timings from the library's own counters."""

@@ -16,12 +16,12 @@ from services.core.client import Client
 from services.core.errors import BadRequest, ContextOverflow, EngineFailed, ServiceError, Unavailable
 from services.core.events import Done, Event, Text, Usage, Waiting
 from services.core.model import Model
-from services.core.request import Job
+from services.core.request import EngineRequest
 from services.core.settings import without_secrets
 from services.engines.rkllm import board as rkllm_board
 from services.engines.rkllm import log as rkllm_log
 from services.engines.rkllm_cli import text as cli
-from services.engines.rkllm_cli.terminal import TurnChild
+from services.engines.rkllm_cli.terminal import TerminalChild
 from services.engines.worker.limits import Limits, Pace, check
 from services.engines.worker.loop import LoadFailed
 from services.engines.worker.stops import StopFilter
@@ -51,7 +51,7 @@ class RkllmCliEngine:
         self.model = model
         self._binary, self._limits, self._lock, self._clock = binary, limits, lock, clock
         self._encoded = cli.until_end if multiline else cli.one_line
-        self._child: TurnChild | None = None
+        self._child: TerminalChild | None = None
         self._greeting = b""
         self._mark = ""
         """The program's prompt; empty until it is loaded."""
@@ -74,7 +74,7 @@ class RkllmCliEngine:
         # The table after each run has the numbers for the usage; the runtime writes it at this level.
         env = {**without_secrets(os.environ), "RKLLM_LOG_LEVEL": "1"}
         with npu(self.model, self._lock) as lock:
-            self._child = TurnChild(argv, env, self.model.id, self._heed, keeps=[lock])
+            self._child = TerminalChild(argv, env, self.model.id, self._heed, keeps=[lock])
         self._load_deadline = self._clock() + self._limits.load
         log.info("Loading %s in process %d", self.model.id, self.pid)
         self._child.listen()
@@ -105,7 +105,7 @@ class RkllmCliEngine:
 
     def _load(self, client: Client) -> Iterator[Waiting]:
         assert self._child is not None
-        for data in self._child.turn(self._limits.beat, client):
+        for data in self._child.turn(self._limits.heartbeat, client):
             if data is None:
                 check(self._clock, self._load_deadline, f"The model did not load within {self._limits.load:g} s")
                 yield Waiting("loading")
@@ -116,22 +116,22 @@ class RkllmCliEngine:
         lines = [*self._greeting.decode(errors="replace").splitlines(), *self._heard]
         return EngineFailed(f"The rkllm program could not load {self.model.path.name}: {rkllm_log.reason(lines)}")
 
-    def generate(self, job: Job, client: Client) -> Iterator[Event]:
-        if job.kind not in ("chat", "completion"):
+    def generate(self, request: EngineRequest, client: Client) -> Iterator[Event]:
+        if request.kind not in ("chat", "completion"):
             raise BadRequest(
-                f"The rkllm program answers prompts and nothing else: no {job.kind}. Choose another model."
+                f"The rkllm program answers prompts and nothing else: no {request.kind}. Choose another model."
             )
-        if job.prompt_ids:
+        if request.prompt_ids:
             raise BadRequest("The rkllm program reads text, no token ids. Send the prompt as text.", param="prompt")
         assert self._child is not None
         self._child.take_log()  # what it has printed so far is not about this job
-        self._child.about = job.id
+        self._child.about = request.id
         self._rows = {}
         self._heard.clear()
         ended = False
         try:
-            self._child.say(self._encoded(said(job)).encode(errors="replace"))
-            for event in self._run(self._child, job, client):
+            self._child.say(self._encoded(said(request)).encode(errors="replace"))
+            for event in self._run(self._child, request, client):
                 ended = isinstance(event, Done)
                 yield event
         except BadRequest:
@@ -141,10 +141,10 @@ class RkllmCliEngine:
             if not ended:
                 self.stop()
 
-    def _run(self, child: TurnChild, job: Job, client: Client) -> Iterator[Event]:
-        answer, stops = cli.Answer(self._mark, job.max_tokens), StopFilter(job.stop)
-        pace = Pace(self._limits, job.prompt_tokens_estimate, self._clock)
-        for data in child.turn(self._limits.beat, client):
+    def _run(self, child: TerminalChild, request: EngineRequest, client: Client) -> Iterator[Event]:
+        answer, stops = cli.Answer(self._mark, request.max_tokens), StopFilter(request.stop)
+        pace = Pace(self._limits, request.prompt_tokens_estimate, self._clock)
+        for data in child.turn(self._limits.heartbeat, client):
             if data is None:
                 pace.silent()
             else:
@@ -188,9 +188,9 @@ class RkllmCliEngine:
 PHASES = {"Prefill": "prefill", "Generate": "decode"}
 
 
-def said(job: Job) -> str:
+def said(request: EngineRequest) -> str:
     """What the program is told; it puts a chat template around a raw prompt as well (`engines.support`)."""
-    return cli.prompt(job.messages) if job.kind == "chat" else job.prompt
+    return cli.prompt(request.messages) if request.kind == "chat" else request.prompt
 
 
 @contextlib.contextmanager

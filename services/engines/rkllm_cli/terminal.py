@@ -22,7 +22,7 @@ AHEAD = b" "
 """Written ahead of each line. It also keeps a line from being a command: ``exit`` is one, `` exit`` is none."""
 
 
-class TurnChild(Child):
+class TerminalChild(Child):
     """Lines go in by `say`, what it writes comes out of `turn`, in the pieces in which the child wrote it."""
 
     stdout_flags = os.O_DIRECT
@@ -42,13 +42,13 @@ class TurnChild(Child):
             self._wait_writable(deadline)
         self._write_ahead()
 
-    def turn(self, beat: float, client: Client = NOBODY) -> Iterator[bytes | None]:
-        """Yield what the child writes until it reads again, and None after every `beat` seconds of silence.
+    def turn(self, heartbeat: float, client: Client = NOBODY) -> Iterator[bytes | None]:
+        """Yield what the child writes until it reads again, and None after every `heartbeat` seconds of silence.
 
         Raises as `lines` does.
         """
         while True:
-            heard = client.wait(self._stdout, beat, self._stdin)
+            heard = client.wait(self._stdout, heartbeat, self._stdin)
             # In this order: what was written before the child read is in the pipe by now.
             taken = heard and self._taken()
             yield from self._packets()

@@ -123,8 +123,8 @@ class Child:
         if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
             raise EngineTimeout(f"The engine did not read its input for {WRITE_TIMEOUT:.0f} s.")
 
-    def lines(self, beat: float, client: Client = NOBODY) -> Iterator[bytes | None]:
-        """Yield each line without its newline, and None after every `beat` seconds of silence; never ends.
+    def lines(self, heartbeat: float, client: Client = NOBODY) -> Iterator[bytes | None]:
+        """Yield each line without its newline, and None after every `heartbeat` seconds of silence; never ends.
 
         Raises `EngineFailed` at the end of the child's output and `ClientGone` when the client leaves.
         Lines not consumed when the iterator is closed are there for the next one.
@@ -134,7 +134,7 @@ class Child:
             if found:
                 self._buffer = rest
                 yield line
-            elif client.wait(self._stdout, beat):
+            elif client.wait(self._stdout, heartbeat):
                 self._read()
             else:
                 yield None

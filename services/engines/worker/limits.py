@@ -24,7 +24,7 @@ class Limits:
     """From the first token to the last."""
     cancel: float
     """From a cancel to the end of the run; then the engine is killed."""
-    beat: float
+    heartbeat: float
     """Between two `Waiting` events while nothing else flows."""
 
     def prefill(self, prompt_tokens: int) -> float:
@@ -63,7 +63,7 @@ class Pace:
     def due(self) -> bool:
         """Whether to tell the client: reports of progress come faster than beats, it hears of them once per beat."""
         now = self._clock()
-        if now - self._told < self._limits.beat:
+        if now - self._told < self._limits.heartbeat:
             return False
         self._told = now
         return True

@@ -52,7 +52,7 @@ class JobRefused(Exception):
 class Runner(Protocol):
     """A loaded model. What it has as `info` (names to strings and numbers) goes to the parent when it is ready."""
 
-    def run(self, job: dict[str, Any], run: Run) -> str:
+    def run(self, request: dict[str, Any], run: Run) -> str:
         """Generate, reporting through `run`; returns the finish reason. Blocks. Raises `JobRefused`."""
 
 
@@ -192,9 +192,9 @@ def serve(load: Loader) -> None:
         _run(runner, order["job"], Run(order["run"], order["job"]["stop"], channel), channel)
 
 
-def _run(runner: Runner, job: dict[str, Any], run: Run, channel: Channel) -> None:
+def _run(runner: Runner, request: dict[str, Any], run: Run, channel: Channel) -> None:
     try:
-        reason = "cancel" if run.over else runner.run(job, run)
+        reason = "cancel" if run.over else runner.run(request, run)
     except JobRefused as refusal:
         channel.write(
             {

@@ -13,10 +13,19 @@ from services.core.client import NOBODY, Client
 from services.core.errors import BadRequest, ServiceError
 from services.core.events import Done, Event, Waiting
 from services.core.model import Model
-from services.core.request import Job
+from services.core.request import EngineRequest
 from services.engines.worker.child import Child
 from services.engines.worker.limits import Limits, Pace, check
-from services.engines.worker.protocol import PROTOCOL, Line, decode, encode, event_of, job_message, lie, load_error
+from services.engines.worker.protocol import (
+    PROTOCOL,
+    Line,
+    decode,
+    encode,
+    event_of,
+    load_error,
+    out_of_turn,
+    request_message,
+)
 
 log = logging.getLogger(__name__)
 
@@ -95,18 +104,18 @@ class WorkerEngine:
             elif line.event == "failed":
                 raise load_error(line)
             else:
-                raise lie(line)
+                raise out_of_turn(line)
 
-    def generate(self, job: Job, client: Client) -> Iterator[Event]:
+    def generate(self, request: EngineRequest, client: Client) -> Iterator[Event]:
         run = next(self._runs)
         ended = False
         assert self._child is not None
         self._child.take_log()  # what it has printed so far is not about this job
         self._child.last_words = ""
-        self._child.about = job.id
+        self._child.about = request.id
         try:
-            self._send({"op": "run", "run": run, "job": job_message(job)})
-            for event in self._run(run, job, client):
+            self._send({"op": "run", "run": run, "job": request_message(request)})
+            for event in self._run(run, request, client):
                 ended = isinstance(event, Done)
                 yield event
         except BadRequest:
@@ -119,9 +128,9 @@ class WorkerEngine:
             if not ended and self.alive:
                 self._cancel(run)
 
-    def _run(self, run: int, job: Job, client: Client) -> Iterator[Event]:
+    def _run(self, run: int, request: EngineRequest, client: Client) -> Iterator[Event]:
         """The events of one run, each silence held against the limit of its phase."""
-        pace = Pace(self._limits, job.prompt_tokens_estimate, self._clock)
+        pace = Pace(self._limits, request.prompt_tokens_estimate, self._clock)
         for line in self._lines(client):
             if line is None:
                 pace.silent()
@@ -140,7 +149,7 @@ class WorkerEngine:
 
     def _lines(self, client: Client) -> Iterator[Line | None]:
         assert self._child is not None
-        for line in self._child.lines(self._limits.beat, client):
+        for line in self._child.lines(self._limits.heartbeat, client):
             told = None if line is None else decode(line)
             if told is not None and told.event in ("done", "error"):
                 self.run_info = told.info
@@ -149,7 +158,7 @@ class WorkerEngine:
     def _skip(self, line: Line, run: int) -> None:
         """Pass over a late line of an earlier run; anything else is a lie."""
         if not 0 < line.run < run:
-            raise lie(line)
+            raise out_of_turn(line)
 
     def _cancel(self, run: int) -> None:
         """Stop `run` and wait until the engine is idle; kill it if it does not stop in time."""

@@ -5,7 +5,7 @@ A worker runs one thing at a time; run ids only grow.
 Parent to worker::
 
     {"op": "load", "path": ..., "options": {...}}   once, first
-    {"op": "run", "run": 1, "job": {...}}           only when the last run has ended; `job` is `job_message`'s
+    {"op": "run", "run": 1, "job": {...}}           only when the last run has ended; `request` is `request_message`'s
     {"op": "cancel", "run": 1}                      at any time; unknown or ended runs are ignored
     (end of file)                                   exit at once, even inside native code
 
@@ -35,8 +35,8 @@ from typing import Any, Literal
 import msgspec
 
 from services.core.errors import BadRequest, ContextOverflow, EngineFailed, ServiceError, Unavailable
-from services.core.events import Data, Done, Event, Text, Thought, Usage
-from services.core.request import Job
+from services.core.events import Data, Done, Event, Reasoning, Text, Usage
+from services.core.request import EngineRequest
 
 PROTOCOL = 1
 
@@ -86,25 +86,25 @@ def encode(message: Mapping[str, Any]) -> bytes:
     return _encoder.encode(message)
 
 
-def job_message(job: Job) -> dict[str, Any]:
+def request_message(request: EngineRequest) -> dict[str, Any]:
     """What a worker is told of a job: everything but the model, which it has loaded."""
     return {
-        "kind": job.kind,
-        "messages": job.messages,
-        "prompt": job.prompt,
-        "prompt_ids": job.prompt_ids,
-        "max_tokens": job.max_tokens,
-        "sampling": {name: value for name, value in asdict(job.sampling).items() if value is not None},
-        "stop": job.stop,
-        "logprobs": job.logprobs,
-        "json_schema": job.json_schema,
-        "template_kwargs": job.template_kwargs,
-        "inputs": job.inputs,
-        "special_tokens": job.special_tokens,
+        "kind": request.kind,
+        "messages": request.messages,
+        "prompt": request.prompt,
+        "prompt_ids": request.prompt_ids,
+        "max_tokens": request.max_tokens,
+        "sampling": {name: value for name, value in asdict(request.sampling).items() if value is not None},
+        "stop": request.stop,
+        "logprobs": request.logprobs,
+        "json_schema": request.json_schema,
+        "template_kwargs": request.template_kwargs,
+        "inputs": request.inputs,
+        "special_tokens": request.special_tokens,
     }
 
 
-def lie(line: Line) -> EngineFailed:
+def out_of_turn(line: Line) -> EngineFailed:
     """The error for a line that may not come now."""
     return EngineFailed(f"The engine sent {line.event!r} (run {line.run}) out of turn; it was stopped.")
 
@@ -117,14 +117,14 @@ def load_error(line: Line) -> ServiceError:
 def event_of(line: Line) -> Event:
     """The event a line of the current run means; raises the error it carries."""
     if line.event == "text":
-        return Thought(line.text) if line.thought else Text(line.text, line.logprobs)
+        return Reasoning(line.text) if line.thought else Text(line.text, line.logprobs)
     if line.event == "data":
         return Data(line.data)
     if line.event == "done" and line.finish_reason != "cancel":
         return Done(line.finish_reason, _usage(line.usage), line.timings, line.stop)
     if line.event == "error":
         raise _error(line)
-    raise lie(line)
+    raise out_of_turn(line)
 
 
 def _usage(counts: Counts) -> Usage:

@@ -13,12 +13,12 @@ from services.chat.rag.cache import AnswerCache, key
 from services.chat.rag.ratios import TokenRatios
 from services.chat.rag.speed import PrefillSpeeds
 from services.chat.tokens import estimate
-from services.core.events import Done, Event, FinishReason, Text, Thought, Usage
+from services.core.events import Done, Event, FinishReason, Reasoning, Text, Usage
 from services.core.model import Model
-from services.core.request import Job, Sampling, Tool
+from services.core.request import EngineRequest, Sampling, Tool
 
 MODEL = Model("m", Path("m.gguf"), "llama", 4096, 0, 0)
-JOB = Job(
+JOB = EngineRequest(
     id="1",
     model=MODEL,
     kind="chat",
@@ -37,13 +37,13 @@ USAGE = Usage(100, 3)
 
 
 def answer(reason: FinishReason = "stop") -> Iterator[Event]:
-    yield Thought("Hm")
+    yield Reasoning("Hm")
     yield Text("Be")
     yield Text("cause")
     yield Done(reason, USAGE, {"prefill": 2.0})
 
 
-def kept(cache: AnswerCache, job: Job = JOB, reason: FinishReason = "stop") -> bool:
+def kept(cache: AnswerCache, job: EngineRequest = JOB, reason: FinishReason = "stop") -> bool:
     assert list(cache.keeping(job, answer(reason))) == list(answer(reason))
     return cache.find(job) is not None
 
@@ -53,7 +53,7 @@ def test_a_complete_answer_comes_again_with_its_reasoning_apart() -> None:
     assert kept(cache)
     found = cache.find(replace(JOB, id="2"))
     assert found
-    assert list(found.events()) == [Thought("Hm"), Text("Because"), Done("stop", Usage(100, 3, 100))]
+    assert list(found.events()) == [Reasoning("Hm"), Text("Because"), Done("stop", Usage(100, 3, 100))]
 
 
 @pytest.mark.parametrize("reason", ["length", "error", "tool_calls"])

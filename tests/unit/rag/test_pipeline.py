@@ -16,7 +16,7 @@ from services.chat.rag.pipeline import MOST_CHARACTERS, apply, fitting
 from services.chat.rag.prompt import ABSTAIN, ASK, language
 from services.chat.rag.segments import Segment
 from services.chat.rag.select import select
-from services.chat.rag.settings import Knobs, ModelFacts
+from services.chat.rag.settings import ModelFacts, RagSettings
 from services.chat.rag.small_talk import acknowledges, points_back
 from services.chat.rag.sources import Source
 from services.chat.tokens import estimate
@@ -58,7 +58,7 @@ def test_the_answer_is_in_the_prompt_and_the_persona_before_it(tongue: str, in_s
     asked = messages(
         question, [web(4, question, page, "Towers", "https://e.org/t")], system="Be kind.", in_system=in_system
     )
-    outcome = apply(asked, FACTS, Knobs())
+    outcome = apply(asked, FACTS, RagSettings())
     system, user = outcome.messages
     assert system == {"role": "system", "content": "Be kind."}
     assert "61" in user["content"]
@@ -73,7 +73,7 @@ def test_the_answer_is_in_the_prompt_and_the_persona_before_it(tongue: str, in_s
 def test_irrelevant_sources_are_dropped_and_the_talk_goes_on(tongue: str) -> None:
     question = PAGES[tongue][0]
     outcome = apply(
-        messages(question, [web(1, "q", filler(tongue, 3))], system="Be kind.", history=TALK), FACTS, Knobs()
+        messages(question, [web(1, "q", filler(tongue, 3))], system="Be kind.", history=TALK), FACTS, RagSettings()
     )
     assert not outcome.decision.used
     assert outcome.decision.reason == "irrelevant"
@@ -83,19 +83,19 @@ def test_irrelevant_sources_are_dropped_and_the_talk_goes_on(tongue: str) -> Non
 def test_a_new_topic_with_its_sources_keeps_them() -> None:
     question, answer, _ = PAGES["zh"]
     history = ({"role": "user", "content": "面包怎么做？"}, {"role": "assistant", "content": "先和面，再烘烤。"})
-    assert apply(messages(question, [web(1, "q", answer)], history=history), FACTS, Knobs()).decision.used
+    assert apply(messages(question, [web(1, "q", answer)], history=history), FACTS, RagSettings()).decision.used
 
 
 def test_without_sources_the_messages_stay() -> None:
     asked: tuple[dict[str, Any], ...] = ({"role": "user", "content": "Hello"},)
-    outcome = apply(asked, FACTS, Knobs())
+    outcome = apply(asked, FACTS, RagSettings())
     assert outcome.messages is asked
     assert outcome.found is None
 
 
 def test_switched_off_the_sources_stay() -> None:
     asked = messages("How high?", [web(1, "q", "61 m")])
-    assert apply(asked, FACTS, Knobs(rag_enabled=False)).messages is asked
+    assert apply(asked, FACTS, RagSettings(rag_enabled=False)).messages is asked
 
 
 @pytest.mark.parametrize("context", [512, 2048, 4096, 16384])
@@ -104,30 +104,30 @@ def test_the_prompt_fits(context: int) -> None:
     long_talk = tuple({"role": role, "content": "word " * 300} for role in ("user", "assistant")) * 8
     sources = [web(number, question, answer + filler("en", 400)) for number in range(1, 6)]
     facts = ModelFacts(context, answer_tokens=2048)
-    sent = apply(messages(question, sources, history=long_talk), facts, Knobs()).messages
+    sent = apply(messages(question, sources, history=long_talk), facts, RagSettings()).messages
     assert sum(estimate(message["content"]) + 16 for message in sent) <= context - min(2048, context // 4)
 
 
 def test_slow_models_get_shorter_prompts() -> None:
     question, answer, _ = PAGES["en"]
     asked = messages(question, [web(1, question, answer + filler("en", 400))])
-    knobs = Knobs(rag_max_prefill_seconds=5)
-    slow = apply(asked, ModelFacts(4096, prefill_speed=100), knobs).messages[-1]["content"]
-    fast = apply(asked, ModelFacts(4096, prefill_speed=1000), knobs).messages[-1]["content"]
+    rag_settings = RagSettings(rag_max_prefill_seconds=5)
+    slow = apply(asked, ModelFacts(4096, prefill_speed=100), rag_settings).messages[-1]["content"]
+    fast = apply(asked, ModelFacts(4096, prefill_speed=1000), rag_settings).messages[-1]["content"]
     assert estimate(slow) <= 500 < estimate(fast)
 
 
 def test_a_small_model_gets_as_much_as_it_makes_sense_of() -> None:
     question, answer, _ = PAGES["en"]
     asked = messages(question, [web(1, "q", filler("en", 200) + "\n" + answer + "\n" + filler("en", 200))])
-    small = apply(asked, ModelFacts(4096, rag_tokens=300), Knobs())
-    assert small.decision.tokens <= 300 < apply(asked, ModelFacts(4096), Knobs()).decision.tokens
+    small = apply(asked, ModelFacts(4096, rag_tokens=300), RagSettings())
+    assert small.decision.tokens <= 300 < apply(asked, ModelFacts(4096), RagSettings()).decision.tokens
     assert "61 metres" in small.messages[-1]["content"]
 
 
 def test_duplicates_are_shown_once() -> None:
     question, answer, _ = PAGES["en"]
-    sent = apply(messages(question, [web(1, "q", answer), web(2, "q", answer)]), FACTS, Knobs())
+    sent = apply(messages(question, [web(1, "q", answer), web(2, "q", answer)]), FACTS, RagSettings())
     assert sent.messages[-1]["content"].count("61 metres") == 1
     assert sent.decision.dropped == 1
 
@@ -135,7 +135,7 @@ def test_duplicates_are_shown_once() -> None:
 def shown(*sources: str) -> str:
     """What of them stands before the task."""
     asked = messages("How high is the water tower of Eastwick?", sources)
-    return str(apply(asked, FACTS, Knobs()).messages[-1]["content"]).partition(ASK["en"])[0]
+    return str(apply(asked, FACTS, RagSettings()).messages[-1]["content"]).partition(ASK["en"])[0]
 
 
 def test_a_heading_that_is_the_title_is_not_repeated() -> None:
@@ -172,30 +172,32 @@ def test_of_a_passage_too_long_the_best_filled_part_is_shown() -> None:
         "It is old. " * 9,
     ]
     passage = Passage(0, tuple(Line(Segment(line, "\n", 0), line.split(), 3.0) for line in lines), 100, 3.0)
-    picked = select([passage], [1.0], [Source("1", "", "", "")], 80, estimate, Knobs())
+    picked = select([passage], [1.0], [Source("1", "", "", "")], 80, estimate, RagSettings())
     assert [line.segment.text for line in picked[0].lines] == lines[2:]
 
 
 def test_documents_keep_their_order() -> None:
     text = "\n".join(f"Step {number}: the tower of Eastwick needs paint number {number}." for number in range(9))
-    sent = apply(messages("How is the tower of Eastwick painted?", [web(1, "q", text)]), FACTS, Knobs())
+    sent = apply(messages("How is the tower of Eastwick painted?", [web(1, "q", text)]), FACTS, RagSettings())
     assert text in sent.messages[-1]["content"]
 
 
 def test_weak_coverage_asks_for_abstention() -> None:
     text = "The water tower of Eastwick is a museum."
-    knobs = Knobs(rag_quality_floor_threshold=0)
-    strong = apply(messages("Where is the water tower of Eastwick?", [web(1, "q", text)]), FACTS, knobs)
-    weak = apply(messages("Which architect planned the tower, and who paid him?", [web(1, "q", text)]), FACTS, knobs)
+    rag_settings = RagSettings(rag_quality_floor_threshold=0)
+    strong = apply(messages("Where is the water tower of Eastwick?", [web(1, "q", text)]), FACTS, rag_settings)
+    weak = apply(
+        messages("Which architect planned the tower, and who paid him?", [web(1, "q", text)]), FACTS, rag_settings
+    )
     assert ABSTAIN["en"] not in strong.messages[-1]["content"]
     assert ABSTAIN["en"] in weak.messages[-1]["content"]
 
 
 def test_thinking_is_off_in_small_contexts_only() -> None:
     asked = messages(PAGES["en"][0], [web(1, "q", PAGES["en"][1])])
-    assert apply(asked, ModelFacts(4096), Knobs()).thinking_off
-    assert not apply(asked, ModelFacts(8192), Knobs()).thinking_off
-    assert "/no_think" not in apply(asked, ModelFacts(4096), Knobs()).messages[-1]["content"]
+    assert apply(asked, ModelFacts(4096), RagSettings()).thinking_off
+    assert not apply(asked, ModelFacts(8192), RagSettings()).thinking_off
+    assert "/no_think" not in apply(asked, ModelFacts(4096), RagSettings()).messages[-1]["content"]
 
 
 @pytest.mark.parametrize(
@@ -278,7 +280,10 @@ def test_hostile_pages_are_bounded_and_fit(text: str) -> None:
     started = breaths[0]
     sources = [web(1, "q", text), web(2, "q", "The tower is 61 m high.")]
     outcome = apply(
-        messages("How high is the tower?", sources), FACTS, Knobs(), breathe=lambda: breaths.append(time.process_time())
+        messages("How high is the tower?", sources),
+        FACTS,
+        RagSettings(),
+        breathe=lambda: breaths.append(time.process_time()),
     )
     breaths.append(time.process_time())
     assert sum(estimate(message["content"]) + 16 for message in outcome.messages) <= 3072
@@ -290,13 +295,15 @@ def test_what_is_beyond_the_limit_is_not_looked_at() -> None:
     text = "x " * (MOST_CHARACTERS // 2) + "The tower is 61 m high."
     assert (
         "61 m"
-        not in apply(messages("How high is the tower?", [web(1, "q", text)]), FACTS, Knobs()).messages[-1]["content"]
+        not in apply(messages("How high is the tower?", [web(1, "q", text)]), FACTS, RagSettings()).messages[-1][
+            "content"
+        ]
     )
 
 
 @given(st.lists(st.text(max_size=300), min_size=1, max_size=4), st.text(min_size=1, max_size=100))
 def test_any_text_gets_an_answerable_prompt(texts: list[str], question: str) -> None:
     sources = [web(number, "q", text) for number, text in enumerate(texts, 1)]
-    sent = apply(messages(question, sources), FACTS, Knobs()).messages
+    sent = apply(messages(question, sources), FACTS, RagSettings()).messages
     assert sent[-1]["role"] == "user"
     assert question.strip() in sent[-1]["content"] or not question.strip()

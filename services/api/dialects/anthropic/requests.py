@@ -1,4 +1,4 @@
-"""Requests of Anthropic's API to `Ask`s: pure conversions."""
+"""Requests of Anthropic's API to `GenerationRequest`s: pure conversions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from services.api.dialects.common.tools import Chosen, chosen_tools
 from services.api.dialects.openai import requests as asks
 from services.api.dialects.openai.types import Choice, Part
 from services.core.errors import BadRequest
-from services.core.request import Ask, Sampling, Tool
+from services.core.request import GenerationRequest, Sampling, Tool
 
 IGNORED: Mapping[str, tuple[Any, ...]] = {
     "mcp_servers": (None, []),
@@ -49,12 +49,12 @@ def ignored(request: CountRequest) -> list[str]:
     return names + (["output_config.effort"] if config and config.effort else [])
 
 
-def chat(request: CountRequest, model: str) -> Ask:
-    """The `Ask` of a request; one whose tokens are counted alone has no sampling. Raises `BadRequest`."""
+def chat(request: CountRequest, model: str) -> GenerationRequest:
+    """The `GenerationRequest` of a request; one whose tokens are counted alone has no sampling. Raises `BadRequest`."""
     choice = chosen(request)
     output = request.output_config and request.output_config.format
     messages = (part for i, m in enumerate(request.messages) for part in message(m, i))
-    ask = Ask(
+    generation = GenerationRequest(
         model=model,
         messages=(*system(request), *messages),
         json_schema=output.schema if output else None,
@@ -64,12 +64,14 @@ def chat(request: CountRequest, model: str) -> Ask:
         call_required=choice.required,
         parallel_calls=choice.parallel,
     )
-    return sampled(ask, request) if isinstance(request, MessagesRequest) else ask
+    return sampled(generation, request) if isinstance(request, MessagesRequest) else generation
 
 
-def sampled(ask: Ask, request: MessagesRequest) -> Ask:
+def sampled(generation: GenerationRequest, request: MessagesRequest) -> GenerationRequest:
     sampling = Sampling(temperature=request.temperature, top_p=request.top_p, top_k=request.top_k)
-    return replace(ask, max_tokens=request.max_tokens, sampling=sampling, stop=asks.stops(request.stop_sequences))
+    return replace(
+        generation, max_tokens=request.max_tokens, sampling=sampling, stop=asks.stops(request.stop_sequences)
+    )
 
 
 def chosen(request: CountRequest) -> Chosen:

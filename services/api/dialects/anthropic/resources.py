@@ -15,7 +15,7 @@ from services.api.dialects.anthropic.types import CountRequest, MessagesRequest
 from services.api.dialects.common.answer import Answer, Call, collected
 from services.api.http import errors
 from services.api.http.stream import describe, guarded, named_sse, primed, write_json, write_stream
-from services.core.events import Done, Event, Piece, Refusal, Text, Thought, ToolCall, Usage, Waiting, closing
+from services.core.events import Done, Event, Piece, Reasoning, Refusal, Text, ToolCall, Usage, Waiting, closing
 
 
 class Messages:
@@ -185,7 +185,7 @@ class Blocks:
 def delta_of(event: Piece) -> dict[str, Any] | None:
     if isinstance(event, Text | Refusal):
         return {"type": "text_delta", "text": event.text}
-    if isinstance(event, Thought):
+    if isinstance(event, Reasoning):
         return {"type": "thinking_delta", "thinking": event.text}
     return {"type": "input_json_delta", "partial_json": event.arguments} if event.arguments else None
 
@@ -194,4 +194,4 @@ def empty_block(event: Piece) -> dict[str, Any]:
     """The block that `event` begins."""
     if isinstance(event, ToolCall):
         return tool_block(Call(event.id, event.name, ""))
-    return thinking_block("") if isinstance(event, Thought) else text_block("")
+    return thinking_block("") if isinstance(event, Reasoning) else text_block("")

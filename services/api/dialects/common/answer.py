@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.core.events import Done, Event, FinishReason, Refusal, Text, Thought, ToolCall, Usage, closing
+from services.core.events import Done, Event, FinishReason, Reasoning, Refusal, Text, ToolCall, Usage, closing
 
 
 @dataclass(slots=True)
@@ -61,7 +61,7 @@ class Pieces:
             case Text():
                 self._text.append(event.text)
                 self._logprobs += event.logprobs
-            case Thought():
+            case Reasoning():
                 self._thought.append(event.text)
             case Refusal():
                 self._refusal = event.text

@@ -1,4 +1,4 @@
-"""Tools and the choice among them, from a dialect's words to an `Ask`'s; `chosen_tools` is for every dialect."""
+"""Convert tools and the choice among them from a dialect's words to those of a `GenerationRequest`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from services.core.request import Tool
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What becomes `Ask.tools`, `Ask.call_required` and `Ask.parallel_calls`."""
+    """Hold what becomes `tools`, `call_required` and `parallel_calls` of a `GenerationRequest`."""
 
     tools: tuple[Tool, ...] = ()
     required: bool = False

@@ -12,12 +12,12 @@ from typing import Any, Protocol
 from services.api.dialects.common.answer import Answer, Call, Pieces, collected
 from services.api.http import errors
 from services.api.http.stream import encode_json, guarded
-from services.core.events import Done, Event, Text, Thought, ToolCall, Usage, Waiting, closing
+from services.core.events import Done, Event, Reasoning, Text, ToolCall, Usage, Waiting, closing
 from services.core.trace import Trace
 
 NDJSON = "application/x-ndjson"
 
-BEAT = b" "
+HEARTBEAT = b" "
 """Sent while there is nothing to say: JSON may begin with spaces, so it is a part of the next line and no line itself.
 
 An empty line is broken JSON to the `ollama` package, and Open WebUI makes an end (``stop``) of a piece without text.
@@ -116,7 +116,7 @@ def _lines(head: Head, shape: Shape, events: Iterator[Event]) -> Generator[bytes
         for event in events:
             if isinstance(event, Waiting | ToolCall):
                 calls.add(event)
-                yield BEAT
+                yield HEARTBEAT
             yield from map(line, _objects(head, shape, event, calls))
 
 
@@ -126,7 +126,7 @@ def _objects(head: Head, shape: Shape, event: Event, calls: Pieces) -> Iterator[
     match event:
         case Text():
             yield {**head.body(), **shape.body(event.text), **logprobs(event.logprobs), **going}
-        case Thought():
+        case Reasoning():
             yield {**head.body(), **shape.body(thought=event.text), **going}
         case Done():
             calls.add(event)

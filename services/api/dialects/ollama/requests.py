@@ -1,4 +1,4 @@
-"""Ollama requests to `Ask`s: pure conversions. What is not honoured is refused or named in a warning."""
+"""Ollama requests to `GenerationRequest`s: pure conversions. What is not honoured is refused or named in a warning."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from services.api.dialects.ollama.types import (
 from services.api.dialects.openai.requests import stops
 from services.core.errors import BadRequest
 from services.core.model import Model
-from services.core.request import Ask, Sampling
+from services.core.request import GenerationRequest, Sampling
 
 IGNORED: Mapping[str, tuple[Any, ...]] = {
     "truncate": (None, False),
@@ -83,30 +83,30 @@ def wants_nothing(request: ChatRequest | GenerateRequest) -> bool:
     return not (request.messages if isinstance(request, ChatRequest) else request.prompt)
 
 
-def chat(request: ChatRequest, model: Model) -> Ask:
-    """The `Ask` of a chat. Raises `BadRequest`."""
+def chat(request: ChatRequest, model: Model) -> GenerationRequest:
+    """The `GenerationRequest` of a chat. Raises `BadRequest`."""
     tools = [offered(tool.function, f"tools[{index}].function") for index, tool in enumerate(request.tools or ())]
     found = tuple(messages(request.messages or ()))
-    return ask(request, model, messages=found, tools=chosen_tools(tools).tools)
+    return generation(request, model, messages=found, tools=chosen_tools(tools).tools)
 
 
-def generate(request: GenerateRequest, model: Model) -> Ask:
-    """The `Ask` of a prompt: a chat of one message, or the prompt as it is where it is `raw`. Raises `BadRequest`."""
+def generate(request: GenerateRequest, model: Model) -> GenerationRequest:
+    """Return a chat of one message, or the prompt as it is where it is `raw`. Raises `BadRequest`."""
     prompt = clean(request.prompt or "", "prompt")
     refuse(bool(request.images), IMAGES, "images")
     refuse(bool(request.suffix), FIM, "suffix")
     if request.raw:
         refuse(bool(request.system or request.template or request.context), RAW, "raw")
-        return ask(request, model, prompt=prompt)
+        return generation(request, model, prompt=prompt)
     refuse(bool(request.template), TEMPLATE, "template")
     said = [("system", clean(request.system or "", "system")), ("user", prompt)]
-    return ask(request, model, messages=tuple({"role": role, "content": text} for role, text in said if text))
+    return generation(request, model, messages=tuple({"role": role, "content": text} for role, text in said if text))
 
 
-def ask(request: Answered, model: Model, **what: Any) -> Ask:
+def generation(request: Answered, model: Model, **what: Any) -> GenerationRequest:
     """What chats and prompts share."""
     options = request.options or Options()
-    return Ask(
+    return GenerationRequest(
         model=model.id,
         max_tokens=max_tokens(options.num_predict, model),
         sampling=sampling(options),

@@ -17,7 +17,7 @@ from services.api.http.body import client
 from services.api.http.stream import primed, write_json, write_stream
 from services.core.errors import Unsupported
 from services.core.model import Model
-from services.core.request import Ask
+from services.core.request import GenerationRequest
 
 RELEASE = "0.13.0"
 """The release of Ollama whose API this follows: clients compare it with the one they need."""
@@ -33,7 +33,7 @@ class Resource:
 
 
 class Answers(Resource):
-    """What the two endpoints that answer do alike, once a request has become an `Ask`."""
+    """What the two endpoints that answer do alike, once a request has become an `GenerationRequest`."""
 
     shape: ollama.Shape
 
@@ -46,7 +46,7 @@ class Answers(Resource):
         resp: falcon.Response,
         request: ChatRequest | GenerateRequest,
         model: Model,
-        ask: Ask,
+        ask: GenerationRequest,
     ) -> None:
         """Run `ask` and write the response as `request` wants it: streamed, unless it says otherwise."""
         if ask.prompt is None:

@@ -10,7 +10,7 @@ from services.api.dialects.common.answer import Answer, Call, collected
 from services.api.dialects.common.logprobs import chat_logprobs, text_logprobs
 from services.api.http import errors
 from services.api.http.stream import DONE, comment, guarded, sse
-from services.core.events import Done, Event, Piece, Refusal, Text, Thought, ToolCall, Usage, Waiting, closing
+from services.core.events import Done, Event, Piece, Reasoning, Refusal, Text, ToolCall, Usage, Waiting, closing
 
 Answers = Iterable[Iterator[Event]]
 """One event stream per choice, run one after the other."""
@@ -56,7 +56,7 @@ class ChatShape:
         return {"delta": {"role": "assistant", "content": ""}, "logprobs": None}
 
     def piece(self, event: Piece) -> dict[str, Any]:
-        if isinstance(event, Thought):
+        if isinstance(event, Reasoning):
             return {"delta": {"reasoning_content": event.text}, "logprobs": None}
         if isinstance(event, Refusal):
             return {"delta": {"refusal": event.text}, "logprobs": None}

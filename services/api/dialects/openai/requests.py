@@ -1,4 +1,4 @@
-"""OpenAI requests to `Ask`s: pure conversions. What is not honoured is refused or named in a warning."""
+"""OpenAI requests to `GenerationRequest`s: pure conversions. What is not honoured is refused or named in a warning."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from services.api.dialects.openai.types import (
     ToolCall,
 )
 from services.core.errors import BadRequest
-from services.core.request import Ask, Sampling
+from services.core.request import GenerationRequest, Sampling
 
 BACKGROUND_TIER = "flex"
 """OpenAI's ``service_tier`` for requests that may take longer."""
@@ -52,11 +52,11 @@ def ignored(request: Struct, table: Mapping[str, tuple[Any, ...]] = IGNORED) -> 
     return [name for name, idle in table.items() if getattr(request, name, None) not in idle]
 
 
-def chat(request: ChatRequest, model: str) -> Ask:
-    """The `Ask` of a chat. Raises `BadRequest`."""
+def chat(request: ChatRequest, model: str) -> GenerationRequest:
+    """The `GenerationRequest` of a chat. Raises `BadRequest`."""
     kwargs = dict(request.chat_template_kwargs or {})
     choice = chosen(request)
-    return Ask(
+    return GenerationRequest(
         model=model,
         messages=tuple(message(m, f"messages[{i}]") for i, m in enumerate(request.messages)),
         max_tokens=request.max_completion_tokens or request.max_tokens,
@@ -75,8 +75,8 @@ def chat(request: ChatRequest, model: str) -> Ask:
     )
 
 
-def completions(request: CompletionRequest, model: str) -> list[Ask]:
-    """One `Ask` per prompt. Raises `BadRequest`."""
+def completions(request: CompletionRequest, model: str) -> list[GenerationRequest]:
+    """One `GenerationRequest` per prompt. Raises `BadRequest`."""
     return [completion(request, model, prompt) for prompt in prompts(request.prompt)]
 
 
@@ -95,9 +95,9 @@ def prompts(prompt: str | list[str | int | list[int]]) -> list[str | list[int]]:
     return several or [ids]
 
 
-def completion(request: CompletionRequest, model: str, prompt: str | list[int]) -> Ask:
+def completion(request: CompletionRequest, model: str, prompt: str | list[int]) -> GenerationRequest:
     text = prompt if isinstance(prompt, str) else ""
-    return Ask(
+    return GenerationRequest(
         model=model,
         prompt=clean(text, "prompt"),
         prompt_ids=() if isinstance(prompt, str) else tuple(prompt),

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import falcon
 
 from services import __version__
-from services.answering.plan import data_job
+from services.answering.plan import data_request
 from services.answering.service import ANSWERS, Service
 from services.api.dialects.openai import answers as openai
 from services.api.dialects.openai import requests as asks
@@ -21,13 +21,13 @@ from services.api.http.body import client
 from services.api.http.stream import primed, write_json, write_stream
 from services.core.events import Waiting
 from services.core.model import Model
-from services.core.request import Ask
+from services.core.request import GenerationRequest
 
 T = TypeVar("T")
 
 
 class Completions:
-    """What the two completion endpoints do alike, once a request has become `Ask`s."""
+    """What the two completion endpoints do alike, once a request has become `GenerationRequest`s."""
 
     prefix = ""
 
@@ -39,7 +39,7 @@ class Completions:
         req: falcon.Request,
         resp: falcon.Response,
         request: Common,
-        all_asks: list[Ask],
+        all_asks: list[GenerationRequest],
         shapes: list[openai.Shape],
     ) -> None:
         """Run `all_asks` one after the other, each with its shape, and write the response as `request` wants it."""
@@ -79,13 +79,13 @@ class TextCompletions(Completions):
         self._answer(req, resp, request, copies, shapes)
 
     def _echoes(
-        self, req: falcon.Request, resp: falcon.Response, request: CompletionRequest, prompts: list[Ask]
+        self, req: falcon.Request, resp: falcon.Response, request: CompletionRequest, prompts: list[GenerationRequest]
     ) -> list[str]:
         """The texts of the prompts; where they are tokens, the model's engine is asked for them."""
         ids = tuple(ask.prompt_ids for ask in prompts)
         if not any(ids):
             return [ask.prompt or "" for ask in prompts]
-        job = data_job("detokenize", self._service.model(request.model), ids, req.context.id)
+        job = data_request("detokenize", self._service.model(request.model), ids, req.context.id)
         texts, _ = self._service.data(req, resp, job)
         return [ask.prompt or text for ask, text in zip(prompts, texts, strict=True)]
 
@@ -154,7 +154,7 @@ class Health:
         )
 
 
-def choices(ask: Ask, n: int) -> list[Ask]:
+def choices(ask: GenerationRequest, n: int) -> list[GenerationRequest]:
     """`n` asks that differ in their seed alone, so that a seeded request repeats all its choices."""
     seed = ask.sampling.seed
     if seed is None:

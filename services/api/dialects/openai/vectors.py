@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import falcon
 from msgspec import Meta, Struct
 
-from services.answering.plan import data_job
+from services.answering.plan import data_request
 from services.answering.service import Service
 from services.api.dialects.common.content import clean
 from services.api.http.stream import write_json
@@ -17,7 +17,7 @@ from services.chat.vectors import best, cosine, packed, shortened
 from services.core.errors import BadRequest, ContextOverflow, TextTooLong
 from services.core.events import Usage
 from services.core.model import Model
-from services.core.request import Job
+from services.core.request import EngineRequest
 
 MOST_TEXTS = 2048
 """Of one request, as OpenAI has it."""
@@ -105,7 +105,7 @@ class Rerank:
     ) -> tuple[list[float], Usage]:
         """The higher, the nearer; from a model that makes embeddings, their cosines."""
         if "rerank" in model.capabilities:
-            job = data_job("rerank", model, (query,), req.context.id, "rerank")
+            job = data_request("rerank", model, (query,), req.context.id, "rerank")
             return in_portions(self._service, req, resp, job, documents)
         (asked, *vectors), usage = embedded(self._service, req, resp, model, [query, *documents])
         return [cosine(asked, vector) for vector in vectors], usage
@@ -123,12 +123,12 @@ def embedded(
 
     Blocks. Raises `TextTooLong`, `BadRequest` where the model makes no embeddings, and what `Service.data` raises.
     """
-    job = replace(data_job("embedding", model, (), req.context.id, "embedding"), keep_alive=keep)
+    job = replace(data_request("embedding", model, (), req.context.id, "embedding"), keep_alive=keep)
     return in_portions(service, req, resp, job, texts)
 
 
 def in_portions(
-    service: Service, req: falcon.Request, resp: falcon.Response, job: Job, texts: Sequence[Input]
+    service: Service, req: falcon.Request, resp: falcon.Response, job: EngineRequest, texts: Sequence[Input]
 ) -> tuple[list[Any], Usage]:
     """The data about all `texts`, some at a time behind the inputs of `job`: chats have their turns in between."""
     found: list[Any] = []

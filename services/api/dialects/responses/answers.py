@@ -9,7 +9,7 @@ from typing import Any, Literal
 from services.api.dialects.common.answer import Answer, Call
 from services.api.dialects.common.logprobs import chat_logprobs
 from services.api.dialects.openai.requests import BACKGROUND_TIER
-from services.api.dialects.responses.types import Reasoning, ResponsesRequest, TextConfig, TextFormat
+from services.api.dialects.responses.types import ReasoningConfig, ResponsesRequest, TextConfig, TextFormat
 from services.core.errors import BadRequest, QueueFull, ServiceError
 from services.core.events import FinishReason, Usage
 
@@ -107,7 +107,7 @@ def body(
 
 def echo(request: ResponsesRequest) -> dict[str, Any]:
     """What a response repeats of its request, and what this server never does."""
-    text, reasoning = request.text or TextConfig(), request.reasoning or Reasoning()
+    text, reasoning = request.text or TextConfig(), request.reasoning or ReasoningConfig()
     return {
         "instructions": request.instructions,
         "max_output_tokens": request.max_output_tokens,

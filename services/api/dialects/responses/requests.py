@@ -1,4 +1,4 @@
-"""Requests of OpenAI's Responses API to `Ask`s: pure conversions."""
+"""Requests of OpenAI's Responses API to `GenerationRequest`s: pure conversions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.api.dialects.openai.requests import BACKGROUND_TIER
 from services.api.dialects.openai.types import Choice
 from services.api.dialects.responses.types import Item, Named, ResponsesRequest, TextConfig, ToolDefinition
 from services.core.errors import BadRequest
-from services.core.request import Ask, Sampling, Tool
+from services.core.request import GenerationRequest, Sampling, Tool
 
 IGNORED: Mapping[str, tuple[Any, ...]] = {
     "store": (None, False),
@@ -46,8 +46,8 @@ def ignored(request: ResponsesRequest) -> list[str]:
     return names
 
 
-def chat(request: ResponsesRequest, model: str) -> Ask:
-    """The `Ask` of a request. Raises `BadRequest`."""
+def chat(request: ResponsesRequest, model: str) -> GenerationRequest:
+    """The `GenerationRequest` of a request. Raises `BadRequest`."""
     for name, idle in STATE.items():
         if getattr(request, name) not in idle:
             raise BadRequest(
@@ -58,7 +58,7 @@ def chat(request: ResponsesRequest, model: str) -> Ask:
     choice = chosen(request)
     wants_logprobs = request.top_logprobs is not None or LOGPROBS in (request.include or ())
     effort = request.reasoning.effort if request.reasoning else None
-    return Ask(
+    return GenerationRequest(
         model=model,
         messages=tuple(messages(request)),
         max_tokens=request.max_output_tokens,

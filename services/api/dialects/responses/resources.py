@@ -24,8 +24,8 @@ class Responses:
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         request = self._service.parse(req, ResponsesRequest)
         model = self._service.model(request.model)
-        ask = self._service.sources.told(responses_asks.chat(request, model.id), model, resp)
-        (events,) = self._service.answers(req, resp, model, [ask], responses_asks.ignored(request))
+        generation = self._service.sources.told(responses_asks.chat(request, model.id), model, resp)
+        (events,) = self._service.answers(req, resp, model, [generation], responses_asks.ignored(request))
         head = Head(req.context.id, int(time.time()), model.id, request)
         if request.stream:
             write_stream(resp, "text/event-stream", primed(stream(head, events)))

@@ -21,7 +21,7 @@ from services.api.dialects.responses.answers import (
 )
 from services.api.http.stream import comment, guarded, named_sse
 from services.core.errors import ServiceError
-from services.core.events import Done, Event, Piece, Refusal, Text, Thought, ToolCall, Waiting, closing
+from services.core.events import Done, Event, Piece, Reasoning, Refusal, Text, ToolCall, Waiting, closing
 
 Frame = tuple[str, dict[str, Any]]
 """An event's name after ``response.``, and its fields."""
@@ -78,7 +78,7 @@ class Said:
             self._pieces.append(event.text)
             more = {"delta": event.text, "logprobs": token_logprobs(event.logprobs)}
             yield f"{self._kind}.delta", {"content_index": 0, **more}
-        elif isinstance(event, Thought):
+        elif isinstance(event, Reasoning):
             self._pieces.append(event.text)
             yield f"{self._kind}.delta", {"content_index": 0, "delta": event.text}
 
@@ -147,7 +147,7 @@ def item_of(event: Piece) -> Item:
     """The item that `event` begins."""
     if isinstance(event, ToolCall):
         return Called(event)
-    return Refused() if isinstance(event, Refusal) else Said(isinstance(event, Thought))
+    return Refused() if isinstance(event, Refusal) else Said(isinstance(event, Reasoning))
 
 
 class Writer:

@@ -53,7 +53,7 @@ class TextConfig(Struct, omit_defaults=True):
     verbosity: str | None = None
 
 
-class Reasoning(Struct, omit_defaults=True):
+class ReasoningConfig(Struct, omit_defaults=True):
     effort: Effort | None = None
     summary: str | None = None
     generate_summary: str | None = None
@@ -71,7 +71,7 @@ class ResponsesRequest(Struct, kw_only=True):
     top_p: Probability | None = None
     top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
     text: TextConfig | None = None
-    reasoning: Reasoning | None = None
+    reasoning: ReasoningConfig | None = None
     tools: list[ToolDefinition] | None = None
     tool_choice: Literal["none", "auto", "required"] | Named | None = None
     parallel_tool_calls: bool | None = None

@@ -14,7 +14,7 @@ from services.core.errors import EngineFailed
 from services.core.events import Done, Event, Usage, Waiting
 from services.core.metrics import Metrics
 from services.core.model import Model
-from services.core.request import Job
+from services.core.request import EngineRequest
 from services.core.settings import Settings
 from services.scheduler.memory import MIB, PROCESS, RESERVE, Memory, estimate
 from services.scheduler.scheduler import Scheduler
@@ -45,7 +45,7 @@ class Puppet:
             raise EngineFailed("on purpose")
         yield from ()
 
-    def generate(self, job: Job, client: Client) -> Iterator[Event]:
+    def generate(self, job: EngineRequest, client: Client) -> Iterator[Event]:
         yield Done("stop", Usage())
 
     def stop(self) -> None:
@@ -107,7 +107,7 @@ def test_beyond_the_budget_the_least_recently_used_one_leaves(rig: Rig) -> None:
     rig.start(memory_budget=800)
     assert rig.serve(CHAT, VECTORS, OTHER) == ("chat", "vectors", "other")
     rig.serve(CHAT)
-    assert rig.scheduler._residence.drop_all("request") == ["vectors", "other", "chat"]
+    assert rig.scheduler._pool.drop_all("request") == ["vectors", "other", "chat"]
     assert rig.start(memory_budget=799).serve(CHAT, VECTORS, CHAT, OTHER) == ("chat", "other")
 
 
@@ -223,7 +223,7 @@ def test_one_model_or_all_are_unloaded(rig: Rig) -> None:
 
 def test_who_needs_no_load_goes_first_whichever_is_in(rig: Rig) -> None:
     rig.start().serve(CHAT, VECTORS)
-    residence = rig.scheduler._residence
+    residence = rig.scheduler._pool
     assert [residence.holds(name) for name in ("chat", "vectors", "other")] == [True, True, False]
 
 

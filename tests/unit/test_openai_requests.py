@@ -1,4 +1,4 @@
-"""OpenAI requests to `Ask`s, and logprobs back: the conversions that need no server."""
+"""OpenAI requests to `GenerationRequest`s, and logprobs back: the conversions that need no server."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from services.api.dialects.openai import requests as asks
 from services.api.dialects.openai.types import ChatRequest
 from services.core.errors import BadRequest
 from services.core.events import Text
-from services.core.request import Ask
+from services.core.request import GenerationRequest
 
 
-def ask(**fields: Any) -> Ask:
+def ask(**fields: Any) -> GenerationRequest:
     body = {"messages": [{"role": "user", "content": "x"}], **fields}
     return asks.chat(msgspec.convert(body, ChatRequest), "m")
 
