@@ -8,12 +8,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from services.answering.plan import plan
-from services.api.app import settings_from
 from services.core.client import NOBODY
 from services.core.events import Text
 from services.core.model import Model
 from services.core.request import EngineRequest, GenerationRequest, Sampling
-from services.core.settings import Settings
+from services.core.settings import Settings, from_environment
 from services.engines.base import Engine
 from services.models.catalog import Catalog
 from tests.engines import fake
@@ -23,7 +22,7 @@ class Planner:
     """Turns a request body into the job that the server makes of it."""
 
     def __init__(self, env: Mapping[str, str], model: str) -> None:
-        self.settings: Settings = settings_from(env)
+        self.settings: Settings = from_environment(env)
         self.model: Model = Catalog(self.settings).resolve(model)
 
     def job(self, body: dict[str, Any]) -> EngineRequest:

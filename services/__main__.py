@@ -14,9 +14,8 @@ import socket
 import sys
 from pathlib import Path
 
-from services.api.app import settings_from
 from services.core import keys
-from services.core.settings import Settings, SettingsError
+from services.core.settings import Settings, SettingsError, from_environment
 from services.models.catalog import Catalog
 
 GUNICORN_CONF = Path(__file__).with_name("gunicorn_conf.py")
@@ -90,7 +89,7 @@ def check(settings: Settings) -> None:
 
 def main() -> None:
     try:
-        check(settings_from(os.environ))
+        check(from_environment(os.environ))
     except (Unfit, SettingsError) as error:
         sys.exit(f"error: {error}")
     os.execv(sys.executable, [sys.executable, "-m", "gunicorn", "-c", str(GUNICORN_CONF)])

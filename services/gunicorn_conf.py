@@ -11,13 +11,13 @@ from typing import Any
 
 import gunicorn.util
 
-from services.api.app import settings_from
 from services.api.http import errors
 from services.api.http.stream import encode_json
 from services.core.errors import BadHttp
 from services.core.keys import Keys
+from services.core.settings import from_environment
 
-_settings = settings_from(os.environ)
+_settings = from_environment(os.environ)
 
 wsgi_app = "services.api.app:create()"
 bind = f"{_settings.host}:{_settings.port}"

@@ -14,8 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from services.api.http.auth import MARK
-from services.core.keys import SHORTEST, Key, digest, from_file, written
+from services.core.keys import KEY_PREFIX, SHORTEST, Key, digest, from_file, written
 from services.core.settings import SettingsError
 
 
@@ -55,7 +54,7 @@ def create(options: argparse.Namespace, keys: list[Key]) -> str:
     """
     if any(key.name == options.name for key in keys):
         raise SettingsError(f"There is a key {options.name!r} already; revoke it first, or choose another name.")
-    secret = sys.stdin.readline().strip() if options.stdin else MARK + secrets.token_urlsafe(32)
+    secret = sys.stdin.readline().strip() if options.stdin else KEY_PREFIX + secrets.token_urlsafe(32)
     if len(secret) < SHORTEST:
         raise SettingsError(f"The key has {len(secret)} characters; needed are at least {SHORTEST}.")
     line = {

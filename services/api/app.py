@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import falcon
@@ -27,7 +26,7 @@ from services.api.operator.tokens import Detokenize, Tokenize
 from services.core import keys, logs
 from services.core.keys import Keys
 from services.core.metrics import Metrics
-from services.core.settings import Settings, load
+from services.core.settings import Settings, from_environment
 from services.engines.registry import ENGINES, Maker, maker
 from services.engines.rkllm.sensors import BoardCollector
 from services.models.catalog import Catalog
@@ -53,12 +52,6 @@ class App(falcon.App[Any, Any]):
         """End everything now, children included."""
         self.monitor.stop()
         self.service.scheduler.stop()
-
-
-def settings_from(env: Mapping[str, str]) -> Settings:
-    """The settings of this process: the file that ``RKLLM_CONFIG`` names, and the environment."""
-    path = env.get("RKLLM_CONFIG")
-    return load(Path(path).expanduser() if path else None, env)
 
 
 def build(settings: Settings, engines: Mapping[str, Maker] = ENGINES) -> App:
@@ -123,7 +116,7 @@ def route(app: App, service: Service) -> None:
 
 def create() -> App:
     """What gunicorn calls, in its worker process."""
-    settings = settings_from(os.environ)
+    settings = from_environment(os.environ)
     keys.check(settings)
     logs.configure(settings)
     return build(settings)

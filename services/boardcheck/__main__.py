@@ -11,13 +11,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from services.api.app import settings_from
 from services.boardcheck import devices
 from services.boardcheck.checks import Board, check
 from services.boardcheck.finding import fit, report
 from services.boardcheck.trial import trial
 from services.core.errors import ModelNotFound
-from services.core.settings import Settings, SettingsError
+from services.core.settings import Settings, SettingsError, from_environment
 from services.engines.registry import ENGINES
 from services.models.catalog import Catalog
 
@@ -27,7 +26,7 @@ TRIED_ENGINE = "rkllm"
 def main(argv: Sequence[str]) -> int:
     """Check this machine, and run the model that `argv` names. Changes nothing."""
     try:
-        settings = settings_from(os.environ)
+        settings = from_environment(os.environ)
         tried = [Catalog(settings).resolve(name) for name in argv[1:2]]
     except (SettingsError, ModelNotFound) as error:
         print(error, file=sys.stderr)

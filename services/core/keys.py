@@ -29,6 +29,9 @@ NAME = "[A-Za-z0-9._-]{1,64}"
 
 Role = Literal["user", "admin"]
 
+KEY_PREFIX = "rk-"
+"""The beginning of each key that `services.keys` makes."""
+
 SHORTEST = 16
 """Characters of a key that somebody chose; shorter ones are guessed."""
 

@@ -126,6 +126,15 @@ def load(path: Path | None, env: Mapping[str, str]) -> Settings:
     return Settings(**values)
 
 
+def from_environment(env: Mapping[str, str]) -> Settings:
+    """Return the settings of this process: of the file that ``RKLLM_CONFIG`` names, overridden by `env`.
+
+    Raises `SettingsError`.
+    """
+    path = env.get("RKLLM_CONFIG")
+    return load(Path(path).expanduser() if path else None, env)
+
+
 def from_file(path: Path) -> Iterator[tuple[str, Any]]:
     try:
         found = yaml.safe_load(path.read_text())

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 
-from services.api.app import App, build, settings_from
+from services.api.app import App, build
 from services.core import logs
+from services.core.settings import from_environment
 from tests.engines import FAKES
 
 
 def create() -> App:
-    settings = settings_from(os.environ)
+    settings = from_environment(os.environ)
     logs.configure(settings)
     return build(settings, FAKES)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 
-from services.api.app import App, build, settings_from
+from services.api.app import App, build
 from services.core import logs
 from services.core.model import Model
-from services.core.settings import Settings
+from services.core.settings import Settings, from_environment
 from services.engines.base import Engine
 from services.engines.registry import ENGINES
 from tests.engines import fake
@@ -18,6 +18,6 @@ def either(settings: Settings, model: Model) -> Engine:
 
 
 def create() -> App:
-    settings = settings_from(os.environ)
+    settings = from_environment(os.environ)
     logs.configure(settings)
     return build(settings, {**ENGINES, "llama": either})

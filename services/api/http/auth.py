@@ -16,7 +16,7 @@ import falcon
 
 from services.core.caller import Caller
 from services.core.errors import BadRequest, Forbidden, Unauthorized
-from services.core.keys import Keys, is_loopback
+from services.core.keys import KEY_PREFIX, Keys, is_loopback
 from services.core.settings import Settings
 
 PRIORITY_HEADER = "X-RKLLM-Priority"
@@ -30,9 +30,6 @@ METRICS = "/metrics"
 
 IN_ADDRESS = frozenset({"key", "api_key", "api-key", "apikey", "x-api-key", "token", "access_token", "authorization"})
 """Names of query parameters under which people send keys."""
-
-MARK = "rk-"
-"""How the keys begin that `services.keys` makes."""
 
 TOLD_EVERY = 10.0
 """Seconds between two log lines about refused keys, however many come."""
@@ -118,7 +115,7 @@ def refuse_key_in_address(req: falcon.Request) -> None:
     """Raises `BadRequest`. Addresses are kept in logs and histories, ours excepted, so a key there is no secret."""
     for name, values in req.params.items():
         found = values if isinstance(values, list) else [values]
-        if name.lower() in IN_ADDRESS or any(value.startswith(MARK) for value in found):
+        if name.lower() in IN_ADDRESS or any(value.startswith(KEY_PREFIX) for value in found):
             raise BadRequest(
                 "The request's address holds a key. Addresses are kept in logs and histories, so revoke that key, make "
                 "a new one, and send it in the header 'Authorization: Bearer KEY'."
