@@ -104,4 +104,4 @@ def test_the_document_lists_every_parameter_as_it_is() -> None:
     chat, text = set(ChatRequest.__struct_fields__), set(CompletionRequest.__struct_fields__)
     assert {name for name, (in_chat, _, _) in documented.items() if in_chat} == chat
     assert {name for name, (_, in_text, _) in documented.items() if in_text} == text
-    assert {name for name, (_, _, kind) in documented.items() if kind == "announced"} == set(IGNORED)
+    assert {name for name, (_, _, kind) in documented.items() if kind == "ignored"} == set(IGNORED)
