@@ -1,8 +1,9 @@
-"""The figures this server exports, one object for all of them.
+"""The metrics that this server exports, in one object.
 
-Names follow what vLLM measures: the time to the first token counts from arrival in line, prefill from the moment at
-which turn and model are there, and every duration is of a monotonic clock. A label is always a value from a closed set
-(a model on disk, a route, an error's code), never text of a client, so the number of series is bounded.
+Names mean what they mean in vLLM: the time to the first token begins when the request enters the queue; prefill begins
+when the request has the slot and the model is loaded. All durations come from a monotonic clock. A label is always a
+value from a closed set (a model on disk, a route, an error code), never a client's text, so the number of series is
+bounded.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ FIRST_TOKEN = (.001, .005, .01, .02, .04, .06, .08, .1, .25, .5, .75, 1, 2.5, 5,
 BETWEEN = (.01, .025, .05, .075, .1, .15, .2, .3, .4, .5, .75, 1, 2.5, 5, 7.5, 10, 20, 40, 80)
 PHASE = (.3, .5, .8, 1, 1.5, 2, 2.5, 5, 10, 15, 20, 30, 40, 50, 60, 120, 240, 480, 960, 1920, 7680)
 # fmt: on
-"""Seconds. vLLM's buckets: their long end is what a board's prefill of many thousand tokens needs."""
+"""Seconds. These are vLLM's buckets; a board that prefills many thousand tokens needs the largest ones."""
 TOKENS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000)
 
 LOAD_FAILURES = ("engine_failed", "engine_timeout", "unavailable")
@@ -40,11 +41,11 @@ RAG_CACHE = ("hit", "miss")
 
 
 class Metrics:
-    """Every instrument of the server. May be used from any thread; nothing here blocks."""
+    """All metrics of the server. Methods may be called from any thread and never block."""
 
     def __init__(self, vllm_names: bool = True) -> None:
-        """`vllm_names` exports the series of vLLM's own dashboard besides."""
-        # A second series per counter that says when it began: twice the lines, and nothing here reads them.
+        """Create all metrics. `vllm_names` also exports the series of vLLM's own dashboard."""
+        # Else each counter has a second series with its creation time, which nothing here reads.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         self._latency()
@@ -58,11 +59,11 @@ class Metrics:
             self.registry.register(VllmNames(self._aliases()))
 
     def page(self) -> bytes:
-        """The body of ``GET /metrics``, always as Prometheus text: the OpenMetrics encoder spoils vLLM's colons."""
+        """Return the body of ``GET /metrics``, as Prometheus text: the OpenMetrics encoder replaces vLLM's colons."""
         return generate_latest(self.registry)
 
     def know(self, models: Iterable[str]) -> None:
-        """Begin the counters of `models` at 0: a counter that first appears with 1 shows no increase."""
+        """Start the counters of `models` at 0: a counter that first appears with 1 shows no increase."""
         for model in models:
             self.engine_restarts.labels(model)
             for values, counter in (
@@ -84,17 +85,19 @@ class Metrics:
 
     def _latency(self) -> None:
         self.first_token = self._histogram(
-            "time_to_first_token_seconds", "From arrival in line to the first token.", FIRST_TOKEN
+            "time_to_first_token_seconds", "From entering the queue to the first token.", FIRST_TOKEN
         )
-        self.between = self._histogram("inter_token_latency_seconds", "Between two tokens of an answer.", BETWEEN)
-        self.whole = self._histogram("e2e_request_latency_seconds", "From arrival to the end, whole answers.", PHASE)
-        self.queue_time = self._histogram("request_queue_time_seconds", "From arrival in line to the turn.", PHASE)
+        self.between = self._histogram("inter_token_latency_seconds", "Time between two tokens.", BETWEEN)
+        self.whole = self._histogram(
+            "e2e_request_latency_seconds", "From entering the queue to the end, complete answers.", PHASE
+        )
+        self.queue_time = self._histogram("request_queue_time_seconds", "From entering the queue to the slot.", PHASE)
         self.prefill = self._histogram(
-            "request_prefill_time_seconds", "From turn and loaded model to the first token.", PHASE
+            "request_prefill_time_seconds", "From slot and loaded model to the first token.", PHASE
         )
         self.decode = self._histogram("request_decode_time_seconds", "From the first token to the last.", PHASE)
         self.inference = self._histogram(
-            "request_inference_time_seconds", "From turn and loaded model to the last token.", PHASE
+            "request_inference_time_seconds", "From slot and loaded model to the last token.", PHASE
         )
 
     def _volume(self) -> None:
@@ -103,55 +106,55 @@ class Metrics:
             "status",
         )  # fmt: skip
         self.http_requests = self._counter("http_requests", "All HTTP requests.", "endpoint", "method", "status")
-        self.prompt_tokens = self._counter("prompt_tokens", "Prompt tokens of whole answers.", "model")
-        self.generation_tokens = self._counter("generation_tokens", "Tokens generated, as they come.", "model")
+        self.prompt_tokens = self._counter("prompt_tokens", "Prompt tokens of complete answers.", "model")
+        self.generation_tokens = self._counter("generation_tokens", "Generated tokens, counted as they come.", "model")
         self.cached_tokens = self._counter(
             "prompt_tokens_cached", "Prompt tokens whose KV cache entries were reused.", "model"
         )
-        self.reuse = self._counter("kv_reuse", "Whole answers by whether any KV cache was reused.", "model", "result")
-        self.prompt_size = self._histogram("request_prompt_tokens", "Prompt tokens of a whole answer.", TOKENS)
-        self.answer_size = self._histogram("request_generation_tokens", "Tokens of a whole answer.", TOKENS)
+        self.reuse = self._counter("kv_reuse", "Complete answers, by reuse of the KV cache.", "model", "result")
+        self.prompt_size = self._histogram("request_prompt_tokens", "Prompt tokens of a complete answer.", TOKENS)
+        self.answer_size = self._histogram("request_generation_tokens", "Tokens of a complete answer.", TOKENS)
         self.kv_usage = self._gauge(
-            "kv_cache_usage_ratio", "Share of the context that the last whole answer filled, 0 to 1.", "model"
+            "kv_cache_usage_ratio", "Share of the context that the last complete answer filled, 0 to 1.", "model"
         )
 
     def _queue(self) -> None:
-        self.running = self._gauge("requests_running", "Requests that have the turn.", "model")
-        self.waiting = self._gauge("requests_waiting", "Requests in line for the turn.", "model")
-        self.queue_depth = self._gauge("queue_depth", "Places in line (the setting queue_depth).")
-        self.places_taken = self._gauge("queue_places_taken", "Those taken; requests that share a turn take one.")
-        self.background = self._counter("background_requests", "Requests that let all others go first.", "model")
-        self.turns = self._counter("turns", "Turns taken; requests for vectors share them.", "model")
-        self.rejects = self._counter("queue_rejects", "Requests refused a place in line.", "reason")
+        self.running = self._gauge("requests_running", "Requests that have the slot.", "model")
+        self.waiting = self._gauge("requests_waiting", "Requests in the queue.", "model")
+        self.queue_depth = self._gauge("queue_depth", "Places in the queue (the setting queue_depth).")
+        self.places_taken = self._gauge("queue_places_taken", "Taken places; requests that share a slot take one.")
+        self.background = self._counter("background_requests", "Low-priority requests.", "model")
+        self.turns = self._counter("turns", "Slots used; requests for vectors can share one.", "model")
+        self.rejects = self._counter("queue_rejects", "Requests that the queue refused.", "reason")
         for reason in REJECTS:
             self.rejects.labels(reason)
         self.cancelled = self._counter("requests_cancelled", "Requests whose client left.", "model", "phase")
-        self.failed = self._counter("requests_failed", "Requests that an error ended.", "model", "phase", "cause")
+        self.failed = self._counter("requests_failed", "Requests that ended with an error.", "model", "phase", "cause")
 
     def _models(self) -> None:
         self.load_time = self._histogram("model_load_time_seconds", "From the engine's start to its readiness.", PHASE)
         self.load_failures = self._counter("model_load_failures", "Loads that failed.", "model", "cause")
-        self.evictions = self._counter("model_evictions", "Unloads of a living engine.", "model", "reason")
-        self.engine_restarts = self._counter("engine_restarts", "Starts in place of an engine that died.", "model")
+        self.evictions = self._counter("model_evictions", "Unloads of a running engine.", "model", "reason")
+        self.engine_restarts = self._counter("engine_restarts", "Starts after an engine died.", "model")
         self.loaded = self._gauge("model_loaded", "1 for each model that is loaded.", "model")
-        self.engine_up = self._gauge("engine_up", "1 while some engine process lives.")
+        self.engine_up = self._gauge("engine_up", "1 while an engine process runs.")
 
     def _decisions(self) -> None:
-        self.ignored = self._counter("parameters_ignored", "Parameters announced as without effect.", "parameter")
-        self.rag_decisions = self._counter("rag_decisions", "Questions by what was made of them.", "decision")
-        self.rag_cache = self._counter("rag_cache", "Look-ups in the cache of answers.", "result")
+        self.ignored = self._counter("parameters_ignored", "Parameters ignored, with a warning.", "parameter")
+        self.rag_decisions = self._counter("rag_decisions", "Chats, by what was decided on sources.", "decision")
+        self.rag_cache = self._counter("rag_cache", "Look-ups in the answer cache.", "result")
         for decision in RAG_DECISIONS:
             self.rag_decisions.labels(decision)
         for result in RAG_CACHE:
             self.rag_cache.labels(result)
 
     def _facts(self) -> None:
-        build = self._gauge("build_info", "What runs here.", "version", "python", "machine")
+        build = self._gauge("build_info", "Version of the server.", "version", "python", "machine")
         build.labels(__version__, platform.python_version(), platform.machine()).set(1)
-        self.runtime = self._gauge("runtime_info", "The library behind an engine.", "engine", "version")
+        self.runtime = self._gauge("runtime_info", "Version of the library that an engine uses.", "engine", "version")
 
     def _aliases(self) -> list[Alias]:
-        """What each series of vLLM is here; its board calls the time between tokens by two names."""
+        """Return our metric for each series of vLLM. vLLM has two names for the time between tokens."""
         return [
             Alias("e2e_request_latency_seconds", self.whole),
             Alias("time_to_first_token_seconds", self.first_token),

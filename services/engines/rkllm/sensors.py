@@ -50,21 +50,23 @@ class BoardCollector(Collector):
                 yield family
 
     def _npu(self) -> Iterator[Metric]:
-        yield labelled("rknpu_core_load_percent", "Load of the last second, 0 to 100.", "core", self._load())
+        yield labelled("rknpu_core_load_percent", "Load over the last second, 0 to 100.", "core", self._load())
         yield plain("rknpu_frequency_hertz", "Clock of the NPU.", number(self._npu_file("cur_freq")))
         yield plain("rknpu_frequency_max_hertz", "Highest clock the NPU can have.", self._highest())
-        yield labelled("rknpu_temperature_celsius", "Of the NPU, or of the chip.", "zone", self._temperatures())
+        yield labelled(
+            "rknpu_temperature_celsius", "Temperature of the NPU, or else of the chip.", "zone", self._temperatures()
+        )
         yield plain("rknpu_power_on", "1 while the NPU is powered.", POWER.get(text(self._debug / "power")))
         yield labelled("rknpu_driver_info", "The kernel's NPU driver.", "version", dict.fromkeys(self._driver(), 1.0))
 
     def _board(self) -> Iterator[Metric]:
         memory = {name: float(kib) * 1024 for name, kib in MEMINFO.findall(text(self._meminfo))}
         yield plain("rkllm_ddr_frequency_hertz", "Clock of the memory.", number(self._devfreq / "dmc" / "cur_freq"))
-        yield plain("rkllm_memory_available_bytes", "Memory that could be had.", memory.get("MemAvailable"))
+        yield plain("rkllm_memory_available_bytes", "Available memory.", memory.get("MemAvailable"))
         yield plain("rkllm_memory_total_bytes", "Memory of the board.", memory.get("MemTotal"))
         free, size = disk(self._models)
-        yield plain("rkllm_models_disk_available_bytes", "Space left where the models lie.", free)
-        yield plain("rkllm_models_disk_size_bytes", "Size of the file system where the models lie.", size)
+        yield plain("rkllm_models_disk_available_bytes", "Free space on the file system with the models.", free)
+        yield plain("rkllm_models_disk_size_bytes", "Size of the file system with the models.", size)
 
     def _load(self) -> Mapping[str, float]:
         found = text(self._debug / "load")
