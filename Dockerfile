@@ -1,22 +1,22 @@
-# The API server. One file for arm64 and amd64; the second stage is the only one that runs on the target's processor.
+# The API server, for arm64 and amd64. Only the second stage runs on the target's processor.
 #
 #   docker build -t rkllm-appliance-api .                         CPU and NPU engines, with the small default models
-#   docker build --build-arg ENGINES=npu -t rkllm-appliance-api . NPU engines alone, without a model: for boards
+#   docker build --build-arg ENGINES=npu -t rkllm-appliance-api . NPU engines only, without a model: for boards
 #
-# Rockchip's runtime library is not in the image: its licence and its version are the board owner's choice. It is mounted.
+# Rockchip's runtime library is mounted and not in the image: the board's owner decides on its licence and version.
 ARG BASE_IMAGE=debian:bookworm-slim
-# Where the packages are fetched; differs from BASE_IMAGE only when that one exists for a foreign processor alone.
+# The image that fetches the packages. It differs from BASE_IMAGE only if BASE_IMAGE exists for the target alone.
 ARG FETCH_IMAGE=${BASE_IMAGE}
 
 FROM --platform=$BUILDPLATFORM ${FETCH_IMAGE} AS packages
-# Debian stable replaces a package only by a security fix of the same version, so there is no version to pin.
+# Debian stable replaces a package only with a security fix of the same version, so there is no version to pin.
 # hadolint ignore=DL3008
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates python3 python3-pip && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
 COPY requirements.lock ./
 ARG ENGINES=all
 ARG TARGETARCH
-# Wheels are fetched for the target by name and hash; nothing is compiled, so nothing needs to be emulated.
+# pip fetches wheels for the target, by name and hash. Nothing is compiled, so nothing needs emulation.
 RUN set -eu; cp requirements.lock wanted.lock; \
     case "$ENGINES" in \
         all) ;; \
@@ -40,7 +40,7 @@ RUN apt-get update && apt-get install -y --no-install-recommends libgomp1 libstd
     && rm -rf /var/lib/apt/lists/* \
     && install -d -o 10001 -g 10001 /secrets/open-webui /secrets/searxng /secrets/grafana /secrets/api /state /tmp/rkllm
 WORKDIR /opt/rkllm
-# Certificates are the same for every processor; making them is slow under emulation.
+# Certificates are the same for every processor, and generating them is slow under emulation.
 COPY --from=packages /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=packages /build/packages packages
 COPY --from=packages /build/models /models
@@ -51,7 +51,7 @@ COPY models.yaml ./
 ENV PYTHONPATH=/opt/rkllm/packages PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOME=/tmp \
     SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt \
     RKLLM_HOST=0.0.0.0 RKLLM_PORT=8000 RKLLM_MODELS_DIR=/models
-# Compiled once here, since the file system is read-only later and a board's start is slow enough.
+# Python files are compiled here: later the file system is read-only, and the start on a board must not get slower.
 RUN PYTHONDONTWRITEBYTECODE='' python3 -m compileall -q -j0 packages services scripts openwebui
 ARG VERSION=0.1.0
 ARG REVISION=unknown
