@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 MODELS_DIR ?= $(HOME)/models
 
-.PHONY: setup run test test-appliance test-webui conformance check bench bench-rag lock clean
+.PHONY: setup run test test-appliance test-webui conformance check docs bench bench-rag lock clean
 .DEFAULT_GOAL := run
 
 # The newest of these stamps says what is installed; a changed lock installs again.
@@ -62,6 +62,10 @@ check: $(VENV)/dev.stamp
 	@$(BIN)/python scripts/place_model.py .cache/models
 	@$(BIN)/python -m scripts.place_embedder .cache/models
 	$(BIN)/python -m pytest -q tests/unit tests/http tests/appliance tests/contract/test_engines.py tests/contract/test_faults.py --cov --cov-report=term
+
+# Writes config.example.yaml and the tables of docs/configuration.md from services/core/settings_fields.py.
+docs: $(VENV)/run.stamp
+	@$(BIN)/python -m scripts.settings_docs
 
 bench: $(VENV)/dev.stamp
 	@$(BIN)/python scripts/place_model.py .cache/models

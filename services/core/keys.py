@@ -22,7 +22,8 @@ import yaml
 from msgspec import Meta, Struct
 
 from services.core.caller import Caller
-from services.core.settings import Count, Settings, SettingsError
+from services.core.settings import Settings, SettingsError
+from services.core.settings_fields import Count
 
 NAME = "[A-Za-z0-9._-]{1,64}"
 """What goes into a log line as it is."""

@@ -9,11 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from scripts import settings_docs
 from services.core import logs
 from services.core.settings import FIELDS, Settings, SettingsError, load
-from tests.engines import ROOT
-
-EXAMPLE = ROOT / "config.example.yaml"
 
 
 def written(tmp_path: Path, text: str) -> Path:
@@ -22,19 +20,26 @@ def written(tmp_path: Path, text: str) -> Path:
     return path
 
 
-def test_the_example_file_says_what_the_code_says() -> None:
-    assert load(EXAMPLE, {}) == Settings()
-    assert set(yaml.safe_load(EXAMPLE.read_text())) == set(FIELDS)
+def test_the_generated_files_are_up_to_date() -> None:
+    assert settings_docs.EXAMPLE.read_text() == settings_docs.example(), "run: make docs"
+    page = settings_docs.PAGE.read_text()
+    assert page == settings_docs.page(page), "run: make docs"
 
 
-def test_the_document_names_every_setting() -> None:
-    document = (ROOT / "docs" / "configuration.md").read_text()
-    assert not [name for name in FIELDS if f"`{name}`" not in document]
+def test_the_example_file_contains_every_setting_with_its_default() -> None:
+    assert load(settings_docs.EXAMPLE, {}) == Settings()
+    assert list(yaml.safe_load(settings_docs.EXAMPLE.read_text())) == [field.name for field in settings_docs.settings()]
 
 
-def test_a_comment_stands_before_every_group_of_keys() -> None:
-    lines = EXAMPLE.read_text().splitlines()
-    assert all(line.startswith("#") or ":" in line for line in lines if line)
+def test_every_setting_is_described() -> None:
+    described = {one.name: one.description for one in settings_docs.settings()}
+    assert set(described) == set(FIELDS)
+    assert not [name for name, text in described.items() if not text.endswith(".") or "|" in text]
+
+
+def test_a_setting_without_a_description_is_an_error() -> None:
+    with pytest.raises(ValueError, match="port has no docstring"):
+        settings_docs.setting("server", "port", None)
 
 
 def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
@@ -73,8 +78,8 @@ def test_values_from_the_environment_have_types() -> None:
         ("rag_dedup_similarity: 7", ["rag_dedup_similarity in"]),
         ("models_dir: ''", ["models_dir in", "path"]),
         ("cors_origins: http://a", ["cors_origins in", "array"]),
-        ("- port", ["holds list", "key: value"]),
-        ("port: [", ["is no YAML"]),
+        ("- port", ["contains a list", "key: value"]),
+        ("port: [", ["is not valid YAML"]),
     ],
 )
 def test_what_is_wrong_in_the_file_is_named(tmp_path: Path, text: str, parts: list[str]) -> None:
