@@ -9,11 +9,12 @@ from xml.etree import ElementTree
 
 INTRODUCTION = """# Conformance
 
-What other people's clients and suites say of this server, written by `make conformance`. The server ran with its
-default models on the CPU engine, for schemathesis with the scripted one; nothing of the suites is changed. A test that
-is skipped is one that does not apply, with the suite's own reason. One of them is left out by us: `test_json_mode` asks
-in prose for two keys by name, which a model of 135 million parameters does not obey; that `json_object` always is an
-object is tested by the first suite. LangChain's asks greedily, with a `frequency_penalty` of 0.03 against repetition.
+This page shows how other projects' clients and test suites work with this server. `make conformance` writes it. The
+server runs with its default models on the CPU engine; for schemathesis it runs with the scripted engine. The suites are
+not changed. A skipped test does not apply; the table shows the suite's own reason. We leave out one test ourselves:
+`test_json_mode` asks in prose for two keys by name, and a model with 135 million parameters does not follow that. The
+first suite tests that `json_object` always gives an object. The LangChain suite uses greedy decoding, with a
+`frequency_penalty` of 0.03 against repetition.
 """
 
 
