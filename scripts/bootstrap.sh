@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# Sets up the box and starts it. Checks first, then changes; run it again at any time: it goes on where it stopped, and
-# changes nothing that is as it should be.
+# Sets up the stack and starts it. Checks everything before it changes anything. You can run it again at any time: it
+# continues where it stopped and does not change what is already right.
 #
 #   scripts/bootstrap.sh [OPTION...]
-#     --dry-run            say what would be done, change nothing
-#     --unattended         ask nothing; agrees to the licence of Rockchip's runtime library
-#     --offline            fetch nothing; images and the runtime library must be there
-#     --cpu                do not use the NPU, even where there is one
+#     --dry-run            show what the script would do, change nothing
+#     --unattended         ask no questions; accept the licence of Rockchip's runtime library
+#     --offline            download nothing; the images and the runtime library must be there
+#     --cpu                do not use the NPU, even if there is one
 #     --runtime FILE       take Rockchip's runtime library from FILE instead of its public release
-#     --runtime-version V  which release (default 1.2.3; also 1.3.0, 1.2.2)
-#     --publish-api        let other programs of this computer reach the API (API_BIND_ADDRESS in .env: of the network)
-#     --doctor             only check, everything, and say what is wrong
-#     --uninstall          stop and remove the containers; chats and models stay
-#     --uninstall --purge  remove chats, accounts, secrets and the fetched runtime library too; models stay
+#     --runtime-version V  the release of that library (default 1.2.3; also 1.3.0, 1.2.2)
+#     --publish-api        let other programs of this computer use the API; for the network, set API_BIND_ADDRESS in .env
+#     --doctor             only check everything, and show what is wrong
+#     --uninstall          stop and remove the containers; keep chats and models
+#     --uninstall --purge  also remove chats, accounts, secrets and the downloaded runtime library; keep models
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source-path=SCRIPTDIR
@@ -37,7 +37,7 @@ parse() {
             --uninstall) ACTION=uninstall ;;
             --purge) PURGE=1 ;;
             -h | --help) usage; exit 0 ;;
-            *) usage >&2; refuse "the option $1" "one of the above" "leave it out" ;;
+            *) usage >&2; refuse "the unknown option $1" "one of the options above" "run again without it" ;;
         esac
         shift
     done
@@ -57,13 +57,13 @@ setup() {
     for name in "${STEPS[@]}"; do "step_$name"; done
 }
 
-# Every check runs, in a shell of its own, so that one failure does not hide the next.
+# Run every check in its own shell, so that one failure does not hide the next.
 doctor() {
     local failed=0 name
     load "${CHECKS[@]}" doctor
-    READ_ONLY=1     # the checks work out settings; here those stay what they are
+    READ_ONLY=1     # the checks also compute settings; do not write them here
     for name in "${CHECKS[@]}" doctor; do ("step_$name") || failed=1; done
-    [ "$failed" = 0 ] && say "Nothing is wrong."
+    [ "$failed" = 0 ] && say "All checks passed."
     return "$failed"
 }
 
@@ -72,7 +72,7 @@ uninstall() {
     [ -z "$PURGE" ] || volumes=(--volumes)
     change docker compose --profile '*' down --remove-orphans "${volumes[@]}"
     [ -z "$PURGE" ] || change rm -rf "$RUNTIME_DIR" "$ENV_FILE"
-    say "Removed. Models in ${MODELS_DIR} stay$([ -n "$PURGE" ] || echo ', and so do chats and accounts (--purge removes them)')."
+    say "Removed. The models in ${MODELS_DIR} stay$([ -n "$PURGE" ] || echo ', and chats and accounts too (--purge removes them)')."
 }
 
 parse "$@"

@@ -1,6 +1,6 @@
-"""Is the server of this container alive? Exit code 0 when ``/health`` says so. Standard library only.
+"""Check that the server of this container is alive: exit code 0 if ``/health`` says so. Standard library only.
 
-Asks the server itself, never a model: a generation that takes minutes is healthy.
+It asks only the server, never a model: a generation that takes minutes is healthy.
 """
 
 import json
@@ -9,11 +9,11 @@ import sys
 import urllib.request
 
 TIMEOUT = 8
-"""Seconds; below the 10 after which Docker gives up, so that the reason is printed."""
+"""Seconds; less than the 10 of Docker's own timeout, so that this script can print the reason."""
 
 
 def health(port: str) -> str:
-    """Raises `OSError` or `ValueError`; blocks for up to `TIMEOUT` seconds."""
+    """Return the status of the server. Raise `OSError` or `ValueError`; block for up to `TIMEOUT` seconds."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=TIMEOUT) as answer:
         return str(json.load(answer)["status"])
 
@@ -22,6 +22,6 @@ if __name__ == "__main__":
     try:
         status = health(os.environ.get("RKLLM_PORT") or "8000")
     except (OSError, ValueError, KeyError) as error:
-        sys.exit(f"no answer from /health: {error}")
+        sys.exit(f"error: /health did not answer: {error}")
     print(status)
     sys.exit(status != "ok")

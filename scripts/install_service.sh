@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the API server as a systemd service, for computers without Docker. Run `make setup` first, and this as root.
-# Run again after moving this folder; it changes nothing else.
+# Installs the API server as a systemd service, for computers without Docker. Run `make setup` first, then run this as root.
+# Run it again after you move this folder.
 #
 #   sudo scripts/install_service.sh [--uninstall]
 set -euo pipefail
@@ -17,10 +17,10 @@ uninstall() {
     systemctl_ disable --now rkllm-api || true
     rm -f "$UNIT"
     systemctl_ daemon-reload
-    say "Removed. /etc/rkllm and /var/lib/rkllm stay."
+    say "Removed the service. The settings in /etc/rkllm and the models in /var/lib/rkllm stay."
 }
 
-# The groups of the NPU's nodes that exist on this machine.
+# Print the groups of the NPU's device nodes that exist on this machine.
 groups() {
     local found=() name
     for name in render video; do ! getent group "$name" >/dev/null || found+=("$name"); done
@@ -28,7 +28,7 @@ groups() {
 }
 
 install_unit() {
-    [ -x .venv/bin/python ] || refuse "no .venv in $PWD" "the server's packages" "make setup"
+    [ -x .venv/bin/python ] || refuse "no .venv in $PWD" "the server's packages" "run make setup"
     [ -n "$ROOT_DIR" ] || id rkllm >/dev/null 2>&1 ||
         useradd --system --home-dir /var/lib/rkllm --shell /usr/sbin/nologin rkllm
     mkdir -p "$(dirname "$UNIT")" "$ROOT_DIR/etc/rkllm" "$ROOT_DIR/var/lib/rkllm/models"
@@ -38,9 +38,9 @@ install_unit() {
     say "Installed. Settings: /etc/rkllm/api.env. Models: /var/lib/rkllm/models. Log: journalctl -u rkllm-api -f"
 }
 
-[ -n "$ROOT_DIR" ] || [ "$(id -u)" = 0 ] || refuse "user $(id -un)" "root" "sudo scripts/install_service.sh"
+[ -n "$ROOT_DIR" ] || [ "$(id -u)" = 0 ] || refuse "user $(id -un)" "root" "run sudo scripts/install_service.sh"
 case ${1:-} in
     '') install_unit ;;
     --uninstall) uninstall ;;
-    *) refuse "the option $1" "--uninstall, or none" "leave it out" ;;
+    *) refuse "the unknown option $1" "--uninstall or no option" "run again without it" ;;
 esac

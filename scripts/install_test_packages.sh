@@ -1,7 +1,15 @@
 #!/usr/bin/env bash
-# Installs what the tests and checks use from Debian's or Ubuntu's packages, as root; does nothing where all is there.
-# The services these packages bring are not started.
+# Installs the packages of Debian or Ubuntu that the tests and checks need. Needs root, unless all packages are there.
+# It does not start the services in these packages.
+#
+#   sudo scripts/install_test_packages.sh
 set -euo pipefail
+
+case ${1:-} in
+    '') ;;
+    -h | --help) sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"; exit 0 ;;
+    *) echo "error: unknown option $1. This script takes no option." >&2; exit 1 ;;
+esac
 
 missing=()
 need() { # program, package
@@ -17,7 +25,7 @@ if [[ ${#missing[@]} -eq 0 ]]; then
     exit 0
 fi
 if [[ $EUID -ne 0 ]]; then
-    echo "error: needed for the tests: apt-get install --no-install-recommends ${missing[*]} (as root)" >&2
+    echo "error: the tests need packages that are missing. Run as root: apt-get install --no-install-recommends ${missing[*]}" >&2
     exit 1
 fi
 echo "Installing ${missing[*]} ..."

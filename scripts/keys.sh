@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Keys for the API, for other programs than Open WebUI. No restart is needed. A key is printed once, when it is made.
+# Creates, lists and revokes keys for programs that use the API. No restart is needed. It prints a new key once.
 #
 #   scripts/keys.sh create NAME [--admin] [--background] [--max-waiting N] [--stdin] | list | revoke NAME
 set -euo pipefail

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# What the steps share. Sourced, never run.
+# Functions and settings that all scripts share. Source this file, do not run it.
 
-ROOT=${APPLIANCE_ROOT:-}        # before /sys, /proc and /dev; the tests put a faked machine there
+ROOT=${APPLIANCE_ROOT:-}        # prefix of /sys, /proc and /dev; the tests put a simulated machine there
 ENV_FILE=.env
 DRY_RUN='' UNATTENDED='' OFFLINE='' WANT_CPU='' RUNTIME_FILE='' PUBLISH_API='' PURGE='' ACTION='' READ_ONLY=''
 RUNTIME_VERSION=${RUNTIME_VERSION:-1.2.3}
@@ -9,24 +9,24 @@ RUNTIME_VERSION=${RUNTIME_VERSION:-1.2.3}
 say() { printf '%s\n' "$*"; }
 note() { printf 'note: %s\n' "$*" >&2; }
 
-# refuse FOUND NEEDED REMEDY: the end, with what a person needs to go on
+# refuse FOUND NEEDED REMEDY: print what was found, what is needed and what to do; exit 1
 refuse() {
     printf 'error: found   %s\n       needed  %s\n       do this %s\n' "$1" "$2" "$3" >&2
     exit 1
 }
 
-# change COMMAND...: run what changes something; with --dry-run only say it
+# change COMMAND...: run a command that changes something; with --dry-run only print it
 change() {
     if [ -n "$DRY_RUN" ]; then say "would run: $*"; else "$@"; fi
 }
 
-# Each value of .env by its name; the last one wins, as in Compose.
+# from_env NAME: print the value of NAME in .env; the last one wins, as in Compose
 from_env() {
     [ -f "$ENV_FILE" ] || return 0
     sed -n "s/^$1=//p" "$ENV_FILE" | tail -n 1
 }
 
-# put_env NAME VALUE: a fact of this machine; replaces what was there
+# put_env NAME VALUE: write a fact of this machine to .env; replaces an old value
 put_env() {
     [ -z "$READ_ONLY" ] && [ "$(from_env "$1")" != "$2" ] || return 0
     say "$ENV_FILE: $1=$2"
@@ -36,10 +36,10 @@ put_env() {
     mv "$part" "$ENV_FILE"
 }
 
-# keep_env NAME VALUE: a choice; what the owner wrote stays
+# keep_env NAME VALUE: write a choice to .env, unless the owner wrote one
 keep_env() { [ -n "$(from_env "$1")" ] || put_env "$1" "$2"; }
 
-# at_least HAVE WANT: compares versions
+# at_least HAVE WANT: is version HAVE equal to WANT or newer?
 at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; }
 
 ask() {
@@ -54,5 +54,5 @@ RUNTIME_DIR=${RUNTIME_DIR:-./runtime}
 MODELS_DIR=$(from_env MODELS_DIR)
 MODELS_DIR=${MODELS_DIR:-./models}
 
-# What a backup holds.
+# The volumes in a backup.
 VOLUMES=(webui-data webui-secrets searxng-secrets grafana-secrets api-secrets provision-state)

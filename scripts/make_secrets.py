@@ -1,11 +1,11 @@
-"""Make the stack's secrets, once each. Standard library only; runs in a container that ends at once.
+"""Create the secrets of the stack, each once. Standard library only; runs in a container that exits when it is done.
 
     python3 scripts/make_secrets.py FOLDER
 
-Each secret is a file in a volume that only its reader mounts, so it shows up in no `docker inspect` and in no file of
-the repository. One that exists is never changed; one with two readers is made for the first and copied for the other.
-Files are readable to all inside: each volume has one reader, whose user id is its image's business, and on the host
-Docker's folder is closed to everyone but root.
+Each secret is a file in a volume that only its reader mounts, so it is in no `docker inspect` and in no file of the
+repository. The script never changes an existing secret. It copies a secret with two readers to the second one. Every
+user inside a container can read the files: each volume has one reader, whose user id depends on its image. On the host
+only root can read Docker's folder.
 """
 
 from __future__ import annotations
@@ -16,15 +16,16 @@ import sys
 from pathlib import Path
 
 ALPHABET = "abcdefghijkmnpqrstuvwxyzACDEFGHJKLMNPQRTUVWXY34679"
-"""Letters and digits that nobody confuses when reading them from a screen."""
+"""Letters and digits that are easy to tell apart on a screen."""
 
 
 def password() -> str:
-    """Twenty characters, 112 bits, in groups of five."""
+    """Return a password of twenty characters (112 bits) in groups of five."""
     return "-".join("".join(secrets.choice(ALPHABET) for _ in range(5)) for _ in range(4))
 
 
 def key() -> str:
+    """Return a key of 64 hexadecimal digits."""
     return secrets.token_hex(32)
 
 
@@ -38,11 +39,11 @@ SECRETS = {
 }
 
 COPIES = {"api/open-webui": "open-webui/api_key"}
-"""What Open WebUI sends, for the API server to know it by."""
+"""The API server gets a copy of the key that Open WebUI sends."""
 
 
 def write(path: Path, value: str) -> bool:
-    """Whether it was written; an empty file counts as none. Raises `OSError`."""
+    """Write `value` if the file is missing or empty; return whether it was written. Raise `OSError`."""
     if path.exists() and path.stat().st_size:
         return False
     place(path, value)
@@ -50,7 +51,7 @@ def write(path: Path, value: str) -> bool:
 
 
 def place(path: Path, value: str) -> None:
-    """Whole or not at all. Raises `OSError`."""
+    """Write the file completely or not at all. Raise `OSError`."""
     part = path.with_suffix(".part")
     part.write_text(value)
     part.chmod(0o444)
@@ -58,7 +59,7 @@ def place(path: Path, value: str) -> None:
 
 
 def copy(path: Path, value: str) -> bool:
-    """Whether there was another value, or none."""
+    """Write `value` if the file has another one or none; return whether it was written. Raise `OSError`."""
     if path.exists() and path.read_text() == value:
         return False
     place(path, value)
@@ -66,7 +67,7 @@ def copy(path: Path, value: str) -> bool:
 
 
 def make(folder: Path) -> list[str]:
-    """The names of the secrets that were made now."""
+    """Create the missing secrets below `folder`; return their names. Raise `OSError`."""
     made = [name for name, new in SECRETS.items() if write(folder / name, new())]
     copied = [name for name, first in COPIES.items() if copy(folder / name, (folder / first).read_text())]
     return made + copied
@@ -76,5 +77,5 @@ if __name__ == "__main__":
     try:
         made = make(Path(sys.argv[1]))
     except OSError as error:
-        sys.exit(f"error: the secrets cannot be written: {error}. The volume must belong to user {os.getuid()}.")
-    print(f"made: {', '.join(made)}" if made else "all secrets are there")
+        sys.exit(f"error: the secrets cannot be written: {error}. User {os.getuid()} must own the volume.")
+    print(f"Created secrets: {', '.join(made)}" if made else "All secrets exist already.")

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Models of models.yaml, into the models folder and out of it. No restart is needed: they show up by themselves.
+# Fetches models of models.yaml into the models folder, and removes them. No restart is needed: the server finds them.
 #
 #   scripts/models.sh list | add ID [--from /FOLDER] | verify [ID...] | remove ID
 set -euo pipefail
@@ -13,7 +13,7 @@ export MODELS_USER
 folder=() args=()
 while [ $# -gt 0 ]; do
     args+=("$1")
-    if [ "$1" = --from ]; then      # a folder of this computer, shown to the container
+    if [ "$1" = --from ]; then      # mount this folder into the container
         folder=(--volume "$(realpath "${2:?--from needs a folder}"):/source:ro")
         args+=(/source)
         shift

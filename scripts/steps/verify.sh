@@ -1,13 +1,13 @@
 # shellcheck shell=bash
-# A real chat and a real search, from inside, the way Open WebUI does it. Then: where to go.
+# Runs a real chat and a real search from inside the stack, as Open WebUI does. Then prints the address of the page.
 
 step_verify() {
     if [ -n "$DRY_RUN" ]; then
-        say "would run: a chat and a web search, to see that both work"
+        say "would run: a chat and a web search, to test both"
         return
     fi
-    inside chat || refuse "an API server that does not answer a chat (see above)" "an answer" "docker compose logs api"
-    inside search || note "The web search found nothing (see above). Chats work; docs/openwebui.md says what to look at."
+    inside chat || refuse "an API server that does not answer a chat (see above)" "an answer" "read its log: docker compose logs api"
+    inside search || note "The web search found nothing (see above). Chats work. docs/openwebui.md says what to check."
     welcome
 }
 

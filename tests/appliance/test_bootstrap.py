@@ -98,7 +98,7 @@ def refused(done: subprocess.CompletedProcess[str], *told: str) -> None:
 def test_a_pc_gets_the_cpu_engine(machine: Machine) -> None:
     done = machine.run()
     assert done.returncode == 0, done.stderr
-    assert "the CPU engine it is" in done.stdout
+    assert "It uses the CPU engine" in done.stdout
     assert "Ready: http://127.0.0.1:3000" in done.stdout
     assert "COMPOSE_FILE" not in machine.settings()
     assert machine.settings()["API_MEMORY"] == "5g"
@@ -199,7 +199,7 @@ def test_offline_without_the_library(machine: Machine) -> None:
 def test_an_interrupted_download_goes_on(machine: Machine) -> None:
     machine.drm_board()
     release = expect(machine, LIBRARY)
-    refused(machine.run(fake_body=LIBRARY[:9], fake_curl=56), "goes on where it stopped")
+    refused(machine.run(fake_body=LIBRARY[:9], fake_curl=56), "continues where it stopped")
     done = machine.run(fake_body=LIBRARY[9:])
     assert done.returncode == 0, done.stderr
     assert (machine.project / "runtime/librkllmrt.so").read_text() == LIBRARY
@@ -209,7 +209,7 @@ def test_an_interrupted_download_goes_on(machine: Machine) -> None:
 
 def test_a_wrong_checksum(machine: Machine) -> None:
     machine.drm_board()
-    refused(machine.run(fake_body="something else"), "another checksum", "git blob 0084abc3")
+    refused(machine.run(fake_body="something else"), "the wrong checksum", "git blob 0084abc3")
     assert not list((machine.project / "runtime").glob("lib*")), "it is neither kept nor gone on with"
 
 

