@@ -45,7 +45,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     port: Port = 8000
     """Port on which the server listens."""
     cors_origins: tuple[str, ...] = ()
-    """Origins of web pages that may call the API, such as https://chat.example.org; "*" allows every page."""
+    """Origins of web pages that may call the API, such as https://chat.example.org; `*` allows every page."""
     max_body_bytes: Positive = 16 * 1024 * 1024
     """Largest request body in bytes (16 MiB). The server answers a larger request with 413."""
     client_timeout: Seconds = 30
@@ -115,8 +115,8 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     # --- tools
     tools_over_budget: Literal["refuse", "drop"] = "refuse"
-    """What the server does with tools that need more than half of the context: refuse answers 400 with the numbers,
-    drop leaves the tools out and names them in the header X-RKLLM-Warning."""
+    """What the server does with tools that need more than half of the context. `refuse`: it answers 400 with the
+    numbers. `drop`: it leaves the tools out and says so in the header X-RKLLM-Warning."""
 
     # --- metrics
     metrics_vllm_names: bool = True
@@ -144,11 +144,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     """The file librkllmrt.so, or a folder with one file per release (librkllmrt-1.2.3.so, ...), from which a model.yaml
     may choose one. null: the usual places below /usr/lib (docs/npu.md)."""
     kv_strategy: Literal["prefix", "history"] = "prefix"
-    """How the next question of a conversation saves prefill. prefix: the server sends the whole prompt, and the runtime
-    reuses its beginning. history: the server sends only the new message while the runtime surely has the rest."""
+    """How the next question of a conversation saves prefill. `prefix`: the server sends the whole prompt, and the
+    runtime reuses its beginning. `history`: it sends only the new message if the runtime surely has the rest."""
     npu_prompt: Literal["auto", "tokens", "template"] = "auto"
-    """Who applies the chat template of the model. tokens: the server, which needs tokenizer.json and the template
-    beside the model. template: the runtime. auto: tokens if the files are there, else template."""
+    """Who applies the chat template of the model. `tokens`: the server, which needs tokenizer.json and the
+    template beside the model. `template`: the runtime. `auto`: `tokens` if the files are there, else `template`."""
     npu_domain: Annotated[int, Meta(ge=0, le=15)] = 0
     """IOMMU domain, 0 to 15. Each has 4 GB of addresses; use another one if the default is too small."""
     npu_embed_flash: bool = True
@@ -161,7 +161,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     """The rkllm command-line program: a path, or a name on PATH (docs/npu-cli.md). Only for models whose model.yaml
     says `engine: rkllm_cli`."""
     use_multiline_protocol: bool = False
-    """Set this for a program that was rebuilt to read a prompt up to a line __END__ instead of up to the line end."""
+    """Set this for a program that was rebuilt to read a prompt up to a line `__END__` instead of up to the line end."""
 
     # --- web search and documents
     rag_enabled: bool = True
