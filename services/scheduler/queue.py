@@ -1,16 +1,21 @@
-"""Who may use the accelerator: one turn, and a bounded line of tickets for it.
+"""Give the one slot of the device to one request at a time.
 
-The rule: first come, first served, with two exceptions. When the turn falls free, tickets that somebody waits for go
-before those in the background, and among equals one for the loaded model goes before those that need a swap (tens of
-seconds on a board). Both end at a ticket that was passed as often as it may be, `overtakes` times or, in the
-background, `background_overtakes` times: nobody behind it goes before it. So everybody's turn comes.
+A request needs the slot to load a model or to run one. Whoever waits for it has a ticket, and the number of places in
+the queue is bounded. When the slot becomes free, the order is first come, first served, with two exceptions:
 
-Tickets in the background may take half of the places in line, so that they never fill it.
+1. Interactive requests go before low-priority ones.
+2. Among requests of equal priority, one whose model is loaded goes before those that need a load, which takes tens of
+   seconds on a board.
 
-Short requests that come by the dozen share turns: those for one model run one after the other in one turn, each on its
-own ticket, as long as they have no more than `SHARE` texts together, and take one place in line. In one batch they
-would not be done sooner (measured with llama.cpp: texts as long as a page took longer so), and on its own ticket each
-has its own client, error and counts.
+Both exceptions have a limit. A ticket that was overtaken `overtakes` times (with low priority: `low_priority_overtakes`
+times) is overtaken no more, so every request gets the slot in the end.
+
+Low-priority tickets may take half of the places, so that they never fill the queue.
+
+Short requests that arrive in large numbers share the slot: those for one model run one after the other while one of
+them has it, up to `MAX_SHARED_TEXTS` texts together, and take one place in the queue. One batch for all of them would
+not be faster (measured with llama.cpp: texts as long as a page took longer), and with a ticket of its own each request
+keeps its own client, error and counts.
 """
 
 from __future__ import annotations
@@ -25,83 +30,90 @@ from services.core.client import Client
 from services.core.errors import QueueFull, ServiceError, ShuttingDown, TooManyRequests
 from services.core.events import Waiting
 
-SHARE = 64
-"""Texts in one shared turn: a chat behind them waits for seconds at most (MiniLM takes 10 to 100 ms for a text)."""
+MAX_SHARED_TEXTS = 64
+"""Texts that may share the slot: a chat behind them waits a few seconds at most (MiniLM takes 10 to 100 ms a text)."""
+
+SharingKey = tuple[str | None, bool, bool]
 
 
 class Ticket:
-    """A place in line. `wait` is for its owner; the rest is written by the queue, under its lock."""
+    """One request in the queue. Its owner calls `wait`; the queue writes everything else, under its lock."""
 
-    def __init__(self, model_id: str | None, caller: Caller = ANYBODY, shares: int = 0) -> None:
+    def __init__(self, model_id: str | None, caller: Caller = ANYBODY, texts: int = 0) -> None:
+        """Open the pipe that wakes the owner. `close` must be called in the end."""
         self.model_id = model_id
-        """The model it needs; None where any will do."""
+        """The model that the request needs; None where it needs none."""
         self.caller = caller
-        self.shares = shares
-        """How many texts of a shared turn it takes; 0 if it shares none."""
-        self.shared = 0
-        """How many texts had the turn before it that it shares."""
+        self.texts = texts
+        """How many texts it counts for in a shared slot; 0 where it does not share the slot."""
+        self.texts_before = 0
+        """How many texts ran before it in the slot that it shares."""
         self.overtaken = 0
         self.position = 0
-        """Places ahead, the running one included, unless one that is behind saves a swap; 0 for the turn's holder."""
+        """Expected position in the queue, from 1; 0 for the owner of the slot."""
         self.granted = False
-        self._bell, self._rope = os.pipe()
+        self._wake_read, self._wake_write = os.pipe()
 
     @property
-    def company(self) -> tuple[str | None, bool, bool]:
-        """Equal for those who share turns."""
-        return self.model_id, self.caller.background, bool(self.shares)
+    def sharing_key(self) -> SharingKey:
+        """Return a value that is equal for tickets that may share the slot."""
+        return self.model_id, self.caller.low_priority, bool(self.texts)
 
-    def ring(self) -> None:
-        """Wake the owner."""
-        os.write(self._rope, b"!")
+    def wake(self) -> None:
+        """Wake the owner out of `wait`. Never blocks; any thread may call it."""
+        os.write(self._wake_write, b"!")
 
     def wait(self, client: Client, heartbeat: float) -> Iterator[Waiting]:
-        """Block until the turn is ours, with a `Waiting` every `heartbeat` seconds.
+        """Block until the slot is granted, with a `Waiting` every `heartbeat` seconds.
 
         Raises `ClientGone`, and `ShuttingDown` when the queue closes first.
         """
         while not self.granted:
-            if not client.wait(self._bell, heartbeat):
+            if not client.wait(self._wake_read, heartbeat):
                 yield Waiting("queued", self.position)
             elif not self.granted:
                 raise shutting_down()
 
     def close(self) -> None:
-        os.close(self._bell)
-        os.close(self._rope)
+        """Close the pipe."""
+        os.close(self._wake_read)
+        os.close(self._wake_write)
 
 
 class Queue:
-    """The line for the one turn. Every method may be called from any thread and returns at once."""
+    """The queue for the one slot. Every method may be called from any thread and returns at once."""
 
     def __init__(
-        self, depth: int, overtakes: int, loaded: Callable[[str], bool], background_overtakes: int = 8
+        self, depth: int, overtakes: int, is_loaded: Callable[[str], bool], low_priority_overtakes: int = 8
     ) -> None:
-        """`depth` places are beside the one that has the turn; `loaded` tells whether a model needs no load."""
-        self._depth, self._loaded = depth, loaded
-        self._overtakes, self._background_overtakes = overtakes, background_overtakes
+        """Make an empty queue of `depth` places; the owner of the slot takes none of them.
+
+        `is_loaded` says whether a model needs no load. It is called under the lock, so it must not block.
+        """
+        self._depth, self._is_loaded = depth, is_loaded
+        self._overtakes, self._low_priority_overtakes = overtakes, low_priority_overtakes
         self._lock = threading.Lock()
-        self._holder: Ticket | None = None
+        self._owner: Ticket | None = None
         self._waiting: list[Ticket] = []
         self._closed = False
 
     @property
     def waiting(self) -> int:
-        """How many tickets wait; a snapshot."""
+        """Return how many tickets wait; a snapshot."""
         return len(self._waiting)
 
     @property
-    def taken(self) -> int:
-        """How many of the `depth` places the tickets that wait take; a snapshot."""
+    def places_taken(self) -> int:
+        """Return how many of the `depth` places are taken; a snapshot. Tickets that share the slot share a place."""
         return max((ticket.position for ticket in list(self._waiting)), default=0)
 
     @contextlib.contextmanager
-    def ticket(self, model_id: str | None, caller: Caller = ANYBODY, shares: int = 0) -> Iterator[Ticket]:
-        """A place in line for the length of the block; leaving the block passes the turn on.
+    def ticket(self, model_id: str | None, caller: Caller = ANYBODY, texts: int = 0) -> Iterator[Ticket]:
+        """Enter the queue for the length of the block; at its end the next ticket gets the slot.
 
         Raises `QueueFull`, `TooManyRequests` or `ShuttingDown`.
         """
-        ticket = self._enter(Ticket(model_id, caller, shares))
+        ticket = self._enter(Ticket(model_id, caller, texts))
         try:
             yield ticket
         finally:
@@ -109,9 +121,9 @@ class Queue:
 
     @contextlib.contextmanager
     def idle_ticket(self) -> Iterator[Ticket | None]:
-        """The turn if nobody has it or waits for it, else None: for housekeeping, which never delays a request."""
+        """Take the slot for the block if it is free, else give None: for housekeeping, which must not wait."""
         with self._lock:
-            ticket = None if self._holder else self._grant(Ticket(None))
+            ticket = None if self._owner else self._grant(Ticket(None))
         try:
             yield ticket
         finally:
@@ -119,115 +131,120 @@ class Queue:
                 self._leave(ticket)
 
     def close(self) -> None:
-        """Refuse new tickets and those that wait; the holder of the turn goes on."""
+        """Refuse new tickets and those that wait. The owner of the slot goes on."""
         with self._lock:
             self._closed = True
             for ticket in self._waiting:
-                ticket.ring()
+                ticket.wake()
 
     def _enter(self, ticket: Ticket) -> Ticket:
         try:
             with self._lock:
-                return self._placed(ticket)
+                return self._admit(ticket)
         except ServiceError:
             ticket.close()
             raise
 
-    def _placed(self, ticket: Ticket) -> Ticket:
+    def _admit(self, ticket: Ticket) -> Ticket:
         if self._closed:
             raise shutting_down()
-        if self._holder is None:
+        if self._owner is None:
             return self._grant(ticket)
-        self._check_room(ticket)
+        self._check_limits(ticket)
         self._waiting.append(ticket)
-        self._number()
+        self._update_positions()
         return ticket
 
-    def _check_room(self, ticket: Ticket) -> None:
+    def _check_limits(self, ticket: Ticket) -> None:
+        """Raise `QueueFull` or `TooManyRequests` where the ticket would take a place too many."""
         caller = ticket.caller
-        room = (self._depth + 1) // 2 if caller.background else self._depth
-        if max(places([*self._waiting, ticket])) > room:
+        room = (self._depth + 1) // 2 if caller.low_priority else self._depth
+        if max(positions([*self._waiting, ticket])) > room:
             raise QueueFull(
-                f"The server is busy: one request runs and {len(self._waiting)} wait, which is as many as queue_depth "
-                f"allows{' for one in the background' if caller.background else ''}. Please retry shortly."
+                f"The server is busy: one request is running and {len(self._waiting)} are waiting. queue_depth allows "
+                f"no more{' with low priority' if caller.low_priority else ''}. Please retry shortly."
             )
         mine = [other for other in self._waiting if other.caller.name == caller.name]
-        if 0 < caller.max_waiting < max(places([*mine, ticket])):
+        if 0 < caller.max_waiting < max(positions([*mine, ticket])):
             raise TooManyRequests(
-                f"{len(mine)} requests of the key {caller.name!r} wait already, which is as many as its max_waiting "
-                "allows. Please retry when one of them is answered."
+                f"{len(mine)} requests with the key {caller.name!r} are waiting already, and its max_waiting allows no "
+                "more. Please retry when one of them is answered."
             )
 
     def _leave(self, ticket: Ticket) -> None:
         with self._lock:
-            if ticket is self._holder:
-                self._holder = None
+            if ticket is self._owner:
+                self._owner = None
                 if self._waiting and not self._closed:
-                    self._grant(self._sharing(ticket) or self._pick()).ring()
+                    self._grant(self._take_sharing(ticket) or self._take_next()).wake()
             else:
                 self._waiting.remove(ticket)
-            self._number()
+            self._update_positions()
         ticket.close()
 
     def _grant(self, ticket: Ticket) -> Ticket:
-        self._holder = ticket
+        self._owner = ticket
         ticket.granted = True
         ticket.position = 0
         return ticket
 
-    def _sharing(self, last: Ticket) -> Ticket | None:
-        """Take the next ticket that shares the turn of the `last` one out of the line, if there is one."""
-        company = (ticket for ticket in self._waiting if ticket.company == last.company)
-        ticket = next(company, None) if last.shares else None
-        if ticket is None or last.shared + last.shares + ticket.shares > SHARE:
+    def _take_sharing(self, last: Ticket) -> Ticket | None:
+        """Remove and return the next ticket that may share the slot of `last`; None where there is none."""
+        if not last.texts:
             return None
-        ticket.shared = last.shared + last.shares
+        ticket = next((other for other in self._waiting if other.sharing_key == last.sharing_key), None)
+        if ticket is None or last.texts_before + last.texts + ticket.texts > MAX_SHARED_TEXTS:
+            return None
+        ticket.texts_before = last.texts_before + last.texts
         self._waiting.remove(ticket)
         return ticket
 
-    def _pick(self) -> Ticket:
-        """Take the next ticket out of the line, by the rule above."""
-        index = self._chosen()
-        for passed in self._waiting[:index]:
-            passed.overtaken += 1
+    def _take_next(self) -> Ticket:
+        """Remove and return the ticket that gets the slot next, and count whom it overtakes."""
+        index = self._next_index()
+        for overtaken in self._waiting[:index]:
+            overtaken.overtaken += 1
         return self._waiting.pop(index)
 
-    def _chosen(self) -> int:
+    def _next_index(self) -> int:
         best = 0
         for index, ticket in enumerate(self._waiting):
             if self._rank(ticket) < self._rank(self._waiting[best]):
                 best = index
-            if ticket.overtaken >= self._limit(ticket):
-                break
+            if ticket.overtaken >= self._overtake_limit(ticket):
+                break  # nobody behind this one may go before it
         return best
 
-    def _limit(self, ticket: Ticket) -> int:
-        return self._background_overtakes if ticket.caller.background else self._overtakes
+    def _overtake_limit(self, ticket: Ticket) -> int:
+        return self._low_priority_overtakes if ticket.caller.low_priority else self._overtakes
 
     def _rank(self, ticket: Ticket) -> tuple[bool, bool]:
-        """The lower, the sooner: whether nobody waits for it, whether it needs a load."""
-        return ticket.caller.background, ticket.model_id is not None and not self._loaded(ticket.model_id)
+        """Return the key to sort by: low priority last, then those that need a load."""
+        needs_load = ticket.model_id is not None and not self._is_loaded(ticket.model_id)
+        return ticket.caller.low_priority, needs_load
 
-    def _number(self) -> None:
-        line = sorted(self._waiting, key=lambda ticket: ticket.caller.background)
-        for ticket, place in zip(line, places(line), strict=True):
-            ticket.position = place
+    def _update_positions(self) -> None:
+        # Loads are left out of the order here: which model is loaded changes before most of these tickets are served.
+        ordered = sorted(self._waiting, key=lambda ticket: ticket.caller.low_priority)
+        for ticket, position in zip(ordered, positions(ordered), strict=True):
+            ticket.position = position
 
 
-def places(line: Sequence[Ticket]) -> list[int]:
-    """The place of each ticket, from 1; those that will share a turn have one together."""
+def positions(tickets: Sequence[Ticket]) -> list[int]:
+    """Return the position of each ticket, from 1; tickets that will share the slot have the same one."""
     found: list[int] = []
     last = 0
-    turns: dict[tuple[str | None, bool, bool], tuple[int, int]] = {}
-    for ticket in line:
-        place, texts = turns.get(ticket.company, (0, SHARE)) if ticket.shares else (0, SHARE)
-        if texts + max(1, ticket.shares) > SHARE:
+    shared: dict[SharingKey, tuple[int, int]] = {}  # the position of the tickets that share, and their texts
+    for ticket in tickets:
+        position, texts = shared.get(ticket.sharing_key, (0, 0))
+        if not (ticket.texts and position) or texts + ticket.texts > MAX_SHARED_TEXTS:
             last += 1
-            place, texts = last, 0
-        turns[ticket.company] = place, texts + ticket.shares
-        found.append(place)
+            position, texts = last, 0
+        shared[ticket.sharing_key] = position, texts + ticket.texts
+        found.append(position)
     return found
 
 
 def shutting_down() -> ShuttingDown:
+    """Return the error for a request that the end of the server refuses."""
     return ShuttingDown("The server is shutting down. Please retry when it is back.")

@@ -61,7 +61,7 @@ class Scheduler:
         )
         self._active: str | None = None
         self._metrics.queue_depth.set(settings.queue_depth)
-        self._metrics.places_taken.set_function(lambda: float(self._queue.taken))
+        self._metrics.places_taken.set_function(lambda: float(self._queue.places_taken))
         self._metrics.engine_up.set_function(lambda: float(any(engine.alive for engine in self._pool.engines)))
 
     def serve(self, request: EngineRequest, client: Client) -> Iterator[Event]:
@@ -73,11 +73,11 @@ class Scheduler:
         yield from observed(self._serve(request, client, run), run)
 
     def _serve(self, request: EngineRequest, client: Client, run: Run) -> Iterator[Event]:
-        caller = replace(client.caller, background=True) if request.background else client.caller
-        self._metrics.background.labels(request.model.id).inc(caller.background)
+        caller = replace(client.caller, low_priority=True) if request.background else client.caller
+        self._metrics.background.labels(request.model.id).inc(caller.low_priority)
         with self._queue.ticket(request.model.id, caller, shares(request)) as ticket:
             yield from ticket.wait(client, self._heartbeat)
-            run.scheduled(new_turn=not ticket.shared)
+            run.scheduled(new_turn=not ticket.texts_before)
             self._active = request.id
             try:
                 engine = yield from self._pool.hold(request.model, client)

@@ -15,7 +15,7 @@ import httpx2
 import pytest
 
 from services.chat.vectors import cosine
-from services.scheduler.queue import SHARE
+from services.scheduler.queue import MAX_SHARED_TEXTS
 from tests.engines import REAL_EMBEDDER, REAL_MODEL, REAL_MODELS, write_fake_model
 from tests.live.conftest import Server, answer
 
@@ -116,12 +116,12 @@ def line(
 
 def test_those_that_wait_take_one_place_and_one_turn(line: tuple[Server, socket.socket]) -> None:
     server, holder = line
-    asked = [ask(server, f"text {index}", "vectors") for index in range(SHARE)]
-    server.until(lambda health: health["waiting_requests"] == SHARE)
+    asked = [ask(server, f"text {index}", "vectors") for index in range(MAX_SHARED_TEXTS)]
+    server.until(lambda health: health["waiting_requests"] == MAX_SHARED_TEXTS)
     chat = server.chat("hello")
-    server.until(lambda health: health["waiting_requests"] == SHARE + 1)
+    server.until(lambda health: health["waiting_requests"] == MAX_SHARED_TEXTS + 1)
     holder.close()
-    assert statuses([*asked, chat]) == [200] * (SHARE + 1)
+    assert statuses([*asked, chat]) == [200] * (MAX_SHARED_TEXTS + 1)
     assert metric(server, "rkllm_turns_total", "vectors") == 1
 
 

@@ -41,7 +41,7 @@ def create(path: Path, *arguments: str, capsys: pytest.CaptureFixture[str]) -> s
 def test_a_key_is_known_by_its_hash(path: Path) -> None:
     path.write_text(line("laptop", more=", role: admin, priority: background, max_waiting: 3"))
     keys = keys_of(path)
-    assert keys.find(SECRET.encode()) == Caller("laptop", admin=True, background=True, max_waiting=3)
+    assert keys.find(SECRET.encode()) == Caller("laptop", admin=True, low_priority=True, max_waiting=3)
     assert keys.find(SECRET.encode() + b"x") is None
     assert keys.find(b"") is None
     assert keys.find(digest(SECRET.encode()).encode()) is None
@@ -138,7 +138,7 @@ def test_the_program_makes_lists_and_revokes(path: Path, capsys: pytest.CaptureF
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     keys = keys_of(path)
     assert keys.find(secret.encode()) == Caller("laptop")
-    assert keys.find(other.encode()) == Caller("nightly", admin=True, background=True, max_waiting=2)
+    assert keys.find(other.encode()) == Caller("nightly", admin=True, low_priority=True, max_waiting=2)
     program.main(["--file", str(path), "list"])
     assert "nightly  admin  background  max_waiting=2" in capsys.readouterr().out
     program.main(["--file", str(path), "revoke", "laptop"])

@@ -299,7 +299,7 @@ def test_places_in_line_are_those_that_are_taken_now() -> None:
 def test_requests_that_let_others_go_first_are_counted(rig: Rig) -> None:
     list(rig.serve())
     assert rig.of_a("background_requests_total") == 0
-    list(rig.serve(client=Client(caller=Caller("titles", background=True))))
+    list(rig.serve(client=Client(caller=Caller("titles", low_priority=True))))
     assert rig.of_a("background_requests_total") == 1
 
 

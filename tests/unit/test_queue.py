@@ -13,14 +13,14 @@ from services.core.caller import Caller
 from services.core.client import NOBODY
 from services.core.errors import QueueFull, ShuttingDown, TooManyRequests
 from services.core.events import Waiting
-from services.scheduler.queue import SHARE, Queue, Ticket
+from services.scheduler.queue import MAX_SHARED_TEXTS, Queue, Ticket
 
 
 def open_files() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
-def test_the_first_ticket_has_the_turn_and_the_next_waits_for_it() -> None:
+def test_the_first_ticket_gets_the_slot_and_the_next_waits_for_it() -> None:
     queue = Queue(4, 0, lambda model: False)
     first, second = ExitStack(), ExitStack()
     one = first.enter_context(queue.ticket("a"))
@@ -34,14 +34,14 @@ def test_the_first_ticket_has_the_turn_and_the_next_waits_for_it() -> None:
     second.close()
 
 
-def test_depth_counts_those_who_wait() -> None:
+def test_depth_counts_the_tickets_that_wait() -> None:
     queue = Queue(1, 0, lambda model: False)
     with queue.ticket("a"), queue.ticket("a"), pytest.raises(QueueFull) as caught, queue.ticket("a"):
         pass
     assert caught.value.retry_after
 
 
-def test_leaving_the_line_moves_the_others_up() -> None:
+def test_leaving_the_queue_moves_the_others_up() -> None:
     queue = Queue(4, 0, lambda model: False)
     with queue.ticket("a"):
         middle = ExitStack()
@@ -63,11 +63,11 @@ def test_housekeeping_never_waits() -> None:
         assert again.granted
 
 
-def test_closing_refuses_who_waits_and_who_comes_and_lets_the_holder_go_on() -> None:
+def test_closing_refuses_waiting_and_new_tickets_and_lets_the_owner_go_on() -> None:
     queue = Queue(4, 0, lambda model: False)
-    with queue.ticket("a") as holder, queue.ticket("a") as waiting:
+    with queue.ticket("a") as owner, queue.ticket("a") as waiting:
         queue.close()
-        assert holder.granted
+        assert owner.granted
         with pytest.raises(ShuttingDown):
             list(waiting.wait(NOBODY, 1))
         with pytest.raises(ShuttingDown), queue.ticket("a"):
@@ -85,15 +85,15 @@ def test_no_file_is_left_open() -> None:
 
 
 @given(st.lists(st.sampled_from("abc"), min_size=1, max_size=12), st.integers(0, 3))
-def test_nobody_is_overtaken_more_often_than_the_rule_allows(models: list[str], overtakes: int) -> None:
+def test_no_ticket_is_overtaken_more_often_than_the_rule_allows(models: list[str], overtakes: int) -> None:
     loaded = ["a"]
     queue = Queue(len(models), overtakes, lambda model: model == loaded[0])
     stacks = [ExitStack() for _ in models]
-    holder = ExitStack()
-    holder.enter_context(queue.ticket("a"))
+    owner = ExitStack()
+    owner.enter_context(queue.ticket("a"))
     tickets = [stack.enter_context(queue.ticket(model)) for stack, model in zip(stacks, models, strict=True)]
     served: list[int] = []
-    holder.close()
+    owner.close()
     while len(served) < len(models):
         (index,) = [i for i, ticket in enumerate(tickets) if ticket.granted and i not in served]
         served.append(index)
@@ -104,27 +104,27 @@ def test_nobody_is_overtaken_more_often_than_the_rule_allows(models: list[str], 
         assert len([other for other in ahead if other > index]) <= overtakes
 
 
-def test_a_ticket_that_needs_no_model_never_needs_a_swap() -> None:
+def test_a_ticket_that_needs_no_model_needs_no_load() -> None:
     queue = Queue(4, 2, lambda model: model == "a")
-    holder = ExitStack()
-    holder.enter_context(queue.ticket("a"))
+    owner = ExitStack()
+    owner.enter_context(queue.ticket("a"))
     with queue.ticket(None) as unload, queue.ticket("a") as chat:
-        holder.close()
+        owner.close()
         assert unload.granted
         assert not chat.granted
 
 
-PERSON, JOB = Caller("a"), Caller("b", background=True)
+INTERACTIVE, LOW_PRIORITY = Caller("a"), Caller("b", low_priority=True)
 
 
-def order(callers: list[Caller], overtakes: int = 0, background_overtakes: int = 8) -> list[int]:
-    """In which order tickets of `callers` are served that came in theirs; all need the loaded model."""
-    queue = Queue(2 * len(callers), overtakes, lambda model: model == "a", background_overtakes)
-    holder, stacks = ExitStack(), [ExitStack() for _ in callers]
-    holder.enter_context(queue.ticket("a"))
+def order(callers: list[Caller], overtakes: int = 0, low_priority_overtakes: int = 8) -> list[int]:
+    """Return in which order the tickets of `callers` are served; they come in this order and need the loaded model."""
+    queue = Queue(2 * len(callers), overtakes, lambda model: model == "a", low_priority_overtakes)
+    owner, stacks = ExitStack(), [ExitStack() for _ in callers]
+    owner.enter_context(queue.ticket("a"))
     tickets = [stack.enter_context(queue.ticket("a", caller)) for stack, caller in zip(stacks, callers, strict=True)]
     served: list[int] = []
-    holder.close()
+    owner.close()
     while len(served) < len(callers):
         (index,) = [i for i, ticket in enumerate(tickets) if ticket.granted and i not in served]
         served.append(index)
@@ -132,61 +132,63 @@ def order(callers: list[Caller], overtakes: int = 0, background_overtakes: int =
     return served
 
 
-def test_whom_somebody_waits_for_goes_first() -> None:
-    assert order([JOB, PERSON, JOB, PERSON]) == [1, 3, 0, 2]
+def test_interactive_requests_go_first() -> None:
+    assert order([LOW_PRIORITY, INTERACTIVE, LOW_PRIORITY, INTERACTIVE]) == [1, 3, 0, 2]
 
 
-def test_the_background_has_its_turn_after_so_many_others() -> None:
-    assert order([JOB] + [PERSON] * 5, background_overtakes=3) == [1, 2, 3, 0, 4, 5]
-    assert order([JOB, PERSON], background_overtakes=0) == [0, 1]
+def test_a_low_priority_request_is_overtaken_only_so_often() -> None:
+    assert order([LOW_PRIORITY] + [INTERACTIVE] * 5, low_priority_overtakes=3) == [1, 2, 3, 0, 4, 5]
+    assert order([LOW_PRIORITY, INTERACTIVE], low_priority_overtakes=0) == [0, 1]
 
 
-@given(st.lists(st.sampled_from([PERSON, JOB]), min_size=1, max_size=14), st.integers(0, 4))
-def test_nobody_starves_and_no_person_waits_for_a_later_job(callers: list[Caller], limit: int) -> None:
-    served = order(callers, background_overtakes=limit)
+@given(st.lists(st.sampled_from([INTERACTIVE, LOW_PRIORITY]), min_size=1, max_size=14), st.integers(0, 4))
+def test_no_ticket_starves_and_no_interactive_one_waits_for_a_later_low_priority_one(
+    callers: list[Caller], limit: int
+) -> None:
+    served = order(callers, low_priority_overtakes=limit)
     for place, index in enumerate(served):
         later = [other for other in served[:place] if other > index]
-        assert len(later) <= (limit if callers[index].background else 0)
+        assert len(later) <= (limit if callers[index].low_priority else 0)
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans()), min_size=1, max_size=12), st.integers(0, 3))
-def test_the_limits_hold_with_swaps_and_the_background_together(line: list[tuple[str, bool]], overtakes: int) -> None:
+def test_the_limits_are_kept_with_loads_and_priorities_together(wanted: list[tuple[str, bool]], overtakes: int) -> None:
     loaded = ["a"]
-    queue = Queue(2 * len(line), overtakes, lambda model: model == loaded[0], 2 * overtakes)
-    holder, stacks = ExitStack(), [ExitStack() for _ in line]
-    holder.enter_context(queue.ticket("a"))
+    queue = Queue(2 * len(wanted), overtakes, lambda model: model == loaded[0], 2 * overtakes)
+    owner, stacks = ExitStack(), [ExitStack() for _ in wanted]
+    owner.enter_context(queue.ticket("a"))
     tickets = [
-        stack.enter_context(queue.ticket(model, Caller(background=background)))
-        for stack, (model, background) in zip(stacks, line, strict=True)
+        stack.enter_context(queue.ticket(model, Caller(low_priority=low)))
+        for stack, (model, low) in zip(stacks, wanted, strict=True)
     ]
     served: list[int] = []
-    holder.close()
-    while len(served) < len(line):
+    owner.close()
+    while len(served) < len(wanted):
         (index,) = [i for i, ticket in enumerate(tickets) if ticket.granted and i not in served]
         later = [other for other in served if other > index]
-        assert len(later) <= overtakes * (1 + line[index][1])
-        assert line[index][1] or not [other for other in later if line[other][1]]
+        assert len(later) <= overtakes * (1 + wanted[index][1])
+        assert wanted[index][1] or not [other for other in later if wanted[other][1]]
         served.append(index)
-        loaded[0] = line[index][0]
+        loaded[0] = wanted[index][0]
         stacks[index].close()
 
 
-def test_places_are_counted_in_the_order_of_the_turns() -> None:
+def test_positions_follow_the_priority() -> None:
     queue = Queue(4, 0, lambda model: model == "a")
-    with queue.ticket("a"), queue.ticket("a", JOB) as job, queue.ticket("a", PERSON) as person:
-        assert (person.position, job.position) == (1, 2)
+    with queue.ticket("a"), queue.ticket("a", LOW_PRIORITY) as low, queue.ticket("a", INTERACTIVE) as interactive:
+        assert (interactive.position, low.position) == (1, 2)
 
 
-def test_the_background_takes_half_of_the_places() -> None:
+def test_low_priority_requests_take_half_of_the_places() -> None:
     queue = Queue(3, 0, lambda model: model == "a")
-    with queue.ticket("a"), queue.ticket("a", JOB), queue.ticket("a", JOB):
-        with pytest.raises(QueueFull, match="in the background"), queue.ticket("a", JOB):
+    with queue.ticket("a"), queue.ticket("a", LOW_PRIORITY), queue.ticket("a", LOW_PRIORITY):
+        with pytest.raises(QueueFull, match="low priority"), queue.ticket("a", LOW_PRIORITY):
             pass
-        with queue.ticket("a", PERSON), pytest.raises(QueueFull), queue.ticket("a", PERSON):
+        with queue.ticket("a", INTERACTIVE), pytest.raises(QueueFull), queue.ticket("a", INTERACTIVE):
             pass
 
 
-def test_a_key_has_no_more_requests_in_line_than_it_may() -> None:
+def test_a_key_has_no_more_requests_in_the_queue_than_it_may() -> None:
     queue = Queue(8, 0, lambda model: model == "a")
     mine, other = Caller("mine", max_waiting=1), Caller("other", max_waiting=1)
     with queue.ticket("a", mine), queue.ticket("a", mine):
@@ -200,17 +202,17 @@ def test_a_key_has_no_more_requests_in_line_than_it_may() -> None:
 
 
 def sharing(queue: Queue, model: str, count: int) -> tuple[list[ExitStack], list[Ticket]]:
-    """`count` tickets in line that share turns."""
+    """Return `count` tickets that wait and share the slot, each with the stack that leaves the queue."""
     stacks = [ExitStack() for _ in range(count)]
-    return stacks, [stack.enter_context(queue.ticket(model, shares=1)) for stack in stacks]
+    return stacks, [stack.enter_context(queue.ticket(model, texts=1)) for stack in stacks]
 
 
-def test_those_who_share_a_turn_take_one_place() -> None:
+def test_tickets_that_share_the_slot_take_one_place() -> None:
     queue = Queue(2, 0, lambda model: True)
     with queue.ticket("chat"):
-        stacks, tickets = sharing(queue, "vectors", SHARE + 3)
-        assert [tickets[0].position, tickets[SHARE - 1].position, tickets[SHARE].position] == [1, 1, 2]
-        assert (queue.waiting, queue.taken) == (SHARE + 3, 2)
+        stacks, tickets = sharing(queue, "vectors", MAX_SHARED_TEXTS + 3)
+        assert [ticket.position for ticket in tickets] == [1] * MAX_SHARED_TEXTS + [2] * 3
+        assert (queue.waiting, queue.places_taken) == (MAX_SHARED_TEXTS + 3, 2)
         with pytest.raises(QueueFull), queue.ticket("chat"):
             pass
         for stack in stacks[3:]:
@@ -219,57 +221,57 @@ def test_those_who_share_a_turn_take_one_place() -> None:
             assert chat.position == 2
         for stack in stacks[:3]:
             stack.close()
-        assert queue.taken == 0
+        assert queue.places_taken == 0
 
 
-def test_a_shared_turn_passes_within_its_model_and_ends() -> None:
+def test_a_shared_slot_stays_with_its_model_and_ends() -> None:
     queue = Queue(9, 0, lambda model: True)
-    holder = ExitStack()
-    holder.enter_context(queue.ticket("chat"))
+    owner = ExitStack()
+    owner.enter_context(queue.ticket("chat"))
     stacks, tickets = sharing(queue, "vectors", 2)
     chat_stack = ExitStack()
     chat = chat_stack.enter_context(queue.ticket("chat"))
     others, (other,) = sharing(queue, "more vectors", 1)
-    later_stacks, later = sharing(queue, "vectors", SHARE)
-    holder.close()
+    later_stacks, later = sharing(queue, "vectors", MAX_SHARED_TEXTS)
+    owner.close()
     served = []
     for ticket, stack in zip([*tickets, *later], [*stacks, *later_stacks], strict=True):
         if not ticket.granted:
             break
-        served.append(ticket.shared)
+        served.append(ticket.texts_before)
         stack.close()
-    assert served == list(range(SHARE)), "as many as may share it, the late ones too"
+    assert served == list(range(MAX_SHARED_TEXTS)), "as many as may share it, the late ones too"
     assert chat.granted
     chat_stack.close()
     assert other.granted
-    assert not other.shared
+    assert not other.texts_before
     for stack in [*others, *later_stacks[-2:]]:
         stack.close()
 
 
-def test_a_shared_turn_is_measured_in_texts() -> None:
+def test_a_shared_slot_is_measured_in_texts() -> None:
     queue = Queue(9, 0, lambda model: True)
-    holder = ExitStack()
-    holder.enter_context(queue.ticket("chat"))
+    owner = ExitStack()
+    owner.enter_context(queue.ticket("chat"))
     with (
-        queue.ticket("v", shares=SHARE - 1) as first,
-        queue.ticket("v", shares=2) as second,
+        queue.ticket("v", texts=MAX_SHARED_TEXTS - 1) as first,
+        queue.ticket("v", texts=2) as second,
         queue.ticket("chat") as chat,
     ):
         assert [first.position, second.position, chat.position] == [1, 2, 3]
-        holder.close()
+        owner.close()
         assert first.granted
-    with queue.ticket("v", shares=2 * SHARE) as alone:
+    with queue.ticket("v", texts=2 * MAX_SHARED_TEXTS) as alone:
         assert alone.granted
 
 
-def test_who_leaves_a_shared_turn_takes_nobody_with_it() -> None:
+def test_leaving_a_shared_slot_takes_no_other_ticket_along() -> None:
     queue = Queue(9, 0, lambda model: True)
-    holder = ExitStack()
-    holder.enter_context(queue.ticket("chat"))
+    owner = ExitStack()
+    owner.enter_context(queue.ticket("chat"))
     stacks, tickets = sharing(queue, "vectors", 4)
     stacks[0].close()
-    holder.close()
+    owner.close()
     assert tickets[1].granted
     stacks[1].close()
     assert tickets[2].granted

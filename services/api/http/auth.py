@@ -128,7 +128,7 @@ def with_priority(caller: Caller, wanted: str | None) -> Caller:
         return caller
     if wanted not in PRIORITIES:
         raise BadRequest(f"{PRIORITY_HEADER} takes interactive or background; found {wanted!r}.")
-    return replace(caller, background=caller.background or wanted == "background")
+    return replace(caller, low_priority=caller.low_priority or wanted == "background")
 
 
 def require_admin(req: falcon.Request) -> None:
