@@ -1,4 +1,4 @@
-"""What models take, and whether there is room for one more."""
+"""Estimate how much memory models need, and measure how much is missing for one more."""
 
 from __future__ import annotations
 
@@ -13,44 +13,54 @@ from services.engines.rkllm.board import memory_needed
 MIB = 2**20
 
 PROCESS = 40 * MIB
-"""Bytes an engine's process takes besides its model, measured with the smallest one (MiniLM: 63 MiB after its load)."""
+"""Bytes that an engine's process needs besides its model, measured with the smallest one (MiniLM: 63 MiB loaded)."""
 
 RESERVE = 512 * MIB
-"""Bytes left to the other programs of the machine where no budget is set: this much beside a large model, as much as
-the model itself beside a small one, so that it seldom drives out a large one, and never less than a quarter."""
+"""Bytes that stay free for the other programs of the machine where no budget is set. A small model leaves as much free
+as it needs itself, but at least a quarter of this: with the full reserve it would often drive out a large model."""
 
 
 class Memory:
-    """A budget in bytes for all models together, or what the machine has left. Reads files of the kernel; no waits."""
+    """A budget in bytes for all models together, or else what the machine has left.
+
+    Only the owner of the slot may use it. It reads small files of the kernel and does not wait.
+    """
 
     def __init__(self, settings: Settings) -> None:
-        """With a budget of 0 the kernel's `MemAvailable` decides."""
+        """Take the budget from the settings; without one, the kernel's `MemAvailable` decides."""
         self._budget, self._procfs = settings.memory_budget * MIB, settings.procfs_dir
         self._known: dict[str, int] = {}
 
     def needed(self, model: Model) -> int:
-        """Bytes: what it took when it was last in, else an estimate on the low side."""
+        """Return the bytes that `model` needs: what it took when it was last loaded, else a low estimate."""
         return self._known.get(model.id) or estimate(model)
 
     def learn(self, engine: Engine) -> None:
-        """Note what a model takes that is in."""
-        self._known[engine.model.id] = self._taken(engine)
+        """Remember for `needed` how much the loaded model takes now."""
+        self._known[engine.model.id] = self.taken(engine)
 
-    def short(self, engines: Iterable[Engine], more: int) -> bool:
-        """Whether there is no room for `more` bytes beside the loaded `engines`."""
-        if self._budget:
-            return sum(map(self._taken, engines)) + more > self._budget
-        available = self._kib("meminfo", "MemAvailable")
-        reserve = min(RESERVE, max(more, RESERVE // 4))
-        return available is not None and available < more + reserve
+    def taken(self, engine: Engine) -> int:
+        """Return the bytes that a loaded model takes.
 
-    def _taken(self, engine: Engine) -> int:
-        """Bytes. What a driver took for a process is not among its own pages: the estimate is the least."""
-        resident = self._kib(f"{engine.pid}/status", "VmRSS") or 0
+        Never less than the estimate: memory that a driver allocated for the process is not among its own pages.
+        """
+        resident = self._read_bytes(f"{engine.pid}/status", "VmRSS") or 0
         return max(resident, estimate(engine.model))
 
-    def _kib(self, file: str, key: str) -> int | None:
-        """A figure of the kernel in bytes; None where it does not tell."""
+    def missing(self, engines: Iterable[Engine], more: int) -> int:
+        """Return how many bytes are missing for `more` bytes beside the loaded `engines`; 0 or less if they fit.
+
+        They always fit on a machine that does not say how much memory is available.
+        """
+        if self._budget:
+            return sum(map(self.taken, engines)) + more - self._budget
+        available = self._read_bytes("meminfo", "MemAvailable")
+        if available is None:
+            return 0
+        return more + min(RESERVE, max(more, RESERVE // 4)) - available
+
+    def _read_bytes(self, file: str, key: str) -> int | None:
+        """Return a value of the kernel in bytes; None where it is not there."""
         try:
             found = re.search(rf"^{key}:\s+(\d+) kB", (self._procfs / file).read_text(), re.MULTILINE)
         except OSError:
@@ -59,4 +69,5 @@ class Memory:
 
 
 def estimate(model: Model) -> int:
+    """Return a low estimate of the bytes that `model` needs, from its file size and its context length."""
     return int(memory_needed(model.size_bytes, model.context_length)) + PROCESS

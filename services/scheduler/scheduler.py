@@ -57,7 +57,7 @@ class Scheduler:
         self._metrics = metrics or Metrics()
         self._pool = ModelPool(make, settings, self._metrics, Memory(settings), clock)
         self._queue = Queue(
-            settings.queue_depth, settings.queue_overtakes, self._pool.holds, settings.queue_background_overtakes
+            settings.queue_depth, settings.queue_overtakes, self._pool.is_loaded, settings.queue_background_overtakes
         )
         self._active: str | None = None
         self._metrics.queue_depth.set(settings.queue_depth)
@@ -80,7 +80,7 @@ class Scheduler:
             run.scheduled(new_turn=not ticket.texts_before)
             self._active = request.id
             try:
-                engine = yield from self._pool.hold(request.model, client)
+                engine = yield from self._pool.acquire(request.model, client)
                 run.loaded()
                 yield from engine.generate(request, client)
             finally:
@@ -91,7 +91,7 @@ class Scheduler:
         """Load `model` when its turn comes, for `keep` seconds. Blocks as `serve` does, raises the same."""
         with self._queue.ticket(model.id, client.caller) as ticket:
             yield from ticket.wait(client, self._heartbeat)
-            yield from self._pool.hold(model, client)
+            yield from self._pool.acquire(model, client)
             self._pool.release(model.id, keep)
 
     def unload(self, client: Client, only: Model | None = None) -> Generator[Waiting, None, list[str]]:
@@ -101,7 +101,7 @@ class Scheduler:
         """
         with self._queue.ticket(None, client.caller) as ticket:
             yield from ticket.wait(client, self._heartbeat)
-            return self._pool.drop_all("request") if only is None else self._pool.drop(only.id, "request")
+            return self._pool.evict_all("request") if only is None else self._pool.evict(only.id, "request")
 
     def status(self) -> Status:
         """Never blocks, whatever runs."""
@@ -111,7 +111,7 @@ class Scheduler:
             model=last.model.id if last else None,
             process_healthy=last is not None and last.alive,
             engine_pid=last.pid if last else None,
-            models=self._pool.expiries(bool(active)),
+            models=self._pool.time_left(bool(active)),
             active_request=active,
             waiting=self._queue.waiting,
         )
@@ -129,7 +129,7 @@ class Scheduler:
     def stop(self) -> None:
         """Kill the engines, whoever uses them: for the end of the process, when no request may go on."""
         self.close()
-        self._pool.drop_all("request")
+        self._pool.evict_all("request")
 
 
 def shares(request: EngineRequest) -> int:

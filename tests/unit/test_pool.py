@@ -1,4 +1,4 @@
-"""Which engines are in: beside each other, evicted for room, alone on the NPU. The kernel's files are a folder."""
+"""The pool of loaded models: which ones stay, which ones are evicted, and why. The kernel's files are a folder."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from services.core.metrics import Metrics
 from services.core.model import Model
 from services.core.request import EngineRequest
 from services.core.settings import Settings
+from services.scheduler.eviction import Candidate, Eviction, plan_evictions
 from services.scheduler.memory import MIB, PROCESS, RESERVE, Memory, estimate
 from services.scheduler.scheduler import Scheduler
 from tests.engines import job
@@ -27,7 +28,7 @@ NPU, NPU_TOO = replace(CHAT, id="npu", engine="rkllm"), replace(CHAT, id="npu-to
 
 
 class Puppet:
-    """An engine whose process has the memory that the rig says."""
+    """An engine whose process takes as much memory as the rig says."""
 
     def __init__(self, model: Model, rig: Rig) -> None:
         self.model, self.rig = model, rig
@@ -54,7 +55,7 @@ class Puppet:
 
 @dataclass
 class Rig:
-    """A scheduler on puppets, with a clock and a /proc of its own."""
+    """A scheduler with puppets as engines, and with a clock and a /proc of its own."""
 
     folder: Path
     mib: dict[str, int] = field(default_factory=dict)
@@ -81,7 +82,7 @@ class Rig:
         (self.procfs / "meminfo").write_text(f"MemTotal: 1 kB\nMemAvailable:  {mib * 1024} kB\n")
 
     def serve(self, *models: Model) -> tuple[str, ...]:
-        """A request for each; tells which models are in."""
+        """Serve a request for each of `models` and return which ones are loaded then."""
         for model in models:
             list(self.scheduler.serve(job(model, "x"), NOBODY))
         return tuple(self.scheduler.status().models)
@@ -90,31 +91,69 @@ class Rig:
         return self.metrics.registry.get_sample_value(f"rkllm_{name}", labels)
 
 
+A100, B200, N50 = Candidate("a", 100), Candidate("b", 200), Candidate("n", 50, "npu")
+"""Loaded models of 100, 200 and 50 bytes; the last one occupies the NPU."""
+
+
+@pytest.mark.parametrize(
+    ("loaded", "device", "max_models", "missing", "plan"),
+    [
+        ([], "npu", 1, 999, []),
+        ([A100, B200], "", 0, 0, []),
+        ([A100, B200], "", 0, -1, []),
+        ([A100, B200], "", 0, 1, [("a", "memory")]),
+        ([A100, B200], "", 0, 100, [("a", "memory")]),
+        ([A100, B200], "", 0, 101, [("a", "memory"), ("b", "memory")]),
+        ([A100, B200], "", 0, 999, [("a", "memory"), ("b", "memory")]),
+        ([B200, A100], "", 0, 1, [("b", "memory")]),
+        ([A100, B200], "", 3, 0, []),
+        ([A100, B200], "", 2, 0, [("a", "count")]),
+        ([A100, B200], "", 1, 0, [("a", "count"), ("b", "count")]),
+        ([A100, B200], "", 2, 101, [("a", "count"), ("b", "memory")]),
+        ([A100, N50], "npu", 0, 0, [("n", "device")]),
+        ([A100, N50], "", 0, 0, []),
+        ([A100, N50], "gpu", 0, 0, []),
+        ([A100, N50], "npu", 0, 50, [("n", "device")]),
+        ([A100, N50], "npu", 0, 51, [("n", "device"), ("a", "memory")]),
+        ([A100, N50], "npu", 2, 0, [("n", "device")]),
+        ([A100, N50], "npu", 1, 0, [("n", "device"), ("a", "count")]),
+        ([N50, A100, B200], "", 3, 60, [("n", "count"), ("a", "memory")]),
+    ],
+)
+def test_evictions_are_planned_by_device_count_and_memory(
+    loaded: list[Candidate], device: str, max_models: int, missing: int, plan: list[tuple[str, Any]]
+) -> None:
+    found = plan_evictions(loaded, device, max_models, missing)
+    assert found == [Eviction(model_id, cause) for model_id, cause in plan]
+
+
 @pytest.fixture
 def rig(tmp_path: Path) -> Rig:
     return Rig(tmp_path)
 
 
-def test_a_chat_model_and_one_for_vectors_stay_in_together(rig: Rig) -> None:
+def test_a_chat_model_and_one_for_vectors_stay_loaded_together(rig: Rig) -> None:
     assert rig.start().serve(CHAT, VECTORS, CHAT, VECTORS) == ("chat", "vectors")
     assert len(rig.made) == 2
     status = rig.scheduler.status()
     assert (status.model, status.engine_pid, status.process_healthy) == ("vectors", rig.made[1].pid, True)
 
 
-def test_beyond_the_budget_the_least_recently_used_one_leaves(rig: Rig) -> None:
+def test_beyond_the_budget_the_least_recently_used_model_is_evicted(rig: Rig) -> None:
     rig.mib = {"chat": 400, "vectors": 100, "other": 300}
     rig.start(memory_budget=800)
     assert rig.serve(CHAT, VECTORS, OTHER) == ("chat", "vectors", "other")
     rig.serve(CHAT)
-    assert rig.scheduler._pool.drop_all("request") == ["vectors", "other", "chat"]
+    assert rig.scheduler._pool.evict_all("request") == ["vectors", "other", "chat"]
     assert rig.start(memory_budget=799).serve(CHAT, VECTORS, CHAT, OTHER) == ("chat", "other")
 
 
-def test_what_a_model_took_is_what_it_is_thought_to_need(rig: Rig) -> None:
+def test_a_model_needs_what_it_took_before(rig: Rig) -> None:
     rig.mib = {"chat": 400, "other": 500}
     rig.start(memory_budget=600)
-    assert rig.serve(CHAT, OTHER) == ("other",), "seen too big after its load, the others made room"
+    assert rig.serve(CHAT, OTHER) == ("other",), (
+        "it took more than its estimate, so the other model made room after the load"
+    )
     evictions = [
         rig.metrics.registry.get_sample_value("rkllm_model_evictions_total", {"model": "chat", "reason": "swap"})
     ]
@@ -129,7 +168,7 @@ def test_a_model_over_the_budget_is_loaded_alone(rig: Rig) -> None:
     assert rig.serve(CHAT) == ("chat",)
 
 
-def test_without_a_budget_the_memory_that_is_left_decides(rig: Rig) -> None:
+def test_without_a_budget_the_available_memory_decides(rig: Rig) -> None:
     rig.start()
     rig.available(2000)
     assert rig.serve(CHAT, OTHER) == ("chat", "other")
@@ -150,15 +189,15 @@ def test_a_large_model_leaves_room_for_other_programs(rig: Rig) -> None:
     assert rig.serve(large) == ("other",)
 
 
-def test_a_machine_that_tells_nothing_keeps_all(rig: Rig) -> None:
+def test_a_machine_that_does_not_report_its_memory_keeps_all(rig: Rig) -> None:
     assert len(rig.start().serve(CHAT, OTHER, VECTORS)) == 3
 
 
-def test_no_more_are_in_than_may_be(rig: Rig) -> None:
+def test_no_more_models_are_loaded_than_allowed(rig: Rig) -> None:
     assert rig.start(models_resident=2).serve(CHAT, VECTORS, CHAT, OTHER) == ("chat", "other")
 
 
-def test_an_npu_has_one_engine_and_the_cpu_another_beside_it(rig: Rig) -> None:
+def test_the_npu_has_one_model_and_the_cpu_another_beside_it(rig: Rig) -> None:
     rig.start()
     assert rig.serve(NPU, VECTORS, NPU_TOO) == ("vectors", "npu-too")
     assert not rig.made[0].alive
@@ -177,7 +216,7 @@ def test_each_model_is_unloaded_when_it_is_idle(rig: Rig) -> None:
     assert not rig.scheduler.status().models
 
 
-def test_a_crash_of_one_leaves_the_others(rig: Rig) -> None:
+def test_a_crash_of_one_model_leaves_the_others(rig: Rig) -> None:
     rig.start().serve(CHAT, VECTORS)
     rig.made[1].alive = False
     assert rig.scheduler.status().process_healthy is False
@@ -188,7 +227,7 @@ def test_a_crash_of_one_leaves_the_others(rig: Rig) -> None:
     assert rig.value("model_loaded", model="chat") == 1
 
 
-def test_a_failed_load_leaves_the_others(rig: Rig) -> None:
+def test_a_failed_load_leaves_the_other_models(rig: Rig) -> None:
     rig.broken = {"other"}
     rig.start().serve(CHAT)
     with pytest.raises(EngineFailed):
@@ -196,7 +235,7 @@ def test_a_failed_load_leaves_the_others(rig: Rig) -> None:
     assert list(rig.scheduler.status().models) == ["chat"]
 
 
-def test_each_model_tells_how_long_it_stays(rig: Rig) -> None:
+def test_the_status_says_how_long_each_model_stays(rig: Rig) -> None:
     rig.start(idle_unload_timeout=100).serve(CHAT)
     rig.now = 60
     list(rig.scheduler.select(VECTORS, NOBODY, 500))
@@ -221,13 +260,13 @@ def test_one_model_or_all_are_unloaded(rig: Rig) -> None:
     assert not [puppet for puppet in rig.made if puppet.alive]
 
 
-def test_who_needs_no_load_goes_first_whichever_is_in(rig: Rig) -> None:
+def test_every_loaded_model_needs_no_load(rig: Rig) -> None:
     rig.start().serve(CHAT, VECTORS)
-    residence = rig.scheduler._pool
-    assert [residence.holds(name) for name in ("chat", "vectors", "other")] == [True, True, False]
+    pool = rig.scheduler._pool
+    assert [pool.is_loaded(name) for name in ("chat", "vectors", "other")] == [True, True, False]
 
 
 def test_an_estimate_counts_file_context_and_process() -> None:
     model = replace(CHAT, size_bytes=1000 * MIB, context_length=4096)
     assert estimate(model) == pytest.approx(1000 * MIB * (1.1 + 1.6e-5 * 4096) + PROCESS, rel=1e-6)
-    assert not Memory(Settings(procfs_dir=Path("/nowhere"))).short((), estimate(model))
+    assert Memory(Settings(procfs_dir=Path("/nowhere"))).missing((), estimate(model)) == 0
