@@ -62,7 +62,7 @@ class Metrics:
         """Return the body of ``GET /metrics``, as Prometheus text: the OpenMetrics encoder replaces vLLM's colons."""
         return generate_latest(self.registry)
 
-    def know(self, models: Iterable[str]) -> None:
+    def start_at_zero(self, models: Iterable[str]) -> None:
         """Start the counters of `models` at 0: a counter that first appears with 1 shows no increase."""
         for model in models:
             self.engine_restarts.labels(model)
@@ -87,8 +87,8 @@ class Metrics:
         self.first_token = self._histogram(
             "time_to_first_token_seconds", "From entering the queue to the first token.", FIRST_TOKEN
         )
-        self.between = self._histogram("inter_token_latency_seconds", "Time between two tokens.", BETWEEN)
-        self.whole = self._histogram(
+        self.inter_token = self._histogram("inter_token_latency_seconds", "Time between two tokens.", BETWEEN)
+        self.end_to_end = self._histogram(
             "e2e_request_latency_seconds", "From entering the queue to the end, complete answers.", PHASE
         )
         self.queue_time = self._histogram("request_queue_time_seconds", "From entering the queue to the slot.", PHASE)
@@ -123,8 +123,8 @@ class Metrics:
         self.waiting = self._gauge("requests_waiting", "Requests in the queue.", "model")
         self.queue_depth = self._gauge("queue_depth", "Places in the queue (the setting queue_depth).")
         self.places_taken = self._gauge("queue_places_taken", "Taken places; requests that share a slot take one.")
-        self.background = self._counter("background_requests", "Low-priority requests.", "model")
-        self.turns = self._counter("turns", "Slots used; requests for vectors can share one.", "model")
+        self.low_priority = self._counter("background_requests", "Low-priority requests.", "model")
+        self.slots = self._counter("turns", "Slots used; requests for vectors can share one.", "model")
         self.rejects = self._counter("queue_rejects", "Requests that the queue refused.", "reason")
         for reason in REJECTS:
             self.rejects.labels(reason)
@@ -156,10 +156,10 @@ class Metrics:
     def _aliases(self) -> list[Alias]:
         """Return our metric for each series of vLLM. vLLM has two names for the time between tokens."""
         return [
-            Alias("e2e_request_latency_seconds", self.whole),
+            Alias("e2e_request_latency_seconds", self.end_to_end),
             Alias("time_to_first_token_seconds", self.first_token),
-            Alias("inter_token_latency_seconds", self.between),
-            Alias("time_per_output_token_seconds", self.between),
+            Alias("inter_token_latency_seconds", self.inter_token),
+            Alias("time_per_output_token_seconds", self.inter_token),
             Alias("request_queue_time_seconds", self.queue_time),
             Alias("request_prefill_time_seconds", self.prefill),
             Alias("request_decode_time_seconds", self.decode),

@@ -32,7 +32,7 @@ class Trace:
     seconds: dict[Step, float] = field(default_factory=dict)
     usage: Usage = field(default_factory=Usage)
 
-    def spend(self, step: Step, seconds: float) -> None:
+    def add_time(self, step: Step, seconds: float) -> None:
         self.seconds[step] = self.seconds.get(step, 0.0) + seconds
 
     def end(self, status: int) -> Mapping[str, object]:

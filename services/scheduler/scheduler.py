@@ -1,4 +1,4 @@
-"""Turns, loads and runs, in one line: a request's events come out of here."""
+"""Serve requests one at a time: wait for the slot, load the model, run it, and measure all of it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from services.core.client import Client
-from services.core.events import Event, Waiting
+from services.core.events import Event, Waiting, closing
 from services.core.metrics import Metrics
 from services.core.model import Model
 from services.core.request import EngineRequest
@@ -19,31 +19,30 @@ from services.engines.base import Engine
 from services.scheduler.memory import Memory
 from services.scheduler.pool import ModelPool
 from services.scheduler.queue import Queue
-from services.scheduler.run_metrics import Run, observed
+from services.scheduler.run_metrics import RunMetrics
 
-SHARING = frozenset({"embedding", "rerank"})
-"""Kinds of jobs that come by the dozen and are short: those for one model share a turn."""
+SHARING_KINDS = frozenset({"embedding", "rerank"})
+"""Kinds of requests that are short and arrive in large numbers: those for one model share the slot."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A snapshot: consistent enough to show, never to act on."""
+    """A snapshot for display. It may be out of date when it is read, so nothing may be decided by it."""
 
     model: str | None
-    """The model in use, or the last used one of those that are in."""
+    """The model that runs, or else the last used one; None where no model is loaded."""
     process_healthy: bool
     engine_pid: int | None
     models: Mapping[str, float]
-    """All that are in, the last used one last: in how many seconds each is unloaded if nobody uses it (infinite for
-    never)."""
+    """All loaded models, the last used one last, with the seconds until each is unloaded (infinite for never)."""
     active_request: str | None
     waiting: int
 
 
 class Scheduler:
-    """One engine runs at a time, of all that are in. Methods may be called from any thread; each says if it blocks."""
+    """Runs one engine at a time. Methods may be called from any thread; each one says whether it blocks."""
 
     def __init__(
         self,
@@ -52,6 +51,7 @@ class Scheduler:
         clock: Callable[[], float] = time.monotonic,
         metrics: Metrics | None = None,
     ):
+        """Start with no model loaded. `make` returns the engine of a model, not started."""
         self._heartbeat = settings.heartbeat_interval
         self._clock = clock
         self._metrics = metrics or Metrics()
@@ -65,46 +65,50 @@ class Scheduler:
         self._metrics.engine_up.set_function(lambda: float(any(engine.alive for engine in self._pool.engines)))
 
     def serve(self, request: EngineRequest, client: Client) -> Iterator[Event]:
-        """The events of `request`. Blocks between events; closing it cancels, and frees the turn before it returns.
+        """Yield the events of `request`. Blocks between events.
 
-        Raises `ServiceError` or `ClientGone`.
+        Closing the iterator cancels the run; when `close` returns, the engine is idle or dead and the slot is free.
+        Raises any `ServiceError`, or `ClientGone`.
         """
-        run = Run(request.model, self._metrics, client.trace or Trace(), self._clock)
-        yield from observed(self._serve(request, client, run), run)
-
-    def _serve(self, request: EngineRequest, client: Client, run: Run) -> Iterator[Event]:
+        model, trace = request.model, client.trace or Trace()
         caller = replace(client.caller, low_priority=True) if request.background else client.caller
-        self._metrics.background.labels(request.model.id).inc(caller.low_priority)
-        with self._queue.ticket(request.model.id, caller, shares(request)) as ticket:
+        self._metrics.low_priority.labels(model.id).inc(caller.low_priority)
+        with (
+            RunMetrics(model, self._metrics, trace, self._clock) as run,
+            self._queue.ticket(model.id, caller, shared_texts(request)) as ticket,
+        ):
             yield from ticket.wait(client, self._heartbeat)
-            run.scheduled(new_turn=not ticket.texts_before)
+            run.scheduled(shared=ticket.texts_before > 0)
             self._active = request.id
             try:
-                engine = yield from self._pool.acquire(request.model, client)
+                engine = yield from self._pool.acquire(model, client)
                 run.loaded()
-                yield from engine.generate(request, client)
+                with closing(engine.generate(request, client)) as events:
+                    for event in events:
+                        run.record(event)
+                        yield event
             finally:
                 self._active = None
-                self._pool.release(request.model.id, request.keep_alive)
+                self._pool.release(model.id, request.keep_alive)
 
-    def select(self, model: Model, client: Client, keep: float | None = None) -> Generator[Waiting]:
-        """Load `model` when its turn comes, for `keep` seconds. Blocks as `serve` does, raises the same."""
+    def select(self, model: Model, client: Client, keep_alive: float | None = None) -> Generator[Waiting]:
+        """Load `model` and keep it for `keep_alive` seconds; None: for the idle limit. Blocks and raises as `serve`."""
         with self._queue.ticket(model.id, client.caller) as ticket:
             yield from ticket.wait(client, self._heartbeat)
             yield from self._pool.acquire(model, client)
-            self._pool.release(model.id, keep)
+            self._pool.release(model.id, keep_alive)
 
     def unload(self, client: Client, only: Model | None = None) -> Generator[Waiting, None, list[str]]:
-        """Unload all models when the turn comes, or `only` this one; returns what was in, the last used one last.
+        """Unload all models, or `only` this one, and return what was loaded, the last used one last.
 
-        Blocks and raises as `serve` does.
+        Waits for the slot. Blocks and raises as `serve`.
         """
         with self._queue.ticket(None, client.caller) as ticket:
             yield from ticket.wait(client, self._heartbeat)
             return self._pool.evict_all("request") if only is None else self._pool.evict(only.id, "request")
 
     def status(self) -> Status:
-        """Never blocks, whatever runs."""
+        """Return what is loaded and what runs. Never blocks."""
         engines, active = self._pool.engines, self._active
         last = engines[-1] if engines else None
         return Status(
@@ -117,37 +121,40 @@ class Scheduler:
         )
 
     def tidy(self) -> None:
-        """Unload models that nobody used for as long as they stay, and those that died. Never waits for a turn."""
+        """Unload the models whose time is over and those whose engine died. Does nothing while the slot is taken."""
         with self._queue.idle_ticket() as ticket:
             if ticket:
                 self._pool.tidy()
 
     def close(self) -> None:
-        """Refuse whoever waits and whoever comes; the running request goes on. Returns at once."""
+        """Refuse requests that wait and new ones; the running one goes on. Returns at once."""
         self._queue.close()
 
     def stop(self) -> None:
-        """Kill the engines, whoever uses them: for the end of the process, when no request may go on."""
+        """Kill all engines, even those that run: for the end of the process. Blocks for milliseconds."""
         self.close()
         self._pool.evict_all("request")
 
 
-def shares(request: EngineRequest) -> int:
-    """How many texts of a shared turn a job takes."""
-    return len(request.inputs) if request.kind in SHARING else 0
+def shared_texts(request: EngineRequest) -> int:
+    """Return how many texts of a shared slot `request` takes; 0 for a request that shares none."""
+    return len(request.inputs) if request.kind in SHARING_KINDS else 0
 
 
 class Monitor:
-    """A thread that calls `tidy` every `interval` seconds until `stop`."""
+    """A daemon thread that calls `tidy` every `interval` seconds."""
 
     def __init__(self, tidy: Callable[[], None], interval: float) -> None:
+        """Prepare the thread; `start` starts it."""
         self._tidy, self._interval = tidy, interval
         self._stopped = threading.Event()
 
     def start(self) -> None:
+        """Start the thread. Returns at once."""
         threading.Thread(target=self._loop, name="monitor", daemon=True).start()
 
     def stop(self) -> None:
+        """End the thread after its present call. Returns at once."""
         self._stopped.set()
 
     def _loop(self) -> None:
@@ -155,4 +162,5 @@ class Monitor:
             try:
                 self._tidy()
             except Exception:
+                # One failure must not end the housekeeping for as long as the server runs.
                 log.exception("The monitor failed; it goes on")

@@ -1,4 +1,4 @@
-"""What the metrics say after answers, errors, cancels, crashes and swaps: exact counts, times of a scripted clock."""
+"""What the metrics count for answers, errors, cancels, crashes and swaps, with the times of a scripted clock."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from services.core.model import Model
 from services.core.request import EngineRequest, Sampling
 from services.core.settings import Settings
 from services.core.trace import Trace
-from services.scheduler.run_metrics import Run, observed
+from services.scheduler.run_metrics import RunMetrics
 from services.scheduler.scheduler import Scheduler
 
 A = Model("a", Path("a.gguf"), "llama", 1000, 0, 0)
@@ -29,7 +29,7 @@ Script = tuple[Event | Exception, ...]
 
 
 class Clock:
-    """Each look at it takes no time; a test moves it."""
+    """A clock that only a test moves."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -72,7 +72,7 @@ class Puppet:
 
 
 class Rig:
-    """A scheduler on puppets, and questions to its metrics."""
+    """A scheduler with puppets as engines, and access to its metrics."""
 
     def __init__(self, **settings: Any) -> None:
         self.clock, self.metrics = Clock(), Metrics()
@@ -156,12 +156,12 @@ def test_a_second_answer_loads_nothing(rig: Rig) -> None:
     assert rig.of_a("engine_restarts_total") is None
 
 
-@pytest.mark.parametrize(("events", "phase"), [(1, "loading"), (2, "prefill"), (3, "decode"), (5, "decode")], ids=str)
-def test_who_leaves_is_counted_in_the_phase_it_left(rig: Rig, events: int, phase: str) -> None:
-    line = rig.serve()
-    for _ in range(events):
-        next(line)
-    line.close()  # type: ignore[attr-defined]
+@pytest.mark.parametrize(("count", "phase"), [(1, "loading"), (2, "prefill"), (3, "decode"), (5, "decode")], ids=str)
+def test_a_cancel_is_counted_in_its_phase(rig: Rig, count: int, phase: str) -> None:
+    events = rig.serve()
+    for _ in range(count):
+        next(events)
+    events.close()  # type: ignore[attr-defined]
     assert rig.of_a("requests_cancelled_total", phase=phase) == 1
     assert rig.of_a("requests_running") == 0
     assert not rig.of_a("e2e_request_latency_seconds_count")
@@ -174,10 +174,10 @@ def test_a_client_that_left_is_no_error(rig: Rig) -> None:
 
 
 def test_leaving_after_the_last_event_is_no_cancel(rig: Rig) -> None:
-    line = rig.serve()
-    while not isinstance(next(line), Done):
+    events = rig.serve()
+    while not isinstance(next(events), Done):
         pass
-    line.close()  # type: ignore[attr-defined]
+    events.close()  # type: ignore[attr-defined]
     assert rig.of_a("requests_cancelled_total", phase="decode") is None
     assert rig.of_a("e2e_request_latency_seconds_count") == 1
     assert rig.of_a("requests_running") == 0
@@ -235,10 +235,10 @@ def test_the_runtime_behind_an_engine_is_named(rig: Rig) -> None:
     assert rig.metrics.registry.get_sample_value("rkllm_runtime_info", {"engine": A.engine, "version": "9.9.9"}) == 1
 
 
-def test_a_load_is_timed_only_by_who_saw_all_of_it(rig: Rig) -> None:
-    line = rig.serve()
-    next(line)
-    line.close()  # type: ignore[attr-defined]
+def test_a_load_is_timed_only_where_one_client_waited_for_all_of_it(rig: Rig) -> None:
+    events = rig.serve()
+    next(events)
+    events.close()  # type: ignore[attr-defined]
     list(rig.serve())
     assert not rig.of_a("model_load_time_seconds_count")
     assert rig.of_a("model_loaded") == 1
@@ -273,18 +273,57 @@ def test_refused_requests_are_counted_and_leave_no_trace_in_the_gauges() -> None
     list(running)
 
 
-def test_waiting_is_told_apart_from_running(rig: Rig) -> None:
-    run = Run(A, rig.metrics, Trace(), rig.clock)
-    assert rig.of_a("requests_waiting") == 1
-    rig.clock.now += 3
-    run.scheduled()
-    assert (rig.of_a("requests_waiting"), rig.of_a("requests_running")) == (0, 1)
-    assert rig.of_a("request_queue_time_seconds_sum") == 3
-    list(observed(iter(()), run))
+def test_waiting_and_running_are_counted_apart(rig: Rig) -> None:
+    with RunMetrics(A, rig.metrics, Trace(), rig.clock) as run:
+        assert rig.of_a("requests_waiting") == 1
+        rig.clock.now += 3
+        run.scheduled(shared=False)
+        assert (rig.of_a("requests_waiting"), rig.of_a("requests_running")) == (0, 1)
+        assert rig.of_a("request_queue_time_seconds_sum") == 3
     assert rig.of_a("requests_running") == 0
 
 
-def test_places_in_line_are_those_that_are_taken_now() -> None:
+def ends(rig: Rig) -> dict[str, float]:
+    """Return every count of an end, whatever its labels."""
+    names = ("rkllm_requests_cancelled_total", "rkllm_requests_failed_total", "rkllm_e2e_request_latency_seconds_count")
+    samples = [sample for metric in rig.metrics.registry.collect() for sample in metric.samples]
+    return {name: sum(sample.value for sample in samples if sample.name == name) for name in names}
+
+
+@pytest.mark.parametrize("done", [False, True], ids=["before the end", "after the end"])
+@pytest.mark.parametrize(
+    ("error", "counts"), [(GeneratorExit(), [1, 0]), (ClientGone(), [1, 0]), (EngineFailed("x"), [0, 1])], ids=str
+)
+def test_each_end_is_counted_once(rig: Rig, error: BaseException, counts: list[int], done: bool) -> None:
+    def run_to_the_end() -> None:
+        with RunMetrics(A, rig.metrics, Trace(), rig.clock) as run:
+            run.scheduled(shared=False)
+            run.loaded()
+            run.record(Text("x"))
+            if done:
+                run.record(Done("stop", Usage(1, 1, 0)))
+            raise error
+
+    with pytest.raises(type(error)):
+        run_to_the_end()
+    cancelled, failed, whole = ends(rig).values()
+    assert whole == done
+    assert [cancelled, failed] == ([0, counts[1]] if done else counts)
+    assert rig.of_a("requests_running") == 0
+
+
+def test_leaving_the_queue_is_a_cancel_there() -> None:
+    rig = Rig(heartbeat_interval=0)
+    running, waiting = rig.serve(), rig.serve(B)
+    next(running)
+    assert isinstance(next(waiting), Waiting)
+    waiting.close()  # type: ignore[attr-defined]
+    assert rig.value("requests_cancelled_total", model="b", phase="queued") == 1
+    assert rig.value("requests_waiting", model="b") == 0
+    list(running)
+
+
+def test_places_in_the_queue_are_those_that_are_taken_now() -> None:
     rig = Rig(heartbeat_interval=0)
     running, waiting = rig.serve(), rig.serve(B)
     next(running)
@@ -296,7 +335,7 @@ def test_places_in_line_are_those_that_are_taken_now() -> None:
     list(running)
 
 
-def test_requests_that_let_others_go_first_are_counted(rig: Rig) -> None:
+def test_low_priority_requests_are_counted(rig: Rig) -> None:
     list(rig.serve())
     assert rig.of_a("background_requests_total") == 0
     list(rig.serve(client=Client(caller=Caller("titles", low_priority=True))))
@@ -312,7 +351,7 @@ def test_the_engine_is_up_while_its_process_lives(rig: Rig) -> None:
 
 
 def test_known_models_begin_at_zero(rig: Rig) -> None:
-    rig.metrics.know(["a"])
+    rig.metrics.start_at_zero(["a"])
     assert rig.of_a("engine_restarts_total") == 0
     assert rig.of_a("model_load_failures_total", cause="engine_failed") == 0
     assert rig.of_a("requests_cancelled_total", phase="queued") == 0

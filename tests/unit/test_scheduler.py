@@ -76,7 +76,7 @@ def serve(scheduler: Scheduler, model: Model) -> list[Event]:
     return list(scheduler.serve(job(model), NOBODY))
 
 
-def test_a_model_is_loaded_once_and_swapped_where_one_alone_may_be_in(moves: list[str]) -> None:
+def test_a_model_is_loaded_once_and_swapped_where_only_one_may_be_loaded(moves: list[str]) -> None:
     scheduler = Scheduler(Settings(models_resident=1), lambda model: Puppet(model, moves))
     for model in (A, A, B):
         serve(scheduler, model)
@@ -89,14 +89,15 @@ def test_changed_settings_of_a_model_load_it_again(scheduler: Scheduler, moves: 
     assert moves.count("start a") == 2
 
 
-def test_closing_the_events_ends_the_run_and_frees_the_turn(scheduler: Scheduler, moves: list[str]) -> None:
+def test_closing_the_events_ends_the_run_and_frees_the_slot(scheduler: Scheduler, moves: list[str]) -> None:
     events = scheduler.serve(job(A), NOBODY)
     assert next(events) == Waiting("loading")
     assert next(events) == Text("x")
     assert scheduler.status().active_request == "id"
     events.close()  # type: ignore[attr-defined]
-    assert moves[-1] == "end a"
+    assert moves[-1] == "end a", "the engine is idle before the close returns"
     assert scheduler.status().active_request is None
+    assert (scheduler._queue._owner, scheduler.status().waiting) == (None, 0)
     serve(scheduler, A)
 
 
@@ -128,7 +129,7 @@ def test_an_idle_model_is_unloaded_after_its_time_and_not_before(
     assert moves[-1] == "stop a"
 
 
-def test_nothing_is_tidied_while_a_request_has_the_turn(
+def test_nothing_is_tidied_while_a_request_has_the_slot(
     scheduler: Scheduler, moves: list[str], now: list[float]
 ) -> None:
     events = scheduler.serve(job(A), NOBODY)

@@ -38,8 +38,8 @@ BOARD = [
 def used(vllm_names: bool = True) -> Metrics:
     metrics = Metrics(vllm_names)
     for instrument in (
-        metrics.first_token, metrics.between, metrics.whole, metrics.queue_time, metrics.prefill, metrics.decode,
-        metrics.inference, metrics.prompt_size, metrics.answer_size,
+        metrics.first_token, metrics.inter_token, metrics.end_to_end, metrics.queue_time, metrics.prefill,
+        metrics.decode, metrics.inference, metrics.prompt_size, metrics.answer_size,
     ):  # fmt: skip
         instrument.labels("m").observe(0.7)
     for counter in (metrics.prompt_tokens, metrics.generation_tokens, metrics.cached_tokens):

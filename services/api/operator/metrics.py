@@ -16,5 +16,5 @@ class MetricsPage:
         self._metrics, self._catalog = metrics, catalog
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        self._metrics.know(model.id for model in self._catalog.models())
+        self._metrics.start_at_zero(model.id for model in self._catalog.models())
         resp.data, resp.content_type = self._metrics.page(), CONTENT_TYPE_PLAIN_0_0_4
