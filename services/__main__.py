@@ -1,7 +1,7 @@
 """``python -m services``: check what the server needs, then become gunicorn.
 
-Checks first, each with one sentence that says what was found, what is needed and what to do; exit code 1 on the first
-that fails. The process is then replaced by gunicorn, so signals reach it directly.
+The first check that fails ends the program with code 1 and one message: what was found, what is needed, what to do.
+After the checks gunicorn replaces this process, so that signals reach it directly.
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ from services.models.catalog import Catalog
 GUNICORN_CONF = Path(__file__).with_name("gunicorn_conf.py")
 
 NEEDED_FLAGS = frozenset({"avx2", "fma", "f16c", "bmi2"})
-"""What the x86-64 build of the CPU engine uses without asking: on an older processor it dies of SIGILL."""
+"""What the x86-64 build of the CPU engine uses without a test: on an older processor SIGILL kills it."""
 
 
 class Unfit(Exception):
-    """The machine or the installation lacks something; the message says what and the remedy."""
+    """The machine or the installation lacks something; the message says what, and what to do."""
 
 
 def check_openmp() -> None:
+    """Check that the library is there that llama.cpp is linked with. Raises `Unfit`."""
     try:
         ctypes.CDLL("libgomp.so.1")
     except OSError as error:
@@ -39,7 +40,7 @@ def check_openmp() -> None:
 
 
 def check_processor(machine: str, cpuinfo: Path) -> None:
-    """x86-64 needs AVX2 and its companions; other processors have no such choice."""
+    """Check that an x86-64 processor has AVX2 and its companions; accept every other one. Raises `Unfit`."""
     if machine != "x86_64" or not cpuinfo.exists():
         return
     found = re.search(r"^flags\s*:(.*)$", cpuinfo.read_text(), re.MULTILINE)
@@ -53,6 +54,7 @@ def check_processor(machine: str, cpuinfo: Path) -> None:
 
 
 def check_port(host: str, port: int) -> None:
+    """Check that the server can listen there: gunicorn itself would try again for seconds. Raises `Unfit`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -66,7 +68,7 @@ def check_port(host: str, port: int) -> None:
 
 
 def check_models(settings: Settings) -> None:
-    """Some model must be usable; problems with others are printed and do not stop the start."""
+    """Check that at least one model can be used, and print the problems of the others. Raises `Unfit`."""
     catalog = Catalog(settings)
     usable, problems = catalog.models(), catalog.problems()
     if not usable:
@@ -79,7 +81,7 @@ def check_models(settings: Settings) -> None:
 
 
 def check(settings: Settings) -> None:
-    """Raises `Unfit` and `SettingsError`. Takes milliseconds."""
+    """Run all checks, which takes milliseconds. Raises `Unfit` or `SettingsError`."""
     keys.check(settings)
     check_openmp()
     check_processor(platform.machine(), Path("/proc/cpuinfo"))
@@ -88,6 +90,7 @@ def check(settings: Settings) -> None:
 
 
 def main() -> None:
+    """Check, then replace this process by gunicorn. Does not return."""
     try:
         check(from_environment(os.environ))
     except (Unfit, SettingsError) as error:

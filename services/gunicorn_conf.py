@@ -1,4 +1,4 @@
-"""gunicorn's configuration: one gevent worker, and an orderly end."""
+"""Configure gunicorn: one gevent worker, errors as JSON, and an orderly shutdown."""
 
 from __future__ import annotations
 
@@ -22,59 +22,61 @@ _settings = from_environment(os.environ)
 wsgi_app = "services.api.app:create()"
 bind = f"{_settings.host}:{_settings.port}"
 workers = 1
-"""The accelerator can be used by one process alone."""
+"""Only one process can use the device: the queue and the pool of loaded models are in its memory."""
 worker_class = "gevent"
 control_socket_disable = True
 graceful_timeout = math.ceil(_settings.shutdown_timeout)
 timeout = 120
-"""Seconds the worker may be stuck in one step before it is replaced; waiting for a model is not being stuck."""
+"""Seconds the event loop may be blocked before gunicorn replaces the worker. Waiting for a model blocks nothing."""
 errorlog = "-"
 loglevel = "warning"
 
 
 def write_error(sock: socket.socket, status: int, reason: str, message: str) -> None:
-    """Answer a request that is no HTTP in the shape of all other errors; gunicorn itself would send HTML."""
+    """Answer bytes that are not HTTP with the same JSON as all other errors; gunicorn itself would send HTML."""
     body = encode_json(errors.body(BadHttp(message or reason)))
     head = f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: application/json\r\n"
     gunicorn.util.write_nonblock(sock, f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
 
 
 gunicorn.util.write_error = write_error
-"""gunicorn has no hook for this."""
+"""gunicorn has no hook for this, so its function is replaced."""
 
 
 def when_ready(server: Any) -> None:
-    """Ctrl-C means what SIGTERM means: running answers are finished. gunicorn's own SIGINT cuts them off."""
+    """Make Ctrl-C do what SIGTERM does: let running answers finish. gunicorn's own SIGINT would cut them off."""
     signal.signal(signal.SIGINT, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
 
 
 def post_worker_init(worker: Any) -> None:
-    """Refuse those who wait as soon as the end begins, and say that the server is ready."""
+    """Refuse waiting requests as soon as the shutdown starts, and print that the server is ready."""
     app = worker.app.wsgi()
-    end = signal.getsignal(signal.SIGTERM)
+    graceful_exit = signal.getsignal(signal.SIGTERM)
 
     def on_term(number: int, frame: FrameType | None) -> None:
         app.close()
-        if callable(end):
-            end(number, frame)
+        if callable(graceful_exit):
+            graceful_exit(number, frame)
 
     signal.signal(signal.SIGTERM, on_term)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # The command uses the first model, so models that can chat come first.
     models = sorted(app.service.catalog.models(), key=lambda model: "chat" not in model.capabilities)
     print(ready_line([model.id for model in models]), flush=True)
 
 
 def worker_exit(server: Any, worker: Any) -> None:
-    """Whatever still runs after the graceful timeout ends here; no child is left behind."""
+    """Kill the engines that still run after the graceful timeout, so that no child process is left behind."""
     worker.app.wsgi().stop()
 
 
 def ready_line(models: list[str]) -> str:
+    """Return the line for the terminal: the address, the models, and a command to try the first one."""
     host = f"[{_settings.host}]" if ":" in _settings.host else _settings.host
     url = f"http://{'127.0.0.1' if host in ('0.0.0.0', '[::]') else host}:{_settings.port}"
     body = f'{{"model": "{models[0] if models else "MODEL"}", "messages": [{{"role": "user", "content": "Hello!"}}]}}'
-    asked = Keys(_settings).configured and not _settings.allow_anonymous
-    key = "-H 'Authorization: Bearer KEY' " if asked else ""
+    needs_key = Keys(_settings).configured and not _settings.allow_anonymous
+    key = "-H 'Authorization: Bearer KEY' " if needs_key else ""
     return (
         f"Ready at {url} with {', '.join(models) or 'no model'}. Try: "
         f"curl {url}/v1/chat/completions {key}-H 'Content-Type: application/json' -d '{body}'"

@@ -1,4 +1,4 @@
-"""Where log lines go: stderr, and a rotating file where one is set."""
+"""Send log lines to stderr, and to a rotating file where one is set."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from services.core.settings import Settings, SettingsError
 FORMAT = "%(asctime)s [%(levelname)s] %(name)s: %(message)s"
 
 FILE_BYTES = 10_000_000
+"""Size at which a file is rotated: with `FILES`, at most 40 MB on a board's small storage."""
 FILES = 3
-"""Rotated files kept beside the current one."""
+"""Rotated files that are kept beside the current one."""
 
 
 def configure(settings: Settings) -> None:
-    """Set up the root logger for this process. Raises `SettingsError` if the file cannot be written."""
+    """Set up the root logger of this process. Raises `SettingsError` if the file cannot be written."""
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
     if settings.log_file:
         try:

@@ -1,4 +1,4 @@
-"""One model on disk, as everything above the catalogue sees it."""
+"""One model on disk, as all code above the catalogue sees it."""
 
 from __future__ import annotations
 
@@ -8,45 +8,45 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """Two models are equal when an engine that loaded one can serve the other: names do not count."""
+    """A model and its settings. Two are equal if an engine that loaded one can serve the other; names do not matter."""
 
     id: str
     path: Path
-    """The model file; of a sharded one, the first part."""
+    """The model file; for a model in several files, the first one."""
     engine: str
-    """A key of `engines.factory.ENGINES`."""
+    """The name of an engine in `engines.registry`."""
     context_length: int
-    """Tokens, prompt and answer together."""
+    """Tokens of prompt and answer together."""
     created: int
     """Time of the file's last change, in seconds since 1970."""
     size_bytes: int
-    """All parts together."""
+    """Bytes of all its files together."""
     aliases: tuple[str, ...] = field(default=(), compare=False)
     name: str = field(default="", compare=False)
     description: str = field(default="", compare=False)
     capabilities: frozenset[str] = frozenset({"chat", "completion"})
-    """Among ``chat``, ``completion``, ``embedding``, ``rerank``."""
+    """Some of ``chat``, ``completion``, ``embedding``, ``rerank``."""
     pooling: str = ""
-    """How an embedding is made of the vectors of its tokens: ``mean``, ``cls``, ``last``; empty for the file's way."""
+    """How the vectors of the tokens become one embedding: ``mean``, ``cls``, ``last``; empty: as the file says."""
     matryoshka: bool = False
-    """Whether the beginning of an embedding is an embedding too, so that it can be asked for in fewer dimensions."""
+    """Whether the first numbers of an embedding are an embedding too, so that clients may request fewer dimensions."""
     sampling: tuple[tuple[str, float], ...] = ()
-    """Defaults for requests that do not say: pairs of a `Sampling` field, or ``max_tokens``, and its value."""
+    """Defaults for what a request leaves open: pairs of a `Sampling` field, or ``max_tokens``, and its value."""
     runtime: str = ""
-    """Release of librkllmrt the model wants (``1.2.3``); empty for any. For the engine ``rkllm`` alone."""
+    """Release of librkllmrt that the model needs (``1.2.3``); empty for any. Used by the engine ``rkllm`` only."""
     system_prompt: str = ""
-    """For requests that bring none."""
+    """The system prompt of requests that have none."""
     rag: bool = True
-    """Whether sources in a prompt are cleaned and selected for it."""
+    """Whether sources in a prompt are cleaned and selected for this model."""
     rag_tokens: int | None = None
-    """Tokens of sources that it makes sense of; None for as many as fit."""
+    """Tokens of sources that the model can use well; None: as many as fit."""
     thinking: bool | None = None
     """Default of the template's thinking switch; None leaves it to the template."""
     tools: str = field(default="json", compare=False)
-    """How it writes calls of tools: a key of `chat.tools.scan.FAMILIES`, or ``off`` for one that shall not."""
+    """How the model writes tool calls: a key of `chat.tools.scan.FAMILIES`, or ``off`` for none."""
     tools_template: bool = field(default=False, compare=False)
-    """Whether its chat template knows tools, calls and their results."""
+    """Whether its chat template supports tools, tool calls and their results."""
     opens_reasoning: bool = False
-    """Whether the template inside an ``.rkllm`` file begins the reasoning, so that answers begin inside it."""
+    """Whether the template inside an ``.rkllm`` file opens the reasoning, so that answers begin inside it."""
     beside: tuple[tuple[str, int, int], ...] = ()
     """Tokenizer and template beside an ``.rkllm`` file: name, time of change in nanoseconds, size in bytes."""

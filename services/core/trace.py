@@ -1,4 +1,4 @@
-"""What is measured of one request, from its arrival to its end; the access log and the request counters read it."""
+"""Collect what is measured of one request, for the access log and the request counters."""
 
 from __future__ import annotations
 
@@ -10,33 +10,34 @@ from typing import Literal
 from services.core.events import Usage
 
 Step = Literal["queue", "load", "prefill", "decode"]
-"""Waiting for the turn; for the model to load; from there to the first token; from the first token to the last."""
+"""Waiting for the slot; loading the model; from there to the first token; from the first token to the last."""
 
 
 @dataclass(slots=True)
 class Trace:
-    """Written by the thread that serves the request alone. A request with several choices adds them up."""
+    """The measurements of one request; those of several choices are added up. Only its own thread may use it."""
 
     id: str = ""
     endpoint: str = ""
-    """The route's template, so never anything a client made up; empty where there is none."""
+    """The template of the route, so it never has a client's text; empty where no route matched."""
     started: float = field(default_factory=time.monotonic)
     key: str = ""
-    """The name of the API key it came with; empty for none."""
+    """The name of its API key; empty for none."""
     model: str = ""
-    """The id of a model on disk; empty for a request that did not get so far."""
+    """The id of a model on disk; empty until one is known."""
     outcome: str = ""
-    """``stop``, ``length``, ``tool_calls``, ``abort`` or ``error``; empty where no answer was asked for."""
+    """``stop``, ``length``, ``tool_calls``, ``abort`` or ``error``; empty for a request that wants no answer."""
     first_token: float | None = None
-    """Seconds from the first choice's arrival in line to its first token."""
+    """Seconds from the arrival in the queue to the first token, of the first choice."""
     seconds: dict[Step, float] = field(default_factory=dict)
     usage: Usage = field(default_factory=Usage)
 
     def add_time(self, step: Step, seconds: float) -> None:
+        """Add to the time of one step."""
         self.seconds[step] = self.seconds.get(step, 0.0) + seconds
 
     def end(self, status: int) -> Mapping[str, object]:
-        """Settle the outcome with the response's status; returns the fields of the log line that are known."""
+        """Set the final outcome from the status of the response, and return the known fields of the log line."""
         if status >= 400:
             self.outcome = "abort" if status == 499 else "error"
         fields: dict[str, object] = {"outcome": self.outcome or "ok", "total_ms": _ms(time.monotonic() - self.started)}

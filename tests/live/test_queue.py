@@ -1,4 +1,4 @@
-"""The line for the one engine: order, bounds, fairness, switching, housekeeping."""
+"""The queue for the one slot: order, limits, fairness, changes of the model, housekeeping."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Start = Callable[..., Server]
 
 
 def occupy(server: Server, bell: Bell, model: str = "fake") -> Callable[[], None]:
-    """Hold the turn with a request on `model` until the returned function is called."""
+    """Keep the slot with a request to `model` until the returned function is called."""
     path, rung = bell()
     connection = server.chat({"fault": "hold", "bell": path}, model, stream=True)
     rung()
@@ -31,12 +31,14 @@ def waiting_are(count: int, health: dict[str, Any]) -> bool:
     return bool(health["waiting_requests"] == count)
 
 
-def line_up(server: Server, models: list[str]) -> Callable[[], list[str]]:
-    """Queue one request per model, in this order. Returns a function that waits for the answers and tells their order,
-    each as its index and model."""
+def queue_up(server: Server, models: list[str]) -> Callable[[], list[str]]:
+    """Queue one request per model, in this order.
+
+    Returns a function that waits for the answers and returns their order, each as its index and its model.
+    """
     threads = []
     for index, model in enumerate(models):
-        header = {"X-Request-Id": f"line-{index}{model}"}
+        header = {"X-Request-Id": f"queued-{index}{model}"}
         ask = functools.partial(server.ask, {"text": "x"}, model, extra_headers=header)
         threads.append(threading.Thread(target=ask))
         threads[-1].start()
@@ -45,7 +47,7 @@ def line_up(server: Server, models: list[str]) -> Callable[[], list[str]]:
     def answered() -> list[str]:
         for thread in threads:
             thread.join()
-        return [found.removeprefix("line-") for found in server.answered() if found.startswith("line-")]
+        return [found.removeprefix("queued-") for found in server.answered() if found.startswith("queued-")]
 
     return answered
 
@@ -53,7 +55,7 @@ def line_up(server: Server, models: list[str]) -> Callable[[], list[str]]:
 def test_first_come_first_served(start: Start, bell: Bell) -> None:
     server = start("fake")
     free = occupy(server, bell)
-    answered = line_up(server, ["fake"] * 6)
+    answered = queue_up(server, ["fake"] * 6)
     free()
     assert answered() == [f"{index}fake" for index in range(6)]
 
@@ -62,21 +64,21 @@ def test_first_come_first_served(start: Start, bell: Bell) -> None:
     ("overtakes", "expected"),
     [(0, ["0b", "1a", "2a", "3a"]), (2, ["1a", "2a", "0b", "3a"])],
 )
-def test_the_loaded_model_goes_first_within_fairness(
+def test_the_loaded_model_goes_first_within_the_limit(
     start: Start, bell: Bell, overtakes: int, expected: list[str]
 ) -> None:
     server = start("a", "b", queue_overtakes=overtakes)
     free = occupy(server, bell, "a")
-    answered = line_up(server, ["b", "a", "a", "a"])
+    answered = queue_up(server, ["b", "a", "a", "a"])
     free()
     assert answered() == expected
 
 
 @pytest.mark.parametrize("depth", [0, 2])
-def test_a_full_line_is_a_503_that_says_when_to_retry(start: Start, bell: Bell, depth: int) -> None:
+def test_a_full_queue_is_a_503_that_says_when_to_retry(start: Start, bell: Bell, depth: int) -> None:
     server = start(queue_depth=depth)
     free = occupy(server, bell)
-    answered = line_up(server, ["fake"] * depth)
+    answered = queue_up(server, ["fake"] * depth)
     with pytest.raises(openai.InternalServerError) as caught:
         server.ask("one too many")
     assert caught.value.status_code == 503
@@ -86,7 +88,7 @@ def test_a_full_line_is_a_503_that_says_when_to_retry(start: Start, bell: Bell, 
     assert len(answered()) == depth
 
 
-def test_who_waits_is_told_its_place(start: Start, bell: Bell) -> None:
+def test_a_waiting_request_gets_its_position(start: Start, bell: Bell) -> None:
     server = start(heartbeat_interval=0.1)
     free = occupy(server, bell)
     with server.chat("hello", stream=True) as connection:
@@ -100,7 +102,7 @@ def test_who_waits_is_told_its_place(start: Start, bell: Bell) -> None:
     assert b"You said: hello" in received
 
 
-def test_who_loads_and_prefills_is_told_so(start: Start, bell: Bell) -> None:
+def test_loading_and_prefill_are_reported(start: Start, bell: Bell) -> None:
     path, rung = bell()
     server = start(heartbeat_interval=0.05, load={"bell": path, "fault": "hold"})
     with server.chat("hello", stream=True) as connection:
@@ -158,7 +160,7 @@ def test_a_running_answer_is_not_idle(start: Start) -> None:
     assert server.ask({"text": "x", "tokens": 30, "delay": 0.02}) == "x" * 30
 
 
-def test_a_new_model_folder_is_there_without_a_restart(start: Start) -> None:
+def test_a_new_model_folder_is_found_without_a_restart(start: Start) -> None:
     server = start("a")
     write_fake_model(server.models_dir, "b")
     assert server.ask("hi", "b") == "You said: hi"

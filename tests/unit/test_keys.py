@@ -1,4 +1,4 @@
-"""Keys: where they come from, what is wrong with a file, what a change does, and the program that makes them."""
+"""API keys: their sources, files with errors, changes while the server runs, and the program that makes them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_key_is_known_by_its_hash(path: Path) -> None:
     assert keys.find(digest(SECRET.encode()).encode()) is None
 
 
-def test_keys_in_plain_from_settings_and_from_files(tmp_path: Path) -> None:
+def test_keys_are_found_in_settings_and_in_files_that_they_name(tmp_path: Path) -> None:
     (tmp_path / "boss").write_text(f"{SECRET}-admin\n")
     (tmp_path / "odd name").write_text(f"{SECRET}-odd")
     keys = Keys(Settings(api_key=SECRET, admin_key_file=tmp_path / "boss", api_key_file=tmp_path / "odd name"))
@@ -62,13 +62,13 @@ def test_keys_in_plain_from_settings_and_from_files(tmp_path: Path) -> None:
         ("- {name: a}", "sha256"),
         ("- {name: a b, sha256: x}", "name"),
         ("name: a", "Expected `array`"),
-        ("- [", "no YAML"),
+        ("- [", "not YAML"),
         (line("a", more=", rule: admin"), "rule"),
         (line("a", more=", role: king"), "king"),
         (line("a") + line("a", "other"), "two keys have the name 'a'"),
     ],
 )
-def test_a_wrong_file_is_refused_with_a_sentence(path: Path, text: str, says: str) -> None:
+def test_a_wrong_file_is_refused_with_a_message(path: Path, text: str, says: str) -> None:
     path.write_text(text)
     with pytest.raises(SettingsError, match=says):
         keys_of(path)
@@ -82,12 +82,14 @@ def test_a_wrong_file_is_refused_with_a_sentence(path: Path, text: str, says: st
         ({"admin_key_file": Path("/dev/null")}, "admin_key_file: the key has 0 characters"),
     ],
 )
-def test_a_wrong_key_in_plain_is_refused_with_a_sentence(settings: dict[str, Any], says: str) -> None:
+def test_a_wrong_key_in_the_settings_is_refused_with_a_message(settings: dict[str, Any], says: str) -> None:
     with pytest.raises(SettingsError, match=says):
         Keys(Settings(**settings))
 
 
-def test_a_change_counts_at_once_and_a_broken_one_changes_nothing(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_changed_file_is_used_at_once_and_a_broken_one_changes_nothing(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     path.write_text(line("a"))
     keys = keys_of(path)
     path.write_text(line("a") + line("second", "another one"))
@@ -157,7 +159,7 @@ def test_the_program_says_what_is_wrong(path: Path, arguments: list[str], says: 
     assert path.read_text() == line("taken")
 
 
-def test_refused_keys_are_summed_up_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+def test_refused_keys_are_counted_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     now = [0.0]
     refusals = Refusals(lambda: now[0])
     for _ in range(1000):
@@ -177,7 +179,7 @@ def test_no_engine_gets_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
     assert os.environ["RKLLM_API_KEY"] == SECRET
 
 
-def test_the_program_takes_a_key_that_another_computer_has(
+def test_the_program_stores_a_key_from_standard_input(
     path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(f"{SECRET}\n"))
