@@ -43,16 +43,16 @@ def typed(value: Value) -> bytes:
 def with_head(data: bytes, width: int = 384) -> bytes:
     """The file `data` of a bert that makes embeddings, as one that makes scores; nobody trained its head."""
     file = io.BytesIO(data)
-    _, version, tensors, keys = gguf.unpack(file, "<IIQQ")
+    _, version, tensors, keys = gguf.read_struct(file, "<IIQQ")
     begin = file.tell()
     for _ in range(keys):
-        gguf.string(file)
-        (kind,) = gguf.unpack(file, "<I")
-        gguf.skip_list(file) if kind == gguf.ARRAY else gguf.value(file, kind)
+        gguf.read_string(file)
+        (kind,) = gguf.read_struct(file, "<I")
+        gguf.skip_list(file) if kind == gguf.ARRAY else gguf.read_value(file, kind)
     after_keys = file.tell()
     for _ in range(tensors):
-        gguf.string(file)
-        (dimensions,) = gguf.unpack(file, "<I")
+        gguf.read_string(file)
+        (dimensions,) = gguf.read_struct(file, "<I")
         file.seek(8 * dimensions + 12, io.SEEK_CUR)
     pooling = minilm.string("bert.pooling_type") + struct.pack("<I", 4)
     head = data[begin:after_keys].replace(

@@ -1,1 +1,6 @@
-"""Fetching and keeping models: ``python -m services.models``. Imports `services.core` alone."""
+"""The models on disk: which there are, what their files say, and how to fetch and remove them.
+
+``catalog`` lists the models folder, ``folder`` reads one model's folder, ``gguf`` and ``chat_templates`` read its
+files. ``manifest`` lists models that can be fetched, ``fetch`` downloads them, ``store`` installs and removes them;
+``python -m services.models`` is the command for that. Of the server, the package imports `services.core` alone.
+"""

@@ -1,6 +1,6 @@
-"""``python -m services.models list|add|verify|remove``: models of the manifest, into the models folder and out of it.
+"""The command ``python -m services.models list|add|verify|remove``: fetch models of the manifest and remove them.
 
-Exit code 0 when all was done, 1 with one sentence when not.
+The exit code is 0 on success, else 1 with one sentence on stderr.
 """
 
 from __future__ import annotations
@@ -15,55 +15,62 @@ from services.models.manifest import MANIFEST, Entry, ManifestError
 from services.models.store import Store
 
 
-def parsed(argv: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m services.models", description="Fetch and keep models.")
+def parse_arguments(argv: list[str]) -> argparse.Namespace:
+    """Return the options and the verb. Exits with a usage message where they are wrong."""
+    parser = argparse.ArgumentParser(prog="python -m services.models", description="Fetch, verify and remove models.")
     default = os.environ.get("RKLLM_MODELS_DIR") or "~/models"
     parser.add_argument("--models-dir", type=Path, default=Path(default).expanduser())
     parser.add_argument("--manifest", type=Path, default=MANIFEST)
     verbs = parser.add_subparsers(dest="verb", required=True)
-    verbs.add_parser("list", help="what there is for this machine, and what was fetched")
+    verbs.add_parser("list", help="show the models of the manifest, which fit this machine and which were fetched")
     add = verbs.add_parser("add", help="fetch a model")
     add.add_argument("id")
-    add.add_argument("--from", dest="source", type=Path, help="a folder that holds the files; no network")
-    add.add_argument("--any-soc", action="store_true", help="also one that this machine cannot run")
-    verbs.add_parser("verify", help="compare the checksums of what was fetched").add_argument("ids", nargs="*")
+    add.add_argument("--from", dest="source", type=Path, help="a folder with the files, instead of the network")
+    add.add_argument("--any-soc", action="store_true", help="fetch it even if this machine cannot run it")
+    verbs.add_parser("verify", help="compare fetched models with their checksums").add_argument("ids", nargs="*")
     verbs.add_parser("remove", help="delete a fetched model").add_argument("id")
     return parser.parse_args(argv)
 
 
-def row(entry: Entry, soc: str, memory: int, fetched: bool) -> str:
-    fits = "fetched" if fetched else "fits" if entry.soc in ("any", soc) and entry.memory < memory else "-"
-    mark = "" if entry.sha256 else "  (checksum taken from the hub at the first download)"
-    return f"{fits:8} {entry.id:28} {entry.soc:7} {entry.size / 1e9:5.1f} GB  {entry.licence:12} {entry.name}{mark}"
+def format_row(entry: Entry, soc: str, memory: int, fetched: bool) -> str:
+    """Return the line of ``list`` about `entry` for a machine with the chip `soc` and `memory` MiB."""
+    status = "fetched" if fetched else "fits" if entry.soc in ("any", soc) and entry.memory < memory else "-"
+    note = "" if entry.sha256 else "  (checksum taken from the hub at the first download)"
+    return f"{status:8} {entry.id:28} {entry.soc:7} {entry.size / 1e9:5.1f} GB  {entry.licence:12} {entry.name}{note}"
 
 
-def show(store: Store, entries: dict[str, Entry]) -> None:
+def print_list(store: Store, entries: dict[str, Entry]) -> None:
+    """Print the machine, then one line per model of the manifest."""
     soc, memory = board.soc(), board.memory_mb()
     fetched = dict(store.installed())
-    print(f"This machine: {soc.upper() or 'no board'}, {memory} MB. Models folder: {store.folder}")
+    print(f"This machine: {soc.upper() or 'no supported board'}, {memory} MB. Models folder: {store.folder}")
     for entry in entries.values():
-        print(row(entry, soc, memory, entry.id in fetched))
+        print(format_row(entry, soc, memory, entry.id in fetched))
 
 
 def add(store: Store, entries: dict[str, Entry], options: argparse.Namespace) -> None:
-    entry = manifest.entry(entries, options.id)
+    """Fetch the model that `options` name. Blocks for the whole download. Raises `ManifestError` and `OSError`."""
+    entry = manifest.find_entry(entries, options.id)
     if not options.any_soc:
         manifest.check_soc(entry, board.soc())
     print(f"{entry.name} from {entry.repository}: {entry.size / 1e9:.1f} GB, licence {entry.licence}", flush=True)
     checksum = fetch.add(store, entry, fetch.from_folder(options.source) if options.source else fetch.from_hub)
-    print(f"{entry.id} is there; sha256 {checksum}" + ("" if entry.sha256 else " (as the hub tells it)"))
+    # The Ollama API's pull looks for the beginning of this line.
+    print(f"{entry.id} is there; sha256 {checksum}" + ("" if entry.sha256 else " (as the hub reports it)"))
 
 
 def verify(store: Store, ids: list[str]) -> None:
+    """Verify the models `ids`, all fetched ones if there are none. Blocks. Raises `ManifestError` and `OSError`."""
     for model in ids or [name for name, _ in store.installed()]:
         print(f"{model}: whole, sha256 {store.verify(model)}")
 
 
 def main(argv: list[str]) -> None:
-    options = parsed(argv)
+    """Run the command. Raises `ManifestError` and `OSError`."""
+    options = parse_arguments(argv)
     store = Store(options.models_dir)
     if options.verb == "list":
-        show(store, manifest.load(options.manifest))
+        print_list(store, manifest.load(options.manifest))
     elif options.verb == "add":
         add(store, manifest.load(options.manifest), options)
     elif options.verb == "verify":

@@ -1,4 +1,4 @@
-"""What the machine is, as far as choosing a model needs it."""
+"""Read which chip and how much memory this machine has, to tell which models fit it."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ ROOT = Path("/")
 
 
 def soc(root: Path = ROOT) -> str:
-    """``rk3588``, ``rk3576``, or nothing on any other computer."""
+    """Return ``rk3588`` or ``rk3576``, and an empty string on any other computer."""
     try:
-        found = (root / "proc/device-tree/compatible").read_text()
+        compatible = (root / "proc/device-tree/compatible").read_text()
     except OSError:
         return ""
-    match = re.search(r"rockchip,(rk3588|rk3576)", found)
+    match = re.search(r"rockchip,(rk3588|rk3576)", compatible)
     return match[1] if match else ""
 
 
 def memory_mb(root: Path = ROOT) -> int:
-    """All memory of the machine."""
+    """Return the machine's total memory in MiB; 0 where the kernel does not report it. Raises `OSError`."""
     match = re.search(r"^MemTotal:\s+(\d+) kB", (root / "proc/meminfo").read_text(), re.MULTILINE)
     return int(match[1]) // 1024 if match else 0

@@ -1,7 +1,7 @@
-"""The models under ``models_dir``, each in a folder of its own, and the names they answer to.
+"""List the models under ``models_dir``, each in a folder of its own, with their ids and aliases.
 
-The folder is looked at again at every question; files are read only when something in it changed, so a model that
-appears, changes or vanishes is noticed without a restart.
+Every call looks at the folder again, but reads files only when something changed. So a model that appears, changes or
+vanishes is noticed without a restart.
 """
 
 from __future__ import annotations
@@ -20,77 +20,80 @@ from services.core.settings import Settings, nearest
 from services.models import folder as model_folder
 
 DEPTH = 3
-"""Folders below ``models_dir`` that are looked into: ``models_dir/owner/model/files``."""
+"""Levels of folders below ``models_dir`` that are searched: ``models_dir/owner/model/files``."""
 
 PROJECTOR = "mmproj"
-"""GGUF files that begin so hold an image encoder and no language model."""
+"""Beginning of the names of GGUF files with an image encoder instead of a language model."""
 
 log = logging.getLogger(__name__)
 
 Signature = tuple[tuple[str, int, int], ...]
-"""Path, time of change in nanoseconds and size of each file that matters."""
+"""Path, modification time in nanoseconds and size of each relevant file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What the folder held at one moment."""
+    """The models folder at one moment."""
 
     signature: Signature = ()
     models: tuple[Model, ...] = ()
     names: Mapping[str, Model] = field(default_factory=dict)
-    """Ids and aliases."""
+    """Each model by its id and by its aliases."""
     problems: tuple[str, ...] = ()
 
 
 class Catalog:
-    """May be used from any thread; every question costs one walk through the folder (a stat per file)."""
+    """The models of one folder. Usable from any thread; each call walks through the folder (one stat per file)."""
 
     def __init__(self, settings: Settings) -> None:
-        """Reads nothing yet."""
+        """Keep the settings; the first call of a method reads the folder."""
         self._dir = settings.models_dir
         self._default_length, self._max_length = settings.context_length_default, settings.context_length_max
         self._snapshot = Snapshot(signature=(("", 0, 0),))
 
     def models(self) -> tuple[Model, ...]:
-        """The usable models, by id."""
-        return self._look().models
+        """Return the usable models, sorted by id."""
+        return self._current().models
 
     def problems(self) -> tuple[str, ...]:
-        """A sentence for each folder or name that is not as its owner meant it."""
-        return self._look().problems
+        """Return a sentence for each folder or alias that cannot be used: what is wrong and what to do."""
+        return self._current().problems
 
     def resolve(self, name: str) -> Model:
-        """The model of an id or alias, however it is capitalised. Raises `ModelNotFound`."""
-        names = self._look().names
-        found = names.get(name) or names.get(model_folder.model_id(name))
-        if found is None:
+        """Return the model with this id or alias, in any capitalisation. Raises `ModelNotFound`."""
+        names = self._current().names
+        model = names.get(name) or names.get(model_folder.model_id(name))
+        if model is None:
             hint = nearest(name, names) if names else f"; there is none in {self._dir}"
             raise ModelNotFound(f"There is no model {name!r}{hint}. GET /v1/models lists them.", param="model")
-        return found
+        return model
 
-    def _look(self) -> Snapshot:
-        files = sorted(walk(self._dir, DEPTH))
-        signature = tuple(signed(files))
+    def _current(self) -> Snapshot:
+        """Return the last snapshot, or a new one where a file changed."""
+        files = sorted(find_files(self._dir, DEPTH))
+        signature = tuple(file_signatures(files))
         if signature != self._snapshot.signature:
             self._snapshot = self._read(signature, files)
         return self._snapshot
 
     def _read(self, signature: Signature, files: Sequence[Path]) -> Snapshot:
-        found, problems = self._found(files)
-        models, more = named(found)
-        for problem in (problems := [*problems, *more]):
+        """Read the models and log what is wrong with the others, once per change."""
+        unnamed, folder_problems = self._read_folders(files)
+        models, alias_problems = assign_aliases(unnamed)
+        problems = [*folder_problems, *alias_problems]
+        for problem in problems:
             log.warning("%s", problem)
         log.info("Models in %s: %s", self._dir, ", ".join(model.id for model in models) or "none")
         names = {alias: model for model in models for alias in model.aliases}
         return Snapshot(signature, tuple(models), names | {model.id: model for model in models}, tuple(problems))
 
-    def _found(self, files: Sequence[Path]) -> tuple[list[Model], list[str]]:
-        """The models of all folders, each id once, and what is wrong with the others."""
+    def _read_folders(self, files: Sequence[Path]) -> tuple[list[Model], list[str]]:
+        """Return one model per id, sorted, and a sentence for each folder that is not used."""
         models: dict[str, Model] = {}
         problems = []
-        for folder, inside in by_folder(files).items():
+        for folder, model_files in group_by_folder(files).items():
             try:
-                model = self._model(folder, inside)
+                model = self._read_folder(folder, model_files)
             except (model_folder.Unusable, OSError) as error:
                 problems.append(f"The model folder {folder} is not used: {error}.")
                 continue
@@ -102,14 +105,17 @@ class Catalog:
                 )
         return [models[key] for key in sorted(models)], problems
 
-    def _model(self, folder: Path, files: Sequence[Path]) -> Model:
-        if folder == self._dir:
-            raise model_folder.Unusable(f"{files[0].name} lies in it directly; give it a folder of its own")
+    def _read_folder(self, folder: Path, files: Sequence[Path]) -> Model:
+        if folder == self._dir:  # a folder's name is the model's id
+            raise model_folder.Unusable(f"{files[0].name} is directly in it; give it a folder of its own")
         return model_folder.read(folder, files, self._default_length, self._max_length)
 
 
-def walk(folder: Path, depth: int) -> Iterator[Path]:
-    """Model files and what belongs to them in and below `folder`; what cannot be listed counts as empty."""
+def find_files(folder: Path, depth: int) -> Iterator[Path]:
+    """Yield the model files and the files read with them in `folder` and `depth` levels below.
+
+    A folder that cannot be listed counts as empty.
+    """
     try:
         entries = list(os.scandir(folder))
     except OSError:
@@ -118,71 +124,77 @@ def walk(folder: Path, depth: int) -> Iterator[Path]:
         path = Path(entry.path)
         if entry.is_dir():
             if depth and not entry.name.startswith("."):
-                yield from walk(path, depth - 1)
+                yield from find_files(path, depth - 1)
         elif is_model(path) or entry.name in (model_folder.SETTINGS_FILE, *model_folder.BESIDE):
             yield path
 
 
 def is_model(path: Path) -> bool:
+    """Return whether `path` names a file with a language model."""
     return path.suffix.lower() in model_folder.ENGINES and not path.name.lower().startswith((PROJECTOR, "."))
 
 
-def signed(files: Sequence[Path]) -> Iterator[tuple[str, int, int]]:
+def file_signatures(files: Sequence[Path]) -> Iterator[tuple[str, int, int]]:
+    """Yield path, modification time in nanoseconds and size of each file that still exists."""
     for file in files:
         try:
-            found = file.stat()
+            status = file.stat()
         except OSError:
             continue
-        yield str(file), found.st_mtime_ns, found.st_size
+        yield str(file), status.st_mtime_ns, status.st_size
 
 
-def by_folder(files: Sequence[Path]) -> dict[Path, list[Path]]:
-    """Model files by their folder."""
-    found = defaultdict(list)
+def group_by_folder(files: Sequence[Path]) -> dict[Path, list[Path]]:
+    """Return the model files among `files`, by their folder."""
+    folders = defaultdict(list)
     for file in files:
         if is_model(file):
-            found[file.parent].append(file)
-    return found
+            folders[file.parent].append(file)
+    return folders
 
 
-def named(models: Sequence[Model]) -> tuple[list[Model], list[str]]:
-    """The models with all the aliases they get, and a sentence for each alias of an owner that cannot be given.
+def assign_aliases(models: Sequence[Model]) -> tuple[list[Model], list[str]]:
+    """Return the models with all their aliases, and a sentence for each alias in a ``model.yaml`` that is not used.
 
-    An id is never shadowed by an alias. An alias that an owner wrote goes before a derived one, and what several
-    models claim with equal right nobody gets: the log says so.
+    An alias never hides an id. One from a ``model.yaml`` has priority over a derived one. An alias that several models
+    claim with the same priority is not used for any of them, since a guess could answer with the wrong model.
     """
     ids = {model.id for model in models}
-    written = claims({model.id: model.aliases for model in models})
-    derived = claims({model.id: derived_aliases(model.id) for model in models})
-    given: dict[str, list[str]] = defaultdict(list)
+    written = claimants_by_alias({model.id: model.aliases for model in models})
+    derived = claimants_by_alias({model.id: derived_aliases(model.id) for model in models})
+    assigned: dict[str, list[str]] = defaultdict(list)
     problems = []
     for alias in sorted({*written, *derived}):
         claimants = written.get(alias) or derived[alias]
         reason = "is the id of a model" if alias in ids else f"is claimed by {', '.join(claimants)}"
         if alias not in ids and len(claimants) == 1:
-            given[claimants[0]].append(alias)
+            assigned[claimants[0]].append(alias)
         elif alias in written:
-            problems.append(f"The alias {alias!r} of {', '.join(written[alias])} is not used: it {reason}.")
+            problems.append(
+                f"The alias {alias!r} of {', '.join(written[alias])} is not used: it {reason}. Choose another."
+            )
         elif len(claimants) > 1:
-            log.info("The alias %r is not given: it %s", alias, reason)
-    return [replace(model, aliases=tuple(given[model.id])) for model in models], problems
+            log.info("The alias %r is not used: it %s", alias, reason)
+    return [replace(model, aliases=tuple(assigned[model.id])) for model in models], problems
 
 
-def claims(aliases: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-    """Who claims each alias."""
-    found = defaultdict(list)
-    for claimant, wanted in aliases.items():
-        for alias in dict.fromkeys(wanted):
-            found[alias].append(claimant)
-    return found
+def claimants_by_alias(aliases: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """Return for each alias the ids of the models that claim it, from the aliases of each id."""
+    claimants = defaultdict(list)
+    for claimant, claimed in aliases.items():
+        for alias in dict.fromkeys(claimed):
+            claimants[alias].append(claimant)
+    return claimants
 
 
 def derived_aliases(model_id: str) -> list[str]:
-    """Shorter names: each beginning of the id up to a hyphen, and of its first part the letters and what is before a
-    dot. ``qwen2.5-1.5b-4k`` -> ``qwen2.5-1.5b``, ``qwen2.5``, ``qwen2``, ``qwen``."""
+    """Return shorter names for a model: ``qwen2.5-1.5b-4k`` -> ``qwen2.5-1.5b``, ``qwen2.5``, ``qwen2``, ``qwen``.
+
+    They are each beginning of the id up to a hyphen, and its first part up to the dot and up to the first non-letter.
+    """
     parts = model_id.split("-")
     first = parts[0]
-    wanted = ["-".join(parts[:count]) for count in range(len(parts) - 1, 0, -1)]
+    aliases = ["-".join(parts[:count]) for count in range(len(parts) - 1, 0, -1)]
     letters = re.match(r"[^\W\d_]+", first)
-    wanted += [first.partition(".")[0], letters[0] if letters else ""]
-    return [alias for alias in dict.fromkeys(wanted) if alias and alias != model_id]
+    aliases += [first.partition(".")[0], letters[0] if letters else ""]
+    return [alias for alias in dict.fromkeys(aliases) if alias and alias != model_id]

@@ -1,4 +1,4 @@
-"""What a model's chat template tells of tools: whether it knows them, and how its model writes calls."""
+"""Find a model's chat template, and from it whether it renders tools and in which format the model writes calls."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ OTHER = "json"
 """For templates of no known family, and where there is none: tools come into the prompt as plain text."""
 
 WORDS = "words"
-"""As `OTHER`, of a model that calls nothing by itself: the server decides."""
+"""As `OTHER`, for a model that is too small to decide on a call: the server decides from the question's words."""
 
 OFF = "off"
-"""For a model that shall call nothing."""
+"""For a model that must not call tools."""
 
 _TOOLS = re.compile(r"\{%-?[^%]*\btools\b")
-"""A statement that reads ``tools``: a template that only has the word in a text does not know them."""
+"""A statement that reads the variable ``tools``; the word in a template's plain text does not count."""
 
 
 def of(path: Path) -> str:
-    """The chat template of the model at `path` as its engine will render it, empty where it has none."""
+    """Return the chat template that the engine renders for the model at `path`; empty where none can be read."""
     try:
         return gguf.chat_template(path) if path.suffix.lower() == ".gguf" else beside(path.parent)
     except (gguf.NotGguf, OSError, ValueError):
@@ -38,7 +38,10 @@ def of(path: Path) -> str:
 
 
 def beside(folder: Path) -> str:
-    """The template in `folder`, empty without a tokenizer to use it with. Raises `OSError` and `ValueError`."""
+    """Return the template in `folder`; empty without a tokenizer, since the NPU engine then does not render it.
+
+    Raises `OSError` and `ValueError`.
+    """
     if not (folder / "tokenizer.json").exists():
         return ""
     file = folder / "chat_template.jinja"
@@ -53,8 +56,10 @@ def beside(folder: Path) -> str:
 
 
 def knows_tools(template: str) -> bool:
+    """Return whether `template` renders the tools of a request, in the format of a known family."""
     return bool(_TOOLS.search(template)) and family(template) != OTHER
 
 
 def family(template: str) -> str:
+    """Return the family of the call format that `template` shows, `OTHER` for none."""
     return next((name for name, mark in MARKS if mark in template), OTHER)

@@ -1,4 +1,7 @@
-"""From the hub, or from a folder, into the store. HF_ENDPOINT names a mirror, HF_TOKEN opens gated repositories."""
+"""Fetch a model's files from the Hugging Face hub, or from a folder, into the store.
+
+HF_ENDPOINT names a mirror of the hub, HF_TOKEN opens gated repositories.
+"""
 
 from __future__ import annotations
 
@@ -9,72 +12,76 @@ from collections.abc import Callable
 from pathlib import Path
 
 from services.models.manifest import Entry, ManifestError
-from services.models.store import Progress, Store, nothing, sha256
+from services.models.store import Progress, Store, ignore_progress, sha256
 
-STAGE = ".fetching-"
-"""Prefix of a folder that is being filled; the catalogue looks into no folder that begins with a dot."""
+STAGING = ".fetching-"
+"""Prefix of a folder that is being filled; the catalogue skips folders that begin with a dot."""
 
 Fetch = Callable[[Entry, str, Path], str | None]
-"""Puts a file of an entry into a folder; returns the checksum its source tells, if it does. Raises `ManifestError`."""
+"""Puts the file of that name into a folder. Returns the checksum that its source reports, None without one.
+Raises `ManifestError`."""
 
 
-def add(store: Store, entry: Entry, fetch: Fetch, progress: Progress = nothing) -> str:
-    """Fetch a model; its checksum. Blocks for as long as that takes; what an interrupted call got is gone on with."""
-    stage = staged(store, entry)
-    store.check_space(entry, present(store, entry))
-    if store.place(entry.id).exists():
-        raise ManifestError(f"There is already a folder {store.place(entry.id)}; 'verify' or 'remove' it.")
-    stage.mkdir(exist_ok=True)
-    told = fetch(entry, entry.file, stage)
-    found = sha256(stage / entry.file, progress)
-    wanted = entry.sha256 or told
-    if wanted and found != wanted:
-        (stage / entry.file).unlink()
-        raise ManifestError(f"{entry.file} has sha256 {found}; needed is {wanted}. It was removed; fetch it again.")
+def add(store: Store, entry: Entry, fetch: Fetch, progress: Progress = ignore_progress) -> str:
+    """Fetch and install a model and return its checksum.
+
+    Blocks for the whole download. After an interruption, the next call continues with what is there. Raises
+    `ManifestError` where the disk is too small, the folder is taken, a file cannot be fetched or its checksum is wrong.
+    """
+    staging = staging_folder(store, entry)
+    store.check_space(entry, bytes_present(store, entry))
+    if (place := store.model_folder(entry.id)).exists():
+        raise ManifestError(f"There is already a folder {place}; 'verify' or 'remove' it.")
+    staging.mkdir(exist_ok=True)
+    reported = fetch(entry, entry.file, staging)
+    checksum = sha256(staging / entry.file, progress)
+    expected = entry.sha256 or reported
+    if expected and checksum != expected:
+        (staging / entry.file).unlink()
+        raise ManifestError(
+            f"{entry.file} has sha256 {checksum}; needed is {expected}. It was removed; fetch it again."
+        )
     for name in entry.tokenizer:
-        optional(fetch, entry, name, stage)
-    shutil.rmtree(stage / ".cache", ignore_errors=True)
-    store.install(entry, stage, found)
-    return found
+        with contextlib.suppress(ManifestError):  # the model works without these, with estimated token counts
+            fetch(entry, name, staging)
+    shutil.rmtree(staging / ".cache", ignore_errors=True)  # huggingface_hub's notes about its downloads
+    store.install(entry, staging, checksum)
+    return checksum
 
 
-def staged(store: Store, entry: Entry) -> Path:
-    """The folder that is filled until the model is whole."""
-    return store.folder / f"{STAGE}{entry.id}"
+def staging_folder(store: Store, entry: Entry) -> Path:
+    """Return the folder that is filled until the model is complete."""
+    return store.folder / f"{STAGING}{entry.id}"
 
 
-def present(store: Store, entry: Entry) -> int:
-    """Bytes of a model that are there already, while it is fetched and after a fetch that was cut off."""
+def bytes_present(store: Store, entry: Entry) -> int:
+    """Return how many bytes of a model are there, during a fetch and after an interrupted one."""
     size = 0
-    for file in staged(store, entry).rglob("*"):
-        with contextlib.suppress(FileNotFoundError):  # a fetch that runs renames its files
+    for file in staging_folder(store, entry).rglob("*"):
+        with contextlib.suppress(FileNotFoundError):  # a running fetch renames its files
             size += file.stat().st_size if file.is_file() else 0
     return size
 
 
-def optional(fetch: Fetch, entry: Entry, name: str, stage: Path) -> None:
-    try:
-        fetch(entry, name, stage)
-    except ManifestError:
-        return
-
-
 def from_folder(source: Path) -> Fetch:
-    """Files that somebody brought: ``SOURCE/FILE`` or ``SOURCE/ID/FILE``."""
+    """Return a `Fetch` that copies from ``SOURCE/FILE`` or ``SOURCE/ID/FILE``, for machines without a network."""
 
-    def fetch(entry: Entry, name: str, stage: Path) -> None:
+    def fetch(entry: Entry, name: str, staging: Path) -> None:
         for path in (source / name, source / entry.id / name):
             if path.is_file():
-                (stage / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(path, stage / name)
+                (staging / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, staging / name)
                 return
-        raise ManifestError(f"There is no {name} of {entry.id} in {source}.")
+        raise ManifestError(f"There is no {name} of {entry.id} in {source}. Copy it there, or name another folder.")
 
     return fetch
 
 
-def from_hub(entry: Entry, name: str, stage: Path) -> str | None:
-    """Resumes; shows a progress bar on a terminal. The hub tells the sha256 of files it keeps in large-file storage."""
+def from_hub(entry: Entry, name: str, staging: Path) -> str | None:
+    """Download a file from the hub, continuing a partial download; a `Fetch`. Shows a progress bar on a terminal.
+
+    The hub reports a sha256 only for files in its large-file storage.
+    """
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
     import huggingface_hub as hub
@@ -83,8 +90,8 @@ def from_hub(entry: Entry, name: str, stage: Path) -> str | None:
 
     try:
         url = hub.hf_hub_url(entry.repository, name, revision=entry.revision)
-        told = hub.get_hf_file_metadata(url).etag
-        hub.hf_hub_download(entry.repository, name, revision=entry.revision, local_dir=stage)
+        etag = hub.get_hf_file_metadata(url).etag
+        hub.hf_hub_download(entry.repository, name, revision=entry.revision, local_dir=staging)
     except HfHubHTTPError as error:
         raise ManifestError(f"{entry.repository}/{name}: {' '.join(str(error).split())[:300]}") from error
     except (HTTPError, OSError, ValueError, RuntimeError) as error:
@@ -92,4 +99,4 @@ def from_hub(entry: Entry, name: str, stage: Path) -> str | None:
             f"{entry.repository}/{name} could not be fetched: {' '.join(str(error).split())[:300]}. "
             "Check the network and run this again: it goes on where it stopped. Or: --from FOLDER."
         ) from error
-    return told if told and len(told) == 64 else None
+    return etag if etag and len(etag) == 64 else None  # other files' etag is a git hash of 40 digits

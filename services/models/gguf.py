@@ -1,7 +1,7 @@
-"""Reads the head of a GGUF file: the scalar metadata that comes before the tokenizer's, and the chat template after it.
+"""Read the header of a GGUF file: the scalar metadata before the tokenizer's, and the chat template after it.
 
-Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md. The ``gguf`` package does this too, and pulls in
-numpy for it.
+Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md. The ``gguf`` package reads it too, but it depends on
+numpy, which this server does not need otherwise.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ from typing import BinaryIO
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)
 LIMIT = 1024 * 1024
-"""Bytes of a string, items of a list: what is larger is damage, found before it is allocated."""
+"""Bytes of a string, items of a list. A larger count means a damaged file; it is refused before memory is allocated."""
 
 TEMPLATE_WITHIN = 16 * 1024 * 1024
-"""Bytes: a tokenizer of 260 000 tokens takes some 10 MB, and the chat template stands behind it."""
+"""Bytes searched for the chat template. It follows the tokenizer, and one of 260 000 tokens takes some 10 MB."""
 
 SCALARS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
+"""`struct` format of each scalar type."""
+
 STRING, ARRAY = 8, 9
 
 EMBEDDERS = frozenset(
@@ -28,10 +30,10 @@ EMBEDDERS = frozenset(
         "gemma-embedding",
     }
 )  # fmt: skip
-"""Architectures without a next token: they read a text, and never write one."""
+"""Encoder architectures: they read a text and cannot generate one."""
 
 POOLED, RANK = (1, 2, 3), 4
-"""``<architecture>.pooling_type`` of models made for vectors (mean, first, last token), and of those for scores."""
+"""``<architecture>.pooling_type`` of embedding models (mean, first, last token) and of rerankers."""
 
 TEMPLATE_KEY = b"tokenizer.chat_template"
 
@@ -39,53 +41,53 @@ Value = str | int | float | bool
 
 
 class NotGguf(Exception):
-    """The file is no GGUF that could be read; the message says why."""
+    """The file is no readable GGUF; the message says why."""
 
 
 def metadata(path: Path) -> dict[str, Value]:
-    """Keys and scalar values up to the tokenizer, whose lists are long. Reads kilobytes.
+    """Return the keys and scalar values before the tokenizer's. Reads kilobytes, never the tensors.
 
     Raises `NotGguf` and `OSError`.
     """
     with path.open("rb") as file:
         if file.read(4) != MAGIC:
             raise NotGguf("it does not begin with GGUF")
-        version, _, count = unpack(file, "<IQQ")
+        version, _, count = read_struct(file, "<IQQ")
         if version not in VERSIONS:
-            raise NotGguf(f"its GGUF version is {version}, known are 2 and 3")
-        found: dict[str, Value] = {}
+            raise NotGguf(f"its GGUF version is {version}; versions 2 and 3 are supported")
+        values: dict[str, Value] = {}
         for _ in range(count):
-            key = string(file)
+            key = read_string(file)
             if key.startswith("tokenizer."):
-                break
-            (kind,) = unpack(file, "<I")
+                break  # its lists are long, and nothing after them is needed
+            (kind,) = read_struct(file, "<I")
             if kind == ARRAY:
                 skip_list(file)
             else:
-                found[key] = value(file, kind)
-        return found
+                values[key] = read_value(file, kind)
+        return values
 
 
-def context_length(found: dict[str, Value]) -> int | None:
-    """The context the model was trained for, in tokens; None where the file does not tell."""
-    length = found.get(f"{found.get('general.architecture')}.context_length")
+def context_length(metadata: dict[str, Value]) -> int | None:
+    """Return the context length the model was trained with, in tokens; None where the file does not say."""
+    length = metadata.get(f"{metadata.get('general.architecture')}.context_length")
     return length if isinstance(length, int) and length > 0 else None
 
 
-def purpose(found: dict[str, Value]) -> str | None:
-    """``embedding`` or ``rerank`` for a model made for that; None for all others."""
-    architecture = found.get("general.architecture")
-    pooling = found.get(f"{architecture}.pooling_type")
+def purpose(metadata: dict[str, Value]) -> str | None:
+    """Return ``embedding`` or ``rerank`` for a model made for that; None for all others."""
+    architecture = metadata.get("general.architecture")
+    pooling = metadata.get(f"{architecture}.pooling_type")
     if pooling == RANK:
         return "rerank"
     return "embedding" if pooling in POOLED or architecture in EMBEDDERS else None
 
 
 def chat_template(path: Path) -> str:
-    """The chat template of a GGUF, empty where it has none.
+    """Return the chat template of a GGUF; an empty string where it has none.
 
-    The bytes of its key are searched for, in milliseconds; reading the tokenizer's lists up to it takes a second.
-    Raises `NotGguf` and `OSError`.
+    Searches for the bytes of its key, which takes milliseconds: parsing the tokenizer's lists before it takes a second.
+    Raises `NotGguf`, `OSError`, and `ValueError` for an empty file.
     """
     mark = struct.pack("<Q", len(TEMPLATE_KEY)) + TEMPLATE_KEY + struct.pack("<I", STRING)
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
@@ -93,38 +95,43 @@ def chat_template(path: Path) -> str:
         if place < 0:
             return ""
         file.seek(place + len(mark))
-        return string(file)
+        return read_string(file)
 
 
-def value(file: BinaryIO, kind: int) -> Value:
+def read_value(file: BinaryIO, kind: int) -> Value:
+    """Read a string or a scalar of the GGUF type `kind`. Raises `NotGguf` for any other type."""
     if kind == STRING:
-        return string(file)
+        return read_string(file)
     if kind not in SCALARS:
         raise NotGguf(f"its metadata has the unknown type {kind}")
-    (found,) = unpack(file, SCALARS[kind])
-    return found
+    (value,) = read_struct(file, SCALARS[kind])
+    return value
 
 
 def skip_list(file: BinaryIO) -> None:
-    kind, count = unpack(file, "<IQ")
+    """Read past a list. Raises `NotGguf` for one that is too long, or a list of lists."""
+    kind, count = read_struct(file, "<IQ")
     if count > LIMIT or kind == ARRAY:
         raise NotGguf(f"its metadata has a list of {count} items of type {kind}")
     for _ in range(count):
-        value(file, kind)
+        read_value(file, kind)
 
 
-def string(file: BinaryIO) -> str:
-    (size,) = unpack(file, "<Q")
+def read_string(file: BinaryIO) -> str:
+    """Read a string; bytes that are no UTF-8 are replaced. Raises `NotGguf` for one that is too long."""
+    (size,) = read_struct(file, "<Q")
     if size > LIMIT:
         raise NotGguf(f"its metadata has a string of {size} bytes")
-    return take(file, size).decode(errors="replace")
+    return read_exactly(file, size).decode(errors="replace")
 
 
-def unpack(file: BinaryIO, form: str) -> tuple[int, ...]:
-    return struct.unpack(form, take(file, struct.calcsize(form)))
+def read_struct(file: BinaryIO, layout: str) -> tuple[int, ...]:
+    """Read the values of a `struct` format. Raises `NotGguf` at the end of the file."""
+    return struct.unpack(layout, read_exactly(file, struct.calcsize(layout)))
 
 
-def take(file: BinaryIO, size: int) -> bytes:
+def read_exactly(file: BinaryIO, size: int) -> bytes:
+    """Read `size` bytes. Raises `NotGguf` where fewer are left."""
     data = file.read(size)
     if len(data) < size:
         raise NotGguf("it ends inside its metadata")

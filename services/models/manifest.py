@@ -1,4 +1,4 @@
-"""``models.yaml``: models that are known, where they are published and what they need."""
+"""Read ``models.yaml``: the models that can be fetched, where they are published and what they need."""
 
 from __future__ import annotations
 
@@ -20,68 +20,73 @@ Soc = Literal["rk3588", "rk3576", "any"]
 
 
 class ManifestError(Exception):
-    """The manifest or what is asked of it is wrong; the message says what and what to do."""
+    """The manifest, a request to it or a fetch of a model failed; the message says why and what to do."""
 
 
 class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One model; docs/models.md describes each key."""
+    """One model of the manifest; docs/models.md describes each key."""
 
     id: Id
     repository: Repository
     revision: str = "main"
     file: str
     sha256: Sha256 | None = None
-    """None: nobody verified it yet. The hub's own checksum is then taken at the first download and kept."""
+    """None: nobody has verified it yet. The first download then takes the checksum that the hub reports."""
     size: Annotated[int, Meta(ge=1)]
-    """Bytes; about, where `sha256` is None."""
+    """Bytes; approximate where `sha256` is None."""
     soc: Soc
     memory: Annotated[int, Meta(ge=1)]
-    """Megabytes it takes while it runs, its context included."""
+    """Megabytes in use while it runs, with its context."""
     runtime: str = ""
-    """Versions of Rockchip's runtime it is made for: the lowest."""
+    """The lowest version of Rockchip's runtime that runs it."""
     context_length: Annotated[int, Meta(ge=1)]
     capabilities: tuple[str, ...] = ("chat", "completion")
     tokenizer: tuple[str, ...] = ()
-    """Small files beside the model, for exact token counts; missing ones do no harm."""
+    """Small files for exact token counts, fetched beside the model where the repository has them."""
     licence: str
     name: str
     description: str = ""
 
 
-class File(Struct, forbid_unknown_fields=True):
+class ManifestFile(Struct, forbid_unknown_fields=True):
+    """The content of a ``models.yaml``."""
+
     models: tuple[Entry, ...]
 
 
 def load(path: Path) -> dict[str, Entry]:
-    """The entries by id. Raises `ManifestError`."""
+    """Read the manifest and return its entries by id. Raises `ManifestError`."""
     try:
-        found = msgspec.convert(yaml.safe_load(path.read_text()), File)
+        manifest = msgspec.convert(yaml.safe_load(path.read_text()), ManifestFile)
     except (OSError, yaml.YAMLError, msgspec.ValidationError) as error:
         raise ManifestError(f"{path} cannot be used: {' '.join(str(error).split())}") from error
-    for entry in found.models:
+    for entry in manifest.models:
         for name in (entry.file, *entry.tokenizer):
             check_path(name, entry.id)
-    return {entry.id: entry for entry in found.models}
+    return {entry.id: entry for entry in manifest.models}
 
 
 def check_path(name: str, model: str) -> None:
-    """A name inside a folder and nowhere else. Raises `ManifestError`."""
+    """Check that the file `name` stays inside its model's folder. Raises `ManifestError`."""
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or "\\" in name or "\0" in name or not path.parts:
         raise ManifestError(f"The file {name!r} of {model} leaves its folder; needed is a relative path without '..'.")
 
 
-def entry(entries: dict[str, Entry], name: str) -> Entry:
-    """Raises `ManifestError` with the nearest id."""
+def find_entry(entries: dict[str, Entry], name: str) -> Entry:
+    """Return the entry with the id `name`. Raises `ManifestError`, which suggests the nearest id."""
     if name not in entries:
-        raise ManifestError(f"There is no model {name!r} in the manifest{nearest(name, entries)}.")
+        raise ManifestError(
+            f"There is no model {name!r} in the manifest{nearest(name, entries)}. 'list' shows the models."
+        )
     return entries[name]
 
 
-def check_soc(wanted: Entry, soc: str) -> None:
-    """A model file is bound to one SoC when it is converted. Raises `ManifestError`."""
-    if wanted.soc not in ("any", soc):
+def check_soc(entry: Entry, soc: str) -> None:
+    """Check that the model runs on the chip `soc`: a conversion is bound to one. Raises `ManifestError`."""
+    if entry.soc not in ("any", soc):
+        machine = f"this board has the {soc.upper()}" if soc else "this machine is no supported board"
         raise ManifestError(
-            f"{wanted.id} was converted for {wanted.soc.upper()}, this is {soc.upper() if soc else 'no such board'}: "
-            "its runtime would refuse it. 'list' shows what fits; --any-soc fetches it all the same."
+            f"{entry.id} was converted for {entry.soc.upper()}, and {machine}: the runtime would refuse the model. "
+            "'list' shows what fits; --any-soc fetches it all the same."
         )

@@ -1,4 +1,4 @@
-"""The models folder: what is there, is it whole, into it and out of it. No network."""
+"""Install, verify and remove models in the models folder. Uses no network."""
 
 from __future__ import annotations
 
@@ -11,22 +11,24 @@ from pathlib import Path
 from services.models.manifest import Entry, ManifestError
 
 RECEIPT = ".fetched.json"
-"""In each model's folder: what was fetched, with the checksum it had."""
+"""File in each fetched model's folder: what was fetched, with its checksum."""
 
 CHUNK = 1 << 20
+"""Bytes read at a time for a checksum."""
+
 RESERVE = 512 * 1024 * 1024
-"""Bytes that stay free on the disk: a full one stops Docker and the database too."""
+"""Bytes that stay free on the disk: a full disk stops Docker and the database too."""
 
 Progress = Callable[[int], None]
-"""Told how many more bytes were read."""
+"""Called with the number of bytes read since the last call."""
 
 
-def nothing(count: int) -> None:
-    pass
+def ignore_progress(count: int) -> None:
+    """Do nothing; the default `Progress`."""
 
 
-def sha256(path: Path, progress: Progress = nothing) -> str:
-    """Blocks: about 3 s for each GB on a board's card."""
+def sha256(path: Path, progress: Progress = ignore_progress) -> str:
+    """Return the file's checksum in hexadecimal. Blocks: about 3 s per GB on a board's card. Raises `OSError`."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):
@@ -36,25 +38,29 @@ def sha256(path: Path, progress: Progress = nothing) -> str:
 
 
 class Store:
-    """One folder for each model, named by its id."""
+    """The models folder: one folder for each model, named by its id."""
 
     def __init__(self, folder: Path) -> None:
+        """Keep `folder`; reads and creates nothing yet."""
         self.folder = folder
 
-    def place(self, model: str) -> Path:
-        """The folder of a model; raises `ManifestError` for an id that leaves the models folder."""
+    def model_folder(self, model: str) -> Path:
+        """Return the folder of a model, which may not exist. Raises `ManifestError` for an id with a path in it."""
         path = self.folder / model
         if path.parent != self.folder or not model or model in (".", ".."):
-            raise ManifestError(f"{model!r} is no id of a model.")
+            raise ManifestError(f"{model!r} is no id of a model. 'list' shows the ids.")
         return path
 
     def installed(self) -> Iterator[tuple[str, dict[str, str]]]:
-        """The models that were fetched, with their receipts."""
+        """Yield the id and the receipt of each model that was fetched."""
         for receipt in sorted(self.folder.glob(f"*/{RECEIPT}")):
             yield receipt.parent.name, json.loads(receipt.read_text())
 
     def check_space(self, entry: Entry, present: int) -> None:
-        """`present`: bytes of it that are on the disk already. Raises `ManifestError`."""
+        """Check that the rest of a model fits on the disk; `present` bytes of it are there. Raises `ManifestError`.
+
+        Creates the models folder where it is missing.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(self.folder).free
         needed = entry.size - present + RESERVE
@@ -64,51 +70,60 @@ class Store:
                 "Remove a model ('remove'), or set MODELS_DIR to a larger disk."
             )
 
-    def verify(self, model: str, progress: Progress = nothing) -> str:
-        """Compare with the receipt; the checksum. Raises `ManifestError`."""
+    def verify(self, model: str, progress: Progress = ignore_progress) -> str:
+        """Compare a model's file with its receipt and return the checksum. Blocks as `sha256` does.
+
+        Raises `ManifestError` where the file is damaged or was not fetched, and `OSError`.
+        """
         receipts = dict(self.installed())
         if model not in receipts:
             raise ManifestError(f"{model!r} was not fetched into {self.folder}; 'list' shows what was.")
         receipt = receipts[model]
-        found = sha256(self.place(model) / receipt["file"], progress)
-        if found != receipt["sha256"]:
+        checksum = sha256(self.model_folder(model) / receipt["file"], progress)
+        if checksum != receipt["sha256"]:
             raise ManifestError(
-                f"{model} is damaged: sha256 {found}, and it was {receipt['sha256']} when it was fetched. "
+                f"{model} is damaged: sha256 {checksum}, and it was {receipt['sha256']} when it was fetched. "
                 f"Fetch it again: remove {model}, then add {model}. If that happens again, suspect the card."
             )
-        return found
+        return checksum
 
     def remove(self, model: str) -> int:
-        """The bytes that were freed. Removes only what was fetched by this program. Raises `ManifestError`."""
-        place = self.place(model)
-        if not (place / RECEIPT).exists():
-            raise ManifestError(f"{model!r} was not fetched by this program; remove its folder {place} by hand.")
-        size = sum(file.stat().st_size for file in place.rglob("*") if file.is_file())
-        shutil.rmtree(place)
+        """Delete a fetched model and return the bytes that were freed.
+
+        Raises `ManifestError` for a folder that this program did not fetch: it belongs to the owner.
+        """
+        folder = self.model_folder(model)
+        if not (folder / RECEIPT).exists():
+            raise ManifestError(f"{model!r} was not fetched by this program; remove its folder {folder} by hand.")
+        size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+        shutil.rmtree(folder)
         return size
 
-    def install(self, entry: Entry, staged: Path, checksum: str) -> None:
-        """Make a complete folder beside its place visible in one step."""
-        settings = staged / "model.yaml"
+    def install(self, entry: Entry, staging: Path, checksum: str) -> None:
+        """Move the complete folder `staging` to the model's place. A rename, so nobody sees half a model."""
+        settings = staging / "model.yaml"
         if not settings.exists():
             settings.write_text(model_yaml(entry))
-        name = unfold(staged, entry.file)
+        name = flatten(staging, entry.file)
         receipt = {"file": name, "sha256": checksum, "repository": entry.repository, "revision": entry.revision}
-        (staged / RECEIPT).write_text(json.dumps(receipt))
-        staged.replace(self.place(entry.id))
+        (staging / RECEIPT).write_text(json.dumps(receipt))
+        staging.replace(self.model_folder(entry.id))
 
 
-def unfold(staged: Path, file: str) -> str:
-    """Put a file of a folder in its repository beside `model.yaml`; its name. A model's folder is where its file is."""
+def flatten(staging: Path, file: str) -> str:
+    """Move `file` out of its folder in the repository, up to ``model.yaml``, and return its name.
+
+    The catalogue takes the folder that has the model file in it as the model's folder.
+    """
     name = Path(file).name
     if name != file:
-        (staged / file).rename(staged / name)
-        shutil.rmtree(staged / Path(file).parts[0])
+        (staging / file).rename(staging / name)
+        shutil.rmtree(staging / Path(file).parts[0])
     return name
 
 
 def model_yaml(entry: Entry) -> str:
-    """JSON strings are YAML strings."""
+    """Return a ``model.yaml`` with what the manifest says. JSON quotes the texts: a JSON string is a YAML string."""
     return (
         f"name: {json.dumps(entry.name)}\ndescription: {json.dumps(entry.description)}\n"
         f"file: {json.dumps(Path(entry.file).name)}\ncontext_length: {entry.context_length}\n"

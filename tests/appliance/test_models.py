@@ -133,7 +133,7 @@ def test_without_a_checksum_the_hubs_own_counts(box: Box, hub: Hub) -> None:
     hub.out_of_turn = False
     done = box.run("add", "tiny")
     assert done.returncode == 0, done.stderr
-    assert "as the hub tells it" in done.stdout
+    assert "as the hub reports it" in done.stdout
 
 
 def test_no_network_is_one_sentence(box: Box, hub: Hub) -> None:

@@ -15,7 +15,7 @@ from services.core.model import Model
 from services.core.settings import Settings
 from services.models import gguf
 from services.models.catalog import Catalog, derived_aliases
-from services.models.folder import named_length
+from services.models.context_length import named_length
 from tests.gguf_file import Value, write_gguf
 
 
@@ -153,7 +153,7 @@ def test_a_sharded_gguf_counts_once(tmp_path: Path, catalog: Catalog) -> None:
 def test_two_models_in_a_folder_need_a_choice(tmp_path: Path, catalog: Catalog) -> None:
     rkllm(tmp_path, "A", "one.rkllm")
     path = rkllm(tmp_path, "A", "two.rkllm")
-    assert "holds 2 models" in catalog.problems()[0]
+    assert "it has 2 models" in catalog.problems()[0]
     path.with_name("model.yaml").write_text("file: two.rkllm")
     assert only(catalog).path == path
 

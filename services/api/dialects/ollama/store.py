@@ -114,7 +114,7 @@ class Pull(Resource):
             for said in child.lines(self._service.settings.heartbeat_interval, who):
                 if said is not None and said.startswith(f"{entry.id} is there".encode()):
                     return
-                yield progress(entry, fetch.present(self._store, entry))
+                yield progress(entry, fetch.bytes_present(self._store, entry))
         except EngineFailed as error:
             raise FetchFailed(child.last_words.removeprefix("error: ") or error.message) from error
         finally:
