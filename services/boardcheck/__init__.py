@@ -1,1 +1,1 @@
-"""What a board has and lacks for language models on its NPU: ``python -m services.boardcheck``."""
+"""Report what a board has and lacks for language models on its NPU: ``python -m services.boardcheck``."""

@@ -1,6 +1,6 @@
-"""``python -m services.boardcheck [MODEL]``: the report; exit code 1 when something is in the way of a model.
+"""The command ``python -m services.boardcheck [MODEL]``: print the report, and run a model if one is named.
 
-With the id or alias of a model, the model is run as well.
+MODEL is an id or alias. The exit code is 1 when something keeps the board from running models.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from pathlib import Path
 
 from services.boardcheck import devices
 from services.boardcheck.checks import Board, check
-from services.boardcheck.finding import fit, report
-from services.boardcheck.trial import trial
+from services.boardcheck.finding import format_report, is_fit
+from services.boardcheck.trial import run_trials
 from services.core.errors import ModelNotFound
 from services.core.settings import Settings, SettingsError, from_environment
 from services.engines.registry import ENGINES
@@ -24,29 +24,35 @@ TRIED_ENGINE = "rkllm"
 
 
 def main(argv: Sequence[str]) -> int:
-    """Check this machine, and run the model that `argv` names. Changes nothing."""
+    """Check this machine and run the model that `argv` names; return the exit code. Blocks. Changes nothing."""
     try:
         settings = from_environment(os.environ)
-        tried = [Catalog(settings).resolve(name) for name in argv[1:2]]
+        models = [Catalog(settings).resolve(name) for name in argv[1:2]]
     except (SettingsError, ModelNotFound) as error:
         print(error, file=sys.stderr)
         return 1
-    if others := [model.id for model in tried if model.engine != TRIED_ENGINE]:
-        print(f"{others[0]} does not run on the engine {TRIED_ENGINE}; only those models are tried.", file=sys.stderr)
-        return 1
+    for model in models:
+        if model.engine != TRIED_ENGINE:
+            print(
+                f"{model.id} runs on the engine {model.engine}; needed is a model for {TRIED_ENGINE}: "
+                "only those models are tried. GET /v1/models lists the models.",
+                file=sys.stderr,
+            )
+            return 1
     findings = check(this_board(settings))
-    print(report(findings), flush=True)
-    for model in tried:
-        for finding in trial(settings, model, ENGINES[TRIED_ENGINE]):
-            print(report([finding]), flush=True)
+    print(format_report(findings), flush=True)
+    for model in models:
+        for finding in run_trials(settings, model, ENGINES[TRIED_ENGINE]):
+            print(format_report([finding]), flush=True)
             findings.append(finding)
-    return 0 if fit(findings) else 1
+    return 0 if is_fit(findings) else 1
 
 
 def this_board(settings: Settings) -> Board:
+    """Return the machine this runs on, for `check`."""
     return Board(
         Path("/"),
-        devices.ask,
+        devices.query_driver,
         resource.getrlimit(resource.RLIMIT_NOFILE)[0],
         str(settings.runtime_library or ""),
         sorted(settings.models_dir.rglob("*.rkllm")),

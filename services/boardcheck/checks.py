@@ -1,9 +1,12 @@
-"""The checks. Each reads below a root folder, ``/`` outside tests, and returns what it found; none changes anything."""
+"""Check the machine for what the NPU runtime needs.
+
+Each check reads below a root folder, ``/`` outside tests, and returns a `Finding`; none changes anything.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,13 +15,13 @@ from services.boardcheck.finding import Finding
 from services.boardcheck.runtime import check_library, check_models
 
 CHIPS = ("rk3588", "rk3576", "rk3562", "rv1126b")
-"""What the runtime supports; ``rk3588s`` is an rk3588 to it."""
+"""Chips that the runtime supports; it treats an ``rk3588s`` as an rk3588."""
 
 DRIVER = (0, 9, 8)
-"""What Rockchip's manual asks for since runtime 1.1."""
+"""The version that Rockchip's manual requires since runtime 1.1."""
 
 DRIVER_FAILS = (0, 9, 0)
-"""Below it runs were seen to fail (0.8.2); in between the runtime warns and goes on."""
+"""Runs were seen to fail below this version (with 0.8.2); in between the runtime warns and continues."""
 
 OPEN_FILES = 4096
 """The usual soft limit of 1024 was too low for older runtimes ("Too many open files")."""
@@ -26,12 +29,12 @@ OPEN_FILES = 4096
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """What the checks look at."""
+    """The machine to check."""
 
     root: Path
-    ask: devices.GenerationRequest
+    query_driver: devices.DriverQuery
     open_files: int
-    """This process's limit."""
+    """This process's soft limit of open files."""
     library: str = ""
     """The setting ``runtime_library``: a file or a folder; empty for the usual places."""
     models: Sequence[Path] = ()
@@ -39,27 +42,24 @@ class Board:
 
 
 def check(board: Board) -> list[Finding]:
-    """All checks, in the order in which a remedy for one may mend the next."""
-    found = devices.nodes(board.root, board.ask)
+    """Run all checks and return their findings; a remedy for one may solve a later one too."""
+    nodes = devices.find_nodes(board.root, board.query_driver)
     chip = chip_of(board.root)
-    each: list[Callable[[], Finding]] = [
-        lambda: check_chip(chip),
-        lambda: check_kernel(board.root),
-        lambda: check_nodes(found),
-        lambda: check_permission(found),
-        lambda: check_driver(found, list(devices.written_versions(board.root))),
-        lambda: check_open_files(board.open_files),
-    ]
     return [
-        *(one() for one in each),
+        check_chip(chip),
+        check_kernel(board.root),
+        check_nodes(nodes),
+        check_permission(nodes),
+        check_driver(nodes, list(devices.versions_in_files(board.root))),
+        check_open_files(board.open_files),
         *check_governors(board.root),
         *check_library(board.root, board.library),
         *check_models(board.root, board.models, chip, board.library),
     ]
 
 
-def text(path: Path) -> str:
-    """A file's text, empty where it cannot be read."""
+def read_text(path: Path) -> str:
+    """Return a file's text; empty where it cannot be read."""
     try:
         return path.read_bytes().decode(errors="replace")
     except OSError:
@@ -67,46 +67,49 @@ def text(path: Path) -> str:
 
 
 def chip_of(root: Path) -> str:
-    """The supported chip that the device tree names; empty for none."""
-    names = text(root / "proc/device-tree/compatible").lower()
+    """Return the supported chip that the device tree names; empty for none."""
+    names = read_text(root / "proc/device-tree/compatible").lower()
     return next((chip for chip in CHIPS if chip in names), "")
 
 
 def check_chip(chip: str) -> Finding:
+    """Check that the runtime supports the chip."""
     if chip:
         return Finding("chip", "good", chip.upper())
     return Finding(
-        "chip", "bad", "the device tree names none that the runtime knows, or cannot be read",
+        "chip", "bad", "the device tree names none that the runtime supports, or cannot be read",
         f"one of {', '.join(CHIPS).upper()}, named in /proc/device-tree/compatible",
-        "run this on the board; in a container pass --security-opt systempaths=unconfined, which Docker masks else",
+        "run this on the board; in a container pass --security-opt systempaths=unconfined: Docker hides the file",
     )  # fmt: skip
 
 
 def check_kernel(root: Path) -> Finding:
-    found = re.search(r"Linux version (\S+)", text(root / "proc/version"))
-    release = found[1] if found else "unknown"
+    """Check that the kernel is Rockchip's: the runtime needs its driver."""
+    match = re.search(r"Linux version (\S+)", read_text(root / "proc/version"))
+    release = match[1] if match else "unknown"
     if (root / "sys/module/rocket").exists():
         return Finding(
             "kernel", "bad", f"{release} with the mainline driver 'rocket'",
             "the vendor kernel (5.10 or 6.1) with the driver rknpu",
             "install an image with Rockchip's vendor kernel: the runtime cannot use the mainline driver",
         )  # fmt: skip
-    return Finding("kernel", "good" if found else "unknown", release)
+    return Finding("kernel", "good" if match else "unknown", release)
 
 
-def check_nodes(found: Sequence[devices.Node]) -> Finding:
-    linked = [node for node in found if node.path.name == "rknpu" and node.path.is_symlink()]
+def check_nodes(nodes: Sequence[devices.Node]) -> Finding:
+    """Check that the NPU's device node exists and is a real one."""
+    linked = [node for node in nodes if node.path.name == "rknpu" and node.path.is_symlink()]
     if linked:
         return Finding(
             "device", "bad", f"{linked[0].path} is a link to {linked[0].path.readlink()}", "no such link",
             "remove it: the runtime finds a DRM node by itself, and fails on one under this name",
         )  # fmt: skip
-    ours = [node for node in found if node.driver == "rknpu" or node.path.name == "rknpu"]
-    if ours:
-        kind = "DMA-heap kernel" if ours[0].path.name == "rknpu" else "DRM kernel"
-        return Finding("device", "good", f"{', '.join(str(node.path) for node in ours)} ({kind})")
-    if found:
-        return Finding("device", "unknown", f"{', '.join(str(node.path) for node in found)} cannot be asked")
+    npu = [node for node in nodes if node.driver == "rknpu" or node.path.name == "rknpu"]
+    if npu:
+        kind = "DMA-heap kernel" if npu[0].path.name == "rknpu" else "DRM kernel"
+        return Finding("device", "good", f"{', '.join(str(node.path) for node in npu)} ({kind})")
+    if nodes:
+        return Finding("device", "unknown", f"{', '.join(str(node.path) for node in nodes)} cannot be opened")
     return Finding(
         "device", "bad", "neither /dev/rknpu nor a /dev/dri/card* of the driver rknpu", "one of them",
         "use a vendor kernel with the rknpu driver; pass the devices into a container: --device /dev/dri, and with a "
@@ -114,25 +117,25 @@ def check_nodes(found: Sequence[devices.Node]) -> Finding:
     )  # fmt: skip
 
 
-def check_permission(found: Sequence[devices.Node]) -> Finding:
-    """One open node is enough, where it is certain that it is the NPU's."""
-    closed = [node for node in found if node.denied]
-    if not closed or any(node.driver == "rknpu" for node in found):
-        return Finding("permission", "good" if found else "unknown", "granted" if found else "no device to open")
-    groups = sorted({node.group for node in closed})
-    named = ", ".join(map(str, groups))
+def check_permission(nodes: Sequence[devices.Node]) -> Finding:
+    """Check that this user may open the NPU's node; one open node is enough where it is certainly the NPU's."""
+    denied = [node for node in nodes if node.denied]
+    if not denied or any(node.driver == "rknpu" for node in nodes):
+        return Finding("permission", "good" if nodes else "unknown", "granted" if nodes else "no device to open")
+    groups = sorted({node.group for node in denied})
     return Finding(
-        "permission", "bad", "; ".join(f"{node.path}: {node.error}" for node in closed),
-        f"a user in the group {named}",
+        "permission", "bad", "; ".join(f"{node.path}: {node.error}" for node in denied),
+        f"a user in the group {', '.join(map(str, groups))}",
         f"sudo usermod -aG $(getent group {groups[0]} | cut -d: -f1) $USER and log in again; in a container "
         f"{' '.join(f'--group-add {group}' for group in groups)}",
     )  # fmt: skip
 
 
-def check_driver(found: Sequence[devices.Node], written: Sequence[str]) -> Finding:
-    versions = [node.version for node in found if node.driver == "rknpu" and node.version] or list(written)
+def check_driver(nodes: Sequence[devices.Node], in_files: Sequence[str]) -> Finding:
+    """Check the driver's version, from the driver itself, else from files."""
+    versions = [node.version for node in nodes if node.driver == "rknpu" and node.version] or list(in_files)
     if not versions:
-        return Finding("driver", "unknown", "nothing tells its version", remedy="run this check as root once")
+        return Finding("driver", "unknown", "its version cannot be read", remedy="run this check as root once")
     number = tuple(map(int, versions[0].split(".")))
     if number >= DRIVER:
         return Finding("driver", "good", f"rknpu {versions[0]}")
@@ -143,6 +146,7 @@ def check_driver(found: Sequence[devices.Node], written: Sequence[str]) -> Findi
 
 
 def check_open_files(limit: int) -> Finding:
+    """Check this process's limit of open files, which the server inherits in the same shell or container."""
     if limit >= OPEN_FILES:
         return Finding("open files", "good", str(limit))
     remedy = f"ulimit -n {OPEN_FILES} before the start; LimitNOFILE in a unit; ulimits: nofile in a compose file"
@@ -154,17 +158,18 @@ GOVERNORS = (
     ("memory clock", "sys/class/devfreq/dmc/governor"),
     ("CPU clocks", "sys/devices/system/cpu/cpufreq/policy*/scaling_governor"),
 )
+"""Name of each clock, and the files that say how it is controlled."""
 
 
 def check_governors(root: Path) -> Iterator[Finding]:
-    """Clocks that follow the load are slow to rise between two tokens."""
+    """Yield whether each clock stays high: one that follows the load rises too slowly between two tokens."""
     for name, pattern in GOVERNORS:
         files = sorted(root.glob(pattern))
-        governors = {file: text(file).strip() for file in files}
+        governors = {file: read_text(file).strip() for file in files}
         slow = [file for file, governor in governors.items() if governor != "performance"]
-        found = ", ".join(sorted(set(governors.values()))) or "no governor to be seen"
+        found = ", ".join(sorted(set(governors.values()))) or "no governor found"
         if slow:
             remedy = f"echo performance | sudo tee {' '.join(f'/{file.relative_to(root)}' for file in slow)}"
-            yield Finding(name, "slow", found, "performance, for the speed that benchmarks name", remedy)
+            yield Finding(name, "slow", found, "performance, for full speed", remedy)
         else:
             yield Finding(name, "good" if files else "unknown", found)

@@ -1,4 +1,4 @@
-"""The NPU's device nodes and what their driver says of itself."""
+"""Find the NPU's device nodes and ask their driver for its name and version."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ import fcntl
 import os
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 DRM_IOCTL_VERSION = 0xC0406400
 """_IOWR('d', 0x00, struct drm_version), 64 bytes."""
@@ -23,7 +22,7 @@ GET_DRIVER_VERSION = 1
 
 
 class DrmVersion(ctypes.Structure):
-    """``struct drm_version``."""
+    """The kernel's ``struct drm_version``."""
 
     _fields_ = (
         ("major", ctypes.c_int),
@@ -38,28 +37,28 @@ class DrmVersion(ctypes.Structure):
     )
 
 
-class GenerationRequest(Protocol):
-    """Asks a device node for its driver: name and version. Never blocks. Raises `OSError`, as for no permission."""
-
-    def __call__(self, node: Path) -> tuple[str, str]: ...
+DriverQuery = Callable[[Path], tuple[str, str]]
+"""Returns the driver's name and version for a device node, as `query_driver`; tests replace it."""
 
 
-def ask(node: Path) -> tuple[str, str]:
-    """The real `GenerationRequest`."""
+def query_driver(node: Path) -> tuple[str, str]:
+    """Return the name and version of the driver behind `node`. Never blocks. Raises `OSError`."""
     descriptor = os.open(node, os.O_RDWR | os.O_CLOEXEC)
     try:
-        return rknpu(descriptor) if node.name == "rknpu" else drm(descriptor)
+        return query_rknpu(descriptor) if node.name == "rknpu" else query_drm(descriptor)
     finally:
         os.close(descriptor)
 
 
-def rknpu(descriptor: int) -> tuple[str, str]:
+def query_rknpu(descriptor: int) -> tuple[str, str]:
+    """Ask the DMA-heap kernel's /dev/rknpu. Raises `OSError`."""
     data = fcntl.ioctl(descriptor, RKNPU_ACTION, struct.pack("II", GET_DRIVER_VERSION, 0))
     value = struct.unpack("II", data)[1]
     return "rknpu", f"{value // 10000}.{value // 100 % 100}.{value % 100}"
 
 
-def drm(descriptor: int) -> tuple[str, str]:
+def query_drm(descriptor: int) -> tuple[str, str]:
+    """Ask a DRM node, of the NPU or of a display. Raises `OSError`."""
     name = ctypes.create_string_buffer(64)
     version = DrmVersion(name_len=63, name=ctypes.cast(name, ctypes.c_char_p))
     fcntl.ioctl(descriptor, DRM_IOCTL_VERSION, version, True)
@@ -68,31 +67,32 @@ def drm(descriptor: int) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A device node that is the NPU's, or may be."""
+    """A device node that belongs to the NPU, or may."""
 
     path: Path
     driver: str = ""
     version: str = ""
     error: str = ""
-    """Why it could not be asked; empty when it could."""
+    """Why the driver could not be queried; empty on success."""
     denied: bool = False
-    """Whether that was for want of permission."""
+    """Whether permission was missing."""
     group: int = -1
-    """The id of the group that may open it."""
+    """Id of the group that may open it; -1 without a node."""
 
 
-def nodes(root: Path, question: GenerationRequest) -> list[Node]:
-    """The nodes of the rknpu driver below `root`, and those that nobody here may ask; `rknpu` itself comes first."""
+def find_nodes(root: Path, query: DriverQuery) -> list[Node]:
+    """Return the nodes of the driver rknpu below `root`, and those without permission; ``/dev/rknpu`` comes first."""
     dev = root / "dev"
     paths = [dev / "rknpu", *sorted((dev / "dri").glob("card*")), *sorted((dev / "dri").glob("renderD*"))]
-    found = [node(path, question) for path in paths if path.exists() or path.is_symlink()]
-    return [node for node in found if node.driver == "rknpu" or node.denied or node.path.name == "rknpu"]
+    nodes = [inspect_node(path, query) for path in paths if path.exists() or path.is_symlink()]
+    return [node for node in nodes if node.driver == "rknpu" or node.denied or node.path.name == "rknpu"]
 
 
-def node(path: Path, question: GenerationRequest) -> Node:
+def inspect_node(path: Path, query: DriverQuery) -> Node:
+    """Return what is known of the node at `path`; an error of the query becomes part of the result."""
     group = path.stat().st_gid if path.exists() else -1
     try:
-        driver, version = question(path)
+        driver, version = query(path)
     except OSError as error:
         denied = isinstance(error, PermissionError)
         return Node(path, error=error.strerror or str(error), denied=denied, group=group)
@@ -100,10 +100,11 @@ def node(path: Path, question: GenerationRequest) -> Node:
 
 
 VERSION_FILES = ("sys/kernel/debug/rknpu/version", "sys/module/rknpu/version", "proc/rknpu/version")
+"""Where kernels publish the driver's version; some are readable by root only."""
 
 
-def written_versions(root: Path) -> Iterator[str]:
-    """The driver's versions that files tell to those who may read them."""
+def versions_in_files(root: Path) -> Iterator[str]:
+    """Yield the driver's version from each readable file of `VERSION_FILES`."""
     for name in VERSION_FILES:
         try:
             text = (root / name).read_text()

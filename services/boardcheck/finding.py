@@ -1,4 +1,4 @@
-"""What a check found, as one line of a report."""
+"""Findings of the checks, and how they are printed."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 Level = Literal["good", "slow", "bad", "unknown"]
-"""``slow``: works, worse than it could. ``unknown``: could not be told."""
+"""``slow``: works, but worse than it could. ``unknown``: could not be found out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing looked at. `needed` and `remedy` are empty where all is well."""
+    """The result of one check. `needed` and `remedy` are empty where nothing needs to be done."""
 
     name: str
     level: Level
@@ -21,12 +21,13 @@ class Finding:
     remedy: str = ""
 
 
-def report(findings: Iterable[Finding]) -> str:
-    """A line per finding; what is needed and the remedy below it."""
-    return "\n".join(line for finding in findings for line in lines(finding))
+def format_report(findings: Iterable[Finding]) -> str:
+    """Return one line per finding, with what is needed and the remedy below it."""
+    return "\n".join(line for finding in findings for line in format_lines(finding))
 
 
-def lines(finding: Finding) -> list[str]:
+def format_lines(finding: Finding) -> list[str]:
+    """Return the lines about one finding."""
     more = [("needed", finding.needed), ("remedy", finding.remedy)]
     return [
         f"{finding.level:<8} {finding.name}: {finding.found}",
@@ -34,6 +35,6 @@ def lines(finding: Finding) -> list[str]:
     ]
 
 
-def fit(findings: Iterable[Finding]) -> bool:
-    """Whether nothing is in the way of a model."""
+def is_fit(findings: Iterable[Finding]) -> bool:
+    """Return whether the board can run models: no finding is bad."""
     return all(finding.level != "bad" for finding in findings)

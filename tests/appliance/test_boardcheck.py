@@ -15,7 +15,7 @@ import pytest
 
 from services.boardcheck import devices
 from services.boardcheck.checks import Board, check
-from services.boardcheck.finding import Finding, fit, report
+from services.boardcheck.finding import Finding, format_report, is_fit
 from tests.engines import ROOT
 from tests.simulator import build
 
@@ -38,16 +38,16 @@ def model(root: Path, name: str, size: int = 1000) -> Path:
     return path
 
 
-def asked(answers: dict[str, tuple[str, str] | int]) -> devices.GenerationRequest:
-    """Device nodes that answer with a driver and its version, or with an error number."""
+def driver_query(answers: dict[str, tuple[str, str] | int]) -> devices.DriverQuery:
+    """Return a query that answers for each node with a driver and its version, or an error number."""
 
-    def ask(node: Path) -> tuple[str, str]:
+    def query(node: Path) -> tuple[str, str]:
         answer = answers[node.name]
         if isinstance(answer, int):
             raise OSError(answer, os.strerror(answer))
         return answer
 
-    return ask
+    return query
 
 
 @pytest.fixture
@@ -64,8 +64,8 @@ def board(tmp_path: Path) -> Board:
         write(tmp_path / f"sys/devices/system/cpu/cpufreq/policy{number}/scaling_governor", "performance\n")
     runtime(tmp_path, "1.2.3")
     npu, display = ("rknpu", "0.9.8"), ("rockchip", "3.0.0")
-    ask = asked({"card0": display, "card1": npu, "renderD128": display, "renderD129": npu})
-    return Board(tmp_path, ask, 65536, models=[model(tmp_path, "Qwen3-1.7B-rk3588-w8a8.rkllm", 2000 * MIB)])
+    query = driver_query({"card0": display, "card1": npu, "renderD128": display, "renderD129": npu})
+    return Board(tmp_path, query, 65536, models=[model(tmp_path, "Qwen3-1.7B-rk3588-w8a8.rkllm", 2000 * MIB)])
 
 
 def troubles(board: Board) -> dict[str, Finding]:
@@ -75,7 +75,7 @@ def troubles(board: Board) -> dict[str, Finding]:
 
 def test_a_healthy_board_has_nothing_to_mend(board: Board) -> None:
     assert troubles(board) == {}
-    text = report(check(board))
+    text = format_report(check(board))
     assert "RK3588" in text
     assert "card1" in text
     assert "card0" not in text
@@ -87,10 +87,10 @@ def test_an_rk3576_with_a_dma_heap_kernel(board: Board) -> None:
     for node in (board.root / "dev/dri").iterdir():
         node.unlink()
     write(board.root / "dev/rknpu", "")
-    ask = asked({"rknpu": ("rknpu", "0.9.8")})
-    other = replace(board, ask=ask, models=[model(board.root, "Qwen3-0.6B-rk3576-w4a16.rkllm")])
+    query = driver_query({"rknpu": ("rknpu", "0.9.8")})
+    other = replace(board, query_driver=query, models=[model(board.root, "Qwen3-0.6B-rk3576-w4a16.rkllm")])
     assert troubles(other) == {}
-    assert "DMA-heap kernel" in report(check(other))
+    assert "DMA-heap kernel" in format_report(check(other))
 
 
 Change = Callable[[Board], Board]
@@ -109,17 +109,21 @@ def linked(board: Board) -> Board:
         "card0": ("rockchip", "3"),
         "card1": ("rknpu", "0.9.8"),
     }
-    return replace(board, ask=asked({**answers, "renderD128": ("panfrost", "1"), "renderD129": ("rknpu", "0.9.8")}))
+    return replace(
+        board, query_driver=driver_query({**answers, "renderD128": ("panfrost", "1"), "renderD129": ("rknpu", "0.9.8")})
+    )
 
 
 def denied(board: Board) -> Board:
-    return replace(board, ask=asked(dict.fromkeys(("card0", "card1", "renderD128", "renderD129"), errno.EACCES)))
+    return replace(
+        board, query_driver=driver_query(dict.fromkeys(("card0", "card1", "renderD128", "renderD129"), errno.EACCES))
+    )
 
 
 def old_driver(version: str) -> Change:
     npu, display = ("rknpu", version), ("rockchip", "3.0.0")
-    ask = asked({"card0": display, "card1": npu, "renderD128": display, "renderD129": npu})
-    return lambda board: replace(board, ask=ask)
+    query = driver_query({"card0": display, "card1": npu, "renderD128": display, "renderD129": npu})
+    return lambda board: replace(board, query_driver=query)
 
 
 def written(path: str, text: str) -> Change:
@@ -176,7 +180,7 @@ def test_what_is_wrong_is_named_with_its_remedy(
     assert found[name].level == level
     assert said in f"{found[name].found} {found[name].needed}"
     assert remedy in found[name].remedy
-    assert fit(check(changed)) == (level != "bad")
+    assert is_fit(check(changed)) == (level != "bad")
 
 
 def test_a_permission_names_the_group_of_the_node(board: Board) -> None:
@@ -204,7 +208,7 @@ def test_a_missing_runtime_is_named_with_its_place(board: Board) -> None:
 
 
 def test_an_empty_root_is_a_report_too(tmp_path: Path) -> None:
-    assert not fit(check(Board(tmp_path, asked({}), 65536)))
+    assert not is_fit(check(Board(tmp_path, driver_query({}), 65536)))
 
 
 def test_the_kernels_struct_has_the_size_that_the_request_number_says() -> None:
@@ -214,7 +218,7 @@ def test_the_kernels_struct_has_the_size_that_the_request_number_says() -> None:
 def test_a_node_that_is_no_device_is_an_error_and_leaves_nothing_open(tmp_path: Path) -> None:
     before = len(os.listdir("/proc/self/fd"))
     for name in ("rknpu", "card0"):
-        assert devices.node(write(tmp_path / name, ""), devices.ask).error
+        assert devices.inspect_node(write(tmp_path / name, ""), devices.query_driver).error
     assert len(os.listdir("/proc/self/fd")) == before
 
 

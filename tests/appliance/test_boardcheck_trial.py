@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from services.boardcheck.asking import Asker, Reply
-from services.boardcheck.edges import reasoning
 from services.boardcheck.finding import Finding
-from services.boardcheck.trial import trial
+from services.boardcheck.limits import check_reasoning
+from services.boardcheck.model_client import ModelClient, Reply
+from services.boardcheck.trial import run_trials
 from services.core.events import Done, Usage
 from services.engines.registry import ENGINES
 from tests.engines import ROOT, write_fake_model
@@ -25,7 +25,7 @@ from tests.simulator import build
 def tried(folder: Path, release: str, *, tokenizer: bool = True, **values: Any) -> dict[str, Finding]:
     """The findings by name; nothing of the trial is left."""
     model = npu_model(folder, tokenizer=tokenizer, **values)
-    found = {finding.name: finding for finding in trial(npu_settings(folder, release), model, ENGINES["rkllm"])}
+    found = {finding.name: finding for finding in run_trials(npu_settings(folder, release), model, ENGINES["rkllm"])}
     assert lock_is_free(folder / "npu.lock")
     return found
 
@@ -92,15 +92,15 @@ def test_reasoning_and_its_switch_are_seen(tmp_path: Path, release: str) -> None
     ],
 )
 def test_what_is_said_of_reasoning(thinks: str, quiet: str, level: str, words: str) -> None:
-    class Said(Asker):
+    class ScriptedClient(ModelClient):
         def __init__(self) -> None:
             pass
 
-        def ask(self, *messages: dict[str, Any], **changes: Any) -> Reply:
-            text = thinks if changes["thinking"] else quiet
+        def ask(self, *messages: dict[str, Any], **options: Any) -> Reply:
+            text = thinks if options["thinking"] else quiet
             return Reply(text, Done("stop", Usage()), 0, 0, {"last_state": "FINISH", "returned": 0})
 
-    found = reasoning(Said())
+    found = check_reasoning(ScriptedClient())
     assert found.level == level
     assert words in found.found
 

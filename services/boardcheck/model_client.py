@@ -1,4 +1,4 @@
-"""Asking a model, for its trial: answers with their times, and what each run showed of the runtime."""
+"""Ask one loaded model for the trial: answers with their times, and the facts of each run of the runtime."""
 
 from __future__ import annotations
 
@@ -16,31 +16,33 @@ from services.core.settings import Settings
 from services.engines.base import Engine
 
 ANSWER = 64
-"""Tokens: enough for a speed and for a short answer to end by itself, few enough for a slow board."""
+"""Tokens: enough to measure a speed and to let a short answer end by itself, few enough for a slow board."""
 
-Told = Mapping[str, str | int | float]
+RunInfo = Mapping[str, str | int | float]
+"""Facts of one run, as `WorkerEngine.run_info` has them; empty for an engine that reports none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer and its times in seconds."""
+    """One answer; times are in seconds since the request."""
 
     text: str
+    """The reasoning and the answer."""
     done: Done
-    first: float
-    whole: float
-    told: Told
-    """What the run showed of the runtime, see `workers.rkllm`."""
+    first_token: float
+    duration: float
+    run_info: RunInfo
 
 
-class Asker:
+class ModelClient:
     """One engine and its model. Not thread-safe."""
 
     def __init__(self, settings: Settings, model: Model, engine: Engine) -> None:
+        """Keep the engine; `load` starts it. The caller stops it."""
         self._settings, self._model, self.engine = settings, model, engine
 
     def load(self) -> float:
-        """Load the model; returns the seconds it took. Raises `ServiceError`."""
+        """Load the model and return the seconds it took. Blocks. Raises `ServiceError`."""
         start = time.monotonic()
         self.engine.start()
         for _ in self.engine.ready(NOBODY):
@@ -48,40 +50,42 @@ class Asker:
         return time.monotonic() - start
 
     @property
-    def told(self) -> Told:
-        """What the newest run that has ended showed of the runtime."""
+    def run_info(self) -> RunInfo:
+        """Return the facts of the last run that has ended."""
         return getattr(self.engine, "run_info", {})
 
     def request(
         self, messages: Sequence[dict[str, Any]], max_tokens: int = ANSWER, thinking: bool | None = None
     ) -> EngineRequest:
+        """Return the engine's request for a chat, at temperature 0 so that answers can be compared."""
         greedy = Sampling(temperature=0)
-        ask = GenerationRequest(
+        request = GenerationRequest(
             self._model.id, tuple(messages), max_tokens=max_tokens, sampling=greedy, thinking=thinking
         )
-        return plan(ask, self._model, self._settings, "boardcheck")
+        return plan(request, self._model, self._settings, "boardcheck")
 
-    def ask(self, *messages: dict[str, Any], **changes: Any) -> Reply:
-        """The whole answer; `changes` are `request`'s. Blocks; raises `ServiceError`."""
+    def ask(self, *messages: dict[str, Any], **options: Any) -> Reply:
+        """Return the complete answer; `options` are those of `request`. Blocks. Raises `ServiceError`."""
         start = time.monotonic()
         first, pieces, done = None, [], None
-        for event in self.engine.generate(self.request(messages, **changes), NOBODY):
+        for event in self.engine.generate(self.request(messages, **options), NOBODY):
             if isinstance(event, Text | Reasoning):
                 first = first or time.monotonic() - start
                 pieces.append(event.text)
             elif isinstance(event, Done):
                 done = event
         assert done is not None
-        whole = time.monotonic() - start
-        return Reply("".join(pieces), done, first or whole, whole, self.told)
+        duration = time.monotonic() - start
+        return Reply("".join(pieces), done, first or duration, duration, self.run_info)
 
 
 def user(text: str) -> dict[str, Any]:
+    """Return a user's message."""
     return {"role": "user", "content": text}
 
 
-def ending(told: Told) -> str:
-    """How the runtime ended a run."""
-    if not told:
+def describe_end(run_info: RunInfo) -> str:
+    """Return in words how the runtime ended a run."""
+    if not run_info:
         return "nothing is known of the run's end"
-    return f"last state {told['last_state']}, rkllm_run returned {told['returned']}"
+    return f"last state {run_info['last_state']}, rkllm_run returned {run_info['returned']}"
