@@ -1,4 +1,4 @@
-"""The few calls of Open WebUI 0.12 and of the API server that provisioning needs. Every call blocks."""
+"""Call Open WebUI 0.12 and the API server, as far as provisioning needs it. Every call blocks."""
 
 from __future__ import annotations
 
@@ -12,15 +12,18 @@ TIMEOUT = 30
 
 
 class Unreachable(Exception):
-    """No answer, or none that makes sense: worth another try."""
+    """No answer, or an unusable one: worth another try."""
 
 
 class Refused(Exception):
-    """Open WebUI does not take the password."""
+    """Open WebUI rejects the password or the token."""
 
 
 def call(method: str, url: str, body: Any = None, token: str = "") -> Any:
-    """One JSON call. Raises `Refused` for 400, 401 and 403, `Unreachable` for everything else that is no success."""
+    """Send one request and return the answer, both as JSON.
+
+    Raises `Refused` for 400, 401 and 403, `Unreachable` for every other failure.
+    """
     data = None if body is None else json.dumps(body).encode()
     headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
     request = urllib.request.Request(url, data, headers, method=method)
@@ -35,32 +38,34 @@ def call(method: str, url: str, body: Any = None, token: str = "") -> Any:
 
 
 class OpenWebUI:
-    """Signed in as the admin that was made at the first start."""
+    """A session as the admin that the first start creates. Every method raises `Refused` and `Unreachable`."""
 
     def __init__(self, url: str, email: str, password: str) -> None:
-        """Raises `Refused` and `Unreachable`."""
+        """Sign in. Raises `Refused` and `Unreachable`."""
         self._url = url
         body = {"email": email, "password": password}
         self._token = str(call("POST", f"{url}/api/v1/auths/signin", body)["token"])
 
     def rows(self) -> dict[str, Any]:
-        found: dict[str, Any] = call("GET", f"{self._url}/api/v1/configs/export", token=self._token)
-        return found
+        """Return the settings in the database, by row key."""
+        rows: dict[str, Any] = call("GET", f"{self._url}/api/v1/configs/export", token=self._token)
+        return rows
 
     def set_rows(self, rows: dict[str, Any]) -> None:
+        """Write these settings; all others stay."""
         call("POST", f"{self._url}/api/v1/configs/import", {"config": rows}, self._token)
 
     def models(self) -> dict[str, dict[str, Any]]:
-        """The records of served models by id; /models/export leaves those out."""
-        found = call("GET", f"{self._url}/api/v1/models/base", token=self._token)
-        return {record["id"]: record for record in found}
+        """Return the records of the served models, by id. /models/export leaves them out."""
+        records = call("GET", f"{self._url}/api/v1/models/base", token=self._token)
+        return {record["id"]: record for record in records}
 
     def set_models(self, records: list[dict[str, Any]]) -> None:
-        """Creates or replaces."""
+        """Create or replace these model records."""
         call("POST", f"{self._url}/api/v1/models/import", {"models": records}, self._token)
 
 
 def served_models(url: str, key: str) -> list[dict[str, Any]]:
-    """What the API server has on disk."""
-    found: list[dict[str, Any]] = call("GET", f"{url}/models", token=key)["data"]
-    return found
+    """Return the entries of the API server's ``/v1/models``. Raises `Refused` and `Unreachable`."""
+    models: list[dict[str, Any]] = call("GET", f"{url}/models", token=key)["data"]
+    return models

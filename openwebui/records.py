@@ -1,4 +1,4 @@
-"""The API server's models as Open WebUI's model records."""
+"""Convert the API server's models to Open WebUI's model records."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from openwebui import merge
 
 Fields = dict[str, Any]
-"""What the box has a say in: name, description, vision, and whether it is offered, as a model that can chat is."""
+"""The part of a record that provisioning manages: name, description, vision, and active, which offers it for chats."""
 
 
 @dataclass
@@ -17,14 +17,15 @@ class Plan:
     """What one round does to the model records."""
 
     changed: list[dict[str, Any]] = field(default_factory=list)
-    """Whole records to write."""
+    """Complete records to write."""
     applied: dict[str, Fields] = field(default_factory=dict)
+    """The next round's `applied`, by model id."""
     kept: list[str] = field(default_factory=list)
-    """``model.field`` of what an admin changed."""
+    """``model.field`` for each field that keeps the admin's value."""
 
 
 def desired(models: Sequence[Mapping[str, Any]]) -> dict[str, Fields]:
-    """By model id, from the entries of ``/v1/models``."""
+    """Return the desired fields by model id, from the entries of ``/v1/models``."""
     return {
         model["id"]: {
             "name": model.get("name") or model["id"],
@@ -36,28 +37,32 @@ def desired(models: Sequence[Mapping[str, Any]]) -> dict[str, Fields]:
     }
 
 
-def merged(wanted: Mapping[str, Fields], present: Mapping[str, dict[str, Any]], applied: Mapping[str, Fields]) -> Plan:
+def plan_changes(
+    wanted: Mapping[str, Fields], present: Mapping[str, dict[str, Any]], applied: Mapping[str, Fields]
+) -> Plan:
+    """Compare the desired fields with the `present` records, by model id; `applied` is what was written last."""
     plan = Plan()
-    for name, wishes in wanted.items():
+    for name, wanted_fields in wanted.items():
         record = present.get(name)
-        changed, kept = merge.changes(wishes, fields(record) if record else {}, applied.get(name, {}))
+        existing = managed_fields(record) if record else {}
+        changed, kept = merge.changes(wanted_fields, existing, applied.get(name, {}))
         if changed:
-            plan.changed.append(updated(record or fresh(name), changed))
-        plan.applied[name] = merge.remembered(wishes, kept, applied.get(name, {}))
+            plan.changed.append(with_fields(record or new_record(name), changed))
+        plan.applied[name] = merge.applied_after(wanted_fields, kept, applied.get(name, {}))
         plan.kept += [f"{name}.{key}" for key in kept]
     return plan
 
 
-def fields(record: Mapping[str, Any]) -> Fields:
-    """What a record says where the box has a say; what it does not say is missing."""
+def managed_fields(record: Mapping[str, Any]) -> Fields:
+    """Return the managed fields that a record has a value for."""
     meta = record.get("meta") or {}
-    found = {"name": record.get("name"), "description": meta.get("description"), "active": record.get("is_active")}
-    found["vision"] = (meta.get("capabilities") or {}).get("vision")
-    return {key: value for key, value in found.items() if value is not None}
+    fields = {"name": record.get("name"), "description": meta.get("description"), "active": record.get("is_active")}
+    fields["vision"] = (meta.get("capabilities") or {}).get("vision")
+    return {key: value for key, value in fields.items() if value is not None}
 
 
-def fresh(name: str) -> dict[str, Any]:
-    """A record that everybody may use."""
+def new_record(name: str) -> dict[str, Any]:
+    """Return a record for the model with the id `name` that every user may read."""
     everybody = {"principal_type": "user", "principal_id": "*", "permission": "read"}
     return {
         "id": name,
@@ -70,8 +75,8 @@ def fresh(name: str) -> dict[str, Any]:
     }
 
 
-def updated(record: Mapping[str, Any], changed: Fields) -> dict[str, Any]:
-    """A copy of `record` with `changed` in it; all else stays."""
+def with_fields(record: Mapping[str, Any], changed: Fields) -> dict[str, Any]:
+    """Return a copy of `record` with the `changed` fields; all else stays."""
     meta = dict(record.get("meta") or {})
     if "description" in changed:
         meta["description"] = changed["description"]

@@ -1,4 +1,4 @@
-"""What Open WebUI is told, and what it is left to decide, against the stand-in and its rules."""
+"""Provisioning of Open WebUI, against the stand-in: what is written, and what an admin changed stays."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_merge_respects_the_admin_and_is_done_once(
         admins = key in current and current[key] != applied.get(key)
         assert (key in wanted) == (current.get(key) != value and not admins)
     after = {**current, **wanted}
-    again, kept_again = merge.changes(desired, after, merge.remembered(desired, kept, applied))
+    again, kept_again = merge.changes(desired, after, merge.applied_after(desired, kept, applied))
     assert not again
     assert kept_again == kept
 
@@ -65,15 +65,15 @@ def test_a_seed_of_the_wrong_type_is_named() -> None:
 
 def test_models_that_cannot_chat_are_not_offered() -> None:
     models = [QWEN, {"id": "embedder", "capabilities": ["embedding"]}]
-    plan = records.merged(records.desired(models), {}, {})
+    plan = records.plan_changes(records.desired(models), {}, {})
     assert [(record["id"], record["is_active"]) for record in plan.changed] == [("qwen3", True), ("embedder", False)]
 
 
-def test_a_record_keeps_what_the_box_has_no_say_in() -> None:
+def test_a_record_keeps_the_fields_that_are_not_managed() -> None:
     present = {
-        "qwen3": {**records.fresh("qwen3"), "params": {"temperature": 0.1}, "meta": {"tags": [{"name": "mine"}]}}
+        "qwen3": {**records.new_record("qwen3"), "params": {"temperature": 0.1}, "meta": {"tags": [{"name": "mine"}]}}
     }
-    plan = records.merged(records.desired([QWEN]), present, {"qwen3": {"name": "qwen3"}})
+    plan = records.plan_changes(records.desired([QWEN]), present, {"qwen3": {"name": "qwen3"}})
     record = plan.changed[0]
     assert record["params"] == {"temperature": 0.1}
     assert record["meta"]["tags"] == [{"name": "mine"}]
@@ -148,15 +148,15 @@ def webui(env: dict[str, str]) -> OpenWebUI:
     return OpenWebUI(env["PROVISION_WEBUI_URL"], "admin@localhost", "secret")
 
 
-def test_the_first_round_tells_everything_and_the_second_nothing(env: dict[str, str], tmp_path: Path) -> None:
+def test_the_first_round_writes_everything_and_the_second_nothing(env: dict[str, str], tmp_path: Path) -> None:
     first = provisioner(env, tmp_path)
-    assert "models told: qwen3;" in first.round()
+    assert "models updated: qwen3;" in first.round()
     assert webui(env).models()["qwen3"]["meta"]["description"] == "Thinks first"
     assert webui(env).rows()["web.search.engine"] == "searxng"
     assert webui(env).rows()["openai.api_keys"] == ["the key"]
     assert first.round() == "unchanged"
     after_a_restart = provisioner(env, tmp_path).round()
-    assert after_a_restart == "settings changed: none; models told: none; left as the admin wants them: none"
+    assert after_a_restart == "settings changed: none; models updated: none; kept as the admin set them: none"
 
 
 def test_what_an_admin_changed_stays_over_an_upgrade(env: dict[str, str], tmp_path: Path) -> None:
@@ -173,25 +173,25 @@ def test_what_an_admin_changed_stays_over_an_upgrade(env: dict[str, str], tmp_pa
     assert "web.search.engine" in said
 
 
-def test_a_new_model_is_told_without_a_restart(env: dict[str, str], tmp_path: Path, api: Api) -> None:
+def test_a_new_model_is_added_without_a_restart(env: dict[str, str], tmp_path: Path, api: Api) -> None:
     running = provisioner(env, tmp_path)
     running.round()
     api.models = [QWEN, {"id": "vl", "name": "VL", "description": "Sees", "capabilities": ["chat", "vision"]}]
-    assert "models told: vl;" in running.round()
+    assert "models updated: vl;" in running.round()
     assert webui(env).models()["vl"]["meta"]["capabilities"] == {"vision": True}
 
 
-def test_a_changed_password_is_a_sentence_and_no_failure(env: dict[str, str], tmp_path: Path) -> None:
+def test_a_changed_password_is_reported_and_no_failure(env: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "admin_password").write_text("another")
     running = provisioner(env, tmp_path)
-    assert "does not take the admin's password" in running.round()
-    assert running.round() == "unchanged", "it does not knock at the door for ever"
+    assert "no longer accepts the admin's password" in running.round()
+    assert running.round() == "unchanged", "it does not sign in again and again"
 
 
 def test_health(env: dict[str, str], tmp_path: Path) -> None:
-    assert not provision.healthy(tmp_path)
-    assert provision.attempt(provisioner(env, tmp_path), tmp_path)
-    assert provision.healthy(tmp_path)
+    assert not provision.is_healthy(tmp_path)
+    assert provision.run_round(provisioner(env, tmp_path), tmp_path)
+    assert provision.is_healthy(tmp_path)
     unreachable = {**env, "OPENAI_API_BASE_URLS": "http://127.0.0.1:1/v1"}
-    assert not provision.attempt(provisioner(unreachable, tmp_path), tmp_path)
-    assert not provision.healthy(tmp_path)
+    assert not provision.run_round(provisioner(unreachable, tmp_path), tmp_path)
+    assert not provision.is_healthy(tmp_path)

@@ -25,7 +25,7 @@ def test_provisioning_finds_every_seed_in_place(running: Running) -> None:
     """A row that this version does not know would be set again."""
     said = running.box.provision()
     assert "settings changed: none" in said
-    assert f"models told: {EMBEDDER.lower()}, {SCRIPTED}, {CITING}, {SHORT}, {REAL}" in said
+    assert f"models updated: {EMBEDDER.lower()}, {SCRIPTED}, {CITING}, {SHORT}, {REAL}" in said
 
 
 def test_the_models_are_there_without_a_click(running: Running) -> None:
