@@ -1,4 +1,4 @@
-"""A streaming client that costs little: it stores bytes with their arrival times and looks at them afterwards."""
+"""A streaming HTTP client with little overhead: it stores bytes with arrival times and parses them afterwards."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ READ_SIZE = 256 * 1024
 """Bytes per read."""
 
 TIMEOUT = 60.0
-"""Seconds without a byte before a stream is given up."""
+"""Seconds without a byte after which a stream counts as dead."""
 
 CONTENT = re.compile(rb'"content":"[^"]')
-"""What an event with a token holds, and no other event."""
+"""Found once in each event with a token, and in no other event."""
 
 
 class Stream:
-    """One streaming chat request. The clock starts before the connection is made."""
+    """One streaming chat request. The clock starts before the connection, which is part of what a client waits for."""
 
     def __init__(self, port: int, body: dict[str, Any]) -> None:
+        """Connect and send the request. Blocks until it is sent. Raises `OSError`."""
         self.started = time.perf_counter()
         self.sock = socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT)
         self.sock.sendall(request(body))
@@ -33,7 +34,7 @@ class Stream:
         self._parts: list[bytes] = []
 
     def read(self) -> bool:
-        """Store what has arrived, waiting for it; False at the end."""
+        """Store the next bytes; return False at the end of the stream. Blocks until some arrive. Raises `OSError`."""
         data = self.sock.recv(READ_SIZE)
         self._times.append(time.perf_counter())
         self._parts.append(data)
@@ -42,18 +43,19 @@ class Stream:
         return bool(data)
 
     def tokens(self) -> list[float]:
-        """When each token arrived, in seconds on the `perf_counter` clock.
+        """Return when each token arrived, in seconds on the `perf_counter` clock.
 
         Raises `RuntimeError` unless the answer is complete.
         """
         whole = b"".join(self._parts)
         if not whole.startswith(b"HTTP/1.1 200") or b"data: [DONE]" not in whole:
-            raise RuntimeError(f"The server did not answer in full: {whole[:300]!r} ... {whole[-300:]!r}")
+            raise RuntimeError(f"The server's answer is incomplete: {whole[:300]!r} ... {whole[-300:]!r}")
         ends = list(itertools.accumulate(map(len, self._parts)))
-        return [self._times[bisect.bisect_left(ends, found.end())] for found in CONTENT.finditer(whole)]
+        return [self._times[bisect.bisect_left(ends, match.end())] for match in CONTENT.finditer(whole)]
 
 
 def request(body: dict[str, Any]) -> bytes:
+    """Return the HTTP request for a streaming chat."""
     data = json.dumps({**body, "stream": True}).encode()
     head = (
         "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
@@ -63,7 +65,7 @@ def request(body: dict[str, Any]) -> bytes:
 
 
 def collect(streams: Sequence[Stream]) -> None:
-    """Read all streams to their ends, each as its bytes arrive. Raises `TimeoutError`."""
+    """Read all streams to their ends, each as its bytes arrive. Blocks. Raises `OSError`, `TimeoutError` too."""
     with selectors.DefaultSelector() as selector:
         for stream in streams:
             selector.register(stream.sock, selectors.EVENT_READ, stream)
@@ -76,8 +78,8 @@ def collect(streams: Sequence[Stream]) -> None:
                     selector.unregister(key.fileobj)
 
 
-def run(port: int, body: dict[str, Any]) -> Stream:
-    """One request, to its end."""
+def run_request(port: int, body: dict[str, Any]) -> Stream:
+    """Send one request and return the finished stream. Blocks. Raises `OSError`."""
     stream = Stream(port, body)
     while stream.read():
         pass

@@ -1,4 +1,4 @@
-"""The baseline: the same engine program, driven over its pipes by `WorkerEngine` in this process, without a server."""
+"""The baseline: the same engine program, driven over its pipes by `WorkerEngine` in this process, without HTTP."""
 
 from __future__ import annotations
 
@@ -19,39 +19,42 @@ from tests.engines import fake
 
 
 class Planner:
-    """Turns a request body into the job that the server makes of it."""
+    """Converts a request body to the engine request that the server would make of it."""
 
     def __init__(self, env: Mapping[str, str], model: str) -> None:
+        """Read the settings in `env` and find `model`. Raises `SettingsError` and `ModelNotFound`."""
         self.settings: Settings = from_environment(env)
         self.model: Model = Catalog(self.settings).resolve(model)
 
-    def job(self, body: dict[str, Any]) -> EngineRequest:
-        ask = GenerationRequest(
+    def engine_request(self, body: dict[str, Any]) -> EngineRequest:
+        """Return the engine request for `body`."""
+        request = GenerationRequest(
             model=self.model.id,
             messages=tuple(body["messages"]),
             max_tokens=body["max_tokens"],
             sampling=Sampling(temperature=body.get("temperature"), seed=body.get("seed")),
         )
-        return plan(ask, self.model, self.settings, "bench")
+        return plan(request, self.model, self.settings, "bench")
 
 
 class Direct:
     """The scripted engine, loaded."""
 
     def __init__(self, engine: Engine, planner: Planner) -> None:
+        """Keep the engine, which is loaded."""
         self._engine, self._planner = engine, planner
 
     def tokens(self, body: dict[str, Any]) -> tuple[float, list[float]]:
-        """When the run began and when each token arrived, in seconds on the `perf_counter` clock."""
-        job = self._planner.job(body)
+        """Run `body`; return when it began and when each token arrived, in `perf_counter` seconds. Blocks."""
+        request = self._planner.engine_request(body)
         started = time.perf_counter()
-        events = self._engine.generate(job, NOBODY)
+        events = self._engine.generate(request, NOBODY)
         return started, [time.perf_counter() for event in events if isinstance(event, Text)]
 
 
 @contextlib.contextmanager
 def direct(env: Mapping[str, str], model: str) -> Iterator[Direct]:
-    """Blocks until the engine is loaded; it is killed at the end of the block."""
+    """Load the engine and yield it; it is killed at the end of the block. Blocks until it is loaded."""
     planner = Planner(env, model)
     engine = fake(planner.settings, planner.model)
     engine.start()

@@ -1,4 +1,4 @@
-"""An application that does nothing, for gunicorn: what a worker process weighs before it holds ours."""
+"""An application that does nothing, to measure the memory of a gunicorn worker without our code."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from typing import Any
 
 
 def empty(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """Answer 204 to every request, as a WSGI application."""
     start_response("204 No Content", [])
     return []
 
 
 def create() -> Callable[..., Iterable[bytes]]:
+    """Print the line that `serving` waits for, and return the application."""
     print("Ready", flush=True)
     return empty

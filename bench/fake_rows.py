@@ -1,4 +1,4 @@
-"""What the server adds to an engine that costs nothing: the scripted one, as fast as it can and at 50 tokens/s."""
+"""Measure what the server adds to an engine that costs nothing: the scripted one, unlimited and at 50 tokens/s."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.client import Stream, collect, run
+from bench.client import Stream, collect, run_request
 from bench.direct import Direct, direct
 from bench.processes import BARE, Server, environment, serving
 from bench.table import Row, median, p95
@@ -26,7 +26,7 @@ STREAMS = (1, 8, 64)
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How much is measured."""
+    """How much to measure."""
 
     questions: int
     """Answers per time to first token, and pairs per gap between two answers."""
@@ -41,33 +41,34 @@ QUICK = Scale(questions=30, paced_tokens=300, tokens=6_400)
 
 
 def body(tokens: int, delay: float = 0.0) -> dict[str, Any]:
-    """A request that the scripted engine answers with `tokens` tokens, each after `delay` seconds."""
+    """Return a request that the scripted engine answers with `tokens` tokens, each after `delay` seconds."""
     script = json.dumps({"text": "tok ", "tokens": tokens, "delay": delay})
     return {"model": MODEL, "messages": [{"role": "user", "content": script}], "max_tokens": tokens}
 
 
 def rows(scale: Scale, folder: Path) -> Iterator[Row]:
+    """Yield the measurements; `folder` is for the model and the logs. Blocks."""
     write_fake_model(folder / "models", MODEL)
     env = environment(folder / "models", queue_depth=2 * max(STREAMS))
     with serving("tests.live.fake_app:create()", env, folder / "fake.log") as server, direct(env, MODEL) as engine:
-        run(server.port, body(1))
+        run_request(server.port, body(1))
         idle = server.rss()
         yield from first_tokens("unlimited", 0.0, scale, server, engine)
         yield from first_tokens("50 tok/s", PACE, scale, server, engine)
         yield from paced(scale, server, engine)
         for count in STREAMS:
             yield from throughput(count, scale.tokens // count, server, engine)
-        yield from queued(scale.questions // 3, server, engine)
+        yield from queued_gap(scale.questions // 3, server, engine)
         bare = bare_rss(folder)
         yield Row("API process memory, after its first answer", "MB", idle, bare, 50)
         yield Row("API process memory, after all of the above", "MB", server.rss(), bare, 50)
 
 
 def first_tokens(name: str, delay: float, scale: Scale, server: Server, engine: Direct) -> Iterator[Row]:
-    """Time to first token over HTTP, connecting included, against the pipes; the two take turns."""
+    """Yield the time to first token over HTTP, connection included, against the pipes; the two alternate."""
     ours, theirs = [], []
     for _ in range(scale.questions):
-        stream = run(server.port, body(1, delay))
+        stream = run_request(server.port, body(1, delay))
         ours.append(1000 * (stream.tokens()[0] - stream.started))
         started, arrived = engine.tokens(body(1, delay))
         theirs.append(1000 * (arrived[0] - started))
@@ -79,10 +80,10 @@ def first_tokens(name: str, delay: float, scale: Scale, server: Server, engine: 
 
 
 def paced(scale: Scale, server: Server, engine: Direct) -> Iterator[Row]:
-    """One answer at 50 tokens/s: processor time per token, and the largest gap."""
+    """Yield the processor time per token and the largest gap of an answer at 50 tokens/s."""
     request = body(scale.paced_tokens, PACE)
     cpu = server.cpu()
-    ours = run(server.port, request).tokens()
+    ours = run_request(server.port, request).tokens()
     cpu = server.cpu() - cpu
     base_cpu = time.process_time()
     theirs = engine.tokens(request)[1]
@@ -92,19 +93,19 @@ def paced(scale: Scale, server: Server, engine: Direct) -> Iterator[Row]:
 
 
 def largest_gap(times: list[float]) -> float:
-    """Milliseconds."""
+    """Return the largest difference between consecutive `times` (seconds) in milliseconds."""
     return 1000 * max(after - before for before, after in itertools.pairwise(times))
 
 
 def throughput(count: int, tokens: int, server: Server, engine: Direct) -> Iterator[Row]:
-    """All streams together, at full speed, through the one engine."""
+    """Yield the event rate of `count` concurrent streams of `tokens` tokens each, through the one engine."""
     started, cpu, own = time.perf_counter(), server.cpu(), time.process_time()
     streams = [Stream(server.port, body(tokens)) for _ in range(count)]
     collect(streams)
     own, cpu = time.process_time() - own, server.cpu() - cpu
     arrived = [moment for stream in streams for moment in stream.tokens()]
     ours = len(arrived) / (max(arrived) - started)
-    theirs, base_cpu = piped(count, tokens, engine)
+    theirs, base_cpu = direct_throughput(count, tokens, engine)
     name = f"{count} stream{'s' if count > 1 else ''}"
     yield Row(f"Events per second, {name}", "1/s", ours, theirs)
     if count == 1:
@@ -112,15 +113,18 @@ def throughput(count: int, tokens: int, server: Server, engine: Direct) -> Itera
         yield Row("This client's CPU per token, for comparison", "ms", 1000 * own / len(arrived))
 
 
-def piped(count: int, tokens: int, engine: Direct) -> tuple[float, float]:
-    """The same answers over the pipes, one after the other: events per second, CPU milliseconds per token."""
+def direct_throughput(count: int, tokens: int, engine: Direct) -> tuple[float, float]:
+    """Run the same answers over the pipes, one after the other.
+
+    Returns events per second and CPU milliseconds per token.
+    """
     started, cpu = time.perf_counter(), time.process_time()
     arrived = [moment for _ in range(count) for moment in engine.tokens(body(tokens))[1]]
     return len(arrived) / (arrived[-1] - started), 1000 * (time.process_time() - cpu) / len(arrived)
 
 
-def queued(pairs: int, server: Server, engine: Direct) -> Iterator[Row]:
-    """How long the engine idles between an answer and the next one in line, seen from outside."""
+def queued_gap(pairs: int, server: Server, engine: Direct) -> Iterator[Row]:
+    """Yield how long the engine idles between an answer and the next one in the queue, as clients see it."""
     ours, theirs = [], []
     for _ in range(pairs):
         first = Stream(server.port, body(5, PACE))
@@ -134,6 +138,6 @@ def queued(pairs: int, server: Server, engine: Direct) -> Iterator[Row]:
 
 
 def bare_rss(folder: Path) -> float:
-    """MB of a gunicorn gevent worker with an empty application."""
+    """Return the MB of memory of a gunicorn gevent worker with an empty application."""
     with serving("bench.empty_app:create()", os.environ, folder / "empty.log", BARE) as server:
         return server.rss()

@@ -1,4 +1,4 @@
-"""The NPU engine on the simulated runtime, without HTTP: what the worker adds, what it saves, how fast it stops."""
+"""Measure the NPU engine on the simulated runtime, without HTTP: the worker's cost, KV reuse, cancels and gaps."""
 
 from __future__ import annotations
 
@@ -22,21 +22,23 @@ from tests.npu import npu_engine, npu_model, npu_settings
 from tests.simulator.build import RELEASES
 
 PREFILL_US = 1000
-"""Microseconds per prompt token; the simulated byte-sized tokens are cheaper than real ones."""
+"""Microseconds per prompt token; the simulated tokens are single bytes, so they cost less than real ones."""
 
 TURNS = 10
 PACE_US = 83_333
-"""12 tokens/s."""
+"""Microseconds per answer token: 12 tokens/s."""
 
 Message = dict[str, str]
 
 
 def rows(quick: bool, folder: Path) -> Iterator[Row]:
+    """Yield the measurements with each release of the runtime. Blocks."""
     for release in RELEASES:
-        yield from of_release(release, quick, folder / release)
+        yield from measure_release(release, quick, folder / release)
 
 
-def of_release(release: str, quick: bool, folder: Path) -> Iterator[Row]:
+def measure_release(release: str, quick: bool, folder: Path) -> Iterator[Row]:
+    """Load the engine with one release of the runtime and yield its measurements. Blocks."""
     settings = npu_settings(folder, release, heartbeat_interval=10)
     model = npu_model(folder, tokenizer=True)
     engine = npu_engine(settings, RKLLM_SIM_PREFILL_US=str(PREFILL_US))(model)
@@ -47,52 +49,54 @@ def of_release(release: str, quick: bool, folder: Path) -> Iterator[Row]:
         yield from cancels(engine, release, 3 if quick else 10)
         yield from paced(engine, release, 24 if quick else 96)
         yield from unlimited(engine, release)
-        yield from between(settings, model, release, 3 if quick else 20)
+        yield from queued_gap(settings, model, release, 3 if quick else 20)
     finally:
         engine.stop()
 
 
-def asked(engine: WorkerEngine, *messages: Message, tokens: int = 64) -> Iterator[Event]:
+def generate(engine: WorkerEngine, *messages: Message, tokens: int = 64) -> Iterator[Event]:
+    """Run one chat of at most `tokens` tokens and yield its events."""
     return iter(engine.generate(job(engine.model, "", messages=messages, max_tokens=tokens), NOBODY))
 
 
 def user(text: str) -> Message:
+    """Return a user's message."""
     return {"role": "user", "content": text}
 
 
 def conversation(engine: WorkerEngine, release: str) -> Iterator[Row]:
-    """Time to first token as a conversation grows; the baseline is what its whole prompt takes to prefill."""
-    talk: list[Message] = []
+    """Yield the time to first token as a conversation grows; the baseline is the prefill of the whole prompt."""
+    messages: list[Message] = []
     for turn in range(1, TURNS + 1):
-        talk.append(user("Tell me something about another tree that grows by the sea."))
+        messages.append(user("Tell me something about another tree that grows by the sea."))
         started, first, text = time.perf_counter(), 0.0, ""
-        for event in asked(engine, *talk):
+        for event in generate(engine, *messages):
             if isinstance(event, Text):
                 first = first or time.perf_counter() - started
                 text += event.text
             elif isinstance(event, Done):
                 whole = event.usage.prompt_tokens * PREFILL_US / 1000
-        talk.append({"role": "assistant", "content": text})
+        messages.append({"role": "assistant", "content": text})
         if turn in (1, 2, TURNS):
             yield Row(f"NPU {release}: TTFT, turn {turn}, against the whole prefill", "ms", 1000 * first, whole)
 
 
 def cancels(engine: WorkerEngine, release: str, rounds: int) -> Iterator[Row]:
-    """From the cancel to the idle engine, in the middle of an answer."""
-    taken = []
+    """Yield the time from a cancel in the middle of an answer to the idle engine."""
+    durations = []
     for _ in range(rounds):
-        events = asked(engine, user("[[tokens=2000 us=1000]]"), tokens=2000)
+        events = generate(engine, user("[[tokens=2000 us=1000]]"), tokens=2000)
         next(event for event in events if isinstance(event, Text))
         started = time.perf_counter()
         events.close()  # type: ignore[attr-defined]
-        taken.append(1000 * (time.perf_counter() - started))
-    yield Row(f"NPU {release}: cancel in decode, p50", "ms", median(taken))
+        durations.append(1000 * (time.perf_counter() - started))
+    yield Row(f"NPU {release}: cancel in decode, p50", "ms", median(durations))
 
 
 def paced(engine: WorkerEngine, release: str, tokens: int) -> Iterator[Row]:
-    """An answer at 12 tokens/s: how late its tokens are, and what both processes work per token."""
+    """Yield the gaps of an answer at 12 tokens/s, and the CPU time of both processes per token."""
     cpu, arrived = time.process_time() + worker_cpu(engine), []
-    for event in asked(engine, user(f"[[tokens={tokens} us={PACE_US}]]"), tokens=tokens):
+    for event in generate(engine, user(f"[[tokens={tokens} us={PACE_US}]]"), tokens=tokens):
         arrived += [time.perf_counter()] if isinstance(event, Text) else []
     cpu = time.process_time() + worker_cpu(engine) - cpu
     gap = 1000 * (arrived[-1] - arrived[0]) / (len(arrived) - 1)
@@ -101,16 +105,17 @@ def paced(engine: WorkerEngine, release: str, tokens: int) -> Iterator[Row]:
 
 
 def unlimited(engine: WorkerEngine, release: str) -> Iterator[Row]:
+    """Yield the token rate of an answer at full speed."""
     count, first = 0, 0.0
-    for event in asked(engine, user("[[tokens=3000]]"), tokens=3000):
+    for event in generate(engine, user("[[tokens=3000]]"), tokens=3000):
         if isinstance(event, Text):
             first = first or time.perf_counter()
             count += 1
     yield Row(f"NPU {release}: tokens per second, unlimited", "1/s", (count - 1) / (time.perf_counter() - first))
 
 
-def between(settings: Settings, model: Model, release: str, rounds: int) -> Iterator[Row]:
-    """How long the NPU idles between an answer and the next one in line: last token to first, no prefill."""
+def queued_gap(settings: Settings, model: Model, release: str, rounds: int) -> Iterator[Row]:
+    """Yield how long the NPU idles between an answer and the next one in the queue: last token to first."""
     make = npu_engine(msgspec.structs.replace(settings, npu_lock=settings.models_dir / "gap.lock"))
     scheduler = Scheduler(settings, make)
     gaps: list[float] = []
@@ -128,12 +133,12 @@ def between(settings: Settings, model: Model, release: str, rounds: int) -> Iter
 
 
 def token_times(scheduler: Scheduler, model: Model, text: str) -> list[float]:
-    """When each token of an answer came through the queue."""
+    """Return when each token of an answer came through the queue, in `perf_counter` seconds. Blocks."""
     events = scheduler.serve(job(model, text, max_tokens=8), NOBODY)
     return [time.perf_counter() for event in events if isinstance(event, Text)]
 
 
 def worker_cpu(engine: WorkerEngine) -> float:
-    """Seconds of processor time the worker has used."""
+    """Return the seconds of processor time that the worker has used."""
     fields = Path(f"/proc/{engine.pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -1,4 +1,4 @@
-"""``python -m bench.rag``: what the pipeline for sources keeps, drops and costs. Asserts nothing.
+"""The command ``python -m bench.rag``: measure what the RAG pipeline keeps, drops and costs. Asserts nothing.
 
 ``--model NAME --url http://127.0.0.1:8000`` asks a running server 50 questions instead, with and without the pipeline.
 """
@@ -12,9 +12,10 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 from statistics import mean
 
-from bench.rag_corpus import TONGUES, Item, item
+from bench.rag_corpus import LANGUAGES, Question, make_question
 from bench.table import machine, p95
 from services.chat.rag import clean
 from services.chat.rag.pipeline import pick
@@ -23,105 +24,118 @@ from services.chat.rag.sources import Source
 from services.chat.tokens import estimate
 
 BUDGETS = (700, 1400)
+"""Tokens that the selected passages may take."""
+
 EACH = 20
-"""Questions a language."""
+"""Questions per language."""
 
 
-def sources(question: Item) -> list[Source]:
+def sources(question: Question) -> list[Source]:
+    """Return the question's pages as sources."""
     return [Source(str(number), "", "", page) for number, page in enumerate(question.pages, 1)]
 
 
-def kept(question: Item, budget: int) -> str:
-    return pick(question.question, sources(question), (), budget, RagSettings()).text
+def selected(question: Question, budget: int) -> str:
+    """Return the passages that the pipeline selects from the pages, in `budget` tokens."""
+    return pick(question.text, sources(question), (), budget, RagSettings()).text
 
 
-def snippets(question: Item) -> list[Source]:
-    """What a search engine shows of the pages: the paragraph that answers, and the first one of each other page."""
-    mains = [main.split("\n") for main in question.mains]
-    shown = [next((part for part in parts if question.sentence in part), parts[0]) for parts in mains]
+def snippets(question: Question) -> list[Source]:
+    """Return what a search engine shows of each page: the paragraph with the answer, else the first one."""
+    pages = [content.split("\n") for content in question.contents]
+    shown = [next((part for part in parts if question.sentence in part), parts[0]) for parts in pages]
     return [Source(str(number), "", "", part) for number, part in enumerate(shown, 1)]
 
 
-def kept_snippet(question: Item) -> bool:
-    return question.sentence in pick(question.question, snippets(question), (), 1400, RagSettings()).text
+def keeps_snippet(question: Question) -> bool:
+    """Return whether the pipeline keeps the snippet with the answer."""
+    return question.sentence in pick(question.text, snippets(question), (), 1400, RagSettings()).text
 
 
-def lead(question: Item, budget: int) -> str:
-    """What a server without any pipeline does: the pages one after the other, cut where the room ends."""
+def truncated(question: Question, budget: int) -> str:
+    """Return the pages one after the other, cut after `budget` tokens, as a server without a pipeline sends them."""
     text = "\n\n".join(question.pages)
     while estimate(text) > budget:
         text = text[: int(len(text) * 0.95)]
     return text
 
 
-def lines() -> Iterator[str]:
+def table_lines() -> Iterator[str]:
+    """Yield a Markdown table with the shares per language."""
     yield (
         "| language | "
         + " | ".join(f"kept, {b} tokens | lead, {b}" for b in BUDGETS)
-        + " | kept, snippets | furniture removed | text kept | irrelevant dropped |"
+        + " | kept, snippets | boilerplate removed | text kept | irrelevant dropped |"
     )
     yield "|---|" + "---|" * (2 * len(BUDGETS) + 4)
-    rows = {name: list(row(name)) for name in TONGUES}
+    rows = {name: list(shares(name)) for name in LANGUAGES}
     for name, values in rows.items():
         yield f"| {name} | " + " | ".join(f"{value:.2f}" for value in values) + " |"
     means = [mean(column) for column in zip(*rows.values(), strict=True)]
     yield "| all | " + " | ".join(f"{value:.2f}" for value in means) + " |"
 
 
-def row(name: str) -> Iterator[float]:
-    items = [item(name, seed) for seed in range(EACH)]
+def shares(name: str) -> Iterator[float]:
+    """Yield the cells of one language's row, each from 0.0 to 1.0."""
+    questions = [make_question(name, seed) for seed in range(EACH)]
     for budget in BUDGETS:
-        yield mean(question.sentence in kept(question, budget) for question in items)
-        yield mean(question.sentence in lead(question, budget) for question in items)
-    yield mean(map(kept_snippet, items))
-    removed, whole = zip(*(cleaned(question) for question in items), strict=True)
+        yield mean(question.sentence in selected(question, budget) for question in questions)
+        yield mean(question.sentence in truncated(question, budget) for question in questions)
+    yield mean(map(keeps_snippet, questions))
+    removed, intact = zip(*(cleaning_shares(question) for question in questions), strict=True)
     yield mean(removed)
-    yield mean(whole)
-    other = "de" if name != "de" else "en"
-    foreign = [sources(item(other, seed)) for seed in range(EACH)]
+    yield mean(intact)
+    other = "de" if name != "de" else "en"  # pages in another language do not answer the question
+    irrelevant = [sources(make_question(other, seed)) for seed in range(EACH)]
     yield mean(
-        not pick(q.question, s, (), 1400, RagSettings()).verdict.use for q, s in zip(items, foreign, strict=True)
+        not pick(q.text, s, (), 1400, RagSettings()).verdict.use for q, s in zip(questions, irrelevant, strict=True)
     )
 
 
-def cleaned(question: Item) -> tuple[float, float]:
-    """Shares of the furniture's lines that are gone and of the paragraphs that are whole after cleaning."""
-    tongue = TONGUES[question.tongue]
-    text = [clean.clean(page) for page in question.pages]
-    gone = [phrase not in page for page in text for phrase in tongue.furniture]
-    whole = [part in page for page, main in zip(text, question.mains, strict=True) for part in main.split("\n")]
-    return mean(gone), mean(whole)
+def cleaning_shares(question: Question) -> tuple[float, float]:
+    """Clean the pages; return the share of boilerplate labels that are gone, and of paragraphs that are intact."""
+    pages = [clean.clean(page) for page in question.pages]
+    gone = [phrase not in page for page in pages for phrase in LANGUAGES[question.language].boilerplate]
+    intact = [
+        part in page for page, content in zip(pages, question.contents, strict=True) for part in content.split("\n")
+    ]
+    return mean(gone), mean(intact)
 
 
-def latency() -> Iterator[str]:
-    """CPU time: sources of 30 KB, and paragraphs that all differ."""
-    question = item("en", 1, pages=5, sentences=370)
-    times = [cpu(question) for _ in range(20)]
+def latency_lines() -> Iterator[str]:
+    """Yield the CPU time for large sources: many sentences, many different paragraphs, one long line."""
+    question = make_question("en", 1, pages=5, sentences=370)
+    times = [cpu_seconds(question) for _ in range(20)]
     size = sum(len(page) for page in question.pages) // 1024
     yield f"- 5 sources, {size} KB together: {p95(times) * 1000:.0f} ms CPU (p95 of {len(times)})"
     for count in (1000, 2000, 4000):
         page = "\n\n".join(
             f"Paragraph {n} of the water tower says {n * 7919} and nothing else at all." for n in range(count)
         )
-        yield f"- one source of {count} paragraphs: {cpu(replace(question, pages=(page,))) * 1000:.0f} ms CPU"
+        yield f"- one source of {count} paragraphs: {cpu_seconds(replace(question, pages=(page,))) * 1000:.0f} ms CPU"
     page = "The tower is high and wide. " * 7500
-    yield f"- 200 KB on one line: {cpu(replace(question, pages=(page,))) * 1000:.0f} ms CPU"
+    yield f"- 200 KB on one line: {cpu_seconds(replace(question, pages=(page,))) * 1000:.0f} ms CPU"
 
 
-def cpu(question: Item) -> float:
+def cpu_seconds(question: Question) -> float:
+    """Return the CPU time of the pipeline for the question's pages."""
     started = time.process_time()
-    kept(question, 1400)
+    selected(question, 1400)
     return time.process_time() - started
 
 
-def ask(url: str, model: str, question: Item, rag: bool) -> str:
+def ask_server(url: str, model: str, question: Question, rag: bool) -> str:
+    """Return the server's answer from the pages, through the pipeline or from truncated pages. Blocks.
+
+    Raises `OSError` where the server cannot be reached or refuses.
+    """
     tags = "".join(
-        f'<source id="{number}" name="{question.question}" resource-type="web_search">{page}</source>\n'
+        f'<source id="{number}" name="{question.text}" resource-type="web_search">{page}</source>\n'
         for number, page in enumerate(question.pages, 1)
     )
-    content = f"<context>\n{tags}</context>\n\n{question.question}"
+    content = f"<context>\n{tags}</context>\n\n{question.text}"
     if not rag:
-        content = f"{lead(question, 2500)}\n\n{question.question}"
+        content = f"{truncated(question, 2500)}\n\n{question.text}"
     body = {
         "model": model,
         "max_tokens": 64,
@@ -136,23 +150,29 @@ def ask(url: str, model: str, question: Item, rag: bool) -> str:
         return str(json.load(response)["choices"][0]["message"]["content"])
 
 
-def answers(url: str, model: str, count: int) -> Iterator[str]:
-    """Shares of answers that hold the right number."""
-    items = [item("en", 100 + seed, pages=5, sentences=80) for seed in range(count)]
+def answer_lines(url: str, model: str, count: int) -> Iterator[str]:
+    """Yield how many of the server's answers have the right number, with and without the pipeline. Blocks."""
+    questions = [make_question("en", 100 + seed, pages=5, sentences=80) for seed in range(count)]
     for rag, name in ((True, "with the pipeline"), (False, "without (pages cut at 2,500 tokens)")):
         started = time.monotonic()
-        right = [question.answer in re.sub(r"[,. ]", "", ask(url, model, question, rag)) for question in items]
+        right = [
+            question.answer in re.sub(r"[,. ]", "", ask_server(url, model, question, rag)) for question in questions
+        ]
         yield f"- {name}: {sum(right)} of {count} right, {(time.monotonic() - started) / count:.1f} s an answer"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.rag", description="The pipeline for sources; docs/rag.md")
+    """Run the command."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.rag", description="Measure the RAG pipeline; see docs/rag.md"
+    )
     parser.add_argument("--model", help="ask this model of a running server")
     parser.add_argument("--url", default="http://127.0.0.1:8000", help="of the server")
     parser.add_argument("--questions", type=int, default=50)
     args = parser.parse_args()
     print(machine(), flush=True)
-    for line in answers(args.url, args.model, args.questions) if args.model else (*lines(), *latency()):
+    measured = chain(table_lines(), latency_lines())
+    for line in answer_lines(args.url, args.model, args.questions) if args.model else measured:
         print(line, flush=True)
 
 

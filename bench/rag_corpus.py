@@ -1,4 +1,4 @@
-"""Pages, questions and answers for `bench.rag`: invented towns in ten languages, set into generated page furniture.
+"""Generate questions and web pages for `bench.rag`: invented towns in ten languages, amid page boilerplate.
 
 All texts were written for this benchmark and are in the public domain (CC0). Nothing is true of any real town.
 """
@@ -13,12 +13,17 @@ Fact = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Tongue:
+class Language:
+    """The texts of one language."""
+
     facts: tuple[Fact, ...]
     filler: tuple[str, ...]
-    furniture: tuple[str, ...]
+    """Sentences without a fact."""
+    boilerplate: tuple[str, ...]
+    """Labels of menus and notices."""
     towns: tuple[str, ...]
     space: str = " "
+    """What stands between two sentences."""
 
 
 LATIN = ("Velmora", "Tarnick", "Osbrun", "Kelidor", "Mirasan", "Dunvale", "Petrosk", "Halmeny", "Corvani", "Brixholt")
@@ -61,8 +66,8 @@ JAPANESE = (
     "ブリホルト",
 )
 
-TONGUES = {
-    "en": Tongue(
+LANGUAGES = {
+    "en": Language(
         (
             (
                 "The water tower of {t} is {n} metres high and stands beside the old mill.",
@@ -104,7 +109,7 @@ TONGUES = {
         ),
         LATIN,
     ),
-    "de": Tongue(
+    "de": Language(
         (
             (
                 "Der Wasserturm von {t} ist {n} Meter hoch und steht neben der alten Mühle.",
@@ -146,7 +151,7 @@ TONGUES = {
         ),
         LATIN,
     ),
-    "es": Tongue(
+    "es": Language(
         (
             (
                 "La torre de agua de {t} mide {n} metros y está junto al viejo molino.",
@@ -188,7 +193,7 @@ TONGUES = {
         ),
         LATIN,
     ),
-    "fr": Tongue(
+    "fr": Language(
         (
             (
                 "Le château d'eau de {t} mesure {n} mètres et se dresse près du vieux moulin.",
@@ -230,7 +235,7 @@ TONGUES = {
         ),
         LATIN,
     ),
-    "ru": Tongue(
+    "ru": Language(
         (
             (
                 "Высота водонапорной башни города {t} составляет {n} метров, она стоит рядом со старой мельницей.",
@@ -272,7 +277,7 @@ TONGUES = {
         ),
         CYRILLIC,
     ),
-    "tr": Tongue(
+    "tr": Language(
         (
             (
                 "{t} kasabasının su kulesi {n} metre yüksekliğindedir ve eski değirmenin yanında durur.",
@@ -311,7 +316,7 @@ TONGUES = {
         ),
         LATIN,
     ),
-    "ar": Tongue(
+    "ar": Language(
         (
             (
                 "يبلغ ارتفاع برج المياه في {t} نحو {n} مترًا ويقع بجانب الطاحونة القديمة.",
@@ -341,7 +346,7 @@ TONGUES = {
         ),
         ARABIC,
     ),
-    "hi": Tongue(
+    "hi": Language(
         (
             ("{t} की पानी की मीनार {n} मीटर ऊँची है और पुरानी चक्की के पास खड़ी है।", "{t} की पानी की मीनार कितनी ऊँची है?"),
             ("{t} का नगर भवन वर्ष {n} में आग से नष्ट हो गया और फिर कभी नहीं बना।", "{t} का नगर भवन किस वर्ष आग से नष्ट हुआ?"),
@@ -371,7 +376,7 @@ TONGUES = {
         ),
         HINDI,
     ),
-    "zh": Tongue(
+    "zh": Language(
         (
             ("{t}的水塔高{n}米，矗立在老磨坊旁边。", "{t}的水塔有多高？"),
             ("{t}的市政厅在{n}年毁于一场大火，此后再没有重建。", "{t}的市政厅是哪一年毁于大火的？"),
@@ -388,7 +393,7 @@ TONGUES = {
         CHINESE,
         "",
     ),
-    "ja": Tongue(
+    "ja": Language(
         (
             ("{t}の給水塔は高さ{n}メートルで、古い水車小屋の隣に立っている。", "{t}の給水塔の高さは何メートルですか？"),
             ("{t}の町役場は{n}年の火事で焼失し、再建されなかった。", "{t}の町役場が火事で焼失したのは何年ですか？"),
@@ -423,50 +428,63 @@ TONGUES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
-    tongue: str
-    question: str
+class Question:
+    """A question and the pages that a search found for it."""
+
+    language: str
+    """Key of `LANGUAGES`."""
+    text: str
     answer: str
     sentence: str
-    """The one that answers."""
+    """The sentence with the answer, which one of the pages has."""
     pages: tuple[str, ...]
-    mains: tuple[str, ...]
-    """What of each page is no furniture."""
+    contents: tuple[str, ...]
+    """Each page without its boilerplate: paragraphs, one per line."""
 
 
-def item(name: str, seed: int, pages: int = 5, sentences: int = 40) -> Item:
-    """A question and pages of a few kilobytes each; one sentence on one of them answers it."""
+def make_question(name: str, seed: int, pages: int = 5, sentences: int = 40) -> Question:
+    """Return a question in the language `name` and pages of a few kilobytes each; the same for the same `seed`."""
     chance = random.Random(f"{name}:{seed}")
-    tongue = TONGUES[name]
-    town = chance.choice(tongue.towns)
-    sentence, question = chance.choice(tongue.facts)
+    language = LANGUAGES[name]
+    town = chance.choice(language.towns)
+    sentence, question = chance.choice(language.facts)
     answer = str(chance.randrange(1000, 10000))
     gold = sentence.format(t=town, n=answer)
-    home = chance.randrange(pages)
-    mains = [
-        main(tongue, chance, sentences, (sentence, town), gold if number == home else None) for number in range(pages)
+    gold_page = chance.randrange(pages)
+    contents = [
+        make_paragraphs(language, chance, sentences, (sentence, town), gold if number == gold_page else None)
+        for number in range(pages)
     ]
-    whole = tuple(furnished(tongue, chance, text) for text in mains)
-    return Item(name, question.format(t=town), answer, gold, whole, tuple("\n".join(text) for text in mains))
+    complete = tuple(with_boilerplate(language, chance, paragraphs) for paragraphs in contents)
+    joined = tuple("\n".join(paragraphs) for paragraphs in contents)
+    return Question(name, question.format(t=town), answer, gold, complete, joined)
 
 
-def main(tongue: Tongue, chance: random.Random, size: int, asked: tuple[str, str], gold: str | None) -> list[str]:
-    """Paragraphs about other towns and other things, `gold` somewhere among them."""
-    others = [(fact, town) for fact, _ in tongue.facts for town in tongue.towns if (fact, town) != asked]
-    said = [
+def make_paragraphs(
+    language: Language, chance: random.Random, size: int, asked: tuple[str, str], gold: str | None
+) -> list[str]:
+    """Return `size` sentences about other towns and other things, in paragraphs; `gold` is somewhere among them.
+
+    `asked` is the fact and the town of the question, which no other sentence may answer.
+    """
+    others = [(fact, town) for fact, _ in language.facts for town in language.towns if (fact, town) != asked]
+    written = [
         fact.format(t=town, n=chance.randrange(1000, 10000))
         for fact, town in chance.sample(others, min(size // 2, len(others)))
     ]
-    said += [chance.choice(tongue.filler) for _ in range(size - len(said))]
-    chance.shuffle(said)
+    written += [chance.choice(language.filler) for _ in range(size - len(written))]
+    chance.shuffle(written)
     if gold:
-        said.insert(chance.randrange(len(said)), gold)
-    return [tongue.space.join(said[start : start + 4]) for start in range(0, len(said), 4)]
+        written.insert(chance.randrange(len(written)), gold)
+    return [language.space.join(written[start : start + 4]) for start in range(0, len(written), 4)]
 
 
-def furnished(tongue: Tongue, chance: random.Random, paragraphs: list[str]) -> str:
-    """The paragraphs between menus and notices; now and then without the line ends that a page loses."""
-    menu = chance.sample(tongue.furniture, 6)
-    foot = chance.sample(tongue.furniture, 6)
+def with_boilerplate(language: Language, chance: random.Random, paragraphs: list[str]) -> str:
+    """Return a page: the paragraphs between menus and notices.
+
+    Some menus are one line, as after a conversion that loses line ends.
+    """
+    menu = chance.sample(language.boilerplate, 6)
+    foot = chance.sample(language.boilerplate, 6)
     head = "".join(menu) if chance.random() < 0.3 else "\n\n\n".join(menu)
     return "\n".join([head, "", *paragraphs, "", *foot])
