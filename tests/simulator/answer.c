@@ -1,4 +1,4 @@
-/* One run: the context, what of it is cached, prefill, decode, and the faults on the way. */
+/* One run: build the context, reuse its cached beginning, prefill, decode, and produce the faults on the way. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 
 #include "sim.h"
 
-#define RESERVED 4 /* a prompt may fill the context but for these, as seen in the real one's message */
+#define RESERVED 4 /* tokens of the context that a prompt may not fill, by the real library's message */
 
 typedef struct {
     Sim *sim;
@@ -19,24 +19,25 @@ typedef struct {
     char pending[8];
 } Answer;
 
-/* Calls back with buffers of this call alone, then spoils and frees them: who kept a pointer reads rubbish. */
+/* Calls the callback with buffers that are overwritten and freed afterwards: a caller that keeps a pointer reads
+ * garbage, as with the real library. `over` is set when the callback asks for the end of the run. */
 static void report(Answer *answer, LLMCallState state, const char *text, int32_t id, int null_result) {
     RKLLMResult *result = calloc(1, sizeof *result);
     char *copy = text ? strdup(text) : NULL;
     result->text = copy;
     result->token_id = id;
     if (state == RKLLM_RUN_FINISH) result->perf = answer->perf;
-    int wish = answer->sim->callback(null_result ? NULL : result, answer->userdata, state);
-    if (wish < 0 || wish > (RKLLM_ABI == 130 ? 2 : 1)) sim_misuse("the callback returned %d", wish);
-    if (wish == 1) answer->over = 1;
+    int returned = answer->sim->callback(null_result ? NULL : result, answer->userdata, state);
+    if (returned < 0 || returned > (RKLLM_ABI == 130 ? 2 : 1)) sim_misuse("the callback returned %d", returned);
+    if (returned == 1) answer->over = 1;
     if (copy) memset(copy, 0xFF, strlen(copy));
     memset(result, 0xDD, sizeof *result);
     free(copy);
     free(result);
 }
 
-/* Appends what `input` adds, with the template that a prompt gets: after nothing, after the system prompt, or later. */
-static void turn(Sim *sim, RKLLMInput *input, Tokens *into) {
+/* Appends the tokens of `input`. A prompt gets the template, and the system prompt at the start of a context. */
+static void append_input(Sim *sim, RKLLMInput *input, Tokens *into) {
     if (input->input_type == RKLLM_INPUT_TOKEN) {
         for (size_t i = 0; i < input->token_input.n_tokens; i++) {
             int32_t id = input->token_input.input_ids[i];
@@ -54,32 +55,35 @@ static void turn(Sim *sim, RKLLMInput *input, Tokens *into) {
     if (sim->model.thinking && !input->enable_thinking) tokens_text(into, "<think>\n\n</think>\n\n");
 }
 
-/* Puts together what the model sees: with history, or as a board report has it, with stale history even without. */
-static void assemble(Answer *answer, RKLLMInput *input, RKLLMInferParam *infer) {
+/* Builds the context: with the history if the caller keeps it, and with RKLLM_SIM_KV=stale even if not, as one board
+ * was reported to do. */
+static void build_context(Answer *answer, RKLLMInput *input, RKLLMInferParam *infer) {
     Sim *sim = answer->sim;
     int stale = !strcmp(sim_word("RKLLM_SIM_KV", "clean"), "stale");
     if (infer->keep_history || stale)
         for (int i = 0; i < sim->kv.count; i++) tokens_add(&answer->context, sim->kv.ids[i]);
-    turn(sim, input, &answer->context);
+    append_input(sim, input, &answer->context);
 }
 
-static int common(const Tokens *a, const Tokens *b) {
+/* The number of tokens at the start that `a` and `b` share. */
+static int common_prefix(const Tokens *a, const Tokens *b) {
     int count = 0;
     while (count < a->count && count < b->count && a->ids[count] == b->ids[count]) count++;
     return count;
 }
 
+/* Produces the run's fault. Some end the process, some wait for an abort, some end the run. */
 static void fault(Answer *answer) {
     const char *name = answer->orders.fault;
     Sim *sim = answer->sim;
-    while (*answer->orders.until && access(answer->orders.until, F_OK) && !sim->abort_asked) sim_sleep_us(1000);
+    while (*answer->orders.until && access(answer->orders.until, F_OK) && !sim->abort_requested) sim_sleep_us(1000);
     if (!strcmp(name, "segv")) raise(SIGSEGV);
     if (!strcmp(name, "exit")) _exit(7);
     if (!strcmp(name, "abort")) abort();
     if (!strcmp(name, "hang")) for (;;) pause();
-    if (!strcmp(name, "stall")) while (!sim->abort_asked) sim_sleep_us(1000);
+    if (!strcmp(name, "stall")) while (!sim->abort_requested) sim_sleep_us(1000);
     if (!strcmp(name, "slow_abort")) {
-        while (!sim->abort_asked) sim_sleep_us(1000);
+        while (!sim->abort_requested) sim_sleep_us(1000);
         sim_sleep_us(1000L * answer->orders.ms);
     }
     if (!strcmp(name, "pause")) sim_sleep_us(1000L * answer->orders.ms);
@@ -94,16 +98,17 @@ static void fault(Answer *answer) {
     if (!strcmp(name, "silent")) answer->over = answer->stuck = 1;
 }
 
+/* Computes the tokens that are not cached. */
 static void prefill(Answer *answer) {
     Sim *sim = answer->sim;
-    int cached = common(&sim->kv, &answer->context), fresh = answer->context.count - cached;
+    int cached = common_prefix(&sim->kv, &answer->context), fresh = answer->context.count - cached;
     long us = sim_number("RKLLM_SIM_PREFILL_US", sim->model.prefill_us);
     double start = sim_now_ms();
     if (cached == answer->context.count) cached--, fresh++; /* the last token must be computed for its logits */
     sim->kv.count = cached;
     for (int i = cached; i < answer->context.count; i++) {
         tokens_add(&sim->kv, answer->context.ids[i]);
-        if (sim->abort_asked && sim_number("RKLLM_SIM_ABORT_CUTS_PREFILL", 0)) break;
+        if (sim->abort_requested && sim_number("RKLLM_SIM_ABORT_CUTS_PREFILL", 0)) break;
         if (us) sim_sleep_us(us);
     }
     if (answer->orders.at < 0) fault(answer);
@@ -111,7 +116,7 @@ static void prefill(Answer *answer) {
     answer->perf.prefill_time_ms = sim_now_ms() - start;
 }
 
-/* Gives out `text`; with `waiting`, as WAITING states until its bytes are whole UTF-8. */
+/* Reports `text`; with the order `waiting`, reports WAITING until its bytes are complete UTF-8. */
 static void emit(Answer *answer, const char *text, int32_t id, int last) {
     char joined[64];
     snprintf(joined, sizeof joined, "%s%s", answer->pending, text);
@@ -132,12 +137,12 @@ static void emit(Answer *answer, const char *text, int32_t id, int last) {
     }
 }
 
-/* One token: its fault first, then its time, then its callback. */
+/* Generates one token: first the fault, then the time it takes, then the callback. */
 static void step(Answer *answer, const char *text, int32_t id, int last) {
     if (answer->over) return;
     if (answer->emitted == answer->orders.at && answer->orders.fault[0]) fault(answer);
     if (answer->orders.token_us) sim_sleep_us(answer->orders.token_us);
-    if (answer->sim->abort_asked || answer->over) {
+    if (answer->sim->abort_requested || answer->over) {
         answer->over = 1;
         return;
     }
@@ -155,6 +160,7 @@ static void step(Answer *answer, const char *text, int32_t id, int last) {
     if (at_limit) answer->over = 1;
 }
 
+/* Answers with `text`, in pieces of `chunk` bytes. */
 static void say_text(Answer *answer, const char *text) {
     char piece[16];
     int chunk = answer->orders.chunk > 0 && answer->orders.chunk < 16 ? answer->orders.chunk : 15;
@@ -164,6 +170,7 @@ static void say_text(Answer *answer, const char *text) {
     }
 }
 
+/* Answers with the sampling values in effect. */
 static void say_sampling(Answer *answer) {
     Sampling *s = &answer->sim->effective;
     char text[256];
@@ -172,6 +179,7 @@ static void say_sampling(Answer *answer) {
     say_text(answer, text);
 }
 
+/* Answers with words drawn from the context. */
 static void say_words(Answer *answer) {
     int count = answer->orders.tokens ? answer->orders.tokens : answer_length(&answer->context);
     char text[32];
@@ -182,21 +190,23 @@ static void say_words(Answer *answer) {
     }
 }
 
+/* Writes a reasoning, unless the model does not think or the prompt switched it off. The prompt may have opened it. */
 static void think(Answer *answer) {
     char *context = tokens_string(&answer->context), text[32];
     const char *end = "</think>\n\n";
     size_t length = strlen(context);
-    int told_not_to = length >= strlen(end) && !strcmp(context + length - strlen(end), end);
+    int switched_off = length >= strlen(end) && !strcmp(context + length - strlen(end), end);
     int begun = length >= 8 && !strcmp(context + length - 8, "<think>\n");
     free(context);
-    if (!answer->sim->model.thinking || told_not_to) return;
-    int32_t thought[] = {THINK, '\n', answer_word(&answer->context, 99), '\n', THINK_END, '\n', '\n'};
-    for (size_t i = begun ? 2 : 0; i < sizeof thought / sizeof *thought; i++) {
-        token_bytes(thought[i], text);
-        step(answer, text, thought[i], 0);
+    if (!answer->sim->model.thinking || switched_off) return;
+    int32_t reasoning[] = {THINK, '\n', answer_word(&answer->context, 99), '\n', THINK_END, '\n', '\n'};
+    for (size_t i = begun ? 2 : 0; i < sizeof reasoning / sizeof *reasoning; i++) {
+        token_bytes(reasoning[i], text);
+        step(answer, text, reasoning[i], 0);
     }
 }
 
+/* Generates the answer and measures it. */
 static void decode(Answer *answer) {
     double start = sim_now_ms();
     if (answer->orders.say[0]) say_text(answer, answer->orders.say);
@@ -210,8 +220,9 @@ static void decode(Answer *answer) {
     answer->perf.memory_usage_mb = 123.5f;
 }
 
-/* One row per token that was computed, in one callback. Release 1.3.0 keeps the buffer unless the callback returns 2. */
-static void give_hidden(Answer *answer) {
+/* Reports the hidden states in one callback, a row of `size` floats per computed token. Release 1.3.0 keeps the buffer
+ * unless the callback returns 2. */
+static void report_hidden(Answer *answer) {
     int size = answer->sim->model.embd, rows = answer->perf.prefill_tokens, first = answer->context.count - rows;
     size_t bytes = sizeof(float) * size * rows;
     float *states = malloc(bytes);
@@ -220,14 +231,15 @@ static void give_hidden(Answer *answer) {
     for (int row = 0; row < rows; row++)
         for (int i = 0; i < size; i++) states[row * size + i] = hidden_state(&answer->context, first + row + 1, i);
     if (!strcmp(answer->orders.fault, "no_hidden")) result.last_hidden_layer.hidden_states = NULL;
-    int wish = answer->sim->callback(&result, answer->userdata, RKLLM_RUN_NORMAL);
-    if (result.last_hidden_layer.hidden_states && wish != (RKLLM_ABI == 130 ? 2 : 0))
-        sim_misuse("the callback returned %d for hidden states", wish);
+    int returned = answer->sim->callback(&result, answer->userdata, RKLLM_RUN_NORMAL);
+    if (result.last_hidden_layer.hidden_states && returned != (RKLLM_ABI == 130 ? 2 : 0))
+        sim_misuse("the callback returned %d for hidden states", returned);
     memset(states, 0xFF, bytes);
     free(states);
 }
 
-static void table(const Answer *answer) {
+/* Logs the statistics of a run as the real library does. */
+static void log_table(const Answer *answer) {
     const RKLLMPerfStat *p = &answer->perf;
     if (sim_number("RKLLM_LOG_LEVEL", 0) < 1) return;
     sim_log('I', "%.86s", "--------------------------------------------------------------------------------------");
@@ -241,33 +253,35 @@ static void table(const Answer *answer) {
     sim_log('I', " Peak Memory Usage (GB)  %.2f", p->memory_usage_mb / 1024);
 }
 
+/* Reports the end of a run that did not fail. */
 static void finish(Answer *answer) {
     const char *name = answer->orders.fault;
     if (answer->failed || answer->stuck || !strcmp(name, "no_finish") || !strcmp(name, "finish_text")) return;
     report(answer, RKLLM_RUN_FINISH, strcmp(name, "finish_empty") ? NULL : "", -1, 0);
     if (!strcmp(name, "two_finish")) report(answer, RKLLM_RUN_FINISH, NULL, -1, 0);
-    table(answer);
+    log_table(answer);
 }
 
-/* With "linger" the abort is taken note of, the end told, and yet the call does not return at once: an abort that comes
- * now is late and, as nothing says otherwise, hits the next run. */
+/* Ends the run. With the fault "linger" the call returns late, after FINISH: an abort in between stops the next run,
+ * since no document says otherwise. */
 static void end(Answer *answer, int keep) {
     Sim *sim = answer->sim;
-    int broken = sim->abort_asked || answer->failed || answer->stuck;
-    sim->abort_asked = 0;
+    int broken = sim->abort_requested || answer->failed || answer->stuck;
+    sim->abort_requested = 0;
     finish(answer);
     if (!strcmp(answer->orders.fault, "linger")) sim_sleep_us(1000L * answer->orders.ms);
     if (!keep && !broken && !strcmp(sim_word("RKLLM_SIM_KV", "clean"), "stale")) sim->kv.count = 0;
     free(answer->context.ids);
 }
 
+/* Runs one input and returns what `rkllm_run` returns: 0, or -1 for a failure. */
 int sim_run(Sim *sim, RKLLMInput *input, RKLLMInferParam *infer, void *userdata) {
     Answer answer = {.sim = sim, .userdata = userdata, .limit = sim->param.max_new_tokens};
     int most = sim->param.max_context_len - RESERVED;
 #if RKLLM_ABI == 130
     if (infer->max_new_tokens > 0) answer.limit = infer->max_new_tokens;
 #endif
-    assemble(&answer, input, infer);
+    build_context(&answer, input, infer);
     char *text = tokens_string(&answer.context);
     orders_read(text, &answer.orders);
     free(text);
@@ -278,7 +292,7 @@ int sim_run(Sim *sim, RKLLMInput *input, RKLLMInferParam *infer, void *userdata)
         answer.failed = 1;
     } else {
         prefill(&answer);
-        if (!answer.over && infer->mode == RKLLM_INFER_GET_LAST_HIDDEN_LAYER) give_hidden(&answer);
+        if (!answer.over && infer->mode == RKLLM_INFER_GET_LAST_HIDDEN_LAYER) report_hidden(&answer);
         else if (!answer.over) decode(&answer);
     }
     int failed = answer.failed && strcmp(answer.orders.fault, "error_return_0");

@@ -1,4 +1,4 @@
-/* The exported functions: they hold every argument against the layout the release has, then do the work. */
+/* The exported functions: each checks every argument against the release's layout, then does the work. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,12 +11,13 @@
 #define VERSION "1.2.3"
 #endif
 
-/* The real library carries this text too: it is how its release is told without loading it. */
+/* The real library contains this text too: its release is read from it without loading it. */
 __attribute__((used)) const char sim_version[] = "RKLLM SDK (version: " VERSION " (simulated), build: test)";
 
 #define NEED(condition, ...) \
     if (!(condition)) sim_misuse(__VA_ARGS__)
 
+/* The simulation behind a handle. */
 static Sim *opened(LLMHandle handle) {
     NEED(handle, "a NULL handle");
     return handle;
@@ -24,7 +25,7 @@ static Sim *opened(LLMHandle handle) {
 
 RKLLMParam rkllm_createDefaultParam(void) {
     RKLLMParam param;
-    memset(&param, 0xA5, sizeof param); /* what the manual does not document is rubbish here */
+    memset(&param, 0xA5, sizeof param); /* fields whose default no manual documents are garbage here */
     param.top_k = 40;
     param.top_p = 0.9f;
     param.temperature = 0.8f;
@@ -87,7 +88,8 @@ static Sampling sampling_of(const RKLLMParam *p) {
                       p->presence_penalty, p->mirostat, p->mirostat_tau, p->mirostat_eta};
 }
 
-static void greet(const Sim *sim) {
+/* Logs what the real library logs while it loads. */
+static void log_load(const Sim *sim) {
     const Model *m = &sim->model;
     const RKLLMExtendParam *e = &sim->param.extend_param;
     char cpus[64] = "";
@@ -102,6 +104,7 @@ static void greet(const Sim *sim) {
     sim_log('I', "Enabled cpus num: %d", e->enabled_cpus_num);
 }
 
+/* Whether the model fits the board and the parameters; logs why not. */
 static int fits(const Sim *sim) {
     const Model *m = &sim->model;
     if (strcmp(m->platform, sim_word("RKLLM_SIM_PLATFORM", "RK3588"))) {
@@ -117,7 +120,8 @@ static int fits(const Sim *sim) {
     return 1;
 }
 
-static int begin(LLMHandle *handle, RKLLMParam *param, LLMResultCallback callback, void *userdata) {
+/* Loads a model; returns 0, or what `rkllm_init` returns for a fault. */
+static int load(LLMHandle *handle, RKLLMParam *param, LLMResultCallback callback, void *userdata) {
     NEED(handle && callback, "no handle or no callback");
     check_param(param);
     Sim *sim = calloc(1, sizeof *sim);
@@ -130,7 +134,7 @@ static int begin(LLMHandle *handle, RKLLMParam *param, LLMResultCallback callbac
     *handle = NULL;
     int result = sim_load_fault(sim_word("RKLLM_SIM_LOAD_FAULT", ""), handle);
     if (result > 0) result = sim_read_model(param->model_path, &sim->model) ? -1 : 1;
-    if (result > 0) greet(sim);
+    if (result > 0) log_load(sim);
     if (result > 0) result = fits(sim) ? 1 : -1;
     if (result > 0) result = sim_load_fault(sim->model.load_fault, handle);
     if (result <= 0) {
@@ -145,12 +149,12 @@ static int begin(LLMHandle *handle, RKLLMParam *param, LLMResultCallback callbac
 #if RKLLM_ABI == 130
 int rkllm_init(LLMHandle *handle, RKLLMParam *param, RKLLMCallback *callback) {
     NEED(callback, "no callbacks");
-    NEED(!callback->tokenizer_callback && !callback->embed_callback, "callbacks that nobody here meant to set");
-    return begin(handle, param, callback->result_callback, callback->result_userdata);
+    NEED(!callback->tokenizer_callback && !callback->embed_callback, "a tokenizer or embed callback, which are not simulated");
+    return load(handle, param, callback->result_callback, callback->result_userdata);
 }
 #else
 int rkllm_init(LLMHandle *handle, RKLLMParam *param, LLMResultCallback callback) {
-    return begin(handle, param, callback, NULL);
+    return load(handle, param, callback, NULL);
 }
 #endif
 
@@ -161,11 +165,12 @@ static void check_input(const RKLLMInput *input) {
     check_bool(&input->enable_thinking, "enable_thinking");
     if (input->input_type == RKLLM_INPUT_PROMPT) {
         NEED(input->prompt_input, "no prompt");
-        NEED(input->role && (!strcmp(input->role, "user") || !strcmp(input->role, "tool")), "a role that is none");
+        NEED(input->role && (!strcmp(input->role, "user") || !strcmp(input->role, "tool")), "the role is neither user nor tool");
     } else
         NEED(input->token_input.input_ids && input->token_input.n_tokens, "no tokens");
 }
 
+/* Checks the parameters of a run and sets the sampling in effect. */
 static void check_infer(Sim *sim, const RKLLMInferParam *infer) {
     NEED(infer, "no infer parameters");
     NEED(infer->mode == RKLLM_INFER_GENERATE || infer->mode == RKLLM_INFER_GET_LAST_HIDDEN_LAYER,
@@ -233,12 +238,13 @@ int rkllm_run_async(LLMHandle handle, RKLLMInput *input, RKLLMInferParam *infer,
     return 0;
 }
 
-/* When nothing runs the wish stays and hits the next run: nothing says that it does not. */
+/* An abort while nothing runs stops the next run: no document says that it does not. */
 int rkllm_abort(LLMHandle handle) {
-    opened(handle)->abort_asked = 1;
+    opened(handle)->abort_requested = 1;
     return 0;
 }
 
+/* The releases differ: 1.3.0 returns 1 for a running run, 1.2.x returns 0. */
 int rkllm_is_running(LLMHandle handle) {
     int running = opened(handle)->running;
     return RKLLM_ABI == 130 ? running : !running;

@@ -1,4 +1,4 @@
-"""Builds the simulated runtime with gcc: ``python -m tests.simulator.build FOLDER`` gives one library per release.
+"""Build the simulated runtime with gcc: ``python -m tests.simulator.build FOLDER`` writes one library per release.
 
 The result is cached under ``.cache/simulator`` by the content of the sources, so a test run compiles once.
 """
@@ -18,18 +18,21 @@ HERE = Path(__file__).resolve().parent
 CACHE = HERE.parents[1] / ".cache" / "simulator"
 FACTS = HERE.parent / "data" / "rkllm-abi.json"
 RELEASES = {"1.2.3": ("123", "1.2.1-1.2.3"), "1.3.0": ("130", "1.3.0")}
-"""Per release: the value of RKLLM_ABI, and its group in the facts."""
+"""For each release the value of RKLLM_ABI, and its group in the facts."""
 
 SOURCES = ("api.c", "answer.c", "model.c", "orders.c", "tokens.c")
 
 
 def library(release: str) -> Path:
-    """The simulated ``librkllmrt.so`` of `release`, built if it is not there yet. Blocks."""
+    """Return the simulated ``librkllmrt.so`` of `release`, built if it is missing. Blocks. Raises `RuntimeError`."""
     return folder() / f"librkllmrt-{release}.so"
 
 
 def folder() -> Path:
-    """A folder with the libraries of all releases. Blocks while it builds (about a second)."""
+    """Return a folder with the libraries of all releases, built if they are missing, which blocks for about a second.
+
+    Raises `RuntimeError` where gcc fails.
+    """
     digest = hashlib.sha256()
     for name in (*SOURCES, "rkllm.h", "sim.h", "build.py"):
         digest.update((HERE / name).read_bytes())
@@ -44,7 +47,7 @@ def folder() -> Path:
 
 
 def _put(made: Path, target: Path) -> None:
-    """Move `made` into place at once; another process may have been faster."""
+    """Rename `made` to `target`, unless another process was faster."""
     try:
         os.rename(made, target)
     except OSError:
@@ -55,6 +58,7 @@ def _put(made: Path, target: Path) -> None:
 
 
 def build_all(into: Path) -> None:
+    """Build the libraries of all releases. Blocks. Raises `RuntimeError`."""
     for release, (abi, group) in RELEASES.items():
         layout = into / f"layout-{release}.c"
         layout.write_text("\n".join(assertions(group)) + "\n")
@@ -72,7 +76,7 @@ def _gcc(abi: str, extra: list[Path], output: Path) -> None:
 
 
 def assertions(group: str) -> Iterator[str]:
-    """C that does not compile unless the header's layout is the one of the facts."""
+    """Yield lines of C that compile only if the header has the layout of the facts."""
     yield '#include "rkllm.h"'
     for name, struct in json.loads(FACTS.read_text())["groups"][group]["structs"].items():
         yield f'_Static_assert(sizeof({name}) == {struct["sizeof"]}, "{name}");'
@@ -81,7 +85,7 @@ def assertions(group: str) -> Iterator[str]:
 
 
 def offsets(fields: list[dict[str, object]], prefix: str = "", base: int = 0) -> Iterator[tuple[str, int]]:
-    """Every field, nested ones by their path, with its offset from the start of the outermost struct."""
+    """Yield the path of every field, and its offset from the start of the outermost struct."""
     for field in fields:
         offset = base + int(str(field["offset"]))
         path = f"{prefix}{field['name']}"

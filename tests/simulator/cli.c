@@ -1,8 +1,8 @@
-/* A command-line program as the `rkllm` builds are, on the simulated runtime: the same words, the same stdio habits.
+/* A command-line program like the `rkllm` builds, on the simulated runtime: it prints and flushes the same way.
  *
- * Nothing is flushed but what a C++ program's tied streams flush: stdout before each read of stdin. At the end of its
- * input it goes on with empty prompts for ever. Switches: RKLLM_FAKE_MARKS=you for the other known build's words,
- * RKLLM_FAKE_MULTILINE=1 to read up to a line __END__, RKLLM_FAKE_DEAF=1 for a build that asks in words of its own.
+ * It flushes stdout only before each read of stdin, as a C++ program's tied streams do. At the end of its input it
+ * continues with empty prompts for ever. Switches: RKLLM_FAKE_MARKS=you prints the other known build's prompts,
+ * RKLLM_FAKE_MULTILINE=1 reads up to a line __END__, RKLLM_FAKE_DEAF=1 prints a prompt that no known build prints.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -13,7 +13,7 @@
 #include "rkllm.h"
 
 static LLMHandle handle;
-static const char *ask = "user: ", *begin = "robot: ";
+static const char *user_mark = "user: ", *answer_mark = "robot: ";
 
 static const char *PRESETS[] = {
     "How many legs do two hens and three rabbits have?",
@@ -64,8 +64,8 @@ static int load(const char *path, int new_tokens, int context) {
 #endif
 }
 
-/* A line of stdin without its end; empty at the end of the input. */
-static char *line(void) {
+/* Reads a line of stdin without its end; empty at the end of the input. */
+static char *read_line(void) {
     static char *text;
     static size_t room;
     fflush(stdout);
@@ -75,10 +75,10 @@ static char *line(void) {
     return strdup(text);
 }
 
-/* Lines up to one that is __END__, joined. */
-static char *lines(void) {
-    char *all = line();
-    for (char *next; strcmp(next = line(), "__END__"); free(next)) {
+/* Reads lines up to the line __END__ and joins them. */
+static char *read_lines(void) {
+    char *all = read_line();
+    for (char *next; strcmp(next = read_line(), "__END__"); free(next)) {
         all = realloc(all, strlen(all) + strlen(next) + 2);
         strcat(strcat(all, "\n"), next);
     }
@@ -94,14 +94,14 @@ static void answer(const char *prompt) {
     input.input_type = RKLLM_INPUT_PROMPT;
     input.prompt_input = prompt;
     infer.mode = RKLLM_INFER_GENERATE;
-    printf("%s", begin);
+    printf("%s", answer_mark);
     rkllm_run(handle, &input, &infer, NULL);
 }
 
 static void serve(int you, int multiline) {
     for (;;) {
-        printf("\n%s", ask);
-        char *text = multiline ? lines() : line();
+        printf("\n%s", user_mark);
+        char *text = multiline ? read_lines() : read_line();
         if (!strcmp(text, "exit") || (you && !strcmp(text, "quit"))) return;
         if (!strcmp(text, "clear")) {
             rkllm_clear_kv_cache(handle, 1, NULL, NULL);
@@ -120,8 +120,8 @@ int main(int argc, char **argv) {
         return 1;
     }
     int you = is_set("RKLLM_FAKE_MARKS");
-    if (you) ask = "You: ", begin = "LLM: ";
-    if (is_set("RKLLM_FAKE_DEAF")) ask = "> ";
+    if (you) user_mark = "You: ", answer_mark = "LLM: ";
+    if (is_set("RKLLM_FAKE_DEAF")) user_mark = "> ";
     signal(SIGINT, on_interrupt);
     printf(you ? "RKLLM starting, please wait...\n" : "rkllm init start\n");
     if (load(argv[1], atoi(argv[2]), atoi(argv[3]))) {

@@ -1,4 +1,4 @@
-"""Builds the fake `rkllm` program (`cli.c`), linked against the simulated runtime."""
+"""Build the fake `rkllm` program (`cli.c`), linked against the simulated runtime."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.simulator import build
 
 
 def program(release: str) -> Path:
-    """The fake `rkllm` for the runtime of `release`, built if it is not there yet. Blocks."""
+    """Return the fake `rkllm` for the runtime of `release`, built if it is missing. Blocks. Raises `RuntimeError`."""
     runtime = build.folder()
     source = build.HERE / "cli.c"
     target = runtime / f"rkllm-{release}-{hashlib.sha256(source.read_bytes()).hexdigest()[:16]}"
@@ -24,7 +24,10 @@ def program(release: str) -> Path:
 
 
 def compiled(target: Path, arguments: list[str], source: str = "") -> None:
-    """Run gcc with `arguments` and `source` on its stdin; `target` appears whole or not at all. Blocks."""
+    """Run gcc with `arguments` and `source` on its stdin. Blocks. Raises `RuntimeError`.
+
+    `target` appears complete or not at all, since tests in other processes may look for it.
+    """
     with tempfile.TemporaryDirectory(dir=target.parent) as made:
         output = Path(made) / "program"
         command = ["gcc", "-std=gnu11", "-O1", "-g", *arguments, "-o", str(output)]

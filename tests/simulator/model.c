@@ -1,4 +1,4 @@
-/* The simulated model file (a magic line, then "key: value" lines), the log, and what goes wrong in a load. */
+/* Read the simulated model file (a magic line, then "key: value" lines), write the log, produce the faults of a load. */
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -21,7 +21,8 @@ void sim_misuse(const char *format, ...) {
     abort();
 }
 
-/* Like the real one's lines; information goes to stdout, which is block-buffered over a pipe, the rest to stderr. */
+/* Writes a line like the real library's. Information goes to stdout, which is block-buffered over a pipe, the rest to
+ * stderr. */
 void sim_log(char level, const char *format, ...) {
     FILE *stream = level == 'I' && strcmp(sim_word("RKLLM_SIM_LOG", "stdout"), "stderr") ? stdout : stderr;
     va_list args;
@@ -50,7 +51,8 @@ double sim_now_ms(void) {
     return now.tv_sec * 1e3 + now.tv_nsec / 1e6;
 }
 
-static void copied(char *to, size_t room, const char *from) {
+/* Copies a value, with \n as a line end. */
+static void copy_value(char *to, size_t room, const char *from) {
     for (; *from && room > 1; room--) {
         int newline = from[0] == '\\' && from[1] == 'n';
         *to++ = newline ? '\n' : *from;
@@ -59,7 +61,7 @@ static void copied(char *to, size_t room, const char *from) {
     *to = 0;
 }
 
-#define FIELD(field) else if (!strcmp(key, #field)) copied(model->field, sizeof model->field, value)
+#define FIELD(field) else if (!strcmp(key, #field)) copy_value(model->field, sizeof model->field, value)
 #define COUNT(field) else if (!strcmp(key, #field)) model->field = atoi(value)
 
 static void set(Model *model, const char *key, const char *value) {
@@ -80,13 +82,14 @@ static void set(Model *model, const char *key, const char *value) {
     else sim_misuse("the model file has an unknown key %s", key);
 }
 
+/* The values of a model file without keys. */
 static const Model PLAIN = {
     .platform = "RK3588", .dtype = "W8A8", .toolkit = "1.2.1", .context_limit = 4096, .npu_cores = 3, .embd = 16,
     .system = "<|im_start|>system\nYou are a simulation.<|im_end|>\n",
     .prefix = "<|im_start|>user\n", .postfix = "<|im_end|>\n<|im_start|>assistant\n",
 };
 
-/* 0, or -1 after a line of log. */
+/* Reads a model file; returns 0, or logs why not and returns -1. */
 int sim_read_model(const char *path, Model *model) {
     char line[1024];
     FILE *file = path ? fopen(path, "r") : NULL;
@@ -110,6 +113,7 @@ int sim_read_model(const char *path, Model *model) {
     return -1;
 }
 
+/* Faults of a load that log a line and return -1; the lines are the real library's, with its spelling. */
 static const struct { const char *name, *line; } LINES[] = {
     {"magic", "invalid rkllm model!"},
     {"no_module", "failed to open rknpu module, need to insmod rknpu dirver!"},
@@ -122,7 +126,7 @@ static const struct { const char *name, *line; } LINES[] = {
     {"no_embedding", "Model has no embedding layer and no embed callback provided."},
 };
 
-/* What `rkllm_init` returns for the fault `name`; 1 for none. */
+/* Produces the fault `name`; returns what `rkllm_init` returns then, 1 to go on with the load. */
 int sim_load_fault(const char *name, LLMHandle *handle) {
     if (!*name) return 1;
     for (size_t i = 0; i < sizeof LINES / sizeof *LINES; i++)

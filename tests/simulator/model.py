@@ -1,6 +1,6 @@
-"""Model files for the simulated runtime, and what it answers: the oracle of the tests.
+"""Write model files for the simulated runtime, and compute what it answers: the oracle of the tests.
 
-A context is a list of token ids; `answer` gives the words the simulated model says to it. As they depend on every
+A context is a list of token ids; `answer` returns the words of the simulated model for it. Since they depend on every
 token, an answer that equals the oracle's proves that the runtime saw this conversation and nothing else.
 """
 
@@ -31,16 +31,16 @@ TEMPLATE = (
 
 
 def tokens(text: str) -> list[int]:
-    """The simulated tokenizer: special tokens, words with or without a blank, else bytes."""
-    found: list[int] = []
+    """Return the token ids of `text`: special tokens, words with or without a blank, else bytes."""
+    ids: list[int] = []
     for piece in _TOKEN.findall(text):
         if piece in SPECIAL:
-            found.append(FIRST_SPECIAL + SPECIAL.index(piece))
+            ids.append(FIRST_SPECIAL + SPECIAL.index(piece))
         elif piece.strip(" ") in WORDS:
-            found.append(FIRST_WORD + 2 * WORDS.index(piece.strip(" ")) + piece.startswith(" "))
+            ids.append(FIRST_WORD + 2 * WORDS.index(piece.strip(" ")) + piece.startswith(" "))
         else:
-            found += piece.encode()
-    return found
+            ids += piece.encode()
+    return ids
 
 
 def _mixed(value: int, other: int) -> int:
@@ -56,40 +56,44 @@ def _fingerprint(context: Sequence[int]) -> int:
 
 
 def word(context: Sequence[int], index: int) -> str:
-    """Word `index` of the answer to `context`."""
+    """Return word `index` of the answer to `context`."""
     return WORDS[_mixed(_mixed(_fingerprint(context), index), 7) % len(WORDS)]
 
 
 def answer(text: str, count: int = 0) -> str:
-    """What the simulated model says to the context `text`, in `count` words, else in as many as it likes."""
+    """Return the answer to the context `text`, in `count` words; 0: as many as the context's hash says."""
     return answer_to(tokens(text), count)
 
 
 def answer_to(context: Sequence[int], count: int = 0) -> str:
+    """Return the answer to a context of token ids, as `answer`."""
     count = count or 4 + _mixed(_fingerprint(context), 1) % 9
     return " ".join(word(context, index) for index in range(count))
 
 
 def hidden(context: Sequence[int], size: int = 16) -> list[float]:
-    """The hidden state after `context`."""
+    """Return the hidden state after `context`: `size` numbers from -1 to 1."""
     return [(_mixed(_mixed(_fingerprint(context), index), 11) % 2001 - 1000) / 1000 for index in range(size)]
 
 
 def chatml(messages: Sequence[dict[str, str]], thinking: bool | None = None) -> str:
-    """The context of a chat, as the template beside a model renders it."""
+    """Return the context of a chat, as the template beside a model renders it."""
     turns = "".join(f"<|im_start|>{m['role']}\n{m['content']}<|im_end|>\n" for m in messages)
     return f"{turns}<|im_start|>assistant\n" + ("<think>\n\n</think>\n\n" if thinking is False else "")
 
 
 def runtime_template(prompt: str, thinking: bool = True, system: str = SYSTEM) -> str:
-    """The context of a prompt that the runtime itself puts into its template."""
+    """Return the context of a prompt that the runtime puts into its own template."""
     return chatml(
         ({"role": "system", "content": system}, {"role": "user", "content": prompt}), None if thinking else False
     )
 
 
 def write_model(folder: Path, *, tokenizer: bool = False, **values: object) -> Path:
-    """A model folder with a simulated ``.rkllm`` file; `values` are its keys, `tokenizer` adds a tokenizer."""
+    """Write a model folder with a simulated ``.rkllm`` file and return the file's path.
+
+    `values` are the file's keys; `tokenizer` adds a tokenizer and a chat template.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{folder.name}.rkllm"
     lines = [f"{key}: {str(value).replace(chr(10), chr(92) + 'n')}" for key, value in values.items()]
@@ -102,7 +106,7 @@ def write_model(folder: Path, *, tokenizer: bool = False, **values: object) -> P
 
 
 def tokenizer_json() -> dict[str, object]:
-    """The simulated tokenizer in the format of the `tokenizers` package: a byte-level BPE without merges."""
+    """Return the simulated tokenizer in the format of the `tokenizers` package: a byte-level BPE without merges."""
     added = [(FIRST_SPECIAL + index, text, True) for index, text in enumerate(SPECIAL)]
     added += [
         (FIRST_WORD + 2 * i + blank, " " * blank + text, False) for i, text in enumerate(WORDS) for blank in (0, 1)
@@ -129,7 +133,7 @@ def tokenizer_json() -> dict[str, object]:
 
 
 def byte_chars() -> dict[int, str]:
-    """The printable stand-ins that byte-level BPE uses for bytes."""
+    """Return the printable character that byte-level BPE uses for each byte."""
     plain = [*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     others = [byte for byte in range(256) if byte not in plain]
     return {byte: chr(byte) for byte in plain} | {byte: chr(256 + index) for index, byte in enumerate(others)}

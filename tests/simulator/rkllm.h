@@ -1,7 +1,7 @@
 /* The C interface of librkllmrt as the simulated runtime offers it, written from layout facts (offsets, sizes, names).
  *
- * RKLLM_ABI chooses the release group: 123 for 1.2.1 to 1.2.3, 130 for 1.3.0. layout.c holds every offset against the
- * numbers that tests/data/rkllm-abi.json gives, so a slip here stops the build.
+ * RKLLM_ABI selects the release group: 123 for 1.2.1 to 1.2.3, 130 for 1.3.0. build.py generates C that compares every
+ * offset with tests/data/rkllm-abi.json, so an error here stops the build.
  */
 #ifndef RKLLM_H
 #define RKLLM_H

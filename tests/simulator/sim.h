@@ -1,4 +1,4 @@
-/* The simulated runtime's own types. README.md beside this file says what it does and how to steer it. */
+/* The simulated runtime's own types. README.md beside this file says what it does and how tests control it. */
 #ifndef SIM_H
 #define SIM_H
 
@@ -22,7 +22,7 @@ typedef struct {
     int count, room;
 } Tokens;
 
-/* What one run was told to do, by [[...]] at the end of the last user turn, else by RKLLM_SIM_FAULT. */
+/* What one run must do, from [[...]] at the end of the last user message, else from the environment. */
 typedef struct {
     char fault[32], say[512], until[256];
     int at, tokens, token_us, ms, chunk, waiting, show_sampling, found;
@@ -43,11 +43,11 @@ typedef struct {
     Tokens kv;
     int system_tokens;
     Sampling init, effective;
-    volatile int abort_asked, running;
+    volatile int abort_requested, running;
     pthread_t thread;
 } Sim;
 
-/* model.c; misuse ends the process with one line, as a crash on a board would, only with its reason. */
+/* model.c; sim_misuse ends the process as a crash on a board would, but with a line that says why. */
 _Noreturn void sim_misuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void sim_log(char level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int sim_number(const char *name, int fallback);

@@ -1,6 +1,6 @@
-/* The simulated tokenizer and the answers. A token is a byte, a special token or one of 32 words, with or without a
- * blank before it; the leftmost longest match wins, as with the added tokens of a tokenizer.json. The words of an answer
- * are drawn from a hash of every token of the context: an answer to another context is another answer. */
+/* The simulated tokenizer and the words of the answers. A token is a byte, a special token or one of 32 words, with or
+ * without a blank before it; the leftmost longest match counts, as with the added tokens of a tokenizer.json. The words
+ * of an answer are drawn from a hash of every token of the context, so that another context gives another answer. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,7 +21,7 @@ void tokens_add(Tokens *tokens, int32_t id) {
     tokens->ids[tokens->count++] = id;
 }
 
-/* The id of the longest token at the start of `text`; its length into `length`. */
+/* Returns the id of the longest token at the start of `text` and stores its length in `length`. */
 static int32_t longest(const char *text, int *length) {
     for (int i = 0; *text == '<' && i < 5; i++)
         if (!strncmp(text, SPECIAL[i], *length = strlen(SPECIAL[i]))) return IM_START + i;
@@ -41,7 +41,7 @@ void tokens_text(Tokens *tokens, const char *text) {
     for (int length; *text; text += length) tokens_add(tokens, longest(text, &length));
 }
 
-/* The bytes of a token into `out` (at most 16, ended with NUL); returns their number. */
+/* Stores the bytes of a token in `out` (at most 16, with a NUL at the end) and returns their number. */
 int token_bytes(int32_t id, char *out) {
     out[0] = 0;
     if (id >= 0 && id < 256) {
@@ -55,12 +55,14 @@ int token_bytes(int32_t id, char *out) {
     return strlen(out);
 }
 
+/* Returns the text of the tokens; the caller frees it. */
 char *tokens_string(const Tokens *tokens) {
     char *text = calloc(tokens->count + 1, 16), *end = text;
     for (int i = 0; i < tokens->count; i++) end += token_bytes(tokens->ids[i], end);
     return text;
 }
 
+/* The step of the hash; model.py has the same. */
 static uint64_t mixed(uint64_t hash, uint64_t value) {
     hash = (hash ^ value) * 0x100000001b3u;
     return hash ^ (hash >> 29);
