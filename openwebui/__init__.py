@@ -1,1 +1,1 @@
-"""What the box tells Open WebUI, over Open WebUI's own HTTP interface. Standard library only."""
+"""Provision Open WebUI with settings and models, over its own HTTP interface. Standard library only."""

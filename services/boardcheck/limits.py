@@ -52,7 +52,7 @@ def check_long_prompt(client: ModelClient) -> Generator[Finding, None, int]:
     try:
         reply = client.ask(user(TOO_LONG))
     except ContextOverflow as error:
-        found = f"refused: {error.prompt_tokens} tokens, of {error.context_length} at the most"
+        found = f"refused: {error.prompt_tokens} tokens; at most {error.context_length} fit"
         yield Finding(name, "good", f"{found} ({describe_end(client.run_info)})")
         return error.prompt_tokens
     yield Finding(name, "bad", f"it was answered ({describe_end(reply.run_info)})", needed, TOKENIZER)
@@ -71,7 +71,7 @@ def check_reasoning(client: ModelClient) -> Finding:
         return Finding("reasoning", "good", "this model does not show any")
     if has_reasoning(quiet):
         found = "enable_thinking false did not keep it from reasoning"
-        return Finding("reasoning", "slow", found, "an answer alone", TOKENIZER)
+        return Finding("reasoning", "slow", found, "an answer without reasoning", TOKENIZER)
     if not closed:
         return Finding("reasoning", "unknown", f"it did not end within {CONTEXT} tokens")
     if not answer.strip():

@@ -76,7 +76,7 @@ def check_model_chip(model: Path, chip: str) -> Iterator[Finding]:
         yield Finding(
             "model", "bad", f"{model.name} is for {match[0].upper()} by its name",
             f"a model converted for {chip.upper()}",
-            "fetch the one for this chip: a model runs on the chip it was converted for alone",
+            "fetch the one for this chip: a model runs only on the chip it was converted for",
         )  # fmt: skip
 
 

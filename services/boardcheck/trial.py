@@ -106,7 +106,7 @@ class Trial:
     def _speed(self, reply: Reply) -> Finding:
         tokens, decode = reply.done.usage.completion_tokens, reply.duration - reply.first_token
         rate = (tokens - 1) / decode if tokens > 1 and decode > 0 else 0.0
-        memory = f"{reply.run_info.get('memory_mb', 0):.0f} MB at the most by the runtime's count"
+        memory = f"at most {reply.run_info.get('memory_mb', 0):.0f} MB by the runtime's count"
         found = f"first token after {reply.first_token:.2f} s, then {rate:.1f} tokens/s, {memory}"
         return self._finding("speed", True, found)
 
@@ -115,7 +115,7 @@ class Trial:
         turn = [user(QUESTION), {"role": "assistant", "content": first.text}, user("And one more?")]
         usage = self._client.ask(*turn).done.usage
         found = f"{usage.cached_tokens} of {usage.prompt_tokens} tokens of a second turn were reused"
-        found += f"; after the first turn the cache held {first.run_info.get('kv_cache', 0)}"
+        found += f"; after the first turn the cache had {first.run_info.get('kv_cache', 0)}"
         if first.done.finish_reason == "length":
             found += f"; the first answer was cut at {ANSWER} tokens"
         self.reused = usage.cached_tokens / max(1, usage.prompt_tokens)

@@ -1,4 +1,4 @@
-"""Read which chip and how much memory this machine has, to tell which models fit it."""
+"""Read which chip and how much memory this machine has, to find out which models fit it."""
 
 from __future__ import annotations
 

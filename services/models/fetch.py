@@ -93,10 +93,13 @@ def from_hub(entry: Entry, name: str, staging: Path) -> str | None:
         etag = hub.get_hf_file_metadata(url).etag
         hub.hf_hub_download(entry.repository, name, revision=entry.revision, local_dir=staging)
     except HfHubHTTPError as error:
-        raise ManifestError(f"{entry.repository}/{name}: {' '.join(str(error).split())[:300]}") from error
+        raise ManifestError(
+            f"{entry.repository}/{name}: {' '.join(str(error).split())[:300]}. "
+            "Check repository and revision in the manifest; a gated repository needs HF_TOKEN."
+        ) from error
     except (HTTPError, OSError, ValueError, RuntimeError) as error:
         raise ManifestError(
             f"{entry.repository}/{name} could not be fetched: {' '.join(str(error).split())[:300]}. "
-            "Check the network and run this again: it goes on where it stopped. Or: --from FOLDER."
+            "Check the network and run this again: it continues where it stopped. Or use --from FOLDER."
         ) from error
     return etag if etag and len(etag) == 64 else None  # other files' etag is a git hash of 40 digits

@@ -59,7 +59,7 @@ def load(path: Path) -> dict[str, Entry]:
     try:
         manifest = msgspec.convert(yaml.safe_load(path.read_text()), ManifestFile)
     except (OSError, yaml.YAMLError, msgspec.ValidationError) as error:
-        raise ManifestError(f"{path} cannot be used: {' '.join(str(error).split())}") from error
+        raise ManifestError(f"{path} cannot be used: {' '.join(str(error).split())}. Correct the file.") from error
     for entry in manifest.models:
         for name in (entry.file, *entry.tokenizer):
             check_path(name, entry.id)
@@ -88,5 +88,5 @@ def check_soc(entry: Entry, soc: str) -> None:
         machine = f"this board has the {soc.upper()}" if soc else "this machine is no supported board"
         raise ManifestError(
             f"{entry.id} was converted for {entry.soc.upper()}, and {machine}: the runtime would refuse the model. "
-            "'list' shows what fits; --any-soc fetches it all the same."
+            "'list' shows what fits; --any-soc fetches it anyway."
         )

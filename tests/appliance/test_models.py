@@ -113,7 +113,7 @@ def test_an_interrupted_download_goes_on_where_it_stopped(box: Box, hub: Hub) ->
     hub.files["somebody/tiny/tiny.rkllm"] = large
     box.entry(sha256=hashlib.sha256(large).hexdigest(), size=len(large))
     hub.cut = 15 * 1024 * 1024
-    assert "goes on where it stopped" in box.refused("add", "tiny")
+    assert "continues where it stopped" in box.refused("add", "tiny")
     hub.cut = None
     done = box.run("add", "tiny")
     assert done.returncode == 0, done.stderr
