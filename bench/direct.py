@@ -10,6 +10,7 @@ from typing import Any
 from services.answering.plan import plan
 from services.core.client import NOBODY
 from services.core.events import Text
+from services.core.message import message
 from services.core.model import Model
 from services.core.request import EngineRequest, GenerationRequest, Sampling
 from services.core.settings import Settings, from_environment
@@ -29,8 +30,7 @@ class Planner:
     def engine_request(self, body: dict[str, Any]) -> EngineRequest:
         """Return the engine request for `body`."""
         request = GenerationRequest(
-            model=self.model.id,
-            messages=tuple(body["messages"]),
+            messages=tuple(message(each["role"], each["content"]) for each in body["messages"]),
             max_tokens=body["max_tokens"],
             sampling=Sampling(temperature=body.get("temperature"), seed=body.get("seed")),
         )

@@ -13,11 +13,12 @@ import msgspec
 from bench.table import Row, median
 from services.core.client import NOBODY
 from services.core.events import Done, Event, Text
+from services.core.message import Message, message
 from services.core.model import Model
 from services.core.settings import Settings
 from services.engines.worker.parent import WorkerEngine
 from services.scheduler.scheduler import Scheduler
-from tests.engines import job
+from tests.engines import request
 from tests.npu import npu_engine, npu_model, npu_settings
 from tests.simulator.build import RELEASES
 
@@ -27,8 +28,6 @@ PREFILL_US = 1000
 TURNS = 10
 PACE_US = 83_333
 """Microseconds per answer token: 12 tokens/s."""
-
-Message = dict[str, str]
 
 
 def rows(quick: bool, folder: Path) -> Iterator[Row]:
@@ -56,12 +55,12 @@ def measure_release(release: str, quick: bool, folder: Path) -> Iterator[Row]:
 
 def generate(engine: WorkerEngine, *messages: Message, tokens: int = 64) -> Iterator[Event]:
     """Run one chat of at most `tokens` tokens and yield its events."""
-    return iter(engine.generate(job(engine.model, "", messages=messages, max_tokens=tokens), NOBODY))
+    return iter(engine.generate(request(engine.model, "", messages=messages, max_tokens=tokens), NOBODY))
 
 
 def user(text: str) -> Message:
     """Return a user's message."""
-    return {"role": "user", "content": text}
+    return message("user", text)
 
 
 def conversation(engine: WorkerEngine, release: str) -> Iterator[Row]:
@@ -76,7 +75,7 @@ def conversation(engine: WorkerEngine, release: str) -> Iterator[Row]:
                 text += event.text
             elif isinstance(event, Done):
                 whole = event.usage.prompt_tokens * PREFILL_US / 1000
-        messages.append({"role": "assistant", "content": text})
+        messages.append(message("assistant", text))
         if turn in (1, 2, TURNS):
             yield Row(f"NPU {release}: TTFT, turn {turn}, against the whole prefill", "ms", 1000 * first, whole)
 
@@ -134,7 +133,7 @@ def queued_gap(settings: Settings, model: Model, release: str, rounds: int) -> I
 
 def token_times(scheduler: Scheduler, model: Model, text: str) -> list[float]:
     """Return when each token of an answer came through the queue, in `perf_counter` seconds. Blocks."""
-    events = scheduler.serve(job(model, text, max_tokens=8), NOBODY)
+    events = scheduler.serve(request(model, text, max_tokens=8), NOBODY)
     return [time.perf_counter() for event in events if isinstance(event, Text)]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import gunicorn.util
 
-from services.api.http import errors
+from services.api.dialects.common.errors import error_body
 from services.api.http.stream import encode_json
 from services.core.errors import BadHttp
 from services.core.keys import Keys
@@ -34,7 +34,7 @@ loglevel = "warning"
 
 def write_error(sock: socket.socket, status: int, reason: str, message: str) -> None:
     """Answer bytes that are not HTTP with the same JSON as all other errors; gunicorn itself would send HTML."""
-    body = encode_json(errors.body(BadHttp(message or reason)))
+    body = encode_json(error_body(BadHttp(message or reason)))
     head = f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: application/json\r\n"
     gunicorn.util.write_nonblock(sock, f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
 

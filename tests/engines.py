@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from services.core.message import message
 from services.core.model import Model
-from services.core.request import EngineRequest, Sampling
+from services.core.request import EngineRequest, GenerationRequest, Sampling
 from services.core.settings import Settings
 from services.engines.base import Engine
 from services.engines.registry import ENGINES, limits, worker_env
@@ -30,12 +31,17 @@ FAKES = {**ENGINES, "llama": fake}
 """Every .gguf file runs on the scripted engine."""
 
 
-def job(model: Model, text: str, **changes: Any) -> EngineRequest:
-    """A chat job with one user message, or whatever `changes` make of it."""
+GENERATION = frozenset({"prompt", "prompt_ids", "stop", "logprobs", "schema_strict", "parallel_calls", "keep_alive"})
+"""Fields that an engine reads from what the client asked for."""
+
+
+def request(model: Model, text: str, **changes: Any) -> EngineRequest:
+    """Return a request for a chat with one message of the user, or for whatever `changes` make of it."""
+    generation = {name: changes.pop(name) for name in GENERATION & changes.keys()}
     values: dict[str, Any] = {
-        "id": "test", "model": model, "kind": "chat", "messages": ({"role": "user", "content": text},),
-        "prompt": "", "max_tokens": 16, "sampling": Sampling(temperature=0, seed=1), "stop": (), "logprobs": None,
-        "json_schema": None, "template_kwargs": {}, "prompt_tokens_estimate": 100,
+        "id": "test", "model": model, "kind": "chat", "messages": (message("user", text),), "max_tokens": 16,
+        "sampling": Sampling(temperature=0, seed=1), "prompt_tokens_estimate": 100,
+        "generation": GenerationRequest(**generation),
     }  # fmt: skip
     return EngineRequest(**(values | changes))
 

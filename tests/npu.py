@@ -15,7 +15,7 @@ from services.core.settings import Settings
 from services.engines.registry import limits, rkllm_options, worker_env
 from services.engines.worker.parent import WorkerEngine, worker_argv
 from services.models.catalog import Catalog
-from tests.engines import alive, job
+from tests.engines import alive, request
 from tests.simulator import build
 from tests.simulator.model import answer, chatml, write_model
 
@@ -90,7 +90,7 @@ class Bench:
 
 
 def events_of(engine: WorkerEngine, text: str, **changes: Any) -> Iterator[Event]:
-    return iter(engine.generate(job(engine.model, text, **{"max_tokens": 64, **changes}), NOBODY))
+    return iter(engine.generate(request(engine.model, text, **{"max_tokens": 64, **changes}), NOBODY))
 
 
 def ask(engine: WorkerEngine, text: str, **changes: Any) -> tuple[str, Done]:

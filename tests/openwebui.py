@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+
+from services.core.message import Message, Messages, message
 
 DEFAULT_TEMPLATE = """### Task:
 Respond to the user query using the provided context, incorporating inline citations in the format [id] **only when the \
@@ -65,13 +66,18 @@ def messages(
     sources: Sequence[str],
     template: str = DEFAULT_TEMPLATE,
     system: str = "",
-    history: Sequence[dict[str, Any]] = (),
+    history: Messages = (),
     in_system: bool = False,
-) -> tuple[dict[str, Any], ...]:
-    """The messages of a chat with sources in its last message, or in the system message."""
+) -> Messages:
+    """Return the messages of a chat with sources in its last message, or in the system message."""
     block = template.replace("{{CONTEXT}}", "".join(sources).strip()).replace("{{QUERY}}", question)
     if in_system:
-        head = {"role": "system", "content": f"{system}\n{block}" if system else block}
-        return (head, *history, {"role": "user", "content": question})
-    heads = [{"role": "system", "content": system}] if system else []
-    return (*heads, *history, {"role": "user", "content": f"{block}\n{question}"})
+        head = message("system", f"{system}\n{block}" if system else block)
+        return (head, *history, message("user", question))
+    heads = [message("system", system)] if system else []
+    return (*heads, *history, message("user", f"{block}\n{question}"))
+
+
+def as_json(messages: Iterable[Message]) -> list[dict[str, str]]:
+    """Return messages of text as a client sends them."""
+    return [{"role": each.role, "content": each.text} for each in messages]

@@ -1,6 +1,7 @@
-"""Answers that no grammar made sure of: held back until they are checked, and tried a second time where they fail.
+"""Check answers that no grammar makes sure of, and ask once more where one fails.
 
-Reasoning passes at once, and calls of tools do. `Waiting` goes out in place of what is held back.
+Text is held back until the answer is checked; `Waiting` goes out in its place. Reasoning and calls of tools pass at
+once.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from typing import Any
 from services.chat import schema
 from services.chat.tokens import estimate
 from services.core.errors import AnswerInvalid, ContextOverflow
-from services.core.events import Done, Event, Refusal, Text, ToolCall, Usage, Waiting, closing
+from services.core.events import Done, Event, Notice, Refusal, Text, ToolCallDelta, Usage, Waiting, closing
+from services.core.message import message
 from services.core.request import EngineRequest
 
 Run = Callable[[EngineRequest], Iterator[Event]]
@@ -23,22 +25,26 @@ AGAIN = "That was not what was asked for: {}. Answer again, with the corrected J
 
 
 def needed(request: EngineRequest) -> bool:
-    """Whether what `request` demands must be checked."""
+    """Tell whether the answer to `request` must be checked."""
     return request.answer_schema is not None or request.check_call
 
 
 def checked(request: EngineRequest, run: Run) -> Iterator[Event]:
-    """The answer to `request`, as it should be where one of two attempts is; else as `failed` says."""
+    """Yield the first of two attempts that is as demanded; else what `failed` makes of them.
+
+    Blocks as `run` does, and raises the same and `AnswerInvalid`.
+    """
     first = Attempt(request)
     yield from first.events(run(request))
     if first.over:
         yield first.done
         return
+    yield Notice("warning", f"retried: {request.demanded}")
     yield Waiting("retry", reason=request.demanded)
     second = Attempt(request)
     try:
         yield from second.events(run(corrected(request, first)))
-    except ContextOverflow:  # the first attempt and the correction are too much for it
+    except ContextOverflow:  # the first attempt and the correction do not fit the context together
         yield from failed(request, first, first.done)
         return
     done = together(first.done, second.done)
@@ -49,31 +55,32 @@ def checked(request: EngineRequest, run: Run) -> Iterator[Event]:
 
 
 def together(first: Done, second: Done) -> Done:
-    """The end of two runs: what both took."""
+    """Return the end of two runs, with the tokens and seconds of both."""
     phases = first.timings.keys() | second.timings.keys()
     timings = {phase: first.timings.get(phase, 0.0) + second.timings.get(phase, 0.0) for phase in phases}
     return Done(second.finish_reason, first.usage + second.usage, timings)
 
 
 class Attempt:
-    """One run."""
+    """One run, and whether its answer is as demanded."""
 
     def __init__(self, request: EngineRequest) -> None:
-        self._job = request
+        self._request = request
         self._held: list[Text] = []
         self._called = False
         self.done = Done("stop", Usage())
         self.complaint = ""
-        """What is wrong with the answer."""
+        """What is wrong with the answer, as the model is told."""
         self.over = False
-        """Whether the answer is as it should be, or was cut off, so that another would be too. It was sent then."""
+        """Whether the answer is as demanded, or was cut off, so that another would be too. It was sent then."""
 
     @property
     def text(self) -> str:
+        """Return the text that was held back."""
         return "".join(piece.text for piece in self._held)
 
     def events(self, events: Iterator[Event]) -> Generator[Event]:
-        """What may go out, `Done` excepted. Owns `events`."""
+        """Yield what may go out, without `Done`. Closes `events` at the end."""
         with closing(events):
             for event in events:
                 yield from self._take(event)
@@ -85,7 +92,7 @@ class Attempt:
         elif isinstance(event, Text) and not self._called:
             self._held.append(event)
             yield Waiting("decode")
-        elif isinstance(event, ToolCall) and not self._called:
+        elif isinstance(event, ToolCallDelta) and not self._called:
             self._called = True
             yield from self._held
             yield event
@@ -100,8 +107,8 @@ class Attempt:
             yield from self._held
             return
         self.complaint = NO_CALL
-        if self._job.answer_schema is not None and not self._job.check_call:
-            yield from self._json(self._job.answer_schema)
+        if self._request.answer_schema is not None and not self._request.check_call:
+            yield from self._json(self._request.answer_schema)
 
     def _json(self, wanted: dict[str, Any]) -> Iterator[Event]:
         try:
@@ -114,16 +121,18 @@ class Attempt:
 
 
 def corrected(request: EngineRequest, attempt: Attempt) -> EngineRequest:
-    """`request` once more, with what came of it and what was wrong with that."""
-    turns = ({"role": "assistant", "content": attempt.text}, {"role": "user", "content": attempt.complaint})
-    more = estimate(attempt.text) + estimate(attempt.complaint)
+    """Return `request` with the failed answer and what was wrong with it as two more messages."""
+    more = (message("assistant", attempt.text), message("user", attempt.complaint))
+    tokens = estimate(attempt.text) + estimate(attempt.complaint)
     return replace(
-        request, messages=(*request.messages, *turns), prompt_tokens_estimate=request.prompt_tokens_estimate + more
+        request,
+        messages=(*request.messages, *more),
+        prompt_tokens_estimate=request.prompt_tokens_estimate + tokens,
     )
 
 
 def failed(request: EngineRequest, attempt: Attempt, done: Done) -> Iterator[Event]:
-    """What becomes of a `request` whose attempts all failed.
+    """Yield the end of a request whose attempts all failed. Raises `AnswerInvalid`.
 
     A missing call leaves the text, which says that there is none. JSON that is wrong is never sent as an answer: it is
     a refusal where the client asked for a strict schema, as OpenAI's clients know it, and else an error.
@@ -131,7 +140,7 @@ def failed(request: EngineRequest, attempt: Attempt, done: Done) -> Iterator[Eve
     if request.check_call:
         yield Text(attempt.text)
         yield done
-    elif request.schema_strict:
+    elif request.generation.schema_strict:
         yield Refusal("The model wrote no JSON that satisfies the schema, in two attempts.")
         yield done
     else:

@@ -1,19 +1,17 @@
-"""What the resources of all dialects share: the way from a request's body, through its asks, to their events."""
+"""From what a client asks for to the events of its answer: for every dialect, and without HTTP."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-import falcon
-
-from services.answering.plan import plan
-from services.answering.sources import Plan, Sources
-from services.api.http.body import client, parse
-from services.api.http.stream import describe, observed
+from services.answering.answer import Answer, Planned
+from services.answering.plan import Prepared, plan
+from services.answering.sources import Sources
+from services.core.client import Client
 from services.core.errors import BadRequest, EngineFailed
-from services.core.events import Data, Done, Event, Usage, Waiting, closing
+from services.core.events import Data, Done, Event, Notice, Usage, Waiting, closing
 from services.core.metrics import Metrics
 from services.core.model import Model
 from services.core.request import EngineRequest, GenerationRequest
@@ -22,34 +20,24 @@ from services.engines.support import unsupported
 from services.models.catalog import Catalog
 from services.scheduler.scheduler import Scheduler
 
-WARNING_HEADER = "X-RKLLM-Warning"
-STATE_HEADER = "X-RKLLM-State"
-
 ANSWERS = ("chat", "completion")
-"""What a model can do that writes answers."""
+"""The capabilities of models that write answers."""
 
 T = TypeVar("T")
 
 
 class Service:
-    """The settings, the models, the scheduler, the metrics, the sources."""
+    """Answers requests. May be used from any thread; each method says whether it blocks."""
 
     def __init__(self, settings: Settings, catalog: Catalog, scheduler: Scheduler, metrics: Metrics) -> None:
         self.settings, self.catalog, self.scheduler, self.metrics = settings, catalog, scheduler, metrics
-        self.sources = Sources(settings, metrics)
-
-    def parse(self, req: falcon.Request, kind: type[T], blank: bytes = b"") -> T:
-        """The request's body as a `kind`, an empty one as if it were `blank`.
-
-        Raises `BadRequest` and what reading a body raises.
-        """
-        return parse(req, kind, self.settings.max_body_bytes, self.settings.client_timeout, blank)
+        self._sources = Sources(settings, metrics)
 
     def model(self, name: str | None, *purposes: str) -> Model:
-        """The model a request names.
+        """Return the model a request names.
 
         One that names none gets the default where that can serve one of the `purposes` (answers, unless told
-        otherwise), else the only one there is that can.
+        otherwise), else the only one there is that can. Raises `ModelNotFound` and `BadRequest`.
         """
         if name:
             return self.catalog.resolve(name)
@@ -62,90 +50,95 @@ class Service:
             return able[0]
         raise BadRequest("The request names no model; GET /v1/models lists them.", param="model")
 
+    def prepare(self, generation: GenerationRequest, model: Model) -> Prepared:
+        """Return the messages of `generation` with their sources selected; does not block, and asks no model."""
+        return self._sources.prepare(generation, model)
+
     def answers(
         self,
-        req: falcon.Request,
-        resp: falcon.Response,
+        generations: Sequence[GenerationRequest],
         model: Model,
-        asks: Sequence[GenerationRequest],
+        client: Client,
+        *,
+        choices: int = 1,
         ignored: Iterable[str] = (),
     ) -> Iterator[Iterator[Event]]:
-        """The events of each of `asks`, all for `model`, planned at once and run one after the other when asked for.
+        """Yield the events of each answer: `choices` per generation, planned at once, run one after the other.
 
-        Headers name what is `ignored` and what the engine does not do. Raises `BadRequest` where the model cannot do
-        what is asked; the events raise what `Scheduler.serve` raises.
+        The first events are `Notice`s; one names what of the request is `ignored`, by the dialect or by the engine.
+        Raises `BadRequest` at once where the model cannot do what is asked; the events block, and raise what
+        `Scheduler.serve` raises.
         """
+        client.trace.model = model.id
+        planned = [self._planned(generation, model, client.trace.id) for generation in generations]
+        for one in planned:
+            self._sources.count(one.prepared)
+        warnings = list(self.warnings([*ignored, *self._unsupported(planned[0].request)]))
+        return self._run(planned, choices, warnings, client)
 
-        def planned(generation: GenerationRequest) -> EngineRequest:
-            return plan(generation, model, self.settings, req.context.id)
+    def answer(
+        self, generation: GenerationRequest, model: Model, client: Client, ignored: Iterable[str] = ()
+    ) -> Iterator[Event]:
+        """Return the events of the one answer to `generation`; see `answers`."""
+        return next(self.answers([generation], model, client, ignored=ignored))
 
-        jobs = [planned(generation) for generation in asks]
-        dropped = ["tools"] if asks[0].tools and not jobs[0].tools else []
-        self.warn(resp, [*ignored, *dropped, *unsupported(self.settings, jobs[0])])
-        req.context.trace.model = model.id
-        return self._run(list(zip(asks, jobs, strict=True)), planned, req, resp)
-
-    def warn(self, resp: falcon.Response, names: list[str]) -> None:
-        """A header that names what of a request has no effect."""
-        if names:
-            resp.set_header(WARNING_HEADER, f"ignored: {', '.join(names)}; see docs/api.md")
+    def warnings(self, names: Sequence[str]) -> Iterator[Notice]:
+        """Count the parameters that have no effect, and yield the notice that names them, if there are any."""
         for name in names:
             self.metrics.ignored.labels(name).inc()
+        if names:
+            yield Notice("warning", f"ignored: {', '.join(names)}; see docs/api.md")
 
-    def data(self, req: falcon.Request, resp: falcon.Response, job: EngineRequest) -> tuple[Any, Usage]:
-        """The result of a `job` that wants data, and what it took. Blocks; raises what `Scheduler.serve` raises."""
-        req.context.trace.model = job.model.id
+    def data(self, request: EngineRequest, client: Client) -> Generator[Notice, None, tuple[Any, Usage]]:
+        """Run a request that wants data; yield notices, and return the data and what it took.
+
+        Blocks; raises what `Scheduler.serve` raises.
+        """
+        client.trace.model = request.model.id
         values: list[Any] = []
         usage = Usage()
-        with closing(observed(self.scheduler.serve(job, client(req)), teller(resp), req.context.trace)) as events:
-            for event in events:
+        with closing(self.scheduler.serve(request, client)) as events:
+            for index, event in enumerate(events):
                 if isinstance(event, Data):
                     values.append(event.value)
                 elif isinstance(event, Done):
                     usage = event.usage
+                    client.trace.outcome = event.finish_reason
+                elif isinstance(event, Waiting) and not index:
+                    yield Notice("state", str(event))
         if len(values) != 1:
-            raise EngineFailed(f"The engine gave {len(values)} results for one {job.kind}; the log says more.")
+            raise EngineFailed(f"The engine gave {len(values)} results for one {request.kind}; the log says more.")
         return values[0], usage
 
-    def count(self, req: falcon.Request, resp: falcon.Response, generation: GenerationRequest, model: Model) -> int:
-        """How many tokens the prompt has that a chat would be answered from, its sources prepared. As `data`."""
-        generation, _ = self.sources.prepared(generation, model)
-        count, _ = self.data(req, resp, replace(plan(generation, model, self.settings, req.context.id), kind="count"))
+    def count_tokens(self, generation: GenerationRequest, model: Model, client: Client) -> Generator[Notice, None, int]:
+        """Return the length of the prompt that `generation` would be answered from. As `data`."""
+        planned = self._planned(generation, model, client.trace.id)
+        count, _ = yield from self.data(replace(planned.request, kind="count"), client)
         return int(count)
 
+    def _planned(self, generation: GenerationRequest, model: Model, request_id: str) -> Planned:
+        prepared = self._sources.prepare(generation, model)
+        return Planned(prepared, plan(generation, model, self.settings, request_id, prepared))
+
+    def _unsupported(self, request: EngineRequest) -> list[str]:
+        dropped = ["tools"] if request.generation.tools and not request.tools else []
+        return [*dropped, *unsupported(self.settings, request)]
+
     def _run(
-        self,
-        jobs: list[tuple[GenerationRequest, EngineRequest]],
-        planned: Plan,
-        req: falcon.Request,
-        resp: falcon.Response,
+        self, planned: Sequence[Planned], choices: int, warnings: list[Notice], client: Client
     ) -> Iterator[Iterator[Event]]:
-        """Where the first answer waits first, a header says for what."""
-        who, trace, first = client(req), req.context.trace, teller(resp)
-
-        def serve(job: EngineRequest) -> Iterator[Event]:
-            return self.scheduler.serve(job, who)
-
-        for generation, job in jobs:
-            events = told_again(self.sources.events(generation, job, planned, serve, resp, len(jobs) == 1), resp)
-            yield observed(events, first, trace)
+        alone = len(planned) * choices == 1
+        for one in planned:
+            for choice in range(choices):
+                seeded_one = replace(one, request=seeded(one.request, choice))
+                answer = Answer(seeded_one, client, self.scheduler, self._sources, self.settings)
+                yield answer.events(warnings, alone)
+                warnings = []
 
 
-def told_again(events: Iterator[Event], resp: falcon.Response) -> Iterator[Event]:
-    """The same events; a second attempt is named in a header, where headers can still be sent."""
-    with closing(events):
-        for event in events:
-            if isinstance(event, Waiting) and event.phase == "retry":
-                before = resp.get_header(WARNING_HEADER)
-                resp.set_header(WARNING_HEADER, "; ".join(filter(None, [before, f"retried: {event.reason}"])))
-            yield event
-
-
-def teller(resp: falcon.Response) -> Callable[[Event], None]:
-    """Takes the first event of a run; where it is one of waiting, a header of `resp` says for what."""
-
-    def first(event: Event) -> None:
-        if isinstance(event, Waiting):
-            resp.set_header(STATE_HEADER, describe(event))
-
-    return first
+def seeded(request: EngineRequest, choice: int) -> EngineRequest:
+    """Return `request` with the seed of a choice: a seeded request repeats all its choices, and they differ."""
+    seed = request.sampling.seed
+    if seed is None or not choice:
+        return request
+    return replace(request, sampling=replace(request.sampling, seed=seed + choice))

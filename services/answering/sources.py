@@ -1,115 +1,126 @@
-"""Requests with sources: prepared before they are planned, answered from the cache where they were answered before."""
+"""Prepare the sources of a request for the model that answers it, and keep answers to questions with sources."""
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import fields, replace
 
-import falcon
-
-from services.answering import retrieval
-from services.answering.plan import respond
+from services.answering.plan import Prepared, with_system_prompt
 from services.chat.rag.cache import AnswerCache
-from services.chat.rag.pipeline import Outcome
+from services.chat.rag.pipeline import Decision, apply
 from services.chat.rag.ratios import TokenRatios
+from services.chat.rag.settings import ModelFacts, RagSettings
 from services.chat.rag.speed import PrefillSpeeds
+from services.chat.tools.offer import taken
 from services.core.errors import ContextOverflow
-from services.core.events import Done, Event, closing
+from services.core.events import Done, Event, Notice
 from services.core.metrics import Metrics
 from services.core.model import Model
 from services.core.request import EngineRequest, GenerationRequest
 from services.core.settings import Settings
 
-RAG_HEADER = "X-RKLLM-RAG"
-CACHE_HEADER = "X-RKLLM-Cache"
-
-Serve = Callable[[EngineRequest], Iterator[Event]]
-Plan = Callable[[GenerationRequest], EngineRequest]
+log = logging.getLogger(__name__)
 
 
-def breathe() -> None:
-    """Let other requests run: under gevent a sleep of any length gives up the turn."""
+def give_way() -> None:
+    """Let other requests run: under gevent a sleep of any length gives up the processor."""
     time.sleep(0)
 
 
 class Sources:
-    """What requests with sources share: the kept answers, and how fast and in how many tokens models read."""
+    """What requests with sources share: the kept answers, and each model's reading speed and tokens per text.
+
+    Used by any thread. Nothing blocks, but `prepare` works for up to some hundred milliseconds and gives way meanwhile.
+    """
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self._settings, self._metrics = settings, metrics
         self._answers = AnswerCache(settings.rag_cache_max_entries, settings.rag_cache_ttl)
         self._speeds, self._ratios = PrefillSpeeds(), TokenRatios()
 
-    def prepared(self, generation: GenerationRequest, model: Model) -> tuple[GenerationRequest, Outcome]:
-        """`generation` with its sources prepared for `model`."""
-        return retrieval.prepared(
-            generation, model, self._settings, breathe, self._speeds.of(model), self._ratios.counter(model)
+    def prepare(self, generation: GenerationRequest, model: Model) -> Prepared:
+        """Return the messages of `generation` with its sources cleaned, selected and cut to the model's context."""
+        if generation.prompt is not None:
+            return Prepared((), generation.thinking)
+        wanted = self._settings.rag_enabled and model.rag and generation.rag
+        outcome = apply(
+            with_system_prompt(generation.messages, model.system_prompt),
+            self._facts(generation, model),
+            replace(rag_settings(self._settings), rag_enabled=wanted),
+            self._ratios.counter(model),
+            give_way,
         )
+        log.debug("rag: %s", describe(outcome.decision))
+        if outcome.found is None:
+            return Prepared(generation.messages, generation.thinking, outcome)
+        switched_off = outcome.thinking_off and generation.thinking is None
+        return Prepared(outcome.messages, False if switched_off else generation.thinking, outcome)
 
-    def told(self, generation: GenerationRequest, model: Model, resp: falcon.Response) -> GenerationRequest:
-        """The same; the response and the metrics tell what was decided."""
-        generation, outcome = self.prepared(generation, model)
-        used = outcome.decision.used
-        self._metrics.rag_decisions.labels("context" if used else "follow_up" if outcome.found else "plain").inc()
-        if outcome.found:
-            resp.set_header(RAG_HEADER, retrieval.describe(outcome.decision))
-        return generation
+    def count(self, prepared: Prepared) -> None:
+        """Count what was decided about the sources of a chat."""
+        if (outcome := prepared.outcome) is not None:
+            decision = "context" if outcome.decision.used else "follow_up" if outcome.found else "plain"
+            self._metrics.rag_decisions.labels(decision).inc()
 
-    def events(
-        self,
-        generation: GenerationRequest,
-        request: EngineRequest,
-        plan: Plan,
-        serve: Serve,
-        resp: falcon.Response,
-        alone: bool,
-    ) -> Iterator[Event]:
-        """Those of a kept answer, else of a new one, which is kept where it is `alone`: several are meant to differ.
-
-        `request` is `generation`, told and planned.
-        """
-        fresh = self._fresh(generation, request, plan, serve, resp)
-        if not (alone and request.sources_used):
-            return fresh
+    def kept(self, request: EngineRequest) -> Iterator[Event] | None:
+        """Return the kept answer to the same question with the same sources; None where there is none."""
         answer = self._answers.find(request)
-        result = "hit" if answer else "miss"
-        resp.set_header(CACHE_HEADER, result)
-        self._metrics.rag_cache.labels(result).inc()
-        return answer.events() if answer else self._answers.keeping(request, fresh)
+        self._metrics.rag_cache.labels("hit" if answer else "miss").inc()
+        return answer.events() if answer else None
 
-    def _fresh(
-        self, generation: GenerationRequest, request: EngineRequest, plan: Plan, serve: Serve, resp: falcon.Response
-    ) -> Iterator[Event]:
-        """A new answer's. Where the prompt turns out too long, again with fewer sources; nothing was answered yet."""
-        try:
-            yield from self._measured(request, respond(request, serve))
-            return
-        except ContextOverflow as error:
-            fewer = self._fewer(generation, request, error, resp)
-            if fewer is None:
-                raise
-        again = plan(fewer)
-        yield from self._measured(again, respond(again, serve))
+    def keep(self, request: EngineRequest, events: Iterator[Event]) -> Iterator[Event]:
+        """Pass `events` on, and keep the answer when it is complete. Closes `events` at the end."""
+        return self._answers.keeping(request, events)
 
-    def _fewer(
-        self, generation: GenerationRequest, request: EngineRequest, error: ContextOverflow, resp: falcon.Response
-    ) -> GenerationRequest | None:
-        """`generation` with as much of its sources as fits by the engine's count; `None` where nothing changes."""
+    def learn(self, request: EngineRequest, done: Done) -> None:
+        """Remember how fast the model read the prompt, and how many tokens it made of it."""
+        self._speeds.note(request.model, done)
+        self._ratios.note(request, done.usage.prompt_tokens)
+
+    def prepare_fewer(self, prepared: Prepared, request: EngineRequest, error: ContextOverflow) -> Prepared | None:
+        """Return `prepared` with as much of the sources as fits by the engine's count.
+
+        None where that changes nothing: then `error` stands.
+        """
         if not (request.sources_used and error.counted):
             return None
         self._ratios.note(request, error.prompt_tokens)
-        fewer, outcome = self.prepared(replace(generation, messages=generation.unprepared), request.model)
-        if fewer.messages == generation.messages:
-            return None
-        resp.set_header(RAG_HEADER, retrieval.describe(outcome.decision))
-        return fewer
+        fewer = self.prepare(request.generation, request.model)
+        return None if fewer.messages == prepared.messages else fewer
 
-    def _measured(self, request: EngineRequest, events: Iterator[Event]) -> Iterator[Event]:
-        """The same events; what their end tells of the model is remembered. Owns `events`."""
-        with closing(events):
-            for event in events:
-                if isinstance(event, Done):
-                    self._speeds.note(request.model, event)
-                    self._ratios.note(request, event.usage.prompt_tokens)
-                yield event
+    def _facts(self, generation: GenerationRequest, model: Model) -> ModelFacts:
+        default = dict(model.sampling).get("max_tokens") or self._settings.max_tokens_default
+        return ModelFacts(
+            model.context_length - taken(generation, model),
+            generation.max_tokens or int(default),
+            self._speeds.of(model),
+            model.rag_tokens,
+        )
+
+
+def rag_settings(settings: Settings) -> RagSettings:
+    """Return the part of `settings` that the pipeline for sources reads."""
+    return RagSettings(**{field.name: getattr(settings, field.name) for field in fields(RagSettings)})
+
+
+def notices(prepared: Prepared) -> Iterator[Notice]:
+    """Yield what was decided about the sources, where there were any."""
+    if prepared.outcome and prepared.outcome.found:
+        yield Notice("sources", describe(prepared.outcome.decision))
+
+
+def describe(decision: Decision) -> str:
+    """Return one line: ``used; reason=relevant; sources=5; kept=3; dropped=2; tokens=1350; coverage=0.61; ms=12``."""
+    parts = {
+        "reason": decision.reason.replace(" ", "-"),
+        "sources": decision.sources,
+        "kept": decision.kept,
+        "dropped": decision.dropped,
+        "tokens": decision.tokens,
+        "coverage": f"{decision.coverage:.2f}",
+        "ms": f"{decision.ms:.0f}",
+    }
+    fields_text = "; ".join(f"{name}={value}" for name, value in parts.items())
+    return f"{'used' if decision.used else 'not used'}; {fields_text}"

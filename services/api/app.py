@@ -1,4 +1,4 @@
-"""The composition root: the only place that wires the rooms together."""
+"""Build the application: the only place that wires the packages together."""
 
 from __future__ import annotations
 
@@ -9,20 +9,14 @@ from typing import Any
 
 import falcon
 
-from services.answering.service import STATE_HEADER, WARNING_HEADER, Service
-from services.answering.sources import CACHE_HEADER, RAG_HEADER
-from services.api.dialects.anthropic.resources import CountTokens, Messages
-from services.api.dialects.ollama import routes as ollama_routes
-from services.api.dialects.openai.resources import ChatCompletions, Health, Models, TextCompletions
-from services.api.dialects.openai.vectors import Embeddings, Rerank
-from services.api.dialects.responses.resources import InputTokens, Responses
-from services.api.http import errors
+from services.answering.service import Service
+from services.api.dialects.table import DIALECTS, KEY_HEADERS, dialect_of
 from services.api.http.auth import Auth
+from services.api.http.errors import ErrorHandlers
 from services.api.http.middleware import AccessLog, RequestId
+from services.api.http.notices import HEADERS
 from services.api.openapi.resource import Description
-from services.api.operator.metrics import MetricsPage
-from services.api.operator.preview import RagPreview
-from services.api.operator.tokens import Detokenize, Tokenize
+from services.api.operator.endpoints import ENDPOINTS
 from services.core import keys, logs
 from services.core.keys import Keys
 from services.core.metrics import Metrics
@@ -32,10 +26,8 @@ from services.engines.rkllm.sensors import BoardCollector
 from services.models.catalog import Catalog
 from services.scheduler.scheduler import Monitor, Scheduler
 
-EXPOSED = ["X-Request-Id", WARNING_HEADER, STATE_HEADER, RAG_HEADER, CACHE_HEADER]
-
-PREFIXES = ("/v1", "")
-"""Every OpenAI path also exists without its version, for clients that are given the bare address."""
+EXPOSED = ["X-Request-Id", *HEADERS.values()]
+"""Headers that scripts of other origins may read."""
 
 
 class App(falcon.App[Any, Any]):
@@ -49,13 +41,13 @@ class App(falcon.App[Any, Any]):
         self.service.scheduler.close()
 
     def stop(self) -> None:
-        """End everything now, children included."""
+        """End everything now, child processes included."""
         self.monitor.stop()
         self.service.scheduler.stop()
 
 
 def build(settings: Settings, engines: Mapping[str, Maker] = ENGINES) -> App:
-    """The application for `settings`; starts the monitor thread and nothing else. Never blocks.
+    """Return the application for `settings`; starts the monitor thread and nothing else. Never blocks.
 
     Raises `SettingsError` for keys that cannot be used.
     """
@@ -64,14 +56,15 @@ def build(settings: Settings, engines: Mapping[str, Maker] = ENGINES) -> App:
     app = App(middleware=middleware(settings, metrics))
     app.service = Service(settings, Catalog(settings), scheduler, metrics)
     app.req_options.strip_url_path_trailing_slash = True
-    errors.install(app)
-    route(app, app.service)
+    ErrorHandlers(lambda path: dialect_of(path).error_body).install(app)
+    route(app)
     app.monitor = Monitor(scheduler.tidy, settings.monitor_interval)
     app.monitor.start()
     return app
 
 
 def measured(settings: Settings) -> Metrics:
+    """Return the metrics, the board's and the engines' among them."""
     metrics = Metrics(settings.metrics_vllm_names)
     metrics.registry.register(BoardCollector(settings))
     metrics.runtime.labels("llama", version("xllamacpp")).set(1)
@@ -79,43 +72,24 @@ def measured(settings: Settings) -> Metrics:
 
 
 def middleware(settings: Settings, metrics: Metrics) -> list[Any]:
-    always: list[Any] = [RequestId(), AccessLog(metrics), Auth(settings, Keys(settings))]
+    """Return what every request passes through, in this order."""
+    always: list[Any] = [RequestId(), AccessLog(metrics), Auth(settings, Keys(settings), KEY_HEADERS)]
     if not settings.cors_origins:
         return always
     origins = "*" if "*" in settings.cors_origins else settings.cors_origins
     return [*always, falcon.CORSMiddleware(origins, expose_headers=EXPOSED)]
 
 
-def route(app: App, service: Service) -> None:
-    chat, text, models, health = ChatCompletions(service), TextCompletions(service), Models(service), Health(service)
-    app.add_route("/", health)
-    description = Description()
-    app.add_route("/openapi.json", description)
-    app.add_route("/docs", description, suffix="page")
-    app.add_route("/metrics", MetricsPage(service.metrics, service.catalog))
-    ollama_routes.route(app, service)
-    for prefix in PREFIXES:
-        app.add_route(f"{prefix}/chat/completions", chat)
-        app.add_route(f"{prefix}/completions", text)
-        app.add_route(f"{prefix}/embeddings", Embeddings(service))
-        app.add_route(f"{prefix}/rerank", Rerank(service))
-        app.add_route(f"{prefix}/rag/preview", RagPreview(service))
-        app.add_route(f"{prefix}/responses", Responses(service))
-        app.add_route(f"{prefix}/responses/input_tokens", InputTokens(service))
-        app.add_route(f"{prefix}/messages", Messages(service))
-        app.add_route(f"{prefix}/messages/count_tokens", CountTokens(service))
-        app.add_route(f"{prefix}/tokenize", Tokenize(service))
-        app.add_route(f"{prefix}/detokenize", Detokenize(service))
-        app.add_route(f"{prefix}/models", models)
-        app.add_route(f"{prefix}/models/{{name}}", models, suffix="one")
-        app.add_route(f"{prefix}/models/select", models, suffix="select")
-        app.add_route(f"{prefix}/models/unload", models, suffix="unload")
-        app.add_route(f"{prefix}/health", health)
-        app.add_route(f"{prefix}/ready", health, suffix="ready")
+def route(app: App) -> None:
+    """Add every path: those of each dialect, the operator's, and their description."""
+    endpoints = [*(each for dialect in DIALECTS for each in dialect.endpoints), *ENDPOINTS]
+    description = Description(endpoints)
+    for endpoint in (*endpoints, *description.endpoints):
+        endpoint.route(app, app.service)
 
 
 def create() -> App:
-    """What gunicorn calls, in its worker process."""
+    """Return the application of this process; gunicorn calls it in its worker. Raises `SettingsError`."""
     settings = from_environment(os.environ)
     keys.check(settings)
     logs.configure(settings)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from services.answering.plan import plan
 from services.core.client import NOBODY
 from services.core.events import Done, Reasoning, Text
+from services.core.message import Message, Messages, message
 from services.core.model import Model
 from services.core.request import EngineRequest, GenerationRequest, Sampling
 from services.core.settings import Settings
@@ -54,17 +55,13 @@ class ModelClient:
         """Return the facts of the last run that has ended."""
         return getattr(self.engine, "run_info", {})
 
-    def request(
-        self, messages: Sequence[dict[str, Any]], max_tokens: int = ANSWER, thinking: bool | None = None
-    ) -> EngineRequest:
+    def request(self, messages: Messages, max_tokens: int = ANSWER, thinking: bool | None = None) -> EngineRequest:
         """Return the engine's request for a chat, at temperature 0 so that answers can be compared."""
         greedy = Sampling(temperature=0)
-        request = GenerationRequest(
-            self._model.id, tuple(messages), max_tokens=max_tokens, sampling=greedy, thinking=thinking
-        )
+        request = GenerationRequest(messages, max_tokens=max_tokens, sampling=greedy, thinking=thinking)
         return plan(request, self._model, self._settings, "boardcheck")
 
-    def ask(self, *messages: dict[str, Any], **options: Any) -> Reply:
+    def ask(self, *messages: Message, **options: Any) -> Reply:
         """Return the complete answer; `options` are those of `request`. Blocks. Raises `ServiceError`."""
         start = time.monotonic()
         first, pieces, done = None, [], None
@@ -79,9 +76,9 @@ class ModelClient:
         return Reply("".join(pieces), done, first or duration, duration, self.run_info)
 
 
-def user(text: str) -> dict[str, Any]:
+def user(text: str) -> Message:
     """Return a user's message."""
-    return {"role": "user", "content": text}
+    return message("user", text)
 
 
 def describe_end(run_info: RunInfo) -> str:

@@ -13,6 +13,7 @@ from services.boardcheck.model_client import ANSWER, ModelClient, Reply, describ
 from services.core.client import NOBODY
 from services.core.errors import ContextOverflow, ServiceError
 from services.core.events import Text
+from services.core.message import message
 from services.core.model import Model
 from services.core.settings import Settings
 from services.engines.base import Engine
@@ -112,8 +113,8 @@ class Trial:
 
     def _reuse(self, first: Reply) -> Finding:
         """Return whether the next turn of a conversation prefills only its new tokens."""
-        turn = [user(QUESTION), {"role": "assistant", "content": first.text}, user("And one more?")]
-        usage = self._client.ask(*turn).done.usage
+        conversation = (user(QUESTION), message("assistant", first.text), user("And one more?"))
+        usage = self._client.ask(*conversation).done.usage
         found = f"{usage.cached_tokens} of {usage.prompt_tokens} tokens of a second turn were reused"
         found += f"; after the first turn the cache had {first.run_info.get('kv_cache', 0)}"
         if first.done.finish_reason == "length":
@@ -138,7 +139,7 @@ class Trial:
 
     def _cancel(self) -> Finding:
         """Return how long a cancel takes at the first event, which mostly comes before the first token."""
-        running = self._engine.generate(self._client.request([user(LONG)]), NOBODY)
+        running = self._engine.generate(self._client.request((user(LONG),)), NOBODY)
         event = next(running)
         start = time.monotonic()
         running.close()  # type: ignore[attr-defined]

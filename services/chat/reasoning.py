@@ -37,9 +37,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from enum import Enum, auto
-from typing import Any
 
-from services.core.events import Done, Event, Reasoning, Text, closing
+from services.core.events import Done, Event, Reasoning, Text, TokenLogprob, closing
 
 _OPENINGS = ("<think", "<thinking")
 # ASCII, as ignoring case would otherwise let look-alikes such as the Kelvin sign pass for a letter.
@@ -94,7 +93,12 @@ class _Splitter:
         """What may still become a tag; at the start with the whitespace before it."""
         self._thought: list[str] = []
         self._text = ""
-        self._logprobs: tuple[dict[str, Any], ...] = ()
+        self._logprobs: tuple[TokenLogprob, ...] = ()
+
+    @property
+    def over(self) -> bool:
+        """Tell whether all that follows is text of the answer, and nothing is held back."""
+        return self._state is _State.ANSWER and not self._logprobs
 
     def feed(self, piece: Text) -> list[Event]:
         rest = self._unfinished + piece.text
@@ -196,23 +200,19 @@ class _Splitter:
         self._previous = text[-1:] or self._previous
 
 
-def _split(events: Iterator[Event]) -> Iterator[Event]:
-    splitter = _Splitter()
-    for event in events:
-        if isinstance(event, Text):
-            yield from splitter.feed(event)
-            continue
-        if isinstance(event, Done):
-            yield from splitter.finish()
-        yield event
-    # Also where the source just ends: nothing held back may get lost. After `Done` nothing is left.
-    yield from splitter.finish()
-
-
 def split(events: Iterator[Event]) -> Iterator[Event]:
     """Turn the `Text` of `events` into `Reasoning` and `Text` by the module's rules; all else passes unchanged.
 
-    The generator owns `events`: when it ends, fails or is closed, it closes them at once if they can be closed.
+    Closes `events` when it ends, fails or is closed.
     """
+    splitter = _Splitter()
     with closing(events):
-        yield from _split(events)
+        for event in events:
+            if isinstance(event, Text) and not (splitter.over and event.text):
+                yield from splitter.feed(event)
+                continue
+            if isinstance(event, Done):
+                yield from splitter.finish()
+            yield event
+        # Also where the source just ends: nothing held back may get lost. After `Done` nothing is left.
+        yield from splitter.finish()

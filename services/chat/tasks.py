@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+
+from services.core.message import Messages
 
 _HOUSEKEEPING = re.compile(
     r"### Task:\n(?:Generate a concise\b[^\n]{0,80} title\b|Generate 1-3 broad tags\b|Suggest 3-5 relevant follow-up\b)"
@@ -15,9 +16,9 @@ _HISTORY = "<chat_history>"
 """Where it quotes the conversation."""
 
 
-def is_housekeeping(messages: tuple[dict[str, Any], ...]) -> bool:
+def is_housekeeping(messages: Messages) -> bool:
     """Whether the one message there is is such a prompt; a person who types one waits a little longer at worst."""
     if len(messages) != 1:
         return False
-    text = messages[0]["content"]
-    return messages[0]["role"] == "user" and bool(_HOUSEKEEPING.match(text)) and _HISTORY in text
+    text = messages[0].text
+    return messages[0].role == "user" and bool(_HOUSEKEEPING.match(text)) and _HISTORY in text

@@ -23,8 +23,8 @@ LONGEST = 512
 
 def fewest(request: EngineRequest) -> int:
     """Tokens that the prompt of `request` has at least: each message one, and as many as its text takes."""
-    characters = len(request.prompt) + sum(len(message["content"]) for message in request.messages)
-    return max(len(request.messages), len(request.prompt_ids), characters // LONGEST)
+    characters = len(request.prompt) + sum(len(message.text) for message in request.messages)
+    return max(len(request.messages), len(request.generation.prompt_ids), characters // LONGEST)
 
 
 class Latin(NamedTuple):

@@ -23,7 +23,7 @@ class Client:
     def __init__(self, sock: socket.socket | None = None, trace: Trace | None = None, caller: Caller = ANYBODY) -> None:
         """`sock` is the accepted socket after the body was read; None where there is no connection to watch."""
         self._sock = sock
-        self.trace = trace
+        self.trace = trace or Trace()
         """What is measured of the request; it travels with the client, since both belong to the whole line."""
         self.caller = caller
         """Whom the line knows it as."""

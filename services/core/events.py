@@ -1,7 +1,7 @@
 """What flows from an engine to the client: one stream of these events per request.
 
-The order is ``(Thought | Text | ToolCall | Refusal)* Done``, or ``Data Done`` for a job that writes no answer, with a
-`Waiting` wherever nothing else flows.
+The order is ``(Reasoning | Text | ToolCallDelta | Refusal)* Done``, or ``Data Done`` for a request that wants data. A
+`Waiting` may come wherever nothing else flows, and a `Notice` anywhere before `Done`.
 A failure is an exception (`errors.ServiceError`), never an event, so no stage can mistake a broken answer for a
 finished one.
 """
@@ -13,8 +13,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
+import msgspec
+
 FinishReason = Literal["stop", "length", "tool_calls", "error"]
 Phase = Literal["queued", "loading", "prefill", "decode", "retry"]
+
+NoticeKind = Literal["warning", "state", "sources", "cache"]
+"""What a `Notice` is about: what of the request has no effect, what it waits for first, what was done with its sources,
+whether its answer was kept from before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that the response's headers say. One that comes after the first byte comes too late for them."""
+
+    kind: NoticeKind
+    value: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +43,37 @@ class Waiting:
     reason: str = ""
     """The request's parameter that the answer did not satisfy; empty unless the phase is ``retry``."""
 
+    def __str__(self) -> str:
+        """Return ``queued position=2``, ``loading``, ``prefill 37%``, ``retry tool_choice``."""
+        if self.phase == "queued":
+            return f"queued position={self.position}"
+        if self.phase == "retry":
+            return f"retry {self.reason}"
+        return self.phase if self.progress is None else f"{self.phase} {self.progress:.0%}"
+
+
+class TopLogprob(msgspec.Struct, frozen=True):
+    """A token that the model might have written, and the natural logarithm of its probability."""
+
+    token: str
+    logprob: float
+    bytes: list[int] | None = None
+    """The token's UTF-8 bytes, of which the text may be a broken part; None where the engine does not tell."""
+
+
+class TokenLogprob(TopLogprob, frozen=True):
+    """A token that the model wrote, with the likeliest alternatives."""
+
+    top_logprobs: tuple[TopLogprob, ...] = ()
+
 
 @dataclass(frozen=True, slots=True)
 class Text:
     """A piece of the answer. Pieces join to the answer without any separator."""
 
     text: str
-    logprobs: tuple[dict[str, Any], ...] = ()
-    """One OpenAI ``logprobs.content`` entry per token of this piece; empty unless they were asked for."""
+    logprobs: tuple[TokenLogprob, ...] = ()
+    """One entry per token of this piece; empty unless they were asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +91,7 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
-class ToolCall:
+class ToolCallDelta:
     """A piece of a call the model wants made. A call's first piece has its id and its name, no later one has.
 
     The arguments of all pieces with one `index` join to the text of one JSON object.
@@ -69,7 +106,7 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """The one result of a job that writes no answer: vectors, scores, tokens; what `EngineRequest.kind` says it is."""
+    """The one result of a request that wants data: vectors, scores, tokens; `EngineRequest.kind` says which."""
 
     value: Any
 
@@ -103,10 +140,10 @@ class Done:
     """The stop string that ended the answer; empty where none did."""
 
 
-Piece = Text | Reasoning | ToolCall | Refusal
+Piece = Text | Reasoning | ToolCallDelta | Refusal
 """What an answer consists of."""
 
-Event = Waiting | Piece | Data | Done
+Event = Notice | Waiting | Piece | Data | Done
 
 T = TypeVar("T")
 

@@ -34,9 +34,9 @@ def rkllm_cli(settings: Settings, request: EngineRequest) -> Iterator[str]:
             yield name
     if request.kind == "completion":
         yield "prompt without a chat template"
-    elif [message["role"] for message in request.messages] != ["user"]:
+    elif [message.role for message in request.messages] != ["user"]:
         yield "roles of messages"
-    if request.logprobs is not None:
+    if request.generation.logprobs is not None:
         yield "logprobs"
     if request.json_schema is not None:  # of a raw prompt; a chat's is checked after the run
         yield "response_format"

@@ -14,7 +14,6 @@ from services.core.metrics import Metrics
 from services.core.model import Model
 from services.core.request import EngineRequest
 from services.core.settings import Settings
-from services.core.trace import Trace
 from services.engines.base import Engine
 from services.scheduler.memory import Memory
 from services.scheduler.pool import ModelPool
@@ -70,8 +69,8 @@ class Scheduler:
         Closing the iterator cancels the run; when `close` returns, the engine is idle or dead and the slot is free.
         Raises any `ServiceError`, or `ClientGone`.
         """
-        model, trace = request.model, client.trace or Trace()
-        caller = replace(client.caller, low_priority=True) if request.background else client.caller
+        model, trace = request.model, client.trace
+        caller = replace(client.caller, low_priority=True) if request.low_priority else client.caller
         self._metrics.low_priority.labels(model.id).inc(caller.low_priority)
         with (
             RunMetrics(model, self._metrics, trace, self._clock) as run,
@@ -89,7 +88,7 @@ class Scheduler:
                         yield event
             finally:
                 self._active = None
-                self._pool.release(model.id, request.keep_alive)
+                self._pool.release(model.id, request.generation.keep_alive)
 
     def select(self, model: Model, client: Client, keep_alive: float | None = None) -> Generator[Waiting]:
         """Load `model` and keep it for `keep_alive` seconds; None: for the idle limit. Blocks and raises as `serve`."""

@@ -16,6 +16,7 @@ from services.boardcheck.limits import check_reasoning
 from services.boardcheck.model_client import ModelClient, Reply
 from services.boardcheck.trial import run_trials
 from services.core.events import Done, Usage
+from services.core.message import Message
 from services.engines.registry import ENGINES
 from tests.engines import ROOT, write_fake_model
 from tests.npu import lock_is_free, npu_model, npu_settings
@@ -96,7 +97,7 @@ def test_what_is_said_of_reasoning(thinks: str, quiet: str, level: str, words: s
         def __init__(self) -> None:
             pass
 
-        def ask(self, *messages: dict[str, Any], **options: Any) -> Reply:
+        def ask(self, *messages: Message, **options: Any) -> Reply:
             text = thinks if options["thinking"] else quiet
             return Reply(text, Done("stop", Usage()), 0, 0, {"last_state": "FINISH", "returned": 0})
 

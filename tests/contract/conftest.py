@@ -20,7 +20,7 @@ from services.engines.base import Engine
 from services.engines.registry import ENGINES
 from services.engines.worker.parent import WorkerEngine
 from services.models.catalog import Catalog
-from tests.engines import REAL_MODEL, REAL_MODELS, fake, job, write_cli_model, write_fake_model
+from tests.engines import REAL_MODEL, REAL_MODELS, fake, request, write_cli_model, write_fake_model
 from tests.npu import Bench, npu_engine, npu_model, npu_settings
 from tests.simulator import build
 from tests.simulator.cli import program
@@ -41,8 +41,8 @@ class Rig:
     survives: bool = True
     """Whether the engine lives on after a cancel, a stop string and a request's own token limit."""
 
-    def job(self, text: str, **changes: Any) -> EngineRequest:
-        return job(self.model, text, **changes)
+    def request(self, text: str, **changes: Any) -> EngineRequest:
+        return request(self.model, text, **changes)
 
 
 def real_rig() -> Rig:

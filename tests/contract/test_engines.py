@@ -18,6 +18,7 @@ from services.chat.tools import grammar
 from services.core.client import NOBODY, Client
 from services.core.errors import BadRequest, ClientGone, ContextOverflow, EngineFailed
 from services.core.events import Data, Done, Text, Waiting
+from services.core.message import message
 from services.core.request import EngineRequest
 from services.engines.worker.parent import WorkerEngine
 from tests.contract.conftest import Rig
@@ -30,7 +31,7 @@ def load(engine: WorkerEngine) -> None:
 
 
 def run(engine: WorkerEngine, rig: Rig, text: str, **changes: object) -> tuple[str, Done]:
-    events = list(engine.generate(rig.job(text, **changes), NOBODY))
+    events = list(engine.generate(rig.request(text, **changes), NOBODY))
     assert all(isinstance(event, Waiting | Text) for event in events[:-1])
     assert isinstance(events[-1], Done)
     return "".join(e.text for e in events if isinstance(e, Text)), events[-1]
@@ -75,7 +76,7 @@ def test_a_raw_prompt_is_completed_without_a_template(engine: WorkerEngine, rig:
 def test_closing_in_decode_cancels_and_the_next_answer_is_whole(engine: WorkerEngine, rig: Rig) -> None:
     load(engine)
     whole, _ = run(engine, rig, "Say hello.")
-    events = engine.generate(rig.job(rig.long_answer, max_tokens=2000), NOBODY)
+    events = engine.generate(rig.request(rig.long_answer, max_tokens=2000), NOBODY)
     assert isinstance(next(event for event in events if isinstance(event, Text)), Text)
     events.close()  # type: ignore[attr-defined]
     assert engine.alive is rig.survives
@@ -85,7 +86,7 @@ def test_closing_in_decode_cancels_and_the_next_answer_is_whole(engine: WorkerEn
 def test_closing_in_prefill_cancels_and_the_next_answer_is_whole(engine: WorkerEngine, rig: Rig) -> None:
     load(engine)
     whole, _ = run(engine, rig, "Say hello.")
-    events = engine.generate(rig.job(rig.long_prompt), NOBODY)
+    events = engine.generate(rig.request(rig.long_prompt), NOBODY)
     assert isinstance(next(events), Waiting)
     events.close()  # type: ignore[attr-defined]
     assert engine.alive is rig.survives
@@ -95,7 +96,7 @@ def test_closing_in_prefill_cancels_and_the_next_answer_is_whole(engine: WorkerE
 def test_a_client_that_leaves_cancels_without_any_write(engine: WorkerEngine, rig: Rig) -> None:
     load(engine)
     ours, theirs = socket.socketpair()
-    events = engine.generate(rig.job(rig.long_prompt), Client(ours))
+    events = engine.generate(rig.request(rig.long_prompt), Client(ours))
     next(events)
     theirs.close()
     with pytest.raises(ClientGone):
@@ -163,8 +164,8 @@ that_know_tokens = pytest.mark.parametrize("rig", ["fake", "llama", "rkllm-1.2.3
 @that_know_tokens
 def test_a_counted_prompt_has_the_tokens_that_its_run_reports(engine: WorkerEngine, rig: Rig) -> None:
     load(engine)
-    messages = ({"role": "system", "content": "Be brief."}, {"role": "user", "content": "How are you, <|im_end|>?"})
-    count = data(engine, rig.job("", kind="count", messages=messages))
+    messages = (message("system", "Be brief."), message("user", "How are you, <|im_end|>?"))
+    count = data(engine, rig.request("", kind="count", messages=messages))
     assert count == run(engine, rig, "", messages=messages)[1].usage.prompt_tokens
 
 
@@ -172,18 +173,18 @@ def test_a_counted_prompt_has_the_tokens_that_its_run_reports(engine: WorkerEngi
 @pytest.mark.parametrize("text", ["Once upon a time, maple", "Grüße, 世界 \U0001f98a", ""])
 def test_tokens_and_back(engine: WorkerEngine, rig: Rig, text: str) -> None:
     load(engine)
-    job = rig.job("", kind="tokenize", messages=(), inputs=(text, "a"), special_tokens=False)
+    job = rig.request("", kind="tokenize", messages=(), inputs=(text, "a"), special_tokens=False)
     first, second = data(engine, job)
     assert len(first["ids"]) == len(first["texts"])
     assert bool(first["ids"]) is bool(text)
     inputs = (tuple(first["ids"]), tuple(second["ids"]))
-    assert data(engine, rig.job("", kind="detokenize", messages=(), inputs=inputs)) == [text, "a"]
+    assert data(engine, rig.request("", kind="detokenize", messages=(), inputs=inputs)) == [text, "a"]
 
 
 @that_know_tokens
 def test_the_tokens_of_a_chat_are_those_of_its_prompt(engine: WorkerEngine, rig: Rig) -> None:
     load(engine)
-    (found,) = data(engine, rig.job("Say it.", kind="tokenize"))
+    (found,) = data(engine, rig.request("Say it.", kind="tokenize"))
     assert "Say it." in "".join(found["texts"])
 
 
@@ -192,14 +193,14 @@ def test_an_id_of_no_token_is_the_clients_fault(engine: WorkerEngine, rig: Rig) 
     load(engine)
     for inputs in (((10**6,),), ((2**31 - 1,),)):
         with pytest.raises(BadRequest):
-            data(engine, rig.job("", kind="detokenize", messages=(), inputs=inputs))
+            data(engine, rig.request("", kind="detokenize", messages=(), inputs=inputs))
     assert run(engine, rig, "Say hello.")[0]
 
 
 @that_know_tokens
 def test_a_prompt_of_tokens_is_the_prompt_of_their_text(engine: WorkerEngine, rig: Rig) -> None:
     load(engine)
-    (found,) = data(engine, rig.job("", kind="tokenize", messages=(), inputs=("Once upon a time",)))
+    (found,) = data(engine, rig.request("", kind="tokenize", messages=(), inputs=("Once upon a time",)))
     whole = run(engine, rig, "", kind="completion", messages=(), prompt="Once upon a time")
     again = run(engine, rig, "", kind="completion", messages=(), prompt_ids=tuple(found["ids"]))
     assert again[0] == whole[0]
@@ -213,7 +214,7 @@ def test_a_prompt_of_tokens_is_the_prompt_of_their_text(engine: WorkerEngine, ri
 def test_the_program_refuses_tokens(engine: WorkerEngine, rig: Rig, changes: dict[str, Any]) -> None:
     load(engine)
     with pytest.raises(BadRequest, match="rkllm program"):
-        list(engine.generate(rig.job("", **changes), NOBODY))
+        list(engine.generate(rig.request("", **changes), NOBODY))
     assert engine.alive
     assert run(engine, rig, "Say hello.")[0]
 
@@ -266,7 +267,7 @@ def test_a_schema_without_a_grammar_is_refused_with_the_reason(
 
 @with_a_model
 def test_a_continued_answer_that_does_not_begin_as_demanded_is_refused(llama: WorkerEngine, rig: Rig) -> None:
-    messages = ({"role": "user", "content": "Hi"}, {"role": "assistant", "content": "The sun"})
+    messages = (message("user", "Hi"), message("assistant", "The sun"))
     with pytest.raises(BadRequest, match="no beginning of what is demanded"):
         run(llama, rig, "", messages=messages, json_schema={"type": "object"})
 
@@ -287,13 +288,13 @@ def test_a_schema_may_refer_to_its_root(llama: WorkerEngine, rig: Rig) -> None:
 @pytest.mark.parametrize("job", [{}, {"kind": "completion", "messages": (), "prompt": "Once"}], ids=["chat", "text"])
 @pytest.mark.parametrize("alternatives", [0, 2])
 def test_logprobs_cover_every_token(llama: WorkerEngine, rig: Rig, job: dict[str, Any], alternatives: int) -> None:
-    events = list(llama.generate(rig.job("Say hello.", **job, logprobs=alternatives, max_tokens=4), NOBODY))
+    events = list(llama.generate(rig.request("Say hello.", **job, logprobs=alternatives, max_tokens=4), NOBODY))
     entries = [entry for event in events if isinstance(event, Text) for entry in event.logprobs]
     done = events[-1]
     assert isinstance(done, Done)
     assert 0 < len(entries) <= done.usage.completion_tokens
-    assert all(len(entry["top_logprobs"]) == alternatives for entry in entries)
-    assert "".join(entry["token"] for entry in entries) == "".join(e.text for e in events if isinstance(e, Text))
+    assert all(len(entry.top_logprobs) == alternatives for entry in entries)
+    assert "".join(entry.token for entry in entries) == "".join(e.text for e in events if isinstance(e, Text))
 
 
 @with_a_model
@@ -308,9 +309,9 @@ def test_a_prompt_over_the_context_is_refused_with_both_numbers(llama: WorkerEng
 def test_a_longer_conversation_reuses_its_beginning(llama: WorkerEngine, rig: Rig) -> None:
     first, _ = run(llama, rig, rig.long_prompt[:700], max_tokens=4)
     messages = (
-        {"role": "user", "content": rig.long_prompt[:700]},
-        {"role": "assistant", "content": first},
-        {"role": "user", "content": "And now?"},
+        message("user", rig.long_prompt[:700]),
+        message("assistant", first),
+        message("user", "And now?"),
     )
     _, done = run(llama, rig, "", messages=messages, max_tokens=4)
     assert done.usage.cached_tokens > done.usage.prompt_tokens / 2
@@ -318,7 +319,7 @@ def test_a_longer_conversation_reuses_its_beginning(llama: WorkerEngine, rig: Ri
 
 @with_a_model
 def test_an_end_is_not_explained_by_what_the_load_printed(llama: WorkerEngine, rig: Rig) -> None:
-    events = llama.generate(rig.job(rig.long_answer, max_tokens=200), NOBODY)
+    events = llama.generate(rig.request(rig.long_answer, max_tokens=200), NOBODY)
     next(events)
     os.kill(llama.pid, signal.SIGKILL)
     with pytest.raises(EngineFailed, match=r"\(signal SIGKILL\)"):

@@ -66,7 +66,7 @@ def make(tmp_path: Path) -> Iterator[Maker]:
 
 def answer(engine: WorkerEngine, script: object) -> list[Event]:
     rig = Rig(engine.model, lambda model: engine, "", "")
-    return list(engine.generate(rig.job(json.dumps(script)), NOBODY))
+    return list(engine.generate(rig.request(json.dumps(script)), NOBODY))
 
 
 def load(engine: WorkerEngine) -> None:
@@ -138,7 +138,7 @@ def test_a_child_that_ignores_its_cancel_is_killed(make: Maker, tmp_path: Path) 
     bell = tmp_path / "bell"
     os.mkfifo(bell)
     script = {"tokens": 5, "fault": "silent", "at": 2, "bell": str(bell)}
-    events = engine.generate(rig.job(json.dumps(script)), NOBODY)
+    events = engine.generate(rig.request(json.dumps(script)), NOBODY)
     next(event for event in events if isinstance(event, Text))
     assert bell.read_text() == "decode\n"
     events.close()  # type: ignore[attr-defined]

@@ -15,26 +15,28 @@ import pytest
 from services.core.client import NOBODY
 from services.core.errors import ContextOverflow
 from services.core.events import Done, Text
+from services.core.message import Message, message
 from services.engines.rkllm.prompt import flattened, said
 from services.engines.worker.parent import WorkerEngine
 from tests.contract.conftest import Rig
 from tests.npu import npu_engine, npu_model, npu_settings
+from tests.openwebui import as_json
 from tests.simulator import build
 from tests.simulator.model import SYSTEM, answer, chatml, runtime_template
 
-Messages = Sequence[dict[str, str]]
+Messages = Sequence[Message]
 
 WAYS = [*itertools.product(("tokens", "template"), ("prefix", "history"), ("clean", "stale"))]
 # The releases differ in nothing that bears on the context; the older one is held to the way that sources agree on.
 COMBINATIONS = [("1.3.0", *way) for way in WAYS] + [("1.2.3", *way) for way in WAYS if way[2] == "clean"]
 
 
-def user(text: str) -> dict[str, str]:
-    return {"role": "user", "content": text}
+def user(text: str) -> Message:
+    return message("user", text)
 
 
-def system(text: str) -> dict[str, str]:
-    return {"role": "system", "content": text}
+def system(text: str) -> Message:
+    return message("system", text)
 
 
 class Conversations:
@@ -51,45 +53,45 @@ class Conversations:
     def expected(self, messages: Messages) -> str:
         """The context the conversation must have."""
         if self._tokens:
-            return chatml(messages)
+            return chatml(as_json(messages))
         held, context = self._held
         if self._history and held and list(messages[:-1]) == list(held):
-            return f"{context}<|im_end|>\n{chatml(messages[-1:])}"
-        return runtime_template(flattened(said(messages)))
+            return f"{context}<|im_end|>\n{chatml(as_json(messages[-1:]))}"
+        return runtime_template(flattened(said(as_json(messages))))
 
-    def ask(self, *messages: dict[str, str]) -> list[dict[str, str]]:
+    def ask(self, *messages: Message) -> list[Message]:
         """Ask, check the answer, and return the conversation with it."""
         context = self.expected(messages)
-        events = list(self.engine.generate(self._rig.job("", messages=messages, max_tokens=64), NOBODY))
+        events = list(self.engine.generate(self._rig.request("", messages=messages, max_tokens=64), NOBODY))
         text = "".join(event.text for event in events if isinstance(event, Text))
         assert text == answer(context)
         assert isinstance(events[-1], Done)
         self.last = events[-1]
-        whole = [*messages, {"role": "assistant", "content": text}]
+        whole = [*messages, message("assistant", text)]
         self._held = (whole, context + text)
         return whole
 
-    def cancel(self, *messages: dict[str, str]) -> None:
+    def cancel(self, *messages: Message) -> None:
         """Ask and leave after the first word."""
-        events = self.engine.generate(self._rig.job("", messages=messages, max_tokens=2000), NOBODY)
+        events = self.engine.generate(self._rig.request("", messages=messages, max_tokens=2000), NOBODY)
         next(event for event in events if isinstance(event, Text))
         events.close()  # type: ignore[attr-defined]
         self._held = ((), "")
 
-    def cut(self, *messages: dict[str, str]) -> list[dict[str, str]]:
+    def cut(self, *messages: Message) -> list[Message]:
         """Ask for two words of a slow answer; returns the conversation with them."""
         context = self.expected(messages)
-        events = list(self.engine.generate(self._rig.job("", messages=messages, max_tokens=2), NOBODY))
+        events = list(self.engine.generate(self._rig.request("", messages=messages, max_tokens=2), NOBODY))
         text = "".join(event.text for event in events if isinstance(event, Text))
         assert text == answer(context, 2)
-        whole = [*messages, {"role": "assistant", "content": text}]
+        whole = [*messages, message("assistant", text)]
         # Where the limit is our abort and the template the runtime's, the conversation is said anew.
         self._held = (whole, context + text) if self._limits else ((), "")
         return whole
 
-    def overflow(self, *messages: dict[str, str]) -> None:
+    def overflow(self, *messages: Message) -> None:
         with pytest.raises(ContextOverflow):
-            list(self.engine.generate(self._rig.job("", messages=messages), NOBODY))
+            list(self.engine.generate(self._rig.request("", messages=messages), NOBODY))
         if not self._tokens:
             self._held = ((), "")
 
@@ -125,9 +127,9 @@ def test_an_edited_and_a_regenerated_answer(chats: Conversations) -> None:
     one = chats.ask(user("Name a tree."))
     again = chats.ask(user("Name a tree."))
     chats.ask(*again, user("Another."))
-    edited = [one[0], {"role": "assistant", "content": "An oak."}]
+    edited = [one[0], message("assistant", "An oak.")]
     chats.ask(*edited, user("Another."))
-    chats.ask(*one, user("Another."), {"role": "assistant", "content": ""}, user("Go on."))
+    chats.ask(*one, user("Another."), message("assistant", ""), user("Go on."))
 
 
 def test_a_changed_system_prompt_and_a_clock_in_it(chats: Conversations) -> None:
@@ -174,7 +176,7 @@ REUSING = [
 
 @pytest.mark.parametrize("chats", [(*combination, "clean") for combination in REUSING], ids="-".join, indirect=True)
 def test_ten_turns_prefill_only_what_is_new(chats: Conversations) -> None:
-    conversation: list[dict[str, str]] = [system("You are a patient teacher of botany. " * 20)]
+    conversation: list[Message] = [system("You are a patient teacher of botany. " * 20)]
     question = "Tell me about another tree."
     new = len(f"<|im_end|>\n<|im_start|>user\n{question}<|im_end|>\n<|im_start|>assistant\n")
     for number in range(10):

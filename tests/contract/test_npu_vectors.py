@@ -13,13 +13,13 @@ from services.core.errors import BadRequest, ContextOverflow, EngineFailed
 from services.core.events import Data, Done, Event
 from services.core.request import EngineRequest
 from services.engines.worker.parent import WorkerEngine
-from tests.engines import job
+from tests.engines import request
 from tests.npu import Bench
 from tests.simulator.model import FIRST_WORD, hidden, runtime_template, tokens
 
 
 def vectors_job(engine: WorkerEngine, *inputs: Any) -> EngineRequest:
-    return job(engine.model, "", kind="embedding", messages=(), inputs=inputs)
+    return request(engine.model, "", kind="embedding", messages=(), inputs=inputs)
 
 
 def made(engine: WorkerEngine, *inputs: Any) -> tuple[list[list[float]], Done]:
@@ -95,7 +95,7 @@ def test_a_cancel_ends_between_two_texts_and_the_engine_lives(bench: Bench) -> N
 
 def test_a_model_for_embeddings_answers_nothing_and_the_other_way_round(engine: WorkerEngine, bench: Bench) -> None:
     with pytest.raises(BadRequest, match="embeddings"):
-        list(engine.generate(job(engine.model, "Hello."), NOBODY))
+        list(engine.generate(request(engine.model, "Hello."), NOBODY))
     engine.stop()
     other = bench.loaded(model={"name": "other"})
     with pytest.raises(BadRequest, match="vectors"):

@@ -14,10 +14,11 @@ import pytest
 from services.core.client import NOBODY
 from services.core.errors import ContextOverflow, EngineFailed, EngineTimeout, ServiceError, Unavailable
 from services.core.events import Done, Event, Text
+from services.core.message import message
 from services.core.settings import Settings
 from services.engines.registry import limits
 from services.engines.rkllm_cli.engine import RkllmCliEngine, dynamic
-from tests.engines import alive, job, write_cli_model
+from tests.engines import alive, request, write_cli_model
 from tests.npu import lock_is_free
 from tests.simulator.cli import compiled, program
 from tests.simulator.model import answer, runtime_template
@@ -56,7 +57,7 @@ def make(tmp_path: Path) -> Iterator[Maker]:
 
 def events(engine: RkllmCliEngine, text: str, **changes: object) -> list[Event]:
     list(engine.ready(NOBODY))
-    return list(engine.generate(job(engine.model, text, **{"max_tokens": 1000, **changes}), NOBODY))
+    return list(engine.generate(request(engine.model, text, **{"max_tokens": 1000, **changes}), NOBODY))
 
 
 def reply(engine: RkllmCliEngine, text: str, **changes: object) -> str:
@@ -143,7 +144,7 @@ def test_a_fast_short_answer_arrives_whole(make: Maker) -> None:
 def test_tokens_stream_one_by_one(make: Maker) -> None:
     engine = make()
     list(engine.ready(NOBODY))
-    stream = engine.generate(job(engine.model, "[[fault=hang at=2 tokens=9]]"), NOBODY)
+    stream = engine.generate(request(engine.model, "[[fault=hang at=2 tokens=9]]"), NOBODY)
     assert [next(stream), next(stream)] == [Text(piece) for piece in two_words("[[fault=hang at=2 tokens=9]]")]
     stream.close()  # type: ignore[attr-defined]
 
@@ -160,7 +161,7 @@ def test_characters_cut_across_writes_are_whole(make: Maker, chunk: int) -> None
 
 
 def test_a_whole_conversation_is_one_turn(make: Maker) -> None:
-    messages = tuple({"role": role, "content": role[0]} for role in ("system", "user", "assistant", "user"))
+    messages = tuple(message(role, role[0]) for role in ("system", "user", "assistant", "user"))
     assert reply(make(), "", messages=messages) == oracle("System: s User: u Assistant: a User: u")
 
 

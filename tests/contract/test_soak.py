@@ -14,13 +14,15 @@ import pytest
 from services.core.client import NOBODY
 from services.core.errors import BadRequest, ServiceError
 from services.core.events import Text
+from services.core.message import Message, message
 from services.core.settings import Settings
 from services.engines.registry import limits
 from services.engines.rkllm_cli import text as rkllm_cli_text
 from services.engines.rkllm_cli.engine import RkllmCliEngine
 from services.engines.worker.parent import WorkerEngine
-from tests.engines import alive, job, write_cli_model
+from tests.engines import alive, request, write_cli_model
 from tests.npu import Bench, lock_is_free
+from tests.openwebui import as_json
 from tests.simulator.build import RELEASES
 from tests.simulator.cli import program
 from tests.simulator.model import WORDS, answer, chatml, runtime_template
@@ -28,7 +30,7 @@ from tests.simulator.model import WORDS, answer, chatml, runtime_template
 SETTLED = 100
 """Jobs after which memory must not grow any more."""
 
-Conversation = list[dict[str, str]]
+Conversation = list[Message]
 Engine = WorkerEngine | RkllmCliEngine
 
 
@@ -49,7 +51,7 @@ class Kind:
 def native(bench: Bench, strategy: str) -> Kind:
     return Kind(
         lambda: bench.loaded(settings={"kv_strategy": strategy, "heartbeat_interval": 1}),
-        chatml,
+        lambda talk: chatml(as_json(talk)),
         ("error", "fail", "segv", "silent", "exit"),
         ("silent",),
         ("no_finish", "two_finish", "finish_text", "null_text", "null_result", "linger"),
@@ -68,7 +70,7 @@ def cli(folder: Path, release: str) -> Kind:
 
     return Kind(
         load,
-        lambda talk: runtime_template(f" {rkllm_cli_text.one_line(rkllm_cli_text.prompt(talk))}"),
+        lambda talk: runtime_template(f" {rkllm_cli_text.one_line(rkllm_cli_text.prompt(tuple(talk)))}"),
         ("error", "abort", "segv", "silent", "exit"),
         ("silent",),
         ("no_finish", "pause", "linger"),
@@ -102,7 +104,7 @@ class Soak:
         weights = [60, *[24 / len(harmless)] * len(harmless), *[1] * len(faults), 3]
         orders = self.random.choices(["", *harmless, *faults, "long"], weights)[0]
         self.deadly += orders in faults
-        talk = [*self._talks[number], {"role": "user", "content": self.words(orders)}]
+        talk = [*self._talks[number], message("user", self.words(orders))]
         self._talks[number] = self.asked(talk) if len(talk) < 15 else []
         if self._engine is not None and self._engine.alive:
             self.rss.append(resident(self._engine.pid))
@@ -117,7 +119,9 @@ class Soak:
         """The conversation after its last question: with its answer, or as it was where there was none."""
         leave = self.random.randint(0, 5) if self.random.random() < 0.25 else 10**6
         limit = 3 if self.random.random() < 0.1 else 40
-        events = self.engine().generate(job(self.engine().model, "", messages=tuple(talk), max_tokens=limit), NOBODY)
+        events = self.engine().generate(
+            request(self.engine().model, "", messages=tuple(talk), max_tokens=limit), NOBODY
+        )
         whole, text = " ".join(answer(self._kind.context(talk)).split()[:limit]), ""
         try:
             for event in events:
@@ -135,10 +139,10 @@ class Soak:
             return talk[:-1]
         finally:
             events.close()  # type: ignore[attr-defined]
-        quiet = any(f"fault={fault} " in talk[-1]["content"] for fault in self._kind.quiet)
+        quiet = any(f"fault={fault} " in talk[-1].text for fault in self._kind.quiet)
         assert text == whole or (whole.startswith(text) and quiet)
         self.seen["cut" if limit == 3 else "whole"] += 1
-        return [*talk, {"role": "assistant", "content": text}]
+        return [*talk, message("assistant", text)]
 
 
 def resident(pid: int) -> int:

@@ -24,7 +24,7 @@ from services.engines.registry import ENGINES
 from services.engines.worker.parent import WorkerEngine
 from services.models.catalog import Catalog
 from tests.contract.conftest import SETTINGS
-from tests.engines import REAL_EMBEDDER, REAL_MODEL, REAL_MODELS, fake, job, write_cli_model, write_fake_model
+from tests.engines import REAL_EMBEDDER, REAL_MODEL, REAL_MODELS, fake, request, write_cli_model, write_fake_model
 from tests.gguf_file import with_head
 from tests.npu import npu_engine, npu_model, npu_settings
 
@@ -82,7 +82,7 @@ def started(engine: WorkerEngine) -> Iterator[WorkerEngine]:
 
 
 def asked(engine: WorkerEngine, kind: str, *inputs: Any) -> EngineRequest:
-    return job(engine.model, "", kind=kind, messages=(), inputs=inputs)
+    return request(engine.model, "", kind=kind, messages=(), inputs=inputs)
 
 
 def run(engine: WorkerEngine, *inputs: Any, kind: str = "embedding") -> tuple[Any, Done]:
@@ -164,7 +164,7 @@ def test_a_chat_model_can_be_told_to_make_vectors_besides(tmp_path: Path) -> Non
     for engine in started(ENGINES["llama"](SETTINGS, model)):  # type: ignore[arg-type]
         values, _ = run(engine, "hello", "word " * 500)
         assert [len(vector) for vector in values] == [576, 576]
-        assert isinstance(list(engine.generate(job(model, "Say hello."), NOBODY))[-1], Done)
+        assert isinstance(list(engine.generate(request(model, "Say hello."), NOBODY))[-1], Done)
 
 
 def test_a_model_made_for_reranking_gives_scores(tmp_path: Path) -> None:
@@ -187,4 +187,4 @@ def test_the_rkllm_program_makes_none(tmp_path: Path) -> None:
     settings = msgspec.structs.replace(SETTINGS, npu_lock=tmp_path / "npu.lock")
     engine = ENGINES["rkllm_cli"](settings, model)
     with pytest.raises(BadRequest, match="embedding"):
-        list(engine.generate(job(model, "", kind="embedding", messages=(), inputs=("x",)), NOBODY))
+        list(engine.generate(request(model, "", kind="embedding", messages=(), inputs=("x",)), NOBODY))

@@ -43,7 +43,7 @@ def test_responses(plain: Api, stream: bool) -> None:
     (item,) = answer.output
     assert isinstance(item, schemas_responses.MessageItem)
     (part,) = item.content
-    assert isinstance(part, schemas_responses.RefusalText)
+    assert isinstance(part, schemas_responses.OutputRefusal)
     assert "two attempts" in part.refusal
     assert (answer.status, answer.usage and answer.usage.output_tokens) == ("completed", 2)
     assert stream == ("response.refusal.delta" in result.text) == (": retry" in result.text)

@@ -11,11 +11,18 @@ import pytest
 
 from tests.engines import write_fake_model
 from tests.http.conftest import Api, chunks
-from tests.openwebui import document, messages, web
+from tests.openwebui import as_json, document, messages, web
 
 QUESTION = "How high is the water tower of Eastwick?"
 ANSWER = "The water tower of Eastwick is 61 metres high."
-ASKED = messages(
+
+
+def sent(question: str, sources: list[str], system: str = "") -> list[dict[str, str]]:
+    """Return the messages of a chat as a client sends them."""
+    return as_json(messages(question, sources, system=system))
+
+
+ASKED = sent(
     QUESTION, [web(1, QUESTION, ANSWER), document(2, "notes.txt", "The tower opened in 1906.")], system="Be kind."
 )
 
@@ -44,7 +51,7 @@ def test_the_model_gets_the_selected_sources(api: Api) -> None:
 PAGE = "\n".join(
     f"东关水塔的第{number}号台阶在1906年修好。高61厘米。用红砖砌成。是城里最老的。" for number in range(300)
 )
-CHINESE = messages("东关水塔的台阶有多高", [web(1, "q", PAGE), web(2, "q", "东关水塔高61米。")])
+CHINESE = sent("东关水塔的台阶有多高", [web(1, "q", PAGE), web(2, "q", "东关水塔高61米。")])
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -65,14 +72,14 @@ def test_a_prompt_that_turns_out_too_long_is_made_once_more(
 
 def test_a_prompt_that_is_too_long_without_its_sources_is_a_400(make: Callable[..., Api], tmp_path: Path) -> None:
     write_fake_model(tmp_path, "bytes", '{"run": {"bytes_are_tokens": true}}')
-    long = messages("东关水塔的台阶有多高", [web(1, "q", PAGE)], system="高" * 1500)
+    long = sent("东关水塔的台阶有多高", [web(1, "q", PAGE)], system="高" * 1500)
     error = post(make(), long)
     assert error.status_code == 400
     assert error.json["error"]["code"] == "context_length_exceeded"
 
 
 def test_irrelevant_sources_are_left_out(api: Api) -> None:
-    result = post(api, messages("Who wrote the symphony of the stars?", [web(1, "q", ANSWER)]))
+    result = post(api, sent("Who wrote the symphony of the stars?", [web(1, "q", ANSWER)]))
     assert content(result) == "You said: Who wrote the symphony of the stars?"
     assert result.headers["X-RKLLM-RAG"].startswith("not used; reason=irrelevant; sources=1; kept=0; dropped=1")
     assert metric(api, "rkllm_rag_decisions_total", decision="follow_up") == 1
@@ -112,7 +119,7 @@ def test_another_request_is_another_answer(api: Api, more: dict[str, Any]) -> No
 
 def test_other_sources_or_another_persona_are_another_answer(api: Api) -> None:
     post(api)
-    assert post(api, messages(QUESTION, [web(1, QUESTION, ANSWER + " It leans.")])).headers["X-RKLLM-Cache"] == "miss"
+    assert post(api, sent(QUESTION, [web(1, QUESTION, ANSWER + " It leans.")])).headers["X-RKLLM-Cache"] == "miss"
     assert (
         post(api, (*ASKED[:-1], {"role": "system", "content": "Be brief."}, ASKED[-1])).headers["X-RKLLM-Cache"]
         == "miss"

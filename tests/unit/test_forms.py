@@ -10,15 +10,17 @@ from typing import Any
 import pytest
 from jsonschema import validate
 
-from services.answering import repair as attempts
-from services.answering.plan import respond
-from services.answering.retrieval import facts
+from services.answering import repair
+from services.answering.answer import respond
+from services.answering.sources import Sources
 from services.chat import schema
 from services.chat.rag.cache import key
 from services.chat.tools import prompt
 from services.chat.tools.grammar import call_schema, either
 from services.core.errors import BadRequest
-from services.core.events import Done, Event, Text, Usage, Waiting
+from services.core.events import Done, Event, Notice, Text, TokenLogprob, Usage, Waiting
+from services.core.message import ToolCall, message
+from services.core.metrics import Metrics
 from services.core.request import EngineRequest, GenerationRequest, Tool
 from services.core.settings import Settings
 from tests.unit.test_plan import MODEL, USER, planned
@@ -51,17 +53,17 @@ def test_signatures(tool: Tool, text: str) -> None:
 
 
 def test_a_conversation_with_calls_as_text() -> None:
-    call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": '{"a": 1}'}}
+    call = ToolCall("1", "f", '{"a": 1}')
     messages = (
         USER,
-        {"role": "assistant", "content": "I look.", "tool_calls": [call]},
-        {"role": "tool", "tool_call_id": "1", "content": "5"},
-        {"role": "tool", "tool_call_id": "unknown", "content": "6"},
+        replace(message("assistant", "I look."), calls=(call,)),
+        replace(message("tool", "5"), call_id="1"),
+        replace(message("tool", "6"), call_id="unknown"),
     )
     assert prompt.as_text(messages, "hermes") == (
         USER,
-        {"role": "assistant", "content": 'I look.\n<tool_call>\n{"name": "f", "arguments": {"a": 1}}\n</tool_call>'},
-        {"role": "user", "content": "Result of f:\n5\n\nResult of the function:\n6"},
+        message("assistant", 'I look.\n<tool_call>\n{"name": "f", "arguments": {"a": 1}}\n</tool_call>'),
+        message("user", "Result of f:\n5\n\nResult of the function:\n6"),
     )
     assert prompt.as_text((USER, USER), "json") == (USER, USER)
 
@@ -123,16 +125,23 @@ def test_a_schema_is_told_without_what_only_people_read() -> None:
 
 
 def test_tools_make_a_kept_answer_another_one() -> None:
-    ask = GenerationRequest("m", (USER,), unprepared=(USER,))
+    ask = GenerationRequest((USER,))
     keys = {key(planned(replace(ask, tools=tools))) for tools in ((), (WEATHER,), (BOOK,))}
     assert len(keys) == 3
     assert key(planned(ask)) == key(planned(ask))
 
 
 def test_sources_get_less_room_where_there_are_tools() -> None:
-    ask = GenerationRequest("m", (USER,))
-    settings = Settings()
-    assert facts(ask, MODEL, settings, None) != facts(replace(ask, tools=(WEATHER,)), MODEL, settings, None)
+    ask = GenerationRequest((USER,))
+    page = " ".join(f"The tower number {number} of Eastwick is {number} metres high." for number in range(900))
+    source = f'<source id="1" name="Towers">{page}</source>'
+    ask = GenerationRequest((message("user", f"<context>\n{source}\n</context>\nHow high is tower 7?"),))
+    sources = Sources(Settings(), Metrics())
+    alone, beside = (sources.prepare(each, MODEL).outcome for each in (ask, replace(ask, tools=(WEATHER,) * 20)))
+    assert alone
+    assert beside
+    assert alone.decision.used
+    assert beside.decision.tokens < alone.decision.tokens
 
 
 PLAIN = replace(MODEL, engine="rkllm")
@@ -152,23 +161,24 @@ def answered(job: EngineRequest, *texts: str) -> tuple[list[Event], list[EngineR
 
 
 def test_a_second_attempt_is_told_what_was_wrong_and_counts_with_the_first() -> None:
-    job = planned(GenerationRequest("m", (USER,), json_schema={"required": ["a"]}), PLAIN)
+    job = planned(GenerationRequest((USER,), json_schema={"required": ["a"]}), PLAIN)
     events, (first, second) = answered(job, '{"b": 1}', '{"a": 1}')
     assert events == [
+        Notice("warning", "retried: response_format"),
         Waiting("retry", reason="response_format"),
         Text('{"a": 1}'),
         Done("stop", Usage(20, 10), {"prefill": 2.0}),
     ]
     assert second.messages[:-2] == first.messages
-    assert second.messages[-2] == {"role": "assistant", "content": '{"b": 1}'}
-    assert '"a" is a required property' in second.messages[-1]["content"]
+    assert second.messages[-2] == message("assistant", '{"b": 1}')
+    assert '"a" is a required property' in second.messages[-1].text
     assert second.prompt_tokens_estimate > first.prompt_tokens_estimate
 
 
 def test_an_engine_with_grammars_is_trusted() -> None:
-    job = planned(GenerationRequest("m", (USER,), json_schema={"required": ["a"]}))
+    job = planned(GenerationRequest((USER,), json_schema={"required": ["a"]}))
     assert (job.json_schema, job.answer_schema) == ({"required": ["a"]}, None)
-    assert not attempts.needed(job)
+    assert not repair.needed(job)
 
 
 @pytest.mark.parametrize(
@@ -185,18 +195,18 @@ def test_an_engine_with_grammars_is_trusted() -> None:
 )
 def test_what_no_grammar_holds_is_checked_besides(inner: dict[str, Any], beyond: bool) -> None:
     wanted = {"type": "object", "properties": {"a": inner}}
-    job = planned(GenerationRequest("m", (USER,), json_schema=wanted))
+    job = planned(GenerationRequest((USER,), json_schema=wanted))
     assert (job.json_schema, job.answer_schema) == (wanted, wanted if beyond else None)
-    assert planned(GenerationRequest("m", prompt="x", json_schema=wanted)).answer_schema is None
+    assert planned(GenerationRequest(prompt="x", json_schema=wanted)).answer_schema is None
     assert (
-        planned(GenerationRequest("m", (USER,), json_schema=wanted, tools=(WEATHER,), call_required=True)).answer_schema
+        planned(GenerationRequest((USER,), json_schema=wanted, tools=(WEATHER,), call_required=True)).answer_schema
         is None
     )
 
 
 def test_what_was_held_back_and_is_right_goes_out_as_it_came() -> None:
-    job = planned(GenerationRequest("m", (USER,), json_schema={"uniqueItems": True}))
-    pieces = [Text("[1,", ({"token": "[1,"},)), Text(" 2]", ({"token": " 2]"},))]
+    job = planned(GenerationRequest((USER,), json_schema={"uniqueItems": True}))
+    pieces = [Text("[1,", (TokenLogprob("[1,", -1.0),)), Text(" 2]", (TokenLogprob(" 2]", -1.0),))]
     events = respond(job, lambda job: iter([*pieces, Done("stop", Usage())]))
     assert [event for event in events if isinstance(event, Text)] == pieces
 
@@ -211,7 +221,7 @@ def test_leaving_while_an_answer_is_held_back_ends_the_run() -> None:
         finally:
             closed.append(True)
 
-    events = respond(planned(GenerationRequest("m", (USER,), json_schema={}), PLAIN), serve)
+    events = respond(planned(GenerationRequest((USER,), json_schema={}), PLAIN), serve)
     assert next(events) == Waiting("decode")
     events.close()  # type: ignore[attr-defined]
     assert closed
@@ -219,33 +229,33 @@ def test_leaving_while_an_answer_is_held_back_ends_the_run() -> None:
 
 def test_a_schema_that_refers_to_another_document_is_refused() -> None:
     with pytest.raises(BadRequest, match="response_format"):
-        planned(GenerationRequest("m", (USER,), json_schema={"$ref": "https://example.com/x"}))
+        planned(GenerationRequest((USER,), json_schema={"$ref": "https://example.com/x"}))
 
 
 def test_a_demanded_call_is_urged_for_where_a_template_tells_of_the_tools() -> None:
     model = replace(PLAIN, tools="hermes", tools_template=True)
-    job = planned(GenerationRequest("m", (USER,), tools=(WEATHER,), call_required=True), model)
+    job = planned(GenerationRequest((USER,), tools=(WEATHER,), call_required=True), model)
     assert job.check_call
     assert job.template_kwargs["tools"][0]["function"]["name"] == "get_weather"
-    assert "Answer with a call" in job.messages[0]["content"]
-    assert planned(GenerationRequest("m", (USER,), tools=(WEATHER,)), model).messages == (USER,)
+    assert "Answer with a call" in job.messages[0].text
+    assert planned(GenerationRequest((USER,), tools=(WEATHER,)), model).messages == (USER,)
 
 
 def test_megabytes_of_tools_are_refused_without_being_estimated() -> None:
     tool = Tool("f", "", {"properties": {"a": {"enum": [f"value {n}" for n in range(20_000)]}}})
     length = len(prompt.instructions([tool], prompt.PLAIN, required=False))
     with pytest.raises(BadRequest, match=f"about {length // 4} tokens"):
-        planned(GenerationRequest("m", (USER,), tools=(tool,)), PLAIN)
+        planned(GenerationRequest((USER,), tools=(tool,)), PLAIN)
 
 
 @pytest.mark.parametrize(("context", "told"), [(4096, "template"), (300, "text"), (100, None)])
 def test_tools_too_large_for_the_template_become_a_compact_text(context: int, told: str | None) -> None:
     model = replace(PLAIN, tools="hermes", tools_template=True, context_length=context)
-    ask = GenerationRequest("m", (USER,), tools=(WEATHER, BOOK))
+    ask = GenerationRequest((USER,), tools=(WEATHER, BOOK))
     if told is None:
         with pytest.raises(BadRequest, match="2 tools"):
             planned(ask, model)
         return
     job = planned(ask, model)
     assert ("tools" in job.template_kwargs) is (told == "template")
-    assert ("get_weather(city" in job.messages[0]["content"]) is (told == "text")
+    assert ("get_weather(city" in job.messages[0].text) is (told == "text")

@@ -1,4 +1,4 @@
-"""Anthropic's requests to `GenerationRequest`s, and events to its stream: the conversions that need no server."""
+"""Anthropic's API: its requests, its answers and its stream; the conversions that need no server."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ import anthropic.types
 import msgspec
 import pytest
 
-from services.api.dialects.anthropic import requests as messages_asks
-from services.api.dialects.anthropic import resources as messages
+from services.api.dialects.anthropic import requests as conversions
+from services.api.dialects.anthropic.answers import MessageHead, ending, usage_of, whole
+from services.api.dialects.anthropic.schemas import MessageEvent
+from services.api.dialects.anthropic.stream import frames, tell_error
 from services.api.dialects.anthropic.types import MessagesRequest
-from services.api.dialects.common.answer import Answer, Call
-from services.core.errors import BadRequest, EngineFailed
-from services.core.events import Done, Event, Reasoning, Refusal, Text, ToolCall, Usage, Waiting
+from services.api.dialects.common.answer import Answer
+from services.core.errors import BadRequest, EngineFailed, ServiceError
+from services.core.events import Done, Event, Notice, Reasoning, Refusal, Text, ToolCallDelta, Usage, Waiting
+from services.core.message import Message, ToolCall
 from services.core.request import GenerationRequest
 
-HEAD = messages.Head("msg_1", "m", 10)
+HEAD = MessageHead("msg_1", "m", 10)
 
 
-def ask(**fields: Any) -> GenerationRequest:
+def asked(**fields: Any) -> GenerationRequest:
     body = {"max_tokens": 5, "messages": [{"role": "user", "content": "x"}], **fields}
-    return messages_asks.chat(msgspec.convert(body, MessagesRequest), "m")
+    return conversions.chat(msgspec.convert(body, MessagesRequest))
 
 
-def said(*given: dict[str, Any], **fields: Any) -> list[dict[str, Any]]:
-    return list(ask(messages=list(given), **fields).messages)
+def sent_messages(*given: dict[str, Any], **fields: Any) -> list[Message]:
+    return list(asked(messages=list(given), **fields).messages)
 
 
 def test_system_text_and_turns() -> None:
     blocks = [{"type": "text", "text": "a", "cache_control": {"type": "ephemeral"}}, {"type": "text", "text": "b"}]
-    assert said({"role": "user", "content": blocks}, {"role": "assistant", "content": "c"}, system=blocks) == [
-        {"role": "system", "content": "a\nb"},
-        {"role": "user", "content": "a\nb"},
-        {"role": "assistant", "content": "c"},
-    ]
+    found = sent_messages({"role": "user", "content": blocks}, {"role": "assistant", "content": "c"}, system=blocks)
+    assert [(m.role, m.text) for m in found] == [("system", "a\nb"), ("user", "a\nb"), ("assistant", "c")]
 
 
 def test_calls_and_results() -> None:
@@ -44,15 +44,12 @@ def test_calls_and_results() -> None:
     thought = {"type": "thinking", "thinking": "hm", "signature": ""}
     good = {"type": "tool_result", "tool_use_id": "1", "content": [{"type": "text", "text": "42"}]}
     bad = {"type": "tool_result", "tool_use_id": "2", "content": "broken", "is_error": True}
-    found = said(
+    found = sent_messages(
         {"role": "assistant", "content": [thought, {"type": "text", "text": "let me see"}, call]},
         {"role": "user", "content": [good, bad, {"type": "text", "text": "and?"}]},
     )
-    (wanted,) = found[0]["tool_calls"]
-    assert (found[0]["content"], wanted["id"], wanted["function"]["name"]) == ("let me see", "1", "f")
-    arguments = wanted["function"]["arguments"]
-    assert (json.loads(arguments) if isinstance(arguments, str) else arguments) == {"a": "ü"}
-    assert [(m["role"], m["content"], m.get("tool_call_id")) for m in found[1:]] == [
+    assert (found[0].text, found[0].calls) == ("let me see", (ToolCall("1", "f", '{"a": "ü"}'),))
+    assert [(m.role, m.text, m.call_id) for m in found[1:]] == [
         ("tool", "42", "1"),
         ("tool", "Error: broken", "2"),
         ("user", "and?", None),
@@ -61,7 +58,7 @@ def test_calls_and_results() -> None:
 
 def test_results_alone_need_no_text() -> None:
     result = {"type": "tool_result", "tool_use_id": "1"}
-    assert [m["role"] for m in said({"role": "user", "content": [result]})] == ["tool"]
+    assert [m.role for m in sent_messages({"role": "user", "content": [result]})] == ["tool"]
 
 
 @pytest.mark.parametrize(
@@ -79,27 +76,27 @@ def test_results_alone_need_no_text() -> None:
 def test_blocks_it_cannot_read_are_refused_by_their_place(block: dict[str, Any], role: str) -> None:
     first = {"type": "text", "text": "a"}
     with pytest.raises(BadRequest, match=r"messages\[1\]\.content\[1\]"):
-        said({"role": "user", "content": "x"}, {"role": role, "content": [first, block]})
+        sent_messages({"role": "user", "content": "x"}, {"role": role, "content": [first, block]})
 
 
 @pytest.mark.parametrize(
     ("kind", "thinking"), [("enabled", True), ("disabled", False), ("adaptive", None), (None, None)]
 )
 def test_the_thinking_switch(kind: str | None, thinking: bool | None) -> None:
-    assert ask(thinking={"type": kind} if kind else None).thinking is thinking
+    assert asked(thinking={"type": kind} if kind else None).thinking is thinking
 
 
 def test_sampling_and_limits() -> None:
-    found = ask(max_tokens=7, temperature=0.5, top_p=0.9, top_k=3, stop_sequences=["a", "b"])
+    found = asked(max_tokens=7, temperature=0.5, top_p=0.9, top_k=3, stop_sequences=["a", "b"])
     assert (found.max_tokens, found.stop) == (7, ("a", "b"))
     assert (found.sampling.temperature, found.sampling.top_p, found.sampling.top_k) == (0.5, 0.9, 3)
 
 
 def test_a_format_is_a_schema() -> None:
     schema = {"type": "object"}
-    found = ask(output_config={"format": {"type": "json_schema", "schema": schema}})
+    found = asked(output_config={"format": {"type": "json_schema", "schema": schema}})
     assert (found.json_schema, found.schema_strict) == (schema, True)
-    assert (ask().json_schema, ask().schema_strict) == (None, False)
+    assert (asked().json_schema, asked().schema_strict) == (None, False)
 
 
 F, G = ({"name": name, "input_schema": {"type": "object"}} for name in "fg")
@@ -116,7 +113,7 @@ F, G = ({"name": name, "input_schema": {"type": "object"}} for name in "fg")
     ],
 )
 def test_the_choice_of_a_tool(choice: Any, names: list[str], required: bool, parallel: bool) -> None:
-    found = ask(tools=[F, G], tool_choice=choice)
+    found = asked(tools=[F, G], tool_choice=choice)
     assert [tool.name for tool in found.tools] == names
     assert (found.call_required, found.parallel_calls) == (required, parallel)
     assert all(tool.parameters == {"type": "object"} for tool in found.tools)
@@ -128,7 +125,7 @@ def test_the_choice_of_a_tool(choice: Any, names: list[str], required: bool, par
 )
 def test_a_choice_that_cannot_be_is_refused(tools: list[Any], choice: Any) -> None:
     with pytest.raises(BadRequest, match=r"tool"):
-        ask(tools=tools, tool_choice=choice)
+        asked(tools=tools, tool_choice=choice)
 
 
 def of(*events: Event) -> Iterator[Event]:
@@ -140,19 +137,37 @@ def broken() -> Iterator[Event]:
     raise EngineFailed("it broke")
 
 
+def sent(events: Iterator[Event]) -> Iterator[bytes]:
+    """Yield the bytes of a stream; an error ends it."""
+    try:
+        yield from (frame for frame in frames(HEAD, events) if isinstance(frame, bytes))
+    except ServiceError as error:
+        yield tell_error(error)
+
+
+def encoded(answer: msgspec.Struct) -> Any:
+    return json.loads(msgspec.json.encode(answer))
+
+
 def streamed(events: Iterator[Event]) -> list[Any]:
-    """A line per event: its name, its index, and what it adds."""
+    """Return of each event its name, its index, and what it adds. Each is checked against its type."""
     found = []
-    for frame in messages.stream(HEAD, events):
+    for frame in sent(events):
         name, data = frame.decode().split("event: ")[-1].split("\ndata: ")
         body = json.loads(data)
         assert body["type"] == name
+        msgspec.json.decode(data, type=MessageEvent)
         more = body.get("content_block") or body.get("delta") or body.get("error")
         found.append((name.removeprefix("content_"), body.get("index"), more))
     return found
 
 
-CALLS = (ToolCall(0, "", "c1", "f"), ToolCall(0, '{"a":'), ToolCall(0, "1}"), ToolCall(1, "{}", "c2", "g"))
+CALLS = (
+    ToolCallDelta(0, "", "c1", "f"),
+    ToolCallDelta(0, '{"a":'),
+    ToolCallDelta(0, "1}"),
+    ToolCallDelta(1, "{}", "c2", "g"),
+)
 
 
 def test_a_stream_of_every_piece() -> None:
@@ -181,6 +196,18 @@ def test_a_stream_of_every_piece() -> None:
     ]
 
 
+def test_a_ping_has_a_comment_for_people() -> None:
+    _, ping, *_ = frames(HEAD, of(Waiting("queued", 2), Done("stop", Usage())))
+    assert ping == b': queued position=2\nevent: ping\ndata: {"type":"ping"}\n\n'
+
+
+def test_notices_go_past_the_stream() -> None:
+    early, late = Notice("warning", "a"), Notice("cache", "b")
+    found = list(frames(HEAD, of(early, Text("x"), late, Done("stop", Usage()))))
+    assert found[0] == early
+    assert [frame for frame in found if isinstance(frame, Notice)] == [early, late]
+
+
 def test_an_empty_stream_has_an_empty_block() -> None:
     names = [name for name, _, _ in streamed(of(Done("stop", Usage())))]
     assert names == ["message_start", "block_start", "block_stop", "message_delta", "message_stop"]
@@ -201,7 +228,7 @@ def test_a_stream_that_breaks_ends_with_the_error() -> None:
     ],
 )
 def test_why_it_ended(done: Done, reason: str, stop: str | None) -> None:
-    assert messages.ending(HEAD, done) == {"stop_reason": reason, "stop_sequence": stop}
+    assert encoded(ending(HEAD, done)) == {"stop_reason": reason, "stop_sequence": stop}
 
 
 def test_a_refusal_is_the_text_and_the_reason() -> None:
@@ -210,7 +237,7 @@ def test_a_refusal_is_the_text_and_the_reason() -> None:
         "stop_sequence": None,
         "stop_details": {"type": "refusal", "category": None, "explanation": "I cannot."},
     }
-    body = messages.whole(HEAD, Answer(refusal="I cannot."))
+    body = encoded(whole(HEAD, Answer(refusal="I cannot.")))
     assert body["content"] == [{"type": "text", "text": "I cannot."}]
     assert {name: body[name] for name in end} == end
     anthropic.types.Message.model_validate(body)
@@ -224,7 +251,7 @@ def test_a_refusal_is_the_text_and_the_reason() -> None:
 
 
 def test_cached_tokens_are_counted_apart() -> None:
-    found = messages.usage_body(Usage(10, 2, 7))
+    found = encoded(usage_of(Usage(10, 2, 7)))
     assert (found["input_tokens"], found["cache_read_input_tokens"], found["output_tokens"]) == (3, 7, 2)
 
 
@@ -232,5 +259,5 @@ def test_cached_tokens_are_counted_apart() -> None:
     ("arguments", "found"), [('{"a": 1}', {"a": 1}), ("", {}), ('{"a": ', {}), ("[1]", {}), ("null", {})]
 )
 def test_arguments_are_an_object(arguments: str, found: dict[str, Any]) -> None:
-    body = messages.whole(HEAD, Answer(calls=[Call("c", "f", arguments)], finish_reason="tool_calls"))
+    body = encoded(whole(HEAD, Answer(calls=[ToolCall("c", "f", arguments)], finish_reason="tool_calls")))
     assert body["content"] == [{"type": "tool_use", "id": "c", "name": "f", "input": found}]

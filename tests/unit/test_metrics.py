@@ -15,7 +15,7 @@ from services.core.errors import BadRequest, ClientGone, EngineFailed, EngineTim
 from services.core.events import Done, Event, Reasoning, Text, Usage, Waiting
 from services.core.metrics import Metrics
 from services.core.model import Model
-from services.core.request import EngineRequest, Sampling
+from services.core.request import EngineRequest
 from services.core.settings import Settings
 from services.core.trace import Trace
 from services.scheduler.run_metrics import RunMetrics
@@ -87,7 +87,7 @@ class Rig:
         return self.engines[-1]
 
     def serve(self, model: Model = A, client: Client = NOBODY) -> Iterator[Event]:
-        job = EngineRequest("id", model, "chat", (), "", 9, Sampling(), (), None, None, {}, 1)
+        job = EngineRequest("id", model, "chat", max_tokens=9)
         return self.scheduler.serve(job, client)
 
     def fails(self, script: Script, model: Model = A) -> None:

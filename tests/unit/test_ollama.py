@@ -11,12 +11,24 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.api.dialects.ollama import answers as ollama
-from services.api.dialects.ollama import models as ollama_models
-from services.api.dialects.ollama import requests as ollama_asks
+from services.api.dialects.ollama import answers, models, requests
+from services.api.dialects.ollama.keep_alive import keep_alive
+from services.api.dialects.ollama.stream import collect, frames, tell_error
 from services.api.dialects.ollama.types import ChatRequest
-from services.core.errors import BadRequest
-from services.core.events import Done, Event, Text, ToolCall, Usage
+from services.api.http.stream import encode_json
+from services.core.errors import BadRequest, EngineFailed
+from services.core.events import (
+    Done,
+    Event,
+    Notice,
+    Reasoning,
+    Text,
+    TokenLogprob,
+    ToolCallDelta,
+    TopLogprob,
+    Usage,
+    Waiting,
+)
 from services.core.model import Model
 from services.core.request import GenerationRequest
 from services.core.trace import Trace
@@ -26,9 +38,9 @@ from tests.gguf_file import write_gguf
 MODEL = Model("m", Path("nowhere/m.gguf"), "llama", 4096, 0, 7)
 
 
-def ask(**fields: Any) -> GenerationRequest:
+def converted(**fields: Any) -> GenerationRequest:
     body = {"messages": [{"role": "user", "content": "x"}], **fields}
-    return ollama_asks.chat(msgspec.convert(body, ChatRequest), MODEL)
+    return requests.chat(msgspec.convert(body, ChatRequest), MODEL)
 
 
 @pytest.mark.parametrize(
@@ -36,54 +48,57 @@ def ask(**fields: Any) -> GenerationRequest:
     [
         (None, None), (0, 0), (5, 5), (2.5, 2.5), (-1, math.inf), ("0", 0), ("-1", math.inf), ("-1m", math.inf),
         ("300", 300), ("5m", 300), ("1h30m", 5400), ("1.5h", 5400), ("250ms", 0.25), ("+2s", 2), ("10us", 1e-5),
-        ("10µs", 1e-5), (" 5s ", 5), ("9" * 400, math.inf),
+        ("10µs", 1e-5), (" 5s ", 5), ("9" * 400, math.inf), (".5h", 1800), ("1.m2s", 62), ("5m3", 303),
     ],
 )  # fmt: skip
 def test_keep_alive(value: float | str | None, seconds: float | None) -> None:
-    assert ollama_asks.keep_alive(value) == (seconds if seconds is None else pytest.approx(seconds))
+    assert keep_alive(value) == (seconds if seconds is None else pytest.approx(seconds))
 
 
-@pytest.mark.parametrize("value", ["", "soon", "5x", "5 m", "-", "m", "1d", "\u0665m", "5m\nx"])
+@pytest.mark.parametrize(
+    "value", ["", "soon", "5x", "5 m", "-", "m", "1d", "\u0665m", "5m\nx", "--5", ".", "9" * 5000, "1" * 900 + "x"]
+)
+@pytest.mark.timeout(5)
 def test_what_is_no_duration_is_refused(value: str) -> None:
     with pytest.raises(BadRequest, match="keep_alive"):
-        ollama_asks.keep_alive(value)
+        keep_alive(value)
 
 
 @pytest.mark.parametrize(("given", "schema"), [(None, None), ("", None), ("json", {}), ({"type": "object"},) * 2])
 def test_formats(given: Any, schema: Any) -> None:
-    assert ask(format=given).json_schema == schema
+    assert converted(format=given).json_schema == schema
 
 
 @pytest.mark.parametrize(("think", "thinking"), [(None, None), (True, True), (False, False), ("low", True)])
 def test_the_thinking_switch(think: Any, thinking: bool | None) -> None:
-    assert ask(think=think).thinking is thinking
+    assert converted(think=think).thinking is thinking
 
 
 @pytest.mark.parametrize(("given", "limit"), [(None, None), (7, 7), (0, 4096), (-1, 4096), (-2, 4096)])
 def test_how_many_tokens(given: int | None, limit: int | None) -> None:
-    assert ask(options={"num_predict": given}).max_tokens == limit
+    assert converted(options={"num_predict": given}).max_tokens == limit
 
 
 def test_sampling() -> None:
     options = {"temperature": 0.5, "top_k": 5, "top_p": 0.9, "min_p": 0.1, "repeat_penalty": 1.1,
                "presence_penalty": 0.2, "frequency_penalty": 0.3, "seed": 9, "stop": "x"}  # fmt: skip
-    found = ask(options=options)
+    found = converted(options=options)
     told = {name: value for name in options if (value := getattr(found.sampling, name, None)) is not None}
     assert told == {name: value for name, value in options.items() if name != "stop"}
     assert found.stop == ("x",)
-    assert ask(options={"seed": -1}).sampling.seed is None
+    assert converted(options={"seed": -1}).sampling.seed is None
 
 
 def test_logprobs_need_the_switch() -> None:
-    assert ask(top_logprobs=3).logprobs is None
-    assert ask(logprobs=True, top_logprobs=3).logprobs == 3
+    assert converted(top_logprobs=3).logprobs is None
+    assert converted(logprobs=True, top_logprobs=3).logprobs == 3
 
 
 def test_calls_and_their_results_find_each_other() -> None:
     def made(name: str, **more: Any) -> dict[str, Any]:
         return {"function": {"name": name, "arguments": {"city": "Köln"}}, **more}
 
-    found = ask(
+    found = converted(
         messages=[
             {"role": "assistant", "tool_calls": [made("a"), made("b"), made("a", id="mine")]},
             {"role": "tool", "content": "of b", "tool_name": "b"},
@@ -92,22 +107,34 @@ def test_calls_and_their_results_find_each_other() -> None:
             {"role": "tool", "content": "of nobody", "tool_name": "a"},
         ]
     ).messages
-    calls = found[0]["tool_calls"]
-    assert [call["id"] for call in calls] == ["call_0_0", "call_0_1", "mine"]
-    assert json.loads(calls[0]["function"]["arguments"]) == {"city": "Köln"}
-    assert [message.get("tool_call_id") for message in found[1:]] == ["call_0_1", "mine", "call_0_0", None]
+    calls = found[0].calls
+    assert [call.id for call in calls] == ["call_0_0", "call_0_1", "mine"]
+    assert json.loads(calls[0].arguments) == {"city": "Köln"}
+    assert [message.call_id for message in found[1:]] == ["call_0_1", "mine", "call_0_0", None]
+    assert [message.name for message in found[1:]] == ["b", None, "a", "a"]
+    assert [message.text for message in found] == ["", "of b", "of mine", "of a", "of nobody"]
+
+
+def head() -> answers.AnswerHead:
+    return answers.AnswerHead("m", Trace())
 
 
 def objects(*events: Event) -> list[dict[str, Any]]:
-    stream = ollama.stream(ollama.Head("m", Trace()), ollama.ChatShape(), iter(events))
-    return [json.loads(line) for line in b"".join(stream).splitlines()]
+    stream = frames(head(), answers.ChatShape(), iter(events))
+    body = b"".join(frame for frame in stream if isinstance(frame, bytes))
+    return [json.loads(line) for line in body.splitlines()]
+
+
+def whole(*events: Event) -> Any:
+    shown: list[Notice] = []
+    return json.loads(encode_json(collect(head(), answers.ChatShape(), iter(events), shown.append)))
 
 
 CALLS = (
-    ToolCall(0, '{"city":', "id0", "weather"),
-    ToolCall(0, ' "Rome"}'),
-    ToolCall(1, "", "id1", "time"),
-    ToolCall(2, '{"cut', "id2", "weather"),
+    ToolCallDelta(0, '{"city":', "id0", "weather"),
+    ToolCallDelta(0, ' "Rome"}'),
+    ToolCallDelta(1, "", "id1", "time"),
+    ToolCallDelta(2, '{"cut', "id2", "weather"),
     Done("tool_calls", Usage(3, 4)),
 )
 WANTED = [
@@ -120,27 +147,42 @@ def test_calls_are_whole_objects_in_streams_and_answers() -> None:
     *_, calls, last = objects(Text("I look."), *CALLS)
     assert calls["message"]["tool_calls"] == WANTED
     assert (last["done_reason"], last["done"]) == ("stop", True)
-    whole = ollama.collect(ollama.Head("m", Trace()), ollama.ChatShape(), iter(CALLS))
-    assert whole["message"]["tool_calls"] == WANTED
+    assert whole(*CALLS)["message"]["tool_calls"] == WANTED
 
 
 @pytest.mark.parametrize("arguments", ["[]", "5", "[" * 100_000, "{"])
 def test_a_call_without_an_object_is_left_out(arguments: str) -> None:
-    *_, last = objects(ToolCall(0, arguments, "id", "f"), Done("length", Usage()))
+    *_, last = objects(ToolCallDelta(0, arguments, "id", "f"), Done("length", Usage()))
     assert last["done_reason"] == "length"
+
+
+def test_reasoning_notices_and_heartbeats() -> None:
+    notice = Notice("state", "loading")
+    events: list[Event] = [notice, Waiting("loading"), Reasoning("why"), Text("so"), Done("stop", Usage())]
+    first, heartbeat, *lines = frames(head(), answers.GenerateShape(), iter(events))
+    assert (first, heartbeat) == (notice, b" ")
+    reasoning, text, last = [json.loads(line) for line in lines if isinstance(line, bytes)]
+    assert (reasoning["thinking"], reasoning["response"], reasoning["done"]) == ("why", "", False)
+    assert (text["response"], "thinking" in text, "done_reason" in text) == ("so", False, False)
+    assert (last["done"], last["done_reason"], last["response"]) == (True, "stop", "")
+
+
+def test_an_error_is_a_line() -> None:
+    assert tell_error(EngineFailed("It died.")) == b'{"error":"It died."}\n'
 
 
 def test_the_times_are_the_engines_where_it_tells_them_else_ours() -> None:
     trace = Trace(seconds={"load": 0.5, "prefill": 1.0, "decode": 2.0})
-    told = ollama.ending(ollama.Head("m", trace), "stop", Usage(3, 4), {"prefill": 0.25})
-    assert told["load_duration"] == 500_000_000
-    assert told["prompt_eval_duration"] == 250_000_000
-    assert told["eval_duration"] == 2_000_000_000
+    here = answers.AnswerHead("m", trace)
+    last = answers.ended(answers.GenerateShape().part(here), here, "stop", Usage(3, 4), {"prefill": 0.25})
+    assert last.load_duration == 500_000_000
+    assert last.prompt_eval_duration == 250_000_000
+    assert last.eval_duration == 2_000_000_000
 
 
 def test_logprobs_have_ollamas_keys_alone() -> None:
-    top = {"token": "a", "logprob": -0.5, "bytes": [1], "id": 9}
-    (piece, _) = objects(Text("a", ({**top, "top_logprobs": [top]},)), Done("stop", Usage()))
+    logprob = TokenLogprob("a", -0.5, [1], (TopLogprob("a", -0.5, [1]),))
+    (piece, _) = objects(Text("a", (logprob,)), Done("stop", Usage()))
     plain = {"token": "a", "logprob": -0.5, "bytes": [1]}
     assert piece["logprobs"] == [{**plain, "top_logprobs": [plain]}]
 
@@ -156,9 +198,9 @@ def test_logprobs_have_ollamas_keys_alone() -> None:
 )
 def test_what_the_name_of_an_npu_model_tells(tmp_path: Path, name: str, size: str, quantization: str) -> None:
     model = Model(name.lower(), tmp_path / f"{name}.rkllm", "rkllm", 4096, 0, 0)
-    found = ollama_models.details(model)
-    assert (found["parameter_size"], found["quantization_level"]) == (size, quantization)
-    assert (found["format"], found["families"]) == ("rkllm", [])
+    found = models.details(model)
+    assert (found.parameter_size, found.quantization_level) == (size, quantization)
+    assert (found.format, found.families) == ("rkllm", [])
 
 
 def test_what_a_gguf_tells(tmp_path: Path) -> None:
@@ -170,20 +212,22 @@ def test_what_a_gguf_tells(tmp_path: Path) -> None:
         },
     )  # fmt: skip
     model = Model("m", path, "llama", 8192, 0, 0, capabilities=frozenset({"chat", "embedding"}))
-    shown = ollama_models.show(model)
-    assert shown["details"]["quantization_level"] == "Q4_K_M"
-    assert shown["details"]["parameter_size"] == "0.6B"
-    assert shown["template"] == "<think>"
-    assert shown["model_info"]["qwen3.context_length"] == 8192, "the context a request can use"
-    assert {"completion", "thinking", "embedding"} <= set(shown["capabilities"])
+    shown = models.shown_model(model)
+    assert shown.details.quantization_level == "Q4_K_M"
+    assert shown.details.parameter_size == "0.6B"
+    assert shown.template == "<think>"
+    assert shown.model_info["qwen3.context_length"] == 8192, "the context a request can use"
+    assert {"completion", "thinking", "embedding"} <= set(shown.capabilities)
 
 
-def test_a_model_whose_file_cannot_be_read_has_a_card_all_the_same(tmp_path: Path) -> None:
+def test_a_model_whose_file_cannot_be_read_is_described_all_the_same(tmp_path: Path) -> None:
     for data in (b"", b"GGUF", b"GGUF\xff\xff\xff\xff"):
         (tmp_path / "m.gguf").write_bytes(data)
-        ollama_models.card.cache_clear()
-        assert ollama_models.card(Model("m", tmp_path / "m.gguf", "llama", 1, 0, 0)) == ollama_models.Card()
-    assert ollama_models.show(MODEL)["details"]["family"] == ""
+        models.metadata_of.cache_clear()
+        models.template_of.cache_clear()
+        model = Model("m", tmp_path / "m.gguf", "llama", 1, 0, 0)
+        assert (models.metadata_of(model), models.template_of(model)) == ({}, "")
+    assert models.shown_model(MODEL).details.family == ""
 
 
 def test_a_template_that_is_cut_off_is_no_template(tmp_path: Path) -> None:
@@ -195,19 +239,19 @@ def test_a_template_that_is_cut_off_is_no_template(tmp_path: Path) -> None:
 
 
 def test_a_digest_changes_with_the_file() -> None:
-    digests = {ollama_models.digest(Model("m", Path(), "llama", 1, created, size)) for created, size in
+    digests = {models.digest(Model("m", Path(), "llama", 1, created, size)) for created, size in
                ((0, 0), (0, 1), (1, 0))}  # fmt: skip
     assert len(digests) == 3
 
 
 def test_tools_are_offered() -> None:
     city = {"type": "object", "properties": {"city": {"type": "string"}}}
-    (tool,) = ask(tools=[{"type": "function", "function": {"name": "weather", "parameters": city}}]).tools
+    (tool,) = converted(tools=[{"type": "function", "function": {"name": "weather", "parameters": city}}]).tools
     assert (tool.name, tool.parameters) == ("weather", city)
     with pytest.raises(BadRequest, match="same name"):
-        ask(tools=[{"function": {"name": "weather"}}] * 2)
+        converted(tools=[{"function": {"name": "weather"}}] * 2)
 
 
 def test_a_model_that_shall_call_no_tools_has_no_such_capability() -> None:
-    assert "tools" in ollama_models.capabilities(MODEL)
-    assert "tools" not in ollama_models.capabilities(replace(MODEL, tools="off"))
+    assert "tools" in models.capabilities(MODEL)
+    assert "tools" not in models.capabilities(replace(MODEL, tools="off"))

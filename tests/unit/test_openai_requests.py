@@ -1,4 +1,4 @@
-"""OpenAI requests to `GenerationRequest`s, and logprobs back: the conversions that need no server."""
+"""OpenAI's requests, and logprobs back: the conversions that need no server."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.api.dialects.openai import answers as openai
-from services.api.dialects.openai import requests as asks
+from services.api.dialects.openai import requests
+from services.api.dialects.openai.answers import ChatShape, TextShape
 from services.api.dialects.openai.types import ChatRequest
 from services.core.errors import BadRequest
-from services.core.events import Text
+from services.core.events import Text, TokenLogprob, TopLogprob
 from services.core.request import GenerationRequest
 
 
 def ask(**fields: Any) -> GenerationRequest:
     body = {"messages": [{"role": "user", "content": "x"}], **fields}
-    return asks.chat(msgspec.convert(body, ChatRequest), "m")
+    return requests.chat(msgspec.convert(body, ChatRequest))
 
 
 @pytest.mark.parametrize(
@@ -68,22 +68,21 @@ def test_logprobs_need_the_switch() -> None:
     assert ask(logprobs=True, top_logprobs=3).logprobs == 3
 
 
-def entry(token: str) -> dict[str, Any]:
-    top = {"token": token, "logprob": -0.5, "bytes": [1], "id": 9}
-    return {**top, "top_logprobs": [top]}
+def entry(token: str) -> TokenLogprob:
+    return TokenLogprob(token, -0.5, [1], (TopLogprob(token, -0.5, [1]),))
 
 
 def test_logprobs_of_a_chat_have_openais_keys_alone() -> None:
-    piece = openai.ChatShape().piece(Text("ab", (entry("a"), entry("b"))))
-    (first, _) = piece["logprobs"]["content"]
+    piece = ChatShape().piece(0, Text("ab", (entry("a"), entry("b"))))
+    (first, _) = msgspec.json.decode(msgspec.json.encode(piece))["logprobs"]["content"]
     assert first == {
         "token": "a", "logprob": -0.5, "bytes": [1], "top_logprobs": [{"token": "a", "logprob": -0.5, "bytes": [1]}],
     }  # fmt: skip
 
 
 def test_logprobs_of_a_completion_have_the_older_shape() -> None:
-    unlikely = {**entry("c"), "top_logprobs": [{"token": "d", "logprob": -0.1}]}
-    assert openai.TextShape().piece(Text("abc", (entry("ab"), unlikely)))["logprobs"] == {
+    unlikely = TokenLogprob("c", -0.5, top_logprobs=(TopLogprob("d", -0.1),))
+    assert msgspec.to_builtins(TextShape().piece(0, Text("abc", (entry("ab"), unlikely))).logprobs) == {
         "tokens": ["ab", "c"],
         "token_logprobs": [-0.5, -0.5],
         "top_logprobs": [{"ab": -0.5}, {"d": -0.1, "c": -0.5}],

@@ -7,15 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from services.answering.plan import estimate, plan, respond
+from services.answering.answer import respond
+from services.answering.plan import estimate, plan
 from services.core.errors import BadRequest, ContextOverflow
+from services.core.message import message
 from services.core.model import Model
 from services.core.request import EngineRequest, GenerationRequest, Sampling
 from services.core.settings import Settings
 
 MODEL = Model("m", Path("m.gguf"), "llama", 4096, 0, 0)
-USER = {"role": "user", "content": "hi"}
-SYSTEM = {"role": "system", "content": "mine"}
+USER = message("user", "hi")
+SYSTEM = message("system", "mine")
 
 
 def planned(ask: GenerationRequest, model: Model = MODEL) -> EngineRequest:
@@ -24,21 +26,21 @@ def planned(ask: GenerationRequest, model: Model = MODEL) -> EngineRequest:
 
 def test_the_request_goes_before_the_model_and_the_model_before_the_settings() -> None:
     model = replace(MODEL, sampling=(("temperature", 0.2), ("top_p", 0.9), ("max_tokens", 5)))
-    job = planned(GenerationRequest("m", (USER,), sampling=Sampling(temperature=1.0)), model)
+    job = planned(GenerationRequest((USER,), sampling=Sampling(temperature=1.0)), model)
     assert (job.sampling.temperature, job.sampling.top_p, job.max_tokens) == (1.0, 0.9, 5)
-    assert planned(GenerationRequest("m", (USER,))).max_tokens == 77
-    assert planned(GenerationRequest("m", (USER,), max_tokens=3), model).max_tokens == 3
+    assert planned(GenerationRequest((USER,))).max_tokens == 77
+    assert planned(GenerationRequest((USER,), max_tokens=3), model).max_tokens == 3
 
 
 def test_temperature_zero_is_a_wish_and_no_gap() -> None:
     model = replace(MODEL, sampling=(("temperature", 0.2),))
-    assert planned(GenerationRequest("m", (USER,), sampling=Sampling(temperature=0)), model).sampling.temperature == 0
+    assert planned(GenerationRequest((USER,), sampling=Sampling(temperature=0)), model).sampling.temperature == 0
 
 
 def test_the_models_system_prompt_is_for_requests_that_bring_none() -> None:
     model = replace(MODEL, system_prompt="its own")
-    assert planned(GenerationRequest("m", (USER,)), model).messages == ({"role": "system", "content": "its own"}, USER)
-    assert planned(GenerationRequest("m", (SYSTEM, USER)), model).messages == (SYSTEM, USER)
+    assert planned(GenerationRequest((USER,)), model).messages == (message("system", "its own"), USER)
+    assert planned(GenerationRequest((SYSTEM, USER)), model).messages == (SYSTEM, USER)
 
 
 @pytest.mark.parametrize(
@@ -47,24 +49,24 @@ def test_the_models_system_prompt_is_for_requests_that_bring_none() -> None:
 )
 def test_the_thinking_switch(asked: bool | None, default: bool | None, sent: dict[str, bool]) -> None:
     job = planned(
-        GenerationRequest("m", (USER,), thinking=asked, template_kwargs={"x": 1}), replace(MODEL, thinking=default)
+        GenerationRequest((USER,), thinking=asked, template_kwargs={"x": 1}), replace(MODEL, thinking=default)
     )
     assert job.template_kwargs == {"x": 1, **sent}
 
 
 def test_a_model_does_only_what_it_can() -> None:
     with pytest.raises(BadRequest, match="it can: chat"):
-        planned(GenerationRequest("m", prompt="x"), replace(MODEL, capabilities=frozenset({"chat"})))
-    assert planned(GenerationRequest("m", prompt="x")).kind == "completion"
+        planned(GenerationRequest(prompt="x"), replace(MODEL, capabilities=frozenset({"chat"})))
+    assert planned(GenerationRequest(prompt="x")).kind == "completion"
 
 
 @pytest.mark.parametrize(
     ("ask", "tokens"),
     [
-        (GenerationRequest("m", ({"role": "user", "content": "a" * 512 * 5000},)), 5000),
-        (GenerationRequest("m", (USER,) * 4096), 4096),
-        (GenerationRequest("m", prompt="a" * 512 * 5000), 5000),
-        (GenerationRequest("m", prompt="", prompt_ids=(1,) * 4096), 4096),
+        (GenerationRequest((message("user", "a" * 512 * 5000),)), 5000),
+        (GenerationRequest((USER,) * 4096), 4096),
+        (GenerationRequest(prompt="a" * 512 * 5000), 5000),
+        (GenerationRequest(prompt="", prompt_ids=(1,) * 4096), 4096),
     ],
 )
 def test_a_prompt_that_is_too_long_in_any_case_reaches_no_engine(ask: GenerationRequest, tokens: int) -> None:
@@ -76,5 +78,6 @@ def test_a_prompt_that_is_too_long_in_any_case_reaches_no_engine(ask: Generation
 
 @pytest.mark.parametrize("text", ["hello " * 50, "你好世界" * 50, "🙂" * 50])
 def test_the_estimate_is_high(text: str) -> None:
-    assert estimate((), text) >= len(text.split())
-    assert estimate((), text) >= len(text) // 2
+    generation = GenerationRequest(prompt=text)
+    assert estimate((), generation) >= len(text.split())
+    assert estimate((), generation) >= len(text) // 2

@@ -19,7 +19,7 @@ from services.core.settings import Settings
 from services.scheduler.eviction import Candidate, Eviction, plan_evictions
 from services.scheduler.memory import MIB, PROCESS, RESERVE, Memory, estimate
 from services.scheduler.scheduler import Scheduler
-from tests.engines import job
+from tests.engines import request
 
 CHAT = Model("chat", Path("chat.gguf"), "llama", 4096, 0, 0)
 OTHER = replace(CHAT, id="other")
@@ -84,7 +84,7 @@ class Rig:
     def serve(self, *models: Model) -> tuple[str, ...]:
         """Serve a request for each of `models` and return which ones are loaded then."""
         for model in models:
-            list(self.scheduler.serve(job(model, "x"), NOBODY))
+            list(self.scheduler.serve(request(model, "x"), NOBODY))
         return tuple(self.scheduler.status().models)
 
     def value(self, name: str, **labels: str) -> float | None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.chat.reasoning import split
-from services.core.events import Done, Event, Reasoning, Text, Usage, Waiting
+from services.core.events import Done, Event, Reasoning, Text, TokenLogprob, Usage, Waiting
 
 DONE = Done("stop", Usage())
 TAGS = ("<think>", "</think>", "<thinking>", "</thinking>", "< Think >", "< / think\t>", "\n<think>", "`</think>")
@@ -135,9 +135,9 @@ def test_source_that_ends_without_done_loses_nothing() -> None:
     ],
 )
 def test_logprobs(chunks: list[str], texts: list[tuple[str, str]]) -> None:
-    source = [Text(chunk, ({"token": str(index)},)) for index, chunk in enumerate(chunks)]
+    source = [Text(chunk, (TokenLogprob(str(index), 0.0),)) for index, chunk in enumerate(chunks)]
     found = [event for event in split(iter([*source, DONE])) if isinstance(event, Text)]
-    assert [(event.text, "".join(entry["token"] for entry in event.logprobs)) for event in found] == texts
+    assert [(event.text, "".join(entry.token for entry in event.logprobs)) for event in found] == texts
 
 
 class Source:

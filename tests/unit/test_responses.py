@@ -1,4 +1,4 @@
-"""The Responses API: its requests, events to its stream. OpenAI's own types are the judge of every shape."""
+"""The Responses API: its requests, its answers and its stream. OpenAI's own types check every shape."""
 
 from __future__ import annotations
 
@@ -12,12 +12,26 @@ import pytest
 from openai.types.responses import Response, ResponseStreamEvent
 
 from services.api.dialects.common.answer import Answer, collected
-from services.api.dialects.responses import requests as responses_asks
-from services.api.dialects.responses.answers import Head, usage_body, whole
-from services.api.dialects.responses.stream import stream
+from services.api.dialects.responses import requests as conversions
+from services.api.dialects.responses.answers import ResponseHead, usage_of, whole
+from services.api.dialects.responses.events import ResponseEvent
+from services.api.dialects.responses.stream import ResponseWriter
 from services.api.dialects.responses.types import ResponsesRequest
 from services.core.errors import BadRequest, EngineFailed, QueueFull, ServiceError
-from services.core.events import Done, Event, Reasoning, Refusal, Text, ToolCall, Usage, Waiting
+from services.core.events import (
+    Done,
+    Event,
+    Notice,
+    Reasoning,
+    Refusal,
+    Text,
+    TokenLogprob,
+    ToolCallDelta,
+    TopLogprob,
+    Usage,
+    Waiting,
+)
+from services.core.message import ToolCall, message
 from services.core.request import GenerationRequest
 
 EVENT: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(ResponseStreamEvent)
@@ -27,23 +41,20 @@ def request(**fields: Any) -> ResponsesRequest:
     return msgspec.convert({"input": "x", **fields}, ResponsesRequest)
 
 
-HEAD = Head("1", 1700000000, "m", request())
+HEAD = ResponseHead("1", 1700000000, "m", request())
 
 
-def ask(**fields: Any) -> GenerationRequest:
-    return responses_asks.chat(request(**fields), "m")
+def asked(**fields: Any) -> GenerationRequest:
+    return conversions.chat(request(**fields))
 
 
 def test_instructions_and_a_text() -> None:
-    assert ask(instructions="i", input="x").messages == (
-        {"role": "system", "content": "i"},
-        {"role": "user", "content": "x"},
-    )
+    assert asked(instructions="i", input="x").messages == (message("system", "i"), message("user", "x"))
 
 
 def test_items_become_messages() -> None:
     part = {"type": "input_text", "text": "a"}
-    found = ask(
+    found = asked(
         input=[
             {"role": "developer", "content": "d"},
             {"type": "message", "role": "user", "content": [part, part]},
@@ -62,7 +73,7 @@ def test_items_become_messages() -> None:
             {"type": "function_call", "call_id": "3", "name": "f", "arguments": "{}"},
         ]
     ).messages
-    assert [(m["role"], m["content"], [c["id"] for c in m.get("tool_calls", ())]) for m in found] == [
+    assert [(m.role, m.text, [call.id for call in m.calls]) for m in found] == [
         ("system", "d", []),
         ("user", "a\na", []),
         ("assistant", "let me see", ["1", "2"]),
@@ -70,6 +81,8 @@ def test_items_become_messages() -> None:
         ("tool", "a", []),
         ("assistant", "", ["3"]),
     ]
+    assert [m.call_id for m in found] == [None, None, None, "1", "2", None]
+    assert found[2].calls[0] == ToolCall("1", "f", '{"a": 1}')
 
 
 @pytest.mark.parametrize(
@@ -87,7 +100,7 @@ def test_items_become_messages() -> None:
 )
 def test_items_it_cannot_read_are_refused_by_their_place(item: dict[str, Any], place: str) -> None:
     with pytest.raises(BadRequest, match=place) as caught:
-        ask(input=[{"role": "user", "content": "x"}, item])
+        asked(input=[{"role": "user", "content": "x"}, item])
     assert "input[1]" in caught.value.message
 
 
@@ -103,7 +116,7 @@ def test_items_it_cannot_read_are_refused_by_their_place(item: dict[str, Any], p
 )
 def test_what_needs_a_memory_is_refused(fields: dict[str, Any]) -> None:
     with pytest.raises(BadRequest, match="keeps no responses") as caught:
-        ask(**fields)
+        asked(**fields)
     assert caught.value.param in fields
 
 
@@ -117,7 +130,7 @@ def test_what_needs_a_memory_is_refused(fields: dict[str, Any]) -> None:
     ],
 )
 def test_formats(text: Any, schema: Any) -> None:
-    assert ask(text=text).json_schema == schema
+    assert asked(text=text).json_schema == schema
 
 
 @pytest.mark.parametrize(
@@ -131,24 +144,24 @@ def test_formats(text: Any, schema: Any) -> None:
     ],
 )
 def test_a_strict_format_takes_a_refusal(form: Any, strict: bool) -> None:
-    assert ask(text={"format": form}).schema_strict is strict
+    assert asked(text={"format": form}).schema_strict is strict
 
 
 def test_a_schema_format_without_a_schema_is_refused() -> None:
     with pytest.raises(BadRequest, match="no schema"):
-        ask(text={"format": {"type": "json_schema", "name": "n"}})
+        asked(text={"format": {"type": "json_schema", "name": "n"}})
 
 
 @pytest.mark.parametrize(("effort", "thinking"), [("none", False), ("minimal", False), ("high", True), (None, None)])
 def test_the_thinking_switch(effort: str | None, thinking: bool | None) -> None:
-    assert ask(reasoning={"effort": effort}).thinking is thinking
+    assert asked(reasoning={"effort": effort}).thinking is thinking
 
 
 def test_sampling_and_limits() -> None:
-    found = ask(max_output_tokens=7, temperature=0.5, top_p=0.9, top_logprobs=2)
+    found = asked(max_output_tokens=7, temperature=0.5, top_p=0.9, top_logprobs=2)
     assert (found.max_tokens, found.logprobs) == (7, 2)
     assert (found.sampling.temperature, found.sampling.top_p) == (0.5, 0.9)
-    assert ask(include=["message.output_text.logprobs"]).logprobs == 0
+    assert asked(include=["message.output_text.logprobs"]).logprobs == 0
 
 
 @pytest.mark.parametrize(
@@ -161,7 +174,7 @@ def test_sampling_and_limits() -> None:
     ],
 )
 def test_what_has_no_effect(fields: dict[str, Any], names: list[str]) -> None:
-    assert responses_asks.ignored(request(**fields)) == names
+    assert conversions.ignored(request(**fields)) == names
 
 
 @pytest.mark.parametrize(
@@ -174,7 +187,7 @@ def test_what_has_no_effect(fields: dict[str, Any], names: list[str]) -> None:
 )
 def test_tools_of_openais_servers_are_refused(fields: dict[str, Any]) -> None:
     with pytest.raises(BadRequest, match=r"web_search|function"):
-        ask(**fields)
+        asked(**fields)
 
 
 F, G = ({"type": "function", "name": name} for name in "fg")
@@ -193,41 +206,58 @@ F, G = ({"type": "function", "name": name} for name in "fg")
     ],
 )
 def test_the_choice_of_a_tool(choice: Any, names: list[str], required: bool) -> None:
-    found = ask(tools=[F, G], tool_choice=choice, parallel_tool_calls=False)
+    found = asked(tools=[F, G], tool_choice=choice, parallel_tool_calls=False)
     assert ([tool.name for tool in found.tools], found.call_required, found.parallel_calls) == (names, required, False)
 
 
 def test_a_tool_keeps_its_description_and_schema() -> None:
     schema = {"type": "object", "properties": {"a": {"type": "string"}}}
-    (tool,) = ask(tools=[{**F, "description": "d", "parameters": schema, "strict": True}]).tools
+    (tool,) = asked(tools=[{**F, "description": "d", "parameters": schema, "strict": True}]).tools
     assert (tool.description, tool.parameters) == ("d", schema)
 
 
 @pytest.mark.parametrize("choice", ["required", {"type": "function", "name": "f"}])
 def test_a_choice_without_tools_is_refused(choice: Any) -> None:
     with pytest.raises(BadRequest, match="tool_choice"):
-        ask(tool_choice=choice)
+        asked(tool_choice=choice)
 
 
 def test_a_flexible_tier_lets_others_go_first() -> None:
-    assert ask(service_tier="flex").background
-    assert not ask(service_tier="auto").background
-    assert responses_asks.ignored(request(service_tier="priority")) == ["service_tier"]
+    assert asked(service_tier="flex").low_priority
+    assert not asked(service_tier="auto").low_priority
+    assert conversions.ignored(request(service_tier="priority")) == ["service_tier"]
+
+
+def encoded(answer: msgspec.Struct) -> Any:
+    return json.loads(msgspec.json.encode(answer))
+
+
+def no_notice(notice: Notice) -> None:
+    raise AssertionError(notice)
 
 
 def of(*events: Event) -> Iterator[Event]:
     yield from events
 
 
-def written(events: Iterator[Event], head: Head = HEAD) -> list[dict[str, Any]]:
-    """The events of a stream, each held against OpenAI's type for it."""
-    found = []
-    for frame in stream(head, events):
+def sent(writer: ResponseWriter, events: Iterator[Event]) -> Iterator[bytes]:
+    """Yield the bytes of a stream; an error ends it."""
+    try:
+        yield from (frame for frame in writer.frames(events) if isinstance(frame, bytes))
+    except ServiceError as error:
+        yield writer.tell_error(error)
+
+
+def written(events: Iterator[Event], head: ResponseHead = HEAD) -> list[dict[str, Any]]:
+    """Return the events of a stream, each checked against OpenAI's type and ours for it."""
+    writer, found = ResponseWriter(head), []
+    for frame in sent(writer, events):
         if not frame.startswith(b":"):
             name, data = frame.decode().removeprefix("event: ").split("\ndata: ")
             found.append(json.loads(data))
             assert found[-1]["type"] == name
             EVENT.validate_python(found[-1])
+            msgspec.json.decode(data, type=ResponseEvent)
     assert [event["sequence_number"] for event in found] == list(range(len(found)))
     return found
 
@@ -239,7 +269,7 @@ def names(events: Iterator[Event]) -> list[str]:
 THINK, SAY, CALL = (
     (Reasoning("h"), Reasoning("m")),
     (Text("x"), Text("y")),
-    (ToolCall(0, "", "c1", "f"), ToolCall(0, "{}")),
+    (ToolCallDelta(0, "", "c1", "f"), ToolCallDelta(0, "{}")),
 )
 NO = (Refusal("I cannot."),)
 ADDED, PART, REASONED = "output_item.added", "content_part.added", "reasoning_text.delta"
@@ -271,12 +301,19 @@ def test_the_sequence_of_events(pieces: tuple[Event, ...], expected: list[str]) 
     assert found == ["created", "in_progress", *expected, "completed"]
 
 
+def test_notices_go_past_the_stream() -> None:
+    early, late = Notice("warning", "a"), Notice("cache", "b")
+    frames = list(ResponseWriter(HEAD).frames(of(early, Text("x"), late, Done("stop", Usage()))))
+    assert frames[0] == early
+    assert [frame for frame in frames if isinstance(frame, Notice)] == [early, late]
+
+
 @pytest.mark.parametrize("reason", ["stop", "length", "tool_calls"])
-@pytest.mark.parametrize("pieces", [(), SAY, THINK, CALL, NO, (*THINK, *SAY, *CALL, ToolCall(1, "{}", "c2", "g"))])
+@pytest.mark.parametrize("pieces", [(), SAY, THINK, CALL, NO, (*THINK, *SAY, *CALL, ToolCallDelta(1, "{}", "c2", "g"))])
 def test_a_stream_ends_with_what_the_whole_answer_is(pieces: tuple[Event, ...], reason: Any) -> None:
     done = Done(reason, Usage(10, 5, 3))
     events = written(of(*pieces, done))
-    body = json.loads(msgspec.json.encode(whole(HEAD, collected(of(*pieces, done)))))
+    body = encoded(whole(HEAD, collected(of(*pieces, done), no_notice)))
     assert events[-1]["response"] == body
     assert Response.model_validate(body).output_text == "".join(p.text for p in pieces if isinstance(p, Text))
     assert [event["item"] for event in events if event["type"] == "response.output_item.done"] == body["output"]
@@ -293,7 +330,7 @@ def test_a_refusal_is_a_part_of_its_own() -> None:
 
 
 def test_an_answer_cut_short_is_incomplete_in_its_last_item() -> None:
-    body = whole(HEAD, Answer(text="x", thought="h", finish_reason="length"))
+    body = encoded(whole(HEAD, Answer(text="x", reasoning="h", finish_reason="length")))
     assert (body["status"], body["incomplete_details"]) == ("incomplete", {"reason": "max_output_tokens"})
     assert [item["status"] for item in body["output"]] == ["completed", "incomplete"]
 
@@ -314,8 +351,8 @@ def test_a_stream_that_breaks_ends_as_failed_with_what_there_is(error: ServiceEr
 
 
 def test_logprobs_are_in_deltas_and_in_the_whole() -> None:
-    top = {"token": "x", "logprob": -0.5, "bytes": [120], "id": 9}
-    events = written(of(Text("x", ({**top, "top_logprobs": [top]},)), Done("stop", Usage())))
+    token = TokenLogprob("x", -0.5, [120], (TopLogprob("x", -0.5, [120]),))
+    events = written(of(Text("x", (token,)), Done("stop", Usage())))
     (delta,) = [event for event in events if event["type"] == "response.output_text.delta"]
     assert delta["logprobs"] == events[-1]["response"]["output"][0]["content"][0]["logprobs"]
     assert delta["logprobs"][0]["top_logprobs"] == [{"token": "x", "logprob": -0.5, "bytes": [120]}]
@@ -328,14 +365,14 @@ def test_a_response_repeats_its_request() -> None:
         "tools": [tool], "tool_choice": {"type": "function", "name": "f"}, "parallel_tool_calls": False,
         "reasoning": {"effort": "low", "summary": None}, "user": "me", "prompt_cache_key": "k",
     }  # fmt: skip
-    head = Head("1", 1, "m", request(**fields))
-    body = json.loads(msgspec.json.encode(whole(head, Answer())))
+    head = ResponseHead("1", 1, "m", request(**fields))
+    body = encoded(whole(head, Answer()))
     assert {name: body[name] for name in fields} == fields
     assert (body["store"], body["background"], body["text"]["format"]) == (False, False, {"type": "text"})
     Response.model_validate(body)
 
 
 def test_usage() -> None:
-    found = usage_body(Usage(10, 5, 3))
+    found = encoded(usage_of(Usage(10, 5, 3)))
     assert (found["input_tokens"], found["output_tokens"], found["total_tokens"]) == (10, 5, 15)
     assert found["input_tokens_details"]["cached_tokens"] == 3

@@ -25,7 +25,7 @@ from services.engines.rkllm.worker import Npu
 from services.engines.support import unsupported
 from services.engines.worker.loop import JobRefused, LoadFailed, Run
 from services.engines.worker.reasoning import Gate
-from tests.engines import job
+from tests.engines import request
 from tests.npu import npu_model, npu_settings
 from tests.simulator.build import RELEASES
 from tests.simulator.model import SPECIAL, chatml, tokens, write_model
@@ -201,9 +201,9 @@ def test_what_the_npu_ignores(tmp_path: Path, release: str) -> None:
     settings, model = npu_settings(tmp_path, release), npu_model(tmp_path)
     fixed = [] if release == "1.3.0" else ["temperature", "top_k"]
     sampling = Sampling(temperature=0.5, top_k=3, top_p=0.9, seed=1, logit_bias={"5": 1.0})
-    asked = job(model, "Hi.", sampling=sampling, logprobs=2, json_schema={})
+    asked = request(model, "Hi.", sampling=sampling, logprobs=2, json_schema={})
     assert unsupported(settings, asked) == ["seed", "logit_bias", "logprobs", "response_format", *fixed]
-    assert unsupported(settings, job(model, "Hi.", sampling=Sampling())) == []
+    assert unsupported(settings, request(model, "Hi.", sampling=Sampling())) == []
 
 
 def test_the_releases_fixed_sampling_is_that_of_the_model(tmp_path: Path) -> None:
@@ -211,13 +211,13 @@ def test_the_releases_fixed_sampling_is_that_of_the_model(tmp_path: Path) -> Non
     npu_model(tmp_path)
     (tmp_path / "sim" / "model.yaml").write_text("sampling: {temperature: 0.25}\n")
     model = npu_model(tmp_path)
-    assert unsupported(settings, job(model, "Hi.", sampling=Sampling(temperature=0.25))) == []
-    assert unsupported(settings, job(model, "Hi.", sampling=Sampling(temperature=0.8))) == ["temperature"]
+    assert unsupported(settings, request(model, "Hi.", sampling=Sampling(temperature=0.25))) == []
+    assert unsupported(settings, request(model, "Hi.", sampling=Sampling(temperature=0.8))) == ["temperature"]
 
 
 def test_without_a_library_nothing_is_said_of_it(tmp_path: Path) -> None:
     settings = npu_settings(tmp_path, "1.2.3", runtime_library=tmp_path / "none")
-    assert unsupported(settings, job(npu_model(tmp_path), "Hi.", sampling=Sampling(temperature=0.1))) == []
+    assert unsupported(settings, request(npu_model(tmp_path), "Hi.", sampling=Sampling(temperature=0.1))) == []
 
 
 INIT = [

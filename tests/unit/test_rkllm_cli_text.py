@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.core.errors import EngineFailed
+from services.core.message import Role, message
 from services.engines.rkllm_cli.text import ERROR, MARKS, Answer, greeting, one_line, prompt, row, until_end
 
 USER, YOU = sorted(MARKS, reverse=True)
@@ -153,8 +154,9 @@ def test_other_lines_are_no_rows(line: str) -> None:
 
 
 def test_a_question_alone_is_sent_as_it_is_and_a_conversation_by_line() -> None:
-    assert prompt([{"role": "user", "content": "a\nb"}]) == "a\nb"
-    messages = [{"role": role, "content": role[0]} for role in ("system", "user", "assistant", "tool", "user")]
+    assert prompt((message("user", "a\nb"),)) == "a\nb"
+    roles: tuple[Role, ...] = ("system", "user", "assistant", "tool", "user")
+    messages = tuple(message(role, role[0]) for role in roles)
     assert prompt(messages) == "System: s\nUser: u\nAssistant: a\nTool: t\nUser: u"
 
 

@@ -12,7 +12,7 @@ from services.core.client import NOBODY, Client
 from services.core.errors import EngineFailed
 from services.core.events import Done, Event, Text, Usage, Waiting
 from services.core.model import Model
-from services.core.request import EngineRequest, Sampling
+from services.core.request import EngineRequest
 from services.core.settings import Settings
 from services.scheduler.scheduler import Monitor, Scheduler
 
@@ -53,7 +53,7 @@ class Puppet:
 
 
 def job(model: Model) -> EngineRequest:
-    return EngineRequest("id", model, "chat", (), "", 1, Sampling(), (), None, None, {}, 1)
+    return EngineRequest("id", model, "chat")
 
 
 @pytest.fixture

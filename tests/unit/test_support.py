@@ -8,19 +8,20 @@ from typing import Any
 
 import pytest
 
+from services.core.message import message
 from services.core.model import Model
 from services.core.request import Sampling, Tool
 from services.core.settings import Settings
 from services.engines.rkllm import support as support_rkllm
 from services.engines.support import unsupported
-from tests.engines import ROOT, job
+from tests.engines import ROOT, request
 
-ASKED = {"role": "user", "content": "hi"}
+ASKED = message("user", "hi")
 
 
 def named(engine: str = "rkllm_cli", **changes: Any) -> list[str]:
     model = Model("m", Path("m.rkllm"), engine, 4096, 0, 0)
-    return unsupported(Settings(), job(model, "hi", **changes))
+    return unsupported(Settings(), request(model, "hi", **changes))
 
 
 @pytest.mark.parametrize(
@@ -30,8 +31,8 @@ def named(engine: str = "rkllm_cli", **changes: Any) -> list[str]:
         ({"sampling": Sampling(temperature=0, top_p=1, top_k=1, min_p=0, repeat_penalty=1, seed=7)}, []),
         ({"sampling": Sampling(temperature=0.7, top_k=40)}, ["temperature", "top_k"]),
         ({"sampling": Sampling(logit_bias={"1": 5})}, ["logit_bias"]),
-        ({"messages": ({"role": "system", "content": "x"}, ASKED)}, ["roles of messages"]),
-        ({"messages": ({"role": "system", "content": "x"},)}, ["roles of messages"]),
+        ({"messages": (message("system", "x"), ASKED)}, ["roles of messages"]),
+        ({"messages": (message("system", "x"),)}, ["roles of messages"]),
         ({"kind": "completion", "messages": (), "prompt": "x"}, ["prompt without a chat template"]),
         ({"logprobs": 0}, ["logprobs"]),
         ({"json_schema": {}}, ["response_format"]),
@@ -60,7 +61,7 @@ ASKS: dict[str, dict[str, Any]] = {
     "stop": {"stop": ("x",)},
     "logprobs": {"logprobs": 1},
     "response_format": {"json_schema": {}},
-    "messages": {"messages": ({"role": "system", "content": "x"}, ASKED)},
+    "messages": {"messages": (message("system", "x"), ASKED)},
     "prompt": {"kind": "completion", "messages": (), "prompt": "x"},
     **{
         name: {"tools": (Tool("x"),), "parallel_calls": False, "check_call": True}

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from services.chat.tasks import is_housekeeping
+from services.core.message import Messages, Role, message
 from tests.openwebui import DEFAULT_TEMPLATE, TITLE
 
 HISTORY = "\n### Chat History:\n<chat_history>\nUSER: hi\nASSISTANT:\n</chat_history>"
 
 
-def asked(text: str, role: str = "user") -> tuple[dict[str, Any], ...]:
-    return ({"role": role, "content": text},)
+def asked(text: str, role: Role = "user") -> Messages:
+    return (message(role, text),)
 
 
 @pytest.mark.parametrize(

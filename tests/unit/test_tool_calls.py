@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from services.chat.tools.call import Call
 from services.chat.tools.scan import FAMILIES, Scanner
 from services.chat.tools.stage import split
-from services.core.events import Done, Event, Reasoning, Text, ToolCall, Usage, Waiting
+from services.core.events import Done, Event, Reasoning, Text, TokenLogprob, ToolCallDelta, Usage, Waiting
+from services.core.message import message
 from services.core.request import EngineRequest, GenerationRequest, Tool
 from tests.unit.test_plan import planned
 
@@ -145,9 +146,7 @@ def test_a_hostile_answer_takes_linear_time(family: str) -> None:
 
 
 def made(**changes: Any) -> EngineRequest:
-    return planned(
-        GenerationRequest("m", ({"role": "user", "content": "x"},), tools=tuple(map(Tool, NAMES)), **changes)
-    )
+    return planned(GenerationRequest((message("user", "x"),), tools=tuple(map(Tool, NAMES)), **changes))
 
 
 END = Done("stop", Usage(1, 2))
@@ -162,12 +161,12 @@ TWO = '{"name": "add", "arguments": {"a": 1}} {"name": "add", "arguments": {"a":
 
 def test_a_call_becomes_its_pieces_and_the_finish_reason() -> None:
     first, second, third, fourth, done = staged(made(), Text(TWO))
-    assert isinstance(first, ToolCall)
-    assert isinstance(third, ToolCall)
+    assert isinstance(first, ToolCallDelta)
+    assert isinstance(third, ToolCallDelta)
     assert (first.index, first.name, first.arguments) == (0, "add", "")
     assert first.id.startswith("call_")
     assert first.id != third.id
-    assert (second, fourth) == (ToolCall(0, '{"a": 1}'), ToolCall(1, '{"a": 1}'))
+    assert (second, fourth) == (ToolCallDelta(0, '{"a": 1}'), ToolCallDelta(1, '{"a": 1}'))
     assert done == Done("tool_calls", Usage(1, 2))
 
 
@@ -186,7 +185,7 @@ def test_waiting_goes_out_while_text_is_held_back() -> None:
 
 
 def test_logprobs_go_with_the_text_and_are_dropped_with_a_call() -> None:
-    entry = ({"token": "x"},)
+    entry = (TokenLogprob("x", -1.0),)
     assert staged(made(), Text('{"na', entry), Text("x", entry)) == [Text('{"nax', entry + entry), END]
     assert [e for e in staged(made(), Text(TWO, entry)) if isinstance(e, Text)] == []
 

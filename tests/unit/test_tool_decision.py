@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from services.chat.tools.decide import decided, meant
+from services.core.message import message
 from services.core.request import GenerationRequest, Tool
 from tests.unit.test_plan import MODEL
 
@@ -16,7 +17,7 @@ ABLE = replace(MODEL, engine="llama", tools="words")
 
 
 def said(text: str, role: str = "user") -> dict[str, Any]:
-    return {"role": role, "content": text}
+    return message(role, text)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +47,7 @@ def test_a_name_without_telling_words_is_never_meant() -> None:
 
 
 def test_what_is_meant_must_be_called() -> None:
-    ask = GenerationRequest("m", (said("What is the weather?"),), tools=TOOLS)
+    ask = GenerationRequest((said("What is the weather?"),), tools=TOOLS)
     found = decided(ask, ABLE)
     assert (found.tools, found.call_required) == (TOOLS[:1], True)
     assert decided(replace(ask, messages=(said("Hello."),)), ABLE).tools == TOOLS
@@ -63,5 +64,5 @@ def test_what_is_meant_must_be_called() -> None:
     ],
 )
 def test_all_others_decide_for_themselves(changes: dict[str, Any], model: Any) -> None:
-    ask = replace(GenerationRequest("m", (said("What is the weather?"),), tools=TOOLS), **changes)
+    ask = replace(GenerationRequest((said("What is the weather?"),), tools=TOOLS), **changes)
     assert decided(ask, model) is ask

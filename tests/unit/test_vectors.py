@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.api.dialects.openai.vectors import cut, inputs
+from services.answering.vectors import cut
+from services.api.dialects.openai.vectors import inputs
 from services.chat.vectors import best, cosine, normalised, packed, shortened
 from services.core.errors import BadRequest
 from services.core.model import Model

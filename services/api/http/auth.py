@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import falcon
@@ -40,8 +40,15 @@ log = logging.getLogger(__name__)
 class Auth:
     """Finds out who asks, before anything of the request is read. Never waits."""
 
-    def __init__(self, settings: Settings, keys: Keys, clock: Callable[[], float] = time.monotonic) -> None:
-        self._keys = keys
+    def __init__(
+        self,
+        settings: Settings,
+        keys: Keys,
+        key_headers: Sequence[str] = (),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`key_headers` are those in which some clients send keys, besides ``Authorization``."""
+        self._keys, self._key_headers = keys, key_headers
         self._open = OPEN | {METRICS} if settings.metrics_public else OPEN
         self._anonymous = settings.allow_anonymous or not keys.configured
         self._nobody = Caller(admin=not keys.configured and is_loopback(settings.host))
@@ -61,7 +68,7 @@ class Auth:
         # Without any keys the header is of no concern: a proxy in front may have its own passwords in it.
         if self._anonymous and not self._keys.configured:
             return self._nobody
-        secret = presented(req)
+        secret = presented(req, self._key_headers)
         if secret is None or not self._keys.configured:
             if self._anonymous:
                 return self._nobody
@@ -96,15 +103,15 @@ class Refusals:
         log.warning("%d request(s) without a valid key, the last from %s", count, address)
 
 
-def presented(req: falcon.Request) -> bytes | None:
-    """The key a request brings, as OpenAI's and Ollama's clients send it or as Anthropic's do; None for none.
+def presented(req: falcon.Request, key_headers: Sequence[str]) -> bytes | None:
+    """Return the key a request brings in ``Authorization``, else in one of `key_headers`; None for none.
 
     Raises `Unauthorized` for another kind of authorization.
     """
     header = req.get_header("Authorization")
     if header is None:
-        header = req.get_header("x-api-key")
-        return None if header is None else header.strip().encode("latin-1", "replace")
+        found = next((value for name in key_headers if (value := req.get_header(name)) is not None), None)
+        return None if found is None else found.strip().encode("latin-1", "replace")
     scheme, _, secret = header.strip().partition(" ")
     if scheme.lower() != "bearer":
         raise Unauthorized("The header Authorization must be 'Bearer KEY'; this request has another kind.")

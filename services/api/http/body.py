@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import socket
 from typing import TypeVar
 
 import falcon
 import msgspec
 
-from services.core.client import Client
+from services.api.http.context import connection
 from services.core.errors import BadRequest, PayloadTooLarge, RequestTimeout, ServiceError
 
 T = TypeVar("T")
@@ -22,17 +21,6 @@ DRAIN_FACTOR = 4
 
 PATH = re.compile(r" - at `(?:key in )?\$\.?([^`]*)`$")
 """Where msgspec says what is wrong."""
-
-
-def connection(req: falcon.Request) -> socket.socket | None:
-    """The accepted socket, where the server hands it out (gunicorn does)."""
-    sock: socket.socket | None = req.env.get("gunicorn.socket")
-    return sock
-
-
-def client(req: falcon.Request) -> Client:
-    """Watches the connection of `req`; made after the body was read."""
-    return Client(connection(req), req.context.trace, req.context.caller)
 
 
 def parse(req: falcon.Request, kind: type[T], limit: int, timeout: float, blank: bytes = b"") -> T:

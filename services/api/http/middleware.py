@@ -6,12 +6,12 @@ import json
 import logging
 import re
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import falcon
 
-from services.core.events import closing
+from services.api.http.stream import ByteStream
 from services.core.metrics import Metrics
 from services.core.trace import Trace
 
@@ -53,10 +53,10 @@ class AccessLog:
 
     def process_response(self, req: falcon.Request, resp: falcon.Response, resource: Any, succeeded: bool) -> None:
         status = resp.status_code
-        if resp.stream is None:
+        if not isinstance(resp.stream, ByteStream):
             self._end(req, status)
         else:
-            resp.stream = Ended(resp.stream, lambda: self._end(req, status))
+            resp.stream.on_close = lambda: self._end(req, status)
 
     def _end(self, req: falcon.Request, status: int) -> None:
         trace: Trace = req.context.trace
@@ -72,28 +72,6 @@ class AccessLog:
         self._metrics.http_requests.labels(trace.endpoint or "none", method, str(status)).inc()
         if trace.model:
             self._metrics.requests.labels(trace.endpoint, trace.model, trace.outcome, str(status)).inc()
-
-
-class Ended:
-    """A stream whose close, which the server always calls, also calls `end`, once."""
-
-    def __init__(self, source: Any, end: Callable[[], None]) -> None:
-        self._source, self._end = source, end
-        self._over = False
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def __next__(self) -> bytes:
-        data: bytes = next(self._source)
-        return data
-
-    def close(self) -> None:
-        with closing(self._source):
-            pass
-        if not self._over:
-            self._over = True
-            self._end()
 
 
 def line(fields: Mapping[str, object]) -> str:

@@ -1,28 +1,87 @@
-"""What a request becomes, without asking the model."""
+"""``/v1/rag/preview``: what a chat request's sources become, without asking the model."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import falcon
+from msgspec import UNSET, UnsetType
 
-from services.answering.service import Service
-from services.api.dialects.openai import requests as asks
+from services.api.dialects.common.schema import AnswerStruct, Count
+from services.api.dialects.openai import requests
+from services.api.dialects.openai.answers import function_of
+from services.api.dialects.openai.schemas import Call
 from services.api.dialects.openai.types import ChatRequest
 from services.api.http.auth import require_admin
+from services.api.http.resource import Resource
 from services.api.http.stream import write_json
+from services.chat.rag.pipeline import Decision
+from services.core.message import Message, Role
 
 
-class RagPreview:
-    """``/v1/rag/preview``: what a chat request's sources become, without asking the model."""
+class PreviewMessage(AnswerStruct):
+    """A message that would be sent."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    role: Role
+    content: str
+    tool_calls: list[Call] | UnsetType = UNSET
+    tool_call_id: str | UnsetType = UNSET
+    name: str | UnsetType = UNSET
+
+
+class PreviewDecision(AnswerStruct):
+    """What was decided about the sources; `Decision` says what each field means."""
+
+    used: bool
+    reason: str
+    sources: Count
+    kept: Count
+    dropped: Count
+    tokens: Count
+    coverage: float
+    ms: float
+
+
+class Preview(AnswerStruct):
+    """The messages that would be sent, and why."""
+
+    messages: list[PreviewMessage]
+    thinking: bool | None
+    decision: PreviewDecision
+
+
+NO_CHAT = Decision(False, "no chat")
+
+
+class RagPreview(Resource):
+    """``POST /v1/rag/preview``."""
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer with what would be sent."""
         require_admin(req)
-        request = self._service.parse(req, ChatRequest)
+        request = self.parse(req, ChatRequest)
         model = self._service.model(request.model)
-        ask, outcome = self._service.sources.prepared(asks.chat(request, model.id), model)
-        decision = {**asdict(outcome.decision), "dropped": outcome.decision.dropped}
-        write_json(resp, {"messages": ask.messages, "thinking": ask.thinking, "decision": decision})
+        prepared = self._service.prepare(requests.chat(request), model)
+        messages = [preview(each) for each in prepared.messages]
+        made = prepared.outcome.decision if prepared.outcome else NO_CHAT
+        decision = PreviewDecision(
+            used=made.used,
+            reason=made.reason,
+            sources=made.sources,
+            kept=made.kept,
+            dropped=made.dropped,
+            tokens=made.tokens,
+            coverage=made.coverage,
+            ms=made.ms,
+        )
+        write_json(resp, Preview(messages=messages, thinking=prepared.thinking, decision=decision))
+
+
+def preview(message: Message) -> PreviewMessage:
+    """Return a message as it would be sent."""
+    calls = [Call(id=call.id, function=function_of(call)) for call in message.calls]
+    return PreviewMessage(
+        role=message.role,
+        content=message.text,
+        tool_calls=calls or UNSET,
+        tool_call_id=message.call_id or UNSET,
+        name=message.name or UNSET,
+    )

@@ -70,7 +70,7 @@ class AnswerCache:
 
 def cacheable(request: EngineRequest) -> bool:
     """Whether an answer to `request` may be given again: it used sources, and nobody asked how sure its tokens are."""
-    return request.sources_used and request.logprobs is None
+    return request.sources_used and request.generation.logprobs is None
 
 
 def key(request: EngineRequest) -> str:
@@ -81,13 +81,13 @@ def key(request: EngineRequest) -> str:
     parts = [
         str(request.model.path),
         request.model.created,
-        request.messages,
+        [asdict(message) for message in request.messages],
         sampling,
-        request.stop,
+        request.generation.stop,
         request.max_tokens,
         request.json_schema,
         request.template_kwargs,
         [asdict(tool) for tool in request.tools],
-        [request.tool_family, request.check_call, request.parallel_calls, request.answer_schema],
+        [request.tool_family, request.check_call, request.generation.parallel_calls, request.answer_schema],
     ]
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode(errors="surrogatepass")).hexdigest()

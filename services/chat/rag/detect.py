@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-from services.chat.rag.sources import Found, Messages, Source
+from services.chat.rag.sources import Found, Source
+from services.core.message import Messages
 
 _OPENING = re.compile(
     r"<source id=\"([^\"<\n]{1,64})\""
@@ -27,11 +28,11 @@ _TASK = "### Task:"
 
 def detect(messages: Messages) -> Found | None:
     """The request taken apart, None where it holds no sources."""
-    if not messages or messages[-1]["role"] != "user":
+    if not messages or messages[-1].role != "user":
         return None
-    systems = [text_of(message) for message in messages if message["role"] == "system"]
-    history = tuple(message for message in messages[:-1] if message["role"] != "system")
-    last = text_of(messages[-1])
+    systems = [message.text for message in messages if message.role == "system"]
+    history = tuple(message for message in messages[:-1] if message.role != "system")
+    last = messages[-1].text
     if block := _block(last):
         before, sources, after = block
         question = _question(after)
@@ -45,11 +46,6 @@ def detect(messages: Messages) -> Found | None:
             kept = filter(None, [*systems[:index], *rest, *systems[index + 1 :]])
             return Found(sources, last, "\n\n".join(kept), history)
     return None
-
-
-def text_of(message: dict[str, object]) -> str:
-    content = message.get("content")
-    return content if isinstance(content, str) else ""
 
 
 def _block(text: str) -> tuple[str, tuple[Source, ...], str] | None:

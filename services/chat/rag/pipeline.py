@@ -15,8 +15,9 @@ from services.chat.rag.rank import rank
 from services.chat.rag.relevance import WEAK, Verdict, judge, topics
 from services.chat.rag.select import select
 from services.chat.rag.settings import ModelFacts, RagSettings
-from services.chat.rag.sources import Found, Messages, Source
+from services.chat.rag.sources import Found, Source
 from services.chat.tokens import TOKENS_PER_MESSAGE, Counter, estimate
+from services.core.message import Messages, message
 
 MOST_CHARACTERS = 600_000
 """Characters of all sources that are looked at; more cannot be read in any reasonable time, and no prompt needs it."""
@@ -84,18 +85,18 @@ def apply(
     if found is None:
         return Outcome(messages, Decision(False, "no sources"))
     history = fitting(found.history, prompt_tokens(model, rag_settings) // HISTORY_SHARE, count)
-    system: Messages = ({"role": "system", "content": found.system},) if found.system else ()
+    system: Messages = (message("system", found.system),) if found.system else ()
     budget = source_tokens((*system, *history), found.question, model, rag_settings, count)
     picked = pick(found.question, found.sources, found.history, budget, rag_settings, count, breathe)
     ms = (time.perf_counter() - started) * 1000
     total = len(found.sources)
     if not picked.verdict.use:
-        plain: Messages = (*system, *found.history, {"role": "user", "content": found.question})
+        plain = (*system, *found.history, messages[-1].with_text(found.question))
         return Outcome(
             plain, Decision(False, picked.verdict.reason, total, 0, 0, picked.verdict.coverage, ms), found=found
         )
     ask = prompt.task(found.question, picked.verdict.coverage < WEAK)
-    sent: Messages = (*system, *history, {"role": "user", "content": f"{picked.text}\n\n{ask}"})
+    sent = (*system, *history, messages[-1].with_text(f"{picked.text}\n\n{ask}"))
     verdict = picked.verdict
     decision = Decision(True, verdict.reason, total, picked.sources, count(picked.text), verdict.coverage, ms)
     return Outcome(sent, decision, model.context_length < rag_settings.disable_think_for_rag_below_ctx, found)
@@ -143,7 +144,7 @@ def prompt_tokens(model: ModelFacts, rag_settings: RagSettings) -> int:
 
 def source_tokens(kept: Messages, question: str, model: ModelFacts, rag_settings: RagSettings, count: Counter) -> int:
     """What is left for the sources beside what is kept and the question, as far as the model makes sense of it."""
-    fixed = sum(count(str(message.get("content") or "")) + TOKENS_PER_MESSAGE for message in kept)
+    fixed = sum(count(each.text) + TOKENS_PER_MESSAGE for each in kept)
     fixed += count(prompt.task(question, weak=True)) + TOKENS_PER_MESSAGE
     room = max(LEAST, prompt_tokens(model, rag_settings) - fixed)
     return min(room, model.rag_tokens) if model.rag_tokens else room
@@ -153,9 +154,9 @@ def fitting(history: Messages, room: int, count: Counter) -> Messages:
     """The most recent messages that fit, beginning with one of the user."""
     start = len(history)
     for index in range(len(history) - 1, -1, -1):
-        room -= count(str(history[index].get("content") or "")) + TOKENS_PER_MESSAGE
+        room -= count(history[index].text) + TOKENS_PER_MESSAGE
         if room < 0:
             break
-        if history[index]["role"] == "user":
+        if history[index].role == "user":
             start = index
     return history[start:]

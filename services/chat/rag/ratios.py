@@ -39,8 +39,7 @@ class TokenRatios:
 
     def note(self, request: EngineRequest, prompt_tokens: int) -> None:
         """Remember how many tokens the prompt of `request` came to; 0 where nobody counted."""
-        texts = [message.get("content") for message in request.messages]
-        text = "\n\n".join(content for content in texts if isinstance(content, str))
+        text = "\n\n".join(message.text for message in request.messages)
         if prompt_tokens and not request.tools and SHORTEST <= len(text) <= LONGEST:
             key = request.model.id, _is_unspaced(text)
             recent = self._recent.setdefault(key, deque(maxlen=RECENT))

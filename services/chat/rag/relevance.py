@@ -10,8 +10,8 @@ from services.chat.rag import small_talk
 from services.chat.rag.passages import Passage
 from services.chat.rag.query import content
 from services.chat.rag.rank import Ranking
-from services.chat.rag.sources import Messages
 from services.chat.rag.words import starts_unspaced
+from services.core.message import Messages
 
 FLOOR_PAIRS = 0.7
 """Share of the floor that terms of scripts without blanks need: pairs of characters seldom agree by chance."""
@@ -97,7 +97,7 @@ def topics(question: str, history: Messages) -> Topics:
 
 def _said(history: Messages, role: str, messages: int) -> list[str]:
     """The terms of the last so many messages of `role`, each once."""
-    texts = [str(message.get("content") or "") for message in history if message["role"] == role]
+    texts = [message.text for message in history if message.role == role]
     return list(dict.fromkeys(term for text in texts[-messages:] for term in content(text[:RECENT_CHARACTERS])))
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+
+from services.core.message import Messages
 
 TITLE = 60
 """Characters of a title that tell one source from another."""
-
-Messages = tuple[dict[str, Any], ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
+from services.core.message import Messages
 from services.core.model import Model
 from services.core.request import GenerationRequest, Tool
 from services.engines.support import GRAMMARS
@@ -44,11 +44,11 @@ def decided(generation: GenerationRequest, model: Model) -> GenerationRequest:
     return replace(generation, tools=tools, call_required=True) if tools else generation
 
 
-def meant(tools: Sequence[Tool], messages: Sequence[dict[str, Any]]) -> tuple[Tool, ...]:
+def meant(tools: Sequence[Tool], messages: Messages) -> tuple[Tool, ...]:
     """Those of `tools` that the last message means; none where it is a tool's result, which wants an answer."""
-    if not messages or messages[-1]["role"] != "user":
+    if not messages or messages[-1].role != "user":
         return ()
-    asked = set(_WORD.findall(messages[-1]["content"].lower()))
+    asked = set(_WORD.findall(messages[-1].text.lower()))
     return tuple(tool for tool in tools if share(tool.name, asked) >= MOST)
 
 

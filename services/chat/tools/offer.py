@@ -9,6 +9,7 @@ from typing import Any
 from services.chat.tokens import estimate
 from services.chat.tools import prompt
 from services.core.errors import BadRequest
+from services.core.message import Messages
 from services.core.model import Model
 from services.core.request import GenerationRequest, Tool
 from services.core.settings import Settings
@@ -28,16 +29,14 @@ FAR = 32
 class Offer:
     """What a job needs for its tools."""
 
-    messages: tuple[dict[str, Any], ...]
+    messages: Messages
     tools: tuple[Tool, ...] = ()
     family: str = ""
     template_tools: list[dict[str, Any]] | None = None
     """For the model's own template."""
 
 
-def offer(
-    generation: GenerationRequest, messages: tuple[dict[str, Any], ...], model: Model, settings: Settings
-) -> Offer:
+def offer(generation: GenerationRequest, messages: Messages, model: Model, settings: Settings) -> Offer:
     """The offer for `generation`, whose messages are `messages`.
 
     The model's own template renders the tools where it knows them and they fit; else they become a compact text.
@@ -68,7 +67,7 @@ def family_of(model: Model) -> str:
     return prompt.PLAIN if model.tools in (OFF, WORDS) else model.tools
 
 
-def dropped(generation: GenerationRequest, messages: tuple[dict[str, Any], ...], reason: str) -> Offer:
+def dropped(generation: GenerationRequest, messages: Messages, reason: str) -> Offer:
     """An offer without tools. Raises `BadRequest` where a call is demanded."""
     if generation.call_required:
         raise BadRequest(f"{reason} Leave tool_choice out, or choose another model.", param="tool_choice")

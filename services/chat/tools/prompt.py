@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+from services.core.message import Message, Messages, TextPart, message
 from services.core.model import Model
 from services.core.request import Tool
 from services.models import chat_templates
-
-Message = dict[str, Any]
 
 PLAIN = chat_templates.OTHER
 """The family of models that are told all there is to know."""
@@ -77,34 +76,39 @@ def instructions(tools: Sequence[Tool], family: str, required: bool) -> str:
     return "\n".join(lines)
 
 
-def with_instructions(messages: Sequence[Message], text: str, model: Model) -> tuple[Message, ...]:
-    """`text` behind the system message, or as one; the `rkllm` program takes none, so there before the question."""
+def with_instructions(messages: Messages, text: str, model: Model) -> Messages:
+    """Put `text` behind the system message, or in front as one; the `rkllm` program takes none: before the question."""
     if model.engine == "rkllm_cli" and len(messages) == 1:
-        return ({**messages[0], "content": f"{text}\n\n{messages[0]['content']}"},)
-    if messages and messages[0]["role"] == "system":
-        first = {**messages[0], "content": f"{messages[0]['content']}\n\n{text}".lstrip()}
-        return (first, *messages[1:])
-    return ({"role": "system", "content": text}, *messages)
+        return (messages[0].with_text(f"{text}\n\n{messages[0].text}"),)
+    if messages and messages[0].role == "system":
+        return (messages[0].with_text(f"{messages[0].text}\n\n{text}".lstrip()), *messages[1:])
+    return (message("system", text), *messages)
 
 
-def as_text(messages: Sequence[Message], family: str) -> tuple[Message, ...]:
-    """`messages` with calls and results as text: results are turns of the user, as templates know no others.
+def as_text(messages: Messages, family: str) -> Messages:
+    """Return `messages` with calls and results as text: results are messages of the user, as templates know no others.
 
-    Turns of the user that follow each other become one: many templates want the roles to alternate.
+    Messages of the user that follow each other become one: many templates want the roles to alternate.
     """
-    names = {call["id"]: call["function"]["name"] for m in messages for call in m.get("tool_calls") or ()}
-    if not names and not any(message["role"] == "tool" for message in messages):
-        return tuple(messages)
-    said = [one_as_text(message, names, family) for message in messages]
-    groups = [list(group) for _, group in groupby(said, lambda message: message["role"])]
-    return tuple({"role": group[0]["role"], "content": "\n\n".join(m["content"] for m in group)} for group in groups)
+    names = {call.id: call.name for each in messages for call in each.calls}
+    if not names and not any(each.role == "tool" for each in messages):
+        return messages
+    plain = [one_as_text(each, names, family) for each in messages]
+    groups = [list(group) for _, group in groupby(plain, lambda each: each.role)]
+    return tuple(joined(group) for group in groups)
 
 
-def one_as_text(message: Message, names: dict[str, str], family: str) -> Message:
-    content = message["content"]
-    if message["role"] == "tool":
-        name = message.get("name") or names.get(message.get("tool_call_id", ""), "")
-        return {"role": "user", "content": f"Result of {name or 'the function'}:\n{content}"}
-    functions = [call["function"] for call in message.get("tool_calls") or ()]
-    calls = [written(function["name"], function["arguments"], family) for function in functions]
-    return {"role": message["role"], "content": "\n".join(filter(None, [content, *calls]))}
+def joined(group: Sequence[Message]) -> Message:
+    """Return one message with the parts of all; a blank line stands between their texts."""
+    others = [part for each in group for part in each.parts if not isinstance(part, TextPart)]
+    text = "\n\n".join(each.text for each in group)
+    return Message(group[0].role, (TextPart(text), *others))
+
+
+def one_as_text(each: Message, names: Mapping[str, str], family: str) -> Message:
+    """Return a message without calls; a tool's result becomes a message of the user."""
+    if each.role == "tool":
+        name = each.name or names.get(each.call_id or "", "")
+        return Message("user", each.with_text(f"Result of {name or 'the function'}:\n{each.text}").parts)
+    calls = [written(call.name, call.arguments, family) for call in each.calls]
+    return Message(each.role, each.with_text("\n".join(filter(None, [each.text, *calls]))).parts)

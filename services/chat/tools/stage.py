@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from typing import Any
 
 from services.chat.tools.call import Call
 from services.chat.tools.scan import FAMILIES, Scanner
-from services.core.events import Done, Event, Text, ToolCall, Waiting, closing
+from services.core.events import Done, Event, Text, TokenLogprob, ToolCallDelta, Waiting, closing
 from services.core.request import EngineRequest
 
 
 def split(request: EngineRequest, events: Iterator[Event]) -> Iterator[Event]:
-    """Turn the `Text` of `events` into `ToolCall` where it is a call of a tool of `request`; all else passes unchanged.
+    """Turn the `Text` of `events` into `ToolCallDelta` where it is a call of a tool of `request`.
 
     While text is held back, `Waiting` goes out in its place. Owns `events`.
     """
@@ -25,10 +24,10 @@ class Splitter:
     """The state for one answer."""
 
     def __init__(self, request: EngineRequest) -> None:
-        self._job = request
+        self._request = request
         self._scanner = Scanner(FAMILIES[request.tool_family], {tool.name for tool in request.tools})
         self._made = 0
-        self._logprobs: tuple[dict[str, Any], ...] = ()
+        self._logprobs: tuple[TokenLogprob, ...] = ()
         """Those of text that is held back: they go with the next text, and are dropped with a call."""
 
     def split(self, events: Iterator[Event]) -> Iterator[Event]:
@@ -46,14 +45,14 @@ class Splitter:
         for item in found:
             if isinstance(item, str):
                 yield Text(item, self._logprobs)
-            elif not self._made or self._job.parallel_calls:
+            elif not self._made or self._request.generation.parallel_calls:
                 yield from self._call(item)
             self._logprobs = ()
 
     def _call(self, call: Call) -> Iterator[Event]:
         index, self._made = self._made, self._made + 1
-        yield ToolCall(index, id=call_id(), name=call.name)
-        yield ToolCall(index, call.arguments)
+        yield ToolCallDelta(index, id=call_id(), name=call.name)
+        yield ToolCallDelta(index, call.arguments)
 
     def _ended(self, done: Done) -> Done:
         return Done("tool_calls", done.usage, done.timings) if self._made else done

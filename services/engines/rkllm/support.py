@@ -20,7 +20,7 @@ def rkllm(settings: Settings, request: EngineRequest) -> list[str]:
     """The parameters of `request` without effect, by OpenAI's names. Reads no more than the times of files."""
     sampling = request.sampling
     names = [name for name in ("seed", "min_p", "logit_bias") if getattr(sampling, name) is not None]
-    names += ["logprobs"] if request.logprobs is not None else []
+    names += ["logprobs"] if request.generation.logprobs is not None else []
     names += ["response_format"] if request.json_schema is not None else []
     return names if per_run(settings, request) else names + fixed(request)
 

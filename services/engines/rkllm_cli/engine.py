@@ -121,7 +121,7 @@ class RkllmCliEngine:
             raise BadRequest(
                 f"The rkllm program answers prompts and nothing else: no {request.kind}. Choose another model."
             )
-        if request.prompt_ids:
+        if request.generation.prompt_ids:
             raise BadRequest("The rkllm program reads text, no token ids. Send the prompt as text.", param="prompt")
         assert self._child is not None
         self._child.take_log()  # what it has printed so far is not about this job
@@ -142,7 +142,7 @@ class RkllmCliEngine:
                 self.stop()
 
     def _run(self, child: TerminalChild, request: EngineRequest, client: Client) -> Iterator[Event]:
-        answer, stops = cli.Answer(self._mark, request.max_tokens), StopFilter(request.stop)
+        answer, stops = cli.Answer(self._mark, request.max_tokens), StopFilter(request.generation.stop)
         pace = Pace(self._limits, request.prompt_tokens_estimate, self._clock)
         for data in child.turn(self._limits.heartbeat, client):
             if data is None:

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from services.core.errors import EngineFailed
+from services.core.message import Messages
 
 MARKS = {"\nuser: ": "robot: ", "\nYou: ": "LLM: "}
 """How each known build asks, and how it begins an answer."""
@@ -58,11 +58,11 @@ def row(line: str) -> tuple[str, Row] | None:
     return (found[1], Row(float(found[2]), int(found[3]))) if found else None
 
 
-def prompt(messages: Sequence[Mapping[str, Any]]) -> str:
+def prompt(messages: Messages) -> str:
     """A conversation as the one user turn the program takes: a question alone as it is, else a line per message."""
-    if len(messages) == 1 and messages[0]["role"] == "user":
-        return str(messages[0]["content"])
-    return "\n".join(f"{ROLES[message['role']]}: {message['content']}" for message in messages)
+    if len(messages) == 1 and messages[0].role == "user":
+        return messages[0].text
+    return "\n".join(f"{ROLES[message.role]}: {message.text}" for message in messages)
 
 
 def one_line(text: str) -> str:

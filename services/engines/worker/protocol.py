@@ -35,7 +35,8 @@ from typing import Any, Literal
 import msgspec
 
 from services.core.errors import BadRequest, ContextOverflow, EngineFailed, ServiceError, Unavailable
-from services.core.events import Data, Done, Event, Reasoning, Text, Usage
+from services.core.events import Data, Done, Event, Reasoning, Text, TokenLogprob, Usage
+from services.core.message import Message, ToolCall
 from services.core.request import EngineRequest
 
 PROTOCOL = 1
@@ -59,7 +60,7 @@ class Line(msgspec.Struct):
     total: int = 0
     text: str = ""
     thought: bool = False
-    logprobs: tuple[dict[str, Any], ...] = ()
+    logprobs: tuple[TokenLogprob, ...] = ()
     data: Any = None
     finish_reason: Literal["stop", "length", "cancel"] = "stop"
     stop: str = ""
@@ -90,18 +91,35 @@ def request_message(request: EngineRequest) -> dict[str, Any]:
     """What a worker is told of a job: everything but the model, which it has loaded."""
     return {
         "kind": request.kind,
-        "messages": request.messages,
+        "messages": [template_message(message) for message in request.messages],
         "prompt": request.prompt,
-        "prompt_ids": request.prompt_ids,
+        "prompt_ids": request.generation.prompt_ids,
         "max_tokens": request.max_tokens,
         "sampling": {name: value for name, value in asdict(request.sampling).items() if value is not None},
-        "stop": request.stop,
-        "logprobs": request.logprobs,
+        "stop": request.generation.stop,
+        "logprobs": request.generation.logprobs,
         "json_schema": request.json_schema,
         "template_kwargs": request.template_kwargs,
         "inputs": request.inputs,
         "special_tokens": request.special_tokens,
     }
+
+
+def template_message(message: Message) -> dict[str, Any]:
+    """Return `message` as chat templates read it, which is as OpenAI writes it."""
+    body: dict[str, Any] = {"role": message.role, "content": message.text}
+    if message.calls:
+        body["tool_calls"] = [template_call(call) for call in message.calls]
+    if message.name is not None:
+        body["name"] = message.name
+    if message.call_id is not None:
+        body["tool_call_id"] = message.call_id
+    return body
+
+
+def template_call(call: ToolCall) -> dict[str, Any]:
+    """Return a call of an earlier message as chat templates read it."""
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
 
 
 def out_of_turn(line: Line) -> EngineFailed:

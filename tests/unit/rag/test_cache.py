@@ -14,6 +14,7 @@ from services.chat.rag.ratios import TokenRatios
 from services.chat.rag.speed import PrefillSpeeds
 from services.chat.tokens import estimate
 from services.core.events import Done, Event, FinishReason, Reasoning, Text, Usage
+from services.core.message import message
 from services.core.model import Model
 from services.core.request import EngineRequest, Sampling, Tool
 
@@ -22,14 +23,9 @@ JOB = EngineRequest(
     id="1",
     model=MODEL,
     kind="chat",
-    messages=({"role": "user", "content": "[1] text\n\nWhy?"},),
-    prompt="",
+    messages=(message("user", "[1] text\n\nWhy?"),),
     max_tokens=9,
     sampling=Sampling(temperature=0, seed=1),
-    stop=(),
-    logprobs=None,
-    json_schema=None,
-    template_kwargs={},
     prompt_tokens_estimate=9,
     sources_used=True,
 )
@@ -95,7 +91,7 @@ def test_a_seed_matters_only_where_chance_does() -> None:
 
 
 def test_a_lone_surrogate_has_a_key() -> None:
-    assert key(replace(JOB, messages=({"role": "user", "content": "\ud800"},)))
+    assert key(replace(JOB, messages=(message("user", "\ud800"),)))
 
 
 def test_speeds_are_measured_and_follow() -> None:
@@ -120,7 +116,7 @@ CHINESE = "这座古老的水塔位于城市边缘，于夏天建成。" * 120
 
 def counted(ratios: TokenRatios, text: str, share: float, times: int = 1, **changes: Any) -> None:
     """An engine counts `share` of what is estimated."""
-    job = replace(JOB, messages=({"role": "user", "content": text},), **changes)
+    job = replace(JOB, messages=(message("user", text),), **changes)
     for _ in range(times):
         ratios.note(job, int(estimate(text) * share))
 

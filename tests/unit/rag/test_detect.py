@@ -9,13 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.chat.rag.detect import detect
+from services.core.message import message
 from tests.openwebui import DEFAULT_TEMPLATE, TEMPLATES, document, messages, web
 
 QUESTIONS = ["How high is the tower?", "Wie hoch ist der Turm?", "这座塔有多高？"]
 PERSONA = "You are a guide. The context of every answer is a museum. Always answer in German."
 HISTORY = (
-    {"role": "user", "content": "Which towers are there?"},
-    {"role": "assistant", "content": "The water tower and the clock tower."},
+    message("user", "Which towers are there?"),
+    message("assistant", "The water tower and the clock tower."),
 )
 
 
@@ -53,7 +54,7 @@ def test_titles_and_addresses() -> None:
     ],
 )
 def test_never_fooled(text: str) -> None:
-    assert detect(({"role": "user", "content": text},)) is None
+    assert detect((message("user", text),)) is None
 
 
 def test_closing_tags_in_page_text_stay_text() -> None:
@@ -74,19 +75,19 @@ def test_a_user_who_writes_the_tag_in_the_question() -> None:
 
 def test_the_last_message_must_be_the_users() -> None:
     asked = messages("How high?", [web(1, "q", "61 m.")])
-    assert detect((*asked, {"role": "assistant", "content": "61 m"})) is None
+    assert detect((*asked, message("assistant", "61 m"))) is None
     assert detect(()) is None
 
 
 @given(st.lists(st.sampled_from(['<source id="1" name="x">', "</source>", "<context>", "</context>", "\n", "a", " "])))
 def test_any_mixture_of_tags_is_survived(pieces: list[str]) -> None:
     text = "".join(pieces)
-    found = detect(({"role": "user", "content": text},))
+    found = detect((message("user", text),))
     assert found is None or (found.question and all(source.text in text for source in found.sources))
 
 
 @pytest.mark.parametrize("piece", ['<source id="1" name="', "<source id=", '<source id="1" name="x">\n', "</source>"])
 def test_a_megabyte_of_half_tags_is_bounded(piece: str) -> None:
     started = time.process_time()
-    detect(({"role": "user", "content": piece * (1_000_000 // len(piece))},))
+    detect((message("user", piece * (1_000_000 // len(piece))),))
     assert time.process_time() - started < 5

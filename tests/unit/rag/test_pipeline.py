@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from itertools import pairwise
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -20,6 +19,7 @@ from services.chat.rag.settings import ModelFacts, RagSettings
 from services.chat.rag.small_talk import acknowledges, points_back
 from services.chat.rag.sources import Source
 from services.chat.tokens import estimate
+from services.core.message import Messages, message
 from tests.openwebui import messages, web
 
 FACTS = ModelFacts(4096)
@@ -41,8 +41,8 @@ PAGES = {
     ),
 }
 TALK = (
-    {"role": "user", "content": "Which bread is good?"},
-    {"role": "assistant", "content": "Rye bread keeps for a week."},
+    message("user", "Which bread is good?"),
+    message("assistant", "Rye bread keeps for a week."),
 )
 
 
@@ -60,11 +60,11 @@ def test_the_answer_is_in_the_prompt_and_the_persona_before_it(tongue: str, in_s
     )
     outcome = apply(asked, FACTS, RagSettings())
     system, user = outcome.messages
-    assert system == {"role": "system", "content": "Be kind."}
-    assert "61" in user["content"]
-    assert user["content"].startswith("[4] Towers\n")
-    assert user["content"].endswith(question)
-    assert ASK[tongue] in user["content"]
+    assert system == message("system", "Be kind.")
+    assert "61" in user.text
+    assert user.text.startswith("[4] Towers\n")
+    assert user.text.endswith(question)
+    assert ASK[tongue] in user.text
     assert outcome.decision.used
     assert (outcome.decision.sources, outcome.decision.kept) == (1, 1)
 
@@ -77,17 +77,17 @@ def test_irrelevant_sources_are_dropped_and_the_talk_goes_on(tongue: str) -> Non
     )
     assert not outcome.decision.used
     assert outcome.decision.reason == "irrelevant"
-    assert outcome.messages == ({"role": "system", "content": "Be kind."}, *TALK, {"role": "user", "content": question})
+    assert outcome.messages == (message("system", "Be kind."), *TALK, message("user", question))
 
 
 def test_a_new_topic_with_its_sources_keeps_them() -> None:
     question, answer, _ = PAGES["zh"]
-    history = ({"role": "user", "content": "面包怎么做？"}, {"role": "assistant", "content": "先和面，再烘烤。"})
+    history = (message("user", "面包怎么做？"), message("assistant", "先和面，再烘烤。"))
     assert apply(messages(question, [web(1, "q", answer)], history=history), FACTS, RagSettings()).decision.used
 
 
 def test_without_sources_the_messages_stay() -> None:
-    asked: tuple[dict[str, Any], ...] = ({"role": "user", "content": "Hello"},)
+    asked: Messages = (message("user", "Hello"),)
     outcome = apply(asked, FACTS, RagSettings())
     assert outcome.messages is asked
     assert outcome.found is None
@@ -101,19 +101,19 @@ def test_switched_off_the_sources_stay() -> None:
 @pytest.mark.parametrize("context", [512, 2048, 4096, 16384])
 def test_the_prompt_fits(context: int) -> None:
     question, answer, _ = PAGES["en"]
-    long_talk = tuple({"role": role, "content": "word " * 300} for role in ("user", "assistant")) * 8
+    long_talk = tuple(message(role, "word " * 300) for role in ("user", "assistant")) * 8
     sources = [web(number, question, answer + filler("en", 400)) for number in range(1, 6)]
     facts = ModelFacts(context, answer_tokens=2048)
     sent = apply(messages(question, sources, history=long_talk), facts, RagSettings()).messages
-    assert sum(estimate(message["content"]) + 16 for message in sent) <= context - min(2048, context // 4)
+    assert sum(estimate(message.text) + 16 for message in sent) <= context - min(2048, context // 4)
 
 
 def test_slow_models_get_shorter_prompts() -> None:
     question, answer, _ = PAGES["en"]
     asked = messages(question, [web(1, question, answer + filler("en", 400))])
     rag_settings = RagSettings(rag_max_prefill_seconds=5)
-    slow = apply(asked, ModelFacts(4096, prefill_speed=100), rag_settings).messages[-1]["content"]
-    fast = apply(asked, ModelFacts(4096, prefill_speed=1000), rag_settings).messages[-1]["content"]
+    slow = apply(asked, ModelFacts(4096, prefill_speed=100), rag_settings).messages[-1].text
+    fast = apply(asked, ModelFacts(4096, prefill_speed=1000), rag_settings).messages[-1].text
     assert estimate(slow) <= 500 < estimate(fast)
 
 
@@ -122,20 +122,20 @@ def test_a_small_model_gets_as_much_as_it_makes_sense_of() -> None:
     asked = messages(question, [web(1, "q", filler("en", 200) + "\n" + answer + "\n" + filler("en", 200))])
     small = apply(asked, ModelFacts(4096, rag_tokens=300), RagSettings())
     assert small.decision.tokens <= 300 < apply(asked, ModelFacts(4096), RagSettings()).decision.tokens
-    assert "61 metres" in small.messages[-1]["content"]
+    assert "61 metres" in small.messages[-1].text
 
 
 def test_duplicates_are_shown_once() -> None:
     question, answer, _ = PAGES["en"]
     sent = apply(messages(question, [web(1, "q", answer), web(2, "q", answer)]), FACTS, RagSettings())
-    assert sent.messages[-1]["content"].count("61 metres") == 1
+    assert sent.messages[-1].text.count("61 metres") == 1
     assert sent.decision.dropped == 1
 
 
 def shown(*sources: str) -> str:
     """What of them stands before the task."""
     asked = messages("How high is the water tower of Eastwick?", sources)
-    return str(apply(asked, FACTS, RagSettings()).messages[-1]["content"]).partition(ASK["en"])[0]
+    return str(apply(asked, FACTS, RagSettings()).messages[-1].text).partition(ASK["en"])[0]
 
 
 def test_a_heading_that_is_the_title_is_not_repeated() -> None:
@@ -179,7 +179,7 @@ def test_of_a_passage_too_long_the_best_filled_part_is_shown() -> None:
 def test_documents_keep_their_order() -> None:
     text = "\n".join(f"Step {number}: the tower of Eastwick needs paint number {number}." for number in range(9))
     sent = apply(messages("How is the tower of Eastwick painted?", [web(1, "q", text)]), FACTS, RagSettings())
-    assert text in sent.messages[-1]["content"]
+    assert text in sent.messages[-1].text
 
 
 def test_weak_coverage_asks_for_abstention() -> None:
@@ -189,15 +189,15 @@ def test_weak_coverage_asks_for_abstention() -> None:
     weak = apply(
         messages("Which architect planned the tower, and who paid him?", [web(1, "q", text)]), FACTS, rag_settings
     )
-    assert ABSTAIN["en"] not in strong.messages[-1]["content"]
-    assert ABSTAIN["en"] in weak.messages[-1]["content"]
+    assert ABSTAIN["en"] not in strong.messages[-1].text
+    assert ABSTAIN["en"] in weak.messages[-1].text
 
 
 def test_thinking_is_off_in_small_contexts_only() -> None:
     asked = messages(PAGES["en"][0], [web(1, "q", PAGES["en"][1])])
     assert apply(asked, ModelFacts(4096), RagSettings()).thinking_off
     assert not apply(asked, ModelFacts(8192), RagSettings()).thinking_off
-    assert "/no_think" not in apply(asked, ModelFacts(4096), RagSettings()).messages[-1]["content"]
+    assert "/no_think" not in apply(asked, ModelFacts(4096), RagSettings()).messages[-1].text
 
 
 @pytest.mark.parametrize(
@@ -253,7 +253,7 @@ def test_language_of_a_question(text: str, tongue: str) -> None:
 
 
 def test_the_history_that_fits_begins_with_the_user() -> None:
-    history = tuple({"role": role, "content": "word " * 50} for role in ("user", "assistant")) * 3
+    history = tuple(message(role, "word " * 50) for role in ("user", "assistant")) * 3
     assert fitting(history, 350, estimate) == history[2:]
     assert fitting(history, 10, estimate) == ()
 
@@ -286,24 +286,20 @@ def test_hostile_pages_are_bounded_and_fit(text: str) -> None:
         breathe=lambda: breaths.append(time.process_time()),
     )
     breaths.append(time.process_time())
-    assert sum(estimate(message["content"]) + 16 for message in outcome.messages) <= 3072
+    assert sum(estimate(message.text) + 16 for message in outcome.messages) <= 3072
     assert time.process_time() - started < 20
     assert max(second - first for first, second in pairwise(breaths)) < 2
 
 
 def test_what_is_beyond_the_limit_is_not_looked_at() -> None:
     text = "x " * (MOST_CHARACTERS // 2) + "The tower is 61 m high."
-    assert (
-        "61 m"
-        not in apply(messages("How high is the tower?", [web(1, "q", text)]), FACTS, RagSettings()).messages[-1][
-            "content"
-        ]
-    )
+    sent = apply(messages("How high is the tower?", [web(1, "q", text)]), FACTS, RagSettings()).messages
+    assert "61 m" not in sent[-1].text
 
 
 @given(st.lists(st.text(max_size=300), min_size=1, max_size=4), st.text(min_size=1, max_size=100))
 def test_any_text_gets_an_answerable_prompt(texts: list[str], question: str) -> None:
     sources = [web(number, "q", text) for number, text in enumerate(texts, 1)]
     sent = apply(messages(question, sources), FACTS, RagSettings()).messages
-    assert sent[-1]["role"] == "user"
-    assert question.strip() in sent[-1]["content"] or not question.strip()
+    assert sent[-1].role == "user"
+    assert question.strip() in sent[-1].text or not question.strip()

@@ -1,34 +1,38 @@
-"""Requests of Anthropic's API to `GenerationRequest`s: pure conversions."""
+"""Convert requests of Anthropic's API to `GenerationRequest`s. Pure."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from services.api.dialects.anthropic.types import (
-    Block,
     CountRequest,
-    InputMessage,
+    InputBlock,
     MessagesRequest,
-    ToolChoice,
-    ToolDefinition,
+    MessagesTool,
+    MessagesToolChoice,
 )
-from services.api.dialects.common import tools
-from services.api.dialects.common.tools import Chosen, chosen_tools
-from services.api.dialects.openai import requests as asks
-from services.api.dialects.openai.types import Choice, Part
+from services.api.dialects.common.content import ContentPart, part, text_parts
+from services.api.dialects.common.parameters import Idle, asking, stops
+from services.api.dialects.common.tools import Choice, Chosen, chosen_tools, earlier_call, tool
 from services.core.errors import BadRequest
+from services.core.message import Message, Part, ToolCall
 from services.core.request import GenerationRequest, Sampling, Tool
 
-IGNORED: Mapping[str, tuple[Any, ...]] = {
+IGNORED: Idle = {
     "mcp_servers": (None, []),
     "context_management": (None,),
     "service_tier": (None, "auto", "standard_only"),
     "container": (None,),
 }
-"""Parameters without effect, each with the values that ask for nothing; any other value is named in the warning."""
+"""Parameters without effect; a value that asks for something is named in the warning."""
+
+THINKING_IGNORED: Idle = {"budget_tokens": (None,), "display": (None, "summarized")}
+"""The same of ``thinking``."""
+
+OUTPUT_IGNORED: Idle = {"effort": (None,)}
+"""The same of ``output_config``."""
 
 THINKING = {"enabled": True, "disabled": False, "adaptive": None}
 """How a client sets the switch; None leaves it to the model."""
@@ -41,22 +45,20 @@ EARLIER_REASONING = ("thinking", "redacted_thinking")
 
 
 def ignored(request: CountRequest) -> list[str]:
-    """The parameters of `request` that ask for something this server does not do."""
-    thinking, config = request.thinking, request.output_config
-    names = asks.ignored(request, IGNORED)
-    names += ["thinking.budget_tokens"] if thinking and thinking.budget_tokens is not None else []
-    names += ["thinking.display"] if thinking and thinking.display not in (None, "summarized") else []
-    return names + (["output_config.effort"] if config and config.effort else [])
+    """Return the names of the parameters with which `request` asks for what this server does not do."""
+    return [
+        *asking(request, IGNORED),
+        *asking(request.thinking, THINKING_IGNORED, "thinking."),
+        *asking(request.output_config, OUTPUT_IGNORED, "output_config."),
+    ]
 
 
-def chat(request: CountRequest, model: str) -> GenerationRequest:
-    """The `GenerationRequest` of a request; one whose tokens are counted alone has no sampling. Raises `BadRequest`."""
+def chat(request: CountRequest) -> GenerationRequest:
+    """Return what a request asks for; one that only counts tokens has no sampling. Raises `BadRequest`."""
     choice = chosen(request)
     output = request.output_config and request.output_config.format
-    messages = (part for i, m in enumerate(request.messages) for part in message(m, i))
     generation = GenerationRequest(
-        model=model,
-        messages=(*system(request), *messages),
+        messages=tuple(messages(request)),
         json_schema=output.schema if output else None,
         schema_strict=output is not None,  # Anthropic has no other
         thinking=THINKING[request.thinking.type] if request.thinking else None,
@@ -68,77 +70,86 @@ def chat(request: CountRequest, model: str) -> GenerationRequest:
 
 
 def sampled(generation: GenerationRequest, request: MessagesRequest) -> GenerationRequest:
+    """Return `generation` with the limit, the sampling parameters and the stop strings of a request."""
     sampling = Sampling(temperature=request.temperature, top_p=request.top_p, top_k=request.top_k)
-    return replace(
-        generation, max_tokens=request.max_tokens, sampling=sampling, stop=asks.stops(request.stop_sequences)
-    )
+    return replace(generation, max_tokens=request.max_tokens, sampling=sampling, stop=stops(request.stop_sequences))
 
 
 def chosen(request: CountRequest) -> Chosen:
-    """The tools that are offered."""
-    offered = [tool(definition, f"tools[{i}]") for i, definition in enumerate(request.tools or ())]
-    choice = request.tool_choice or ToolChoice("auto")
+    """Return the tools that are offered. Raises `BadRequest`."""
+    offered = [offered_tool(each, f"tools[{i}]") for i, each in enumerate(request.tools or ())]
+    choice = request.tool_choice or MessagesToolChoice("auto")
     if choice.type == "tool" and choice.name is None:
         raise BadRequest("tool_choice names no tool; send its name.", param="tool_choice.name")
     names = [choice.name] if choice.type == "tool" and choice.name else None
     return chosen_tools(offered, CHOICES[choice.type], names, parallel=choice.disable_parallel_tool_use is not True)
 
 
-def tool(definition: ToolDefinition, where: str) -> Tool:
-    if definition.type not in (None, "custom"):
+def offered_tool(sent: MessagesTool, where: str) -> Tool:
+    """Return a tool of the client's own. Raises `BadRequest` for one of Anthropic's servers."""
+    if sent.type not in (None, "custom"):
         raise BadRequest(
-            f"{where} is of the type {definition.type!r}, which runs on Anthropic's servers. Send tools of your own, "
+            f"{where} is of the type {sent.type!r}, which runs on Anthropic's servers. Send tools of your own, "
             "with a name and an input_schema.",
             param=where,
         )
-    return tools.tool(definition.name, definition.description, definition.input_schema, where)
+    return tool(sent.name, sent.description, sent.input_schema, where)
 
 
-def system(request: CountRequest) -> Iterator[dict[str, Any]]:
-    if request.system:
-        yield {"role": "system", "content": text(request.system, "system")}
+def messages(request: CountRequest) -> list[Message]:
+    """Return the system prompt and the conversation as messages. Raises `BadRequest`."""
+    found = [Message("system", blocks(request.system, "system"))] if request.system else []
+    for index, sent in enumerate(request.messages):
+        where = f"messages[{index}].content"
+        if isinstance(sent.content, str) or sent.role == "system":
+            found.append(Message(sent.role, blocks(sent.content, where)))
+        elif sent.role == "assistant":
+            found.append(assistant(sent.content, where))
+        else:
+            found += user(sent.content, where)
+    return found
 
 
-def message(message: InputMessage, index: int) -> list[dict[str, Any]]:
-    """The messages that `message` is for a chat template, where results of tools are messages of their own."""
-    where = f"messages[{index}].content"
-    if message.role == "assistant":
-        return [assistant(message.content, where)]
-    if message.role == "system" or isinstance(message.content, str):
-        return [{"role": message.role, "content": text(message.content, where)}]
-    results = [tool_result(b, f"{where}[{i}]") for i, b in enumerate(message.content) if b.type == "tool_result"]
-    said = [asks.part_text(part(b), f"{where}[{i}]") for i, b in enumerate(message.content) if b.type != "tool_result"]
-    return [*results, *([{"role": "user", "content": "\n".join(said)}] if said or not results else [])]
+def user(content: Sequence[InputBlock], where: str) -> list[Message]:
+    """Return the messages that one of the user is: each result of a tool is a message of its own."""
+    results = [tool_result(b, f"{where}[{i}]") for i, b in enumerate(content) if b.type == "tool_result"]
+    parts = tuple(block(b, f"{where}[{i}]") for i, b in enumerate(content) if b.type != "tool_result")
+    return [*results, *([Message("user", parts)] if parts or not results else [])]
 
 
-def assistant(content: str | list[Block], where: str) -> dict[str, Any]:
-    """What the model said and called before; its reasoning is left out."""
-    if isinstance(content, str):
-        return {"role": "assistant", "content": text(content, where)}
-    calls = [tool_call(b, f"{where}[{i}]") for i, b in enumerate(content) if b.type == "tool_use"]
+def assistant(content: Sequence[InputBlock], where: str) -> Message:
+    """Return what the model said and called before; its reasoning is left out."""
+    calls = [call(b, f"{where}[{i}]") for i, b in enumerate(content) if b.type == "tool_use"]
     apart = ("tool_use", *EARLIER_REASONING)
-    said = [asks.part_text(part(b), f"{where}[{i}]") for i, b in enumerate(content) if b.type not in apart]
-    return {"role": "assistant", "content": "\n".join(said), **({"tool_calls": calls} if calls else {})}
+    parts = [block(b, f"{where}[{i}]") for i, b in enumerate(content) if b.type not in apart]
+    return Message("assistant", tuple(parts), tuple(calls))
 
 
-def tool_call(block: Block, where: str) -> dict[str, Any]:
-    if block.id is None or block.name is None:
+def call(sent: InputBlock, where: str) -> ToolCall:
+    """Return the call that a block is. Raises `BadRequest`."""
+    if sent.id is None or sent.name is None:
         raise BadRequest(f"{where} is a tool_use without an id or a name.", param=where)
-    return tools.call(block.id, block.name, json.dumps(block.input or {}, ensure_ascii=False), where)
+    return earlier_call(sent.id, sent.name, json.dumps(sent.input or {}, ensure_ascii=False), where)
 
 
-def tool_result(block: Block, where: str) -> dict[str, Any]:
-    """A failed one begins with ``Error:``, since messages of tools have no place for it."""
-    if block.tool_use_id is None:
+def tool_result(sent: InputBlock, where: str) -> Message:
+    """Return the message that a tool's result is. Raises `BadRequest`.
+
+    The text of a failed one begins with ``Error:``: messages of tools have no field for it.
+    """
+    if sent.tool_use_id is None:
         raise BadRequest(f"{where} is a tool_result without a tool_use_id.", param=f"{where}.tool_use_id")
-    said = text(block.content or "", f"{where}.content")
-    return {"role": "tool", "tool_call_id": block.tool_use_id, "content": f"Error: {said}" if block.is_error else said}
+    found = Message("tool", blocks(sent.content or "", f"{where}.content"), call_id=sent.tool_use_id)
+    return found.with_text(f"Error: {found.text}") if sent.is_error else found
 
 
-def text(content: str | list[Block], where: str) -> str:
-    """Raises `BadRequest` for blocks that are no text."""
-    return asks.text(content if isinstance(content, str) else [part(block) for block in content], where) or ""
+def blocks(content: str | Sequence[InputBlock], where: str) -> tuple[Part, ...]:
+    """Return content as parts. Raises `BadRequest` for blocks that are no text."""
+    if isinstance(content, str):
+        return text_parts(content, where)
+    return tuple(block(each, f"{where}[{index}]") for index, each in enumerate(content))
 
 
-def part(block: Block) -> Part:
-    return Part(block.type, block.text)
+def block(sent: InputBlock, where: str) -> Part:
+    """Return a block as a part. Raises `BadRequest` for one that is no text."""
+    return part(ContentPart(sent.type, sent.text), where)

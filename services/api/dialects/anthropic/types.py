@@ -6,19 +6,11 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from services.api.dialects.openai.types import (
-    Effort,
-    FunctionTitle,
-    Most,
-    Positive,
-    Probability,
-    StopList,
-    Temperature,
-    TopK,
-)
+from services.api.dialects.common.bounds import Effort, Most, Natural, Positive, Probability, StopList, Temperature
+from services.api.dialects.common.tools import FunctionTitle
 
 
-class Block(Struct):
+class InputBlock(Struct):
     """One block of a message's content; which fields count depends on `type`."""
 
     type: str
@@ -27,16 +19,20 @@ class Block(Struct):
     name: str | None = None
     input: dict[str, Any] | None = None
     tool_use_id: str | None = None
-    content: str | Annotated[list[Block], Most] | None = None
+    content: str | Annotated[list[InputBlock], Most] | None = None
     is_error: bool | None = None
 
 
 class InputMessage(Struct):
+    """One message of the conversation."""
+
     role: Literal["user", "assistant", "system"]
-    content: str | Annotated[list[Block], Most]
+    content: str | Annotated[list[InputBlock], Most]
 
 
-class ToolDefinition(Struct):
+class MessagesTool(Struct):
+    """A tool that may be called."""
+
     name: FunctionTitle
     input_schema: dict[str, Any] = {}
     description: str = ""
@@ -44,24 +40,32 @@ class ToolDefinition(Struct):
     """``custom``, or left out; all others are tools of Anthropic's servers."""
 
 
-class ToolChoice(Struct):
+class MessagesToolChoice(Struct):
+    """Which tools may or must be called."""
+
     type: Literal["auto", "any", "tool", "none"]
     name: str | None = None
     disable_parallel_tool_use: bool | None = None
 
 
-class Thinking(Struct):
+class ThinkingConfig(Struct):
+    """The thinking switch."""
+
     type: Literal["enabled", "disabled", "adaptive"]
     budget_tokens: int | None = None
     display: str | None = None
 
 
 class OutputFormat(Struct):
+    """The schema that the answer must satisfy."""
+
     type: Literal["json_schema"]
     schema: dict[str, Any]
 
 
 class OutputConfig(Struct):
+    """How the answer shall be."""
+
     effort: Effort | None = None
     format: OutputFormat | None = None
 
@@ -71,10 +75,10 @@ class CountRequest(Struct, kw_only=True):
 
     messages: Annotated[list[InputMessage], Meta(min_length=1), Most]
     model: str | None = None
-    system: str | Annotated[list[Block], Most] | None = None
-    tools: list[ToolDefinition] | None = None
-    tool_choice: ToolChoice | None = None
-    thinking: Thinking | None = None
+    system: str | Annotated[list[InputBlock], Most] | None = None
+    tools: list[MessagesTool] | None = None
+    tool_choice: MessagesToolChoice | None = None
+    thinking: ThinkingConfig | None = None
     output_config: OutputConfig | None = None
     cache_control: dict[str, Any] | None = None
     mcp_servers: list[Any] | None = None
@@ -89,7 +93,7 @@ class MessagesRequest(CountRequest, kw_only=True):
     stop_sequences: StopList | None = None
     temperature: Temperature | None = None
     top_p: Probability | None = None
-    top_k: TopK | None = None
+    top_k: Natural | None = None
     metadata: dict[str, Any] | None = None
     service_tier: str | None = None
     container: Any = None

@@ -1,22 +1,24 @@
-"""An answer with all its pieces joined, for responses that are sent whole; every dialect's."""
+"""An answer with all its pieces joined, for responses that are sent whole."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
-from services.core.events import Done, Event, FinishReason, Reasoning, Refusal, Text, ToolCall, Usage, closing
-
-
-@dataclass(slots=True)
-class Call:
-    """A whole call of a tool."""
-
-    id: str
-    name: str
-    arguments: str
-    """The text of a JSON object."""
+from services.core.events import (
+    Done,
+    Event,
+    FinishReason,
+    Notice,
+    Reasoning,
+    Refusal,
+    Text,
+    TokenLogprob,
+    ToolCallDelta,
+    Usage,
+    closing,
+)
+from services.core.message import ToolCall
 
 
 @dataclass(slots=True)
@@ -24,11 +26,11 @@ class Answer:
     """What the events of one answer say, up to its end."""
 
     text: str = ""
-    thought: str = ""
+    reasoning: str = ""
     refusal: str = ""
     """In place of the text: why there is none."""
-    calls: list[Call] = field(default_factory=list)
-    logprobs: list[dict[str, Any]] = field(default_factory=list)
+    calls: list[ToolCall] = field(default_factory=list)
+    logprobs: list[TokenLogprob] = field(default_factory=list)
     finish_reason: FinishReason = "stop"
     usage: Usage = field(default_factory=Usage)
     timings: dict[str, float] = field(default_factory=dict)
@@ -36,12 +38,15 @@ class Answer:
     """The stop string that ended it; empty where none did."""
 
 
-def collected(events: Iterator[Event]) -> Answer:
-    """Blocks until the answer is complete; raises what the events raise."""
+def collected(events: Iterator[Event], show: Callable[[Notice], None]) -> Answer:
+    """Return the whole answer; `show` is given its notices. Blocks until its end; raises what the events raise."""
     pieces = Pieces()
     with closing(events):
         for event in events:
-            pieces.add(event)
+            if isinstance(event, Notice):
+                show(event)
+            else:
+                pieces.add(event)
     return pieces.answer()
 
 
@@ -50,32 +55,33 @@ class Pieces:
 
     def __init__(self) -> None:
         self._text: list[str] = []
-        self._thought: list[str] = []
+        self._reasoning: list[str] = []
         self._refusal = ""
-        self._calls: dict[int, list[ToolCall]] = {}
-        self._logprobs: list[dict[str, Any]] = []
+        self._calls: dict[int, list[ToolCallDelta]] = {}
+        self._logprobs: list[TokenLogprob] = []
         self._done: Done | None = None
 
     def add(self, event: Event) -> None:
+        """Take one event of the answer."""
         match event:
             case Text():
                 self._text.append(event.text)
                 self._logprobs += event.logprobs
             case Reasoning():
-                self._thought.append(event.text)
+                self._reasoning.append(event.text)
             case Refusal():
                 self._refusal = event.text
-            case ToolCall():
+            case ToolCallDelta():
                 self._calls.setdefault(event.index, []).append(event)
             case Done():
                 self._done = event
 
     def answer(self) -> Answer:
-        """The whole answer; its events must have come to their end."""
+        """Return the whole answer; its events must have come to their end."""
         assert self._done is not None
         return Answer(
             text="".join(self._text),
-            thought="".join(self._thought),
+            reasoning="".join(self._reasoning),
             refusal=self._refusal,
             calls=[joined(pieces) for _, pieces in sorted(self._calls.items())],
             logprobs=self._logprobs,
@@ -86,6 +92,6 @@ class Pieces:
         )
 
 
-def joined(pieces: list[ToolCall]) -> Call:
-    """The call that `pieces` are."""
-    return Call(pieces[0].id, pieces[0].name, "".join(piece.arguments for piece in pieces))
+def joined(pieces: list[ToolCallDelta]) -> ToolCall:
+    """Return the call that `pieces` are."""
+    return ToolCall(pieces[0].id, pieces[0].name, "".join(piece.arguments for piece in pieces))

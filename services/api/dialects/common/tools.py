@@ -5,18 +5,43 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
 
 from services.api.dialects.common.content import clean
-from services.api.dialects.openai.types import ChatRequest, Choice, Function, FunctionName, NamedTool
 from services.chat.schema import shallow
 from services.core.errors import BadRequest
+from services.core.message import ToolCall
 from services.core.request import Tool
+
+FunctionTitle = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:-]{1,128}$")]
+
+Choice = Literal["none", "auto", "required"]
+
+
+class Function(Struct):
+    """A function that may be called."""
+
+    name: FunctionTitle
+    description: str | None = None
+    parameters: dict[str, Any] | None = None
+    strict: bool | None = None
+
+
+class FunctionTool(Struct):
+    """A function as OpenAI and Ollama wrap it."""
+
+    function: Function
+    type: Literal["function"] = "function"
+
+
+ToolList = Annotated[list[FunctionTool], Meta(max_length=256)]
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """Hold what becomes `tools`, `call_required` and `parallel_calls` of a `GenerationRequest`."""
+    """What becomes `tools`, `call_required` and `parallel_calls` of a `GenerationRequest`."""
 
     tools: tuple[Tool, ...] = ()
     required: bool = False
@@ -31,7 +56,7 @@ def chosen_tools(
     parallel: bool | None = None,
     param: str = "tool_choice",
 ) -> Chosen:
-    """The part of `tools` that a request wants offered.
+    """Return the part of `tools` that a request wants offered.
 
     `names` are those that its choice names, None where it names none; `choice` ``required`` with one name is a call of
     just that one. Raises `BadRequest` for `param` where the choice names what is not there, and for tools that share a
@@ -51,13 +76,18 @@ def chosen_tools(
 
 
 def tool(name: str, description: str | None, parameters: dict[str, Any] | None, where: str) -> Tool:
-    """A tool of a request, at `where` in it. Raises `BadRequest`."""
+    """Return a tool of a request, at `where` in it. Raises `BadRequest`."""
     found = shallow(parameters or {}, f"{where}.parameters")
     return Tool(name, clean(description or "", f"{where}.description"), found)
 
 
-def call(id: str, name: str, arguments: str, where: str) -> dict[str, Any]:
-    """A call in an earlier message, as chat templates know it. Raises `BadRequest` for arguments that are no object."""
+def tool_of(function: Function, where: str) -> Tool:
+    """Return the tool that a function is, at `where` in the request. Raises `BadRequest`."""
+    return tool(function.name, function.description, function.parameters, where)
+
+
+def earlier_call(id: str, name: str, arguments: str, where: str) -> ToolCall:
+    """Return a call in an earlier message. Raises `BadRequest` for arguments that are no JSON object."""
     path = f"{where}.tool_calls.function.arguments"
     try:
         value = json.loads(arguments or "{}")
@@ -66,38 +96,4 @@ def call(id: str, name: str, arguments: str, where: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise BadRequest(f"{path} is not the text of a JSON object.", param=path)
     shallow(value, path)
-    function = {"name": clean(name, f"{where}.tool_calls.function.name"), "arguments": clean(arguments or "{}", path)}
-    return {"id": id, "type": "function", "function": function}
-
-
-def chosen(request: ChatRequest) -> Chosen:
-    """The tools of an OpenAI chat; ``functions`` and ``function_call`` are its older names for them."""
-    if request.tools is None and request.functions is not None:
-        return older(request.functions, request.function_call)
-    tools = [offered(item.function, f"tools[{i}].function") for i, item in enumerate(request.tools or ())]
-    choice = request.tool_choice
-    if not isinstance(choice, NamedTool):
-        return chosen_tools(tools, choice, parallel=request.parallel_tool_calls)
-    mode, names = named(choice)
-    return chosen_tools(tools, mode, names, parallel=request.parallel_tool_calls)
-
-
-def named(choice: NamedTool) -> tuple[Choice, list[str]]:
-    """What a choice that is an object wants. Raises `BadRequest`."""
-    if choice.type == "allowed_tools" and choice.allowed_tools is not None:
-        allowed = choice.allowed_tools
-        return allowed.mode, [item.function.name for item in allowed.tools if item.function]
-    if choice.type == "function" and choice.function is not None:
-        return "required", [choice.function.name]
-    raise BadRequest(f"tool_choice has the type {choice.type!r} but no {choice.type!r}.", param="tool_choice")
-
-
-def older(functions: list[Function], choice: str | FunctionName | None) -> Chosen:
-    tools = [offered(item, f"functions[{i}]") for i, item in enumerate(functions)]
-    if isinstance(choice, FunctionName):
-        return chosen_tools(tools, "required", [choice.name], parallel=False, param="function_call")
-    return chosen_tools(tools, "none" if choice == "none" else "auto", parallel=False, param="function_call")
-
-
-def offered(function: Function, where: str) -> Tool:
-    return tool(function.name, function.description, function.parameters, where)
+    return ToolCall(id, clean(name, f"{where}.tool_calls.function.name"), clean(arguments or "{}", path))

@@ -1,159 +1,164 @@
-"""Events to Ollama's objects: one, or one a line. Pure conversions, but for `stream` and `collect`, which run them."""
+"""Convert the parts of an answer to Ollama's objects. Pure, but for the time of day that each object has."""
 
 from __future__ import annotations
 
 import datetime
-import json
 import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
-from services.api.dialects.common.answer import Answer, Call, Pieces, collected
-from services.api.http import errors
-from services.api.http.stream import encode_json, guarded
-from services.core.events import Done, Event, Reasoning, Text, ToolCall, Usage, Waiting, closing
+import msgspec
+from msgspec import UNSET
+
+from services.api.dialects.ollama.schemas import (
+    AnswerMessage,
+    AnswerObject,
+    Call,
+    CalledFunction,
+    ChatAnswer,
+    DoneReason,
+    GenerateAnswer,
+)
+from services.core.events import FinishReason, TokenLogprob, Usage
+from services.core.message import ToolCall
 from services.core.trace import Trace
 
-NDJSON = "application/x-ndjson"
+A = TypeVar("A", bound=AnswerObject)
 
-HEARTBEAT = b" "
-"""Sent while there is nothing to say: JSON may begin with spaces, so it is a part of the next line and no line itself.
-
-An empty line is broken JSON to the `ollama` package, and Open WebUI makes an end (``stop``) of a piece without text.
-"""
-
-STOPS = {"tool_calls": "stop"}
-"""Reasons for an end that Ollama knows by another name."""
+decode_arguments = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class AnswerHead:
     """What every object of one response repeats, and where its times are."""
 
     model: str
     """As the client wrote it."""
     trace: Trace
 
-    def body(self) -> dict[str, Any]:
-        return {"model": self.model, "created_at": now()}
-
 
 class Shape(Protocol):
-    """How one endpoint spells a piece of an answer."""
+    """How one endpoint spells the objects of an answer."""
 
-    def body(self, text: str = "", thought: str = "", calls: Sequence[Call] = ()) -> dict[str, Any]: ...
+    def part(
+        self,
+        head: AnswerHead,
+        text: str = "",
+        reasoning: str = "",
+        calls: Sequence[Call] = (),
+        logprobs: Sequence[TokenLogprob] = (),
+    ) -> AnswerObject:
+        """Return an object with a part of an answer, or with all of it. It is not the last one yet; see `ended`."""
 
 
 class ChatShape:
-    def body(self, text: str = "", thought: str = "", calls: Sequence[Call] = ()) -> dict[str, Any]:
-        return {"message": {"role": "assistant", "content": text, **extras(thought, calls)}}
+    """Answers of a chat."""
+
+    def part(
+        self,
+        head: AnswerHead,
+        text: str = "",
+        reasoning: str = "",
+        calls: Sequence[Call] = (),
+        logprobs: Sequence[TokenLogprob] = (),
+    ) -> ChatAnswer:
+        """Return an object whose text is in its message."""
+        return ChatAnswer(
+            model=head.model,
+            created_at=now(),
+            message=AnswerMessage(
+                role="assistant", content=text, thinking=reasoning or UNSET, tool_calls=list(calls) or UNSET
+            ),
+            logprobs=list(logprobs) or UNSET,
+            done=False,
+        )
 
 
 class GenerateShape:
-    def body(self, text: str = "", thought: str = "", calls: Sequence[Call] = ()) -> dict[str, Any]:
-        return {"response": text, **extras(thought, calls)}
+    """Answers to a prompt."""
+
+    def part(
+        self,
+        head: AnswerHead,
+        text: str = "",
+        reasoning: str = "",
+        calls: Sequence[Call] = (),
+        logprobs: Sequence[TokenLogprob] = (),
+    ) -> GenerateAnswer:
+        """Return an object whose text is its response."""
+        return GenerateAnswer(
+            model=head.model,
+            created_at=now(),
+            response=text,
+            thinking=reasoning or UNSET,
+            tool_calls=list(calls) or UNSET,
+            logprobs=list(logprobs) or UNSET,
+            done=False,
+        )
 
 
-def extras(thought: str, calls: Sequence[Call]) -> dict[str, Any]:
-    """What is left out where there is none of it."""
-    found: dict[str, Any] = {"thinking": thought} if thought else {}
-    whole = [body for index, call in enumerate(calls) if (body := call_body(index, call))]
-    return found | ({"tool_calls": whole} if whole else {})
+def whole_calls(calls: Iterable[ToolCall]) -> list[Call]:
+    """Return the calls with their arguments as objects, without those that the end of the answer cut off."""
+    found = []
+    for index, call in enumerate(calls):
+        arguments = arguments_of(call)
+        if arguments is not None:
+            found.append(Call(id=call.id, function=CalledFunction(index=index, name=call.name, arguments=arguments)))
+    return found
 
 
-def call_body(index: int, call: Call) -> dict[str, Any] | None:
-    """A call with its arguments as an object; None for one that the answer's end cut off."""
+def arguments_of(call: ToolCall) -> dict[str, Any] | None:
+    """Return the arguments of a call; None where their text is no JSON object."""
     try:
-        arguments = json.loads(call.arguments or "{}")
-    except (ValueError, RecursionError):
+        return decode_arguments(call.arguments or "{}")
+    except (msgspec.MsgspecError, RecursionError):
         return None
-    if not isinstance(arguments, dict):
-        return None
-    return {"id": call.id, "function": {"index": index, "name": call.name, "arguments": arguments}}
 
 
-def logprobs(entries: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    found = [{**bare(entry), "top_logprobs": [bare(top) for top in entry["top_logprobs"]]} for entry in entries]
-    return {"logprobs": found} if found else {}
+def ended(last: A, head: AnswerHead, reason: FinishReason, usage: Usage, timings: dict[str, float]) -> A:
+    """Add to `last` what the last object of an answer has, and return it.
 
-
-def bare(entry: dict[str, Any]) -> dict[str, Any]:
-    return {"token": entry["token"], "logprob": entry["logprob"], "bytes": entry["bytes"]}
-
-
-def ending(head: Head, reason: str, usage: Usage, timings: dict[str, float]) -> dict[str, Any]:
-    """The fields of the last object: the engine's own times where it tells them, else ours."""
+    The times of the phases are the engine's own where it tells them, else ours.
+    """
     spent = head.trace.seconds
-    return {
-        "done": True,
-        "done_reason": STOPS.get(reason, reason),
-        "total_duration": total(head.trace),
-        "load_duration": nanoseconds(spent.get("load", 0)),
-        "prompt_eval_count": usage.prompt_tokens,
-        "prompt_eval_duration": nanoseconds(timings.get("prefill", spent.get("prefill", 0))),
-        "eval_count": usage.completion_tokens,
-        "eval_duration": nanoseconds(timings.get("decode", spent.get("decode", 0))),
-    }
+    last.done, last.done_reason = True, done_reason(reason)
+    last.total_duration = total(head.trace)
+    last.load_duration = nanoseconds(spent.get("load", 0))
+    last.prompt_eval_count = usage.prompt_tokens
+    last.prompt_eval_duration = nanoseconds(timings.get("prefill", spent.get("prefill", 0)))
+    last.eval_count = usage.completion_tokens
+    last.eval_duration = nanoseconds(timings.get("decode", spent.get("decode", 0)))
+    return last
 
 
-def collect(head: Head, shape: Shape, events: Iterator[Event]) -> dict[str, Any]:
-    """The whole response object. Blocks until the answer is complete; raises what the events raise."""
-    answer: Answer = collected(events)
-    body = shape.body(answer.text, answer.thought, answer.calls)
-    end = ending(head, answer.finish_reason, answer.usage, answer.timings)
-    return {**head.body(), **body, **logprobs(answer.logprobs), **end}
+def ended_without_text(last: A, reason: DoneReason) -> A:
+    """Make `last` the one object of a response to a request that asked nothing, and return it."""
+    last.done, last.done_reason = True, reason
+    return last
 
 
-def stream(head: Head, shape: Shape, events: Iterator[Event]) -> Generator[bytes]:
-    """One object a line, the last with ``done``; an error ends the stream without one."""
-    return guarded(_lines(head, shape, events), lambda error: line(errors.ollama_body(error)))
-
-
-def _lines(head: Head, shape: Shape, events: Iterator[Event]) -> Generator[bytes]:
-    calls = Pieces()
-    with closing(events):
-        for event in events:
-            if isinstance(event, Waiting | ToolCall):
-                calls.add(event)
-                yield HEARTBEAT
-            yield from map(line, _objects(head, shape, event, calls))
-
-
-def _objects(head: Head, shape: Shape, event: Event, calls: Pieces) -> Iterator[dict[str, Any]]:
-    """What one event becomes. Calls are sent whole, at the end: Ollama's clients know no pieces of them."""
-    going = {"done": False}
-    match event:
-        case Text():
-            yield {**head.body(), **shape.body(event.text), **logprobs(event.logprobs), **going}
-        case Reasoning():
-            yield {**head.body(), **shape.body(thought=event.text), **going}
-        case Done():
-            calls.add(event)
-            if made := calls.answer().calls:
-                yield {**head.body(), **shape.body(calls=made), **going}
-            yield {**head.body(), **shape.body(), **ending(head, event.finish_reason, event.usage, event.timings)}
-
-
-def line(payload: Any) -> bytes:
-    """JSON has no raw line ends, so one line always holds it."""
-    return encode_json(payload) + b"\n"
+def done_reason(reason: FinishReason) -> DoneReason:
+    """Return Ollama's word for why an answer ended: it has none for calls."""
+    return "stop" if reason == "tool_calls" else reason
 
 
 def total(trace: Trace) -> int:
-    """Nanoseconds since the request arrived."""
+    """Return the nanoseconds since the request arrived."""
     return nanoseconds(time.monotonic() - trace.started)
 
 
 def nanoseconds(seconds: float) -> int:
+    """Return `seconds` in nanoseconds."""
     return round(seconds * 1e9)
 
 
 def now() -> str:
+    """Return the time of day as RFC 3339 has it."""
     return rfc3339(time.time())
 
 
 def rfc3339(seconds: float) -> str:
-    """A time in seconds since 1970, in UTC."""
+    """Return a time in seconds since 1970 as RFC 3339 has it, in UTC."""
     moment = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -1,4 +1,4 @@
-"""Models as Ollama describes them: what their files and their settings tell, and nothing guessed."""
+"""Describe models as Ollama does: by what their files and their settings tell, and by nothing guessed."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import hashlib
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import UNSET
+
 from services.api.dialects.ollama.answers import rfc3339
-from services.core.errors import ModelNotFound, ServiceError
+from services.api.dialects.ollama.schemas import Details, ListedModel, RunningModel, ShownModel
+from services.core.errors import ModelNotFound
 from services.core.model import Model
-from services.engines.rkllm.tokens import template_text
-from services.models import gguf
+from services.models import chat_templates, gguf
 from services.models.catalog import Catalog
-from services.models.chat_templates import OFF
 
 TAG = ":latest"
 """What Ollama's clients expect behind a name; every id answers to it."""
@@ -43,80 +43,115 @@ QUANTIZATION = re.compile(r"(?<![a-z0-9])(w\d+a\d+(?:[-_]g\d+)?)(?![a-z0-9])", r
 THINKING = ("enable_thinking", "<think>", "reasoning_content")
 """Words in the chat template of a model that thinks."""
 
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """What a model's files tell."""
-
-    metadata: dict[str, gguf.Value] = field(default_factory=dict)
-    template: str = ""
+Metadata = dict[str, gguf.Value]
 
 
 @functools.lru_cache(maxsize=64)
-def card(model: Model) -> Card:
-    """Reads the head of the file, once for each model and change. What cannot be read tells nothing."""
-    with contextlib.suppress(OSError, ValueError, gguf.NotGguf, ServiceError):
-        if model.path.suffix.lower() == ".gguf":
-            return Card(gguf.metadata(model.path), gguf.chat_template(model.path))
-        return Card(template=template_text(model.path.parent))
-    return Card()
+def metadata_of(model: Model) -> Metadata:
+    """Return the metadata of a model's file, read once for each change of it; none where it cannot be read."""
+    if model.path.suffix.lower() == ".gguf":
+        with contextlib.suppress(OSError, ValueError, gguf.NotGguf):
+            return gguf.metadata(model.path)
+    return {}
+
+
+@functools.lru_cache(maxsize=64)
+def template_of(model: Model) -> str:
+    """Return the chat template of a model, read once for each change of it; empty where there is none."""
+    return chat_templates.of(model.path)
 
 
 def resolve(catalog: Catalog, name: str) -> Model:
-    """The model of ``name``, ``name:latest`` or ``name:tag``, whose tag is a part of an id. Raises `ModelNotFound`."""
+    """Return the model of ``name``, ``name:latest`` or ``name:tag``, whose tag is a part of an id.
+
+    Raises `ModelNotFound`.
+    """
     bare = name.removesuffix(TAG)
     with contextlib.suppress(ModelNotFound):
         return catalog.resolve(bare.replace(":", "-"))
     return catalog.resolve(bare)
 
 
-def tags(model: Model) -> dict[str, Any]:
-    """An entry of ``/api/tags``."""
-    return {
-        **identity(model),
-        "modified_at": rfc3339(model.created),
-        "details": details(model),
-        "capabilities": capabilities(model),
-    }
+def listed_model(model: Model) -> ListedModel:
+    """Return an entry of ``/api/tags``."""
+    return ListedModel(
+        name=model.id + TAG,
+        model=model.id + TAG,
+        size=model.size_bytes,
+        digest=digest(model),
+        details=details(model),
+        modified_at=rfc3339(model.created),
+        capabilities=capabilities(model),
+    )
 
 
-def identity(model: Model) -> dict[str, Any]:
-    name = model.id + TAG
-    return {"name": name, "model": name, "size": model.size_bytes, "digest": digest(model)}
+def running_model(model: Model, expires: float) -> RunningModel:
+    """Return an entry of ``/api/ps``; the model `expires` in so many seconds from now."""
+    return RunningModel(
+        name=model.id + TAG,
+        model=model.id + TAG,
+        size=model.size_bytes,
+        digest=digest(model),
+        details=details(model),
+        expires_at=FOREVER if expires > AGES else rfc3339(time.time() + max(0.0, expires)),
+        size_vram=0 if model.engine == "llama" else model.size_bytes,
+        context_length=model.context_length,
+    )
+
+
+def shown_model(model: Model) -> ShownModel:
+    """Return the answer of ``/api/show``."""
+    metadata = metadata_of(model)
+    parameters = "\n".join(f"{name:<30} {value:g}" for name, value in model.sampling)
+    return ShownModel(
+        license=str(metadata.get("general.license") or "") or UNSET,
+        parameters=parameters or UNSET,
+        template=template_of(model) or UNSET,
+        system=model.system_prompt or UNSET,
+        details=details(model),
+        model_info=model_info(model, metadata),
+        capabilities=capabilities(model),
+        modified_at=rfc3339(model.created),
+    )
 
 
 def digest(model: Model) -> str:
-    """Stable for a file. Of its name, size and time of change: reading gigabytes would take a minute."""
+    """Return a digest that is stable for a file.
+
+    It is made of the file's name, size and time of change: reading gigabytes would take a minute.
+    """
     return hashlib.sha256(f"{model.id} {model.size_bytes} {model.created}".encode()).hexdigest()
 
 
-def details(model: Model) -> dict[str, Any]:
-    """Empty where nothing tells."""
-    found = card(model).metadata
-    family = str(found.get("general.architecture", ""))
-    return {
-        "parent_model": "",
-        "format": model.path.suffix.lower().removeprefix("."),
-        "family": family,
-        "families": [family] if family else [],
-        "parameter_size": str(found.get("general.size_label") or named(SIZE, model)).upper(),
-        "quantization_level": quantization(model, found),
-        "context_length": model.context_length,
-    }
+def details(model: Model) -> Details:
+    """Return what the model's file and its name tell; a field is empty where nothing tells."""
+    metadata = metadata_of(model)
+    family = str(metadata.get("general.architecture", ""))
+    return Details(
+        parent_model="",
+        format=model.path.suffix.lower().removeprefix("."),
+        family=family,
+        families=[family] if family else [],
+        parameter_size=str(metadata.get("general.size_label") or part_of_name(SIZE, model)).upper(),
+        quantization_level=quantization(model, metadata),
+        context_length=model.context_length,
+    )
 
 
-def quantization(model: Model, metadata: dict[str, gguf.Value]) -> str:
+def quantization(model: Model, metadata: Metadata) -> str:
+    """Return how the weights are stored (``Q4_K_M``, ``W8A8``), empty where nothing tells."""
     kind = metadata.get("general.file_type")
-    return FILE_TYPES.get(kind, "") if isinstance(kind, int) else named(QUANTIZATION, model).upper()
+    return FILE_TYPES.get(kind, "") if isinstance(kind, int) else part_of_name(QUANTIZATION, model).upper()
 
 
-def named(pattern: re.Pattern[str], model: Model) -> str:
-    """What the name of the file tells, else that of the folder."""
+def part_of_name(pattern: re.Pattern[str], model: Model) -> str:
+    """Return what `pattern` finds in the name of the file, else in that of the folder; empty for nothing."""
     found = pattern.search(model.path.stem) or pattern.search(model.id)
     return found[1] if found else ""
 
 
 def capabilities(model: Model) -> list[str]:
+    """Return what the model can do, in Ollama's words."""
     return list(_capabilities(model))
 
 
@@ -125,53 +160,23 @@ def _capabilities(model: Model) -> Iterator[str]:
         yield "completion"
     if "chat" in model.capabilities and thinks(model):
         yield "thinking"
-    if "chat" in model.capabilities and model.tools != OFF:
+    if "chat" in model.capabilities and model.tools != chat_templates.OFF:
         yield "tools"
     if "embedding" in model.capabilities:
         yield "embedding"
 
 
 def thinks(model: Model) -> bool:
-    """Whether the model's settings or its chat template know of thinking."""
-    return model.thinking is not None or any(word in card(model).template for word in THINKING)
+    """Tell whether the model's settings or its chat template know of thinking."""
+    return model.thinking is not None or any(word in template_of(model) for word in THINKING)
 
 
-def show(model: Model) -> dict[str, Any]:
-    """The answer of ``/api/show``."""
-    found = card(model)
-    licence = found.metadata.get("general.license")
-    told = {
-        "license": str(licence) if licence else "",
-        "parameters": "\n".join(f"{name:<30} {value:g}" for name, value in model.sampling),
-        "template": found.template,
-        "system": model.system_prompt,
-    }
-    return {
-        **{name: text for name, text in told.items() if text},
-        "details": details(model),
-        "model_info": model_info(model, found.metadata),
-        "capabilities": capabilities(model),
-        "modified_at": rfc3339(model.created),
-    }
-
-
-def model_info(model: Model, metadata: dict[str, gguf.Value]) -> dict[str, Any]:
-    """The file's metadata; but the context is the one a request can use, for clients fill what this says."""
+def model_info(model: Model, metadata: Metadata) -> dict[str, Any]:
+    """Return the file's metadata; but the context is the one a request can use, for clients fill what this says."""
     family = str(metadata.get("general.architecture") or model.engine)
     return {
         "general.basename": model.name,
         **metadata,
         "general.architecture": family,
         f"{family}.context_length": model.context_length,
-    }
-
-
-def running(model: Model, expires: float) -> dict[str, Any]:
-    """An entry of ``/api/ps``; `expires` in seconds from now."""
-    return {
-        **identity(model),
-        "details": details(model),
-        "expires_at": FOREVER if expires > AGES else rfc3339(time.time() + max(0.0, expires)),
-        "size_vram": 0 if model.engine == "llama" else model.size_bytes,
-        "context_length": model.context_length,
     }

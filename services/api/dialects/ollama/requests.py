@@ -1,32 +1,32 @@
-"""Ollama requests to `GenerationRequest`s: pure conversions. What is not honoured is refused or named in a warning."""
+"""Convert Ollama requests to `GenerationRequest`s. Pure. What has no effect is refused or named in a warning."""
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
-from services.api.dialects.common.content import clean
-from services.api.dialects.common.tools import call, chosen_tools, offered
+from services.api.dialects.common.content import clean, parts
+from services.api.dialects.common.parameters import Idle, asking, seed, stops
+from services.api.dialects.common.tools import chosen_tools, earlier_call, tool_of
+from services.api.dialects.ollama.keep_alive import keep_alive
 from services.api.dialects.ollama.types import (
     Answered,
     ChatRequest,
     Common,
     Format,
     GenerateRequest,
-    Message,
     Options,
-    ToolCall,
+    RequestMessage,
+    RequestToolCall,
 )
-from services.api.dialects.openai.requests import stops
 from services.core.errors import BadRequest
+from services.core.message import Message, Messages, ToolCall, message
 from services.core.model import Model
-from services.core.request import GenerationRequest, Sampling
+from services.core.request import GenerationRequest, Sampling, Tool
 
-IGNORED: Mapping[str, tuple[Any, ...]] = {
+IGNORED: Idle = {
     "truncate": (None, False),
     "shift": (None, False),
     "context": (None, []),
@@ -36,7 +36,7 @@ IGNORED: Mapping[str, tuple[Any, ...]] = {
 }
 """Parameters without effect, each with the values that ask for nothing; any other value is named in the warning."""
 
-IGNORED_OPTIONS: Mapping[str, tuple[Any, ...]] = {
+IGNORED_OPTIONS: Idle = {
     "num_keep": (None,),
     "num_batch": (None,),
     "num_gpu": (None, -1),
@@ -63,31 +63,25 @@ TEMPLATE = "Each model has its own chat template here; leave 'template' out, or 
 RAW = "A raw prompt is sent as it is; leave 'system', 'template' and 'context' out, or raw."
 IMAGES = "This model reads text only; leave the images out."
 
-UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
-STEP = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h|)", re.ASCII)
-DURATION = re.compile(rf"([-+]?)((?:{STEP.pattern})+)", re.ASCII)
-
 
 def ignored(request: Common, model: Model) -> list[str]:
-    """The parameters of `request` that ask for something this server does not do."""
-    names = [name for name, idle in IGNORED.items() if getattr(request, name, None) not in idle]
-    options = request.options or Options()
-    names += [f"options.{name}" for name, idle in IGNORED_OPTIONS.items() if getattr(options, name) not in idle]
-    if options.num_ctx not in (None, model.context_length):
+    """Return the names of the parameters of `request` that ask for something this server does not do."""
+    options = request.options
+    names = asking(request, IGNORED) + asking(options, IGNORED_OPTIONS, "options.")
+    if options and options.num_ctx not in (None, model.context_length):
         names.append("options.num_ctx")
     return names
 
 
 def wants_nothing(request: ChatRequest | GenerateRequest) -> bool:
-    """Whether no answer is asked for: such a request loads the model, or unloads it."""
+    """Tell whether no answer is asked for: such a request loads the model, or unloads it."""
     return not (request.messages if isinstance(request, ChatRequest) else request.prompt)
 
 
 def chat(request: ChatRequest, model: Model) -> GenerationRequest:
-    """The `GenerationRequest` of a chat. Raises `BadRequest`."""
-    tools = [offered(tool.function, f"tools[{index}].function") for index, tool in enumerate(request.tools or ())]
-    found = tuple(messages(request.messages or ()))
-    return generation(request, model, messages=found, tools=chosen_tools(tools).tools)
+    """Return what a chat asks for. Raises `BadRequest`."""
+    tools = [tool_of(tool.function, f"tools[{index}].function") for index, tool in enumerate(request.tools or ())]
+    return generation(request, model, messages=messages(request.messages or ()), tools=chosen_tools(tools).tools)
 
 
 def generate(request: GenerateRequest, model: Model) -> GenerationRequest:
@@ -99,39 +93,52 @@ def generate(request: GenerateRequest, model: Model) -> GenerationRequest:
         refuse(bool(request.system or request.template or request.context), RAW, "raw")
         return generation(request, model, prompt=prompt)
     refuse(bool(request.template), TEMPLATE, "template")
-    said = [("system", clean(request.system or "", "system")), ("user", prompt)]
-    return generation(request, model, messages=tuple({"role": role, "content": text} for role, text in said if text))
+    both = (message("system", clean(request.system or "", "system")), message("user", prompt))
+    return generation(request, model, messages=tuple(each for each in both if each.text))
 
 
-def generation(request: Answered, model: Model, **what: Any) -> GenerationRequest:
-    """What chats and prompts share."""
+def generation(
+    request: Answered,
+    model: Model,
+    *,
+    messages: Messages = (),
+    prompt: str | None = None,
+    tools: tuple[Tool, ...] = (),
+) -> GenerationRequest:
+    """Return what chats and prompts share, with what is their own. Raises `BadRequest`."""
     options = request.options or Options()
     return GenerationRequest(
-        model=model.id,
+        messages=messages,
+        prompt=prompt,
         max_tokens=max_tokens(options.num_predict, model),
         sampling=sampling(options),
         stop=stops(options.stop),
         logprobs=(request.top_logprobs or 0) if request.logprobs else None,
         json_schema=schema(request.format),
         thinking=None if request.think is None else bool(request.think),
+        tools=tools,
         keep_alive=keep_alive(request.keep_alive),
-        **what,
     )
 
 
 def refuse(wrong: bool, sentence: str, param: str) -> None:
+    """Raise `BadRequest` where the request is `wrong`."""
     if wrong:
         raise BadRequest(sentence, param=param)
 
 
 def max_tokens(num_predict: int | None, model: Model) -> int | None:
-    """Ollama's -1 (no end) and -2 (until the context is full) end alike here: when the context is full."""
+    """Return the most tokens of an answer.
+
+    Ollama's -1 (no end) and -2 (until the context is full) end alike here: when the context is full.
+    """
     if num_predict is None:
         return None
     return num_predict if num_predict > 0 else model.context_length
 
 
 def sampling(options: Options) -> Sampling:
+    """Return the sampling parameters of a request."""
     return Sampling(
         temperature=options.temperature,
         top_p=options.top_p,
@@ -140,61 +147,53 @@ def sampling(options: Options) -> Sampling:
         frequency_penalty=options.frequency_penalty,
         presence_penalty=options.presence_penalty,
         repeat_penalty=options.repeat_penalty,
-        seed=None if options.seed in (None, -1) else options.seed % 2**32,
+        seed=None if options.seed == -1 else seed(options.seed),
     )
 
 
-def schema(form: Format | None) -> dict[str, Any] | None:
-    """The JSON schema asked for; ``{}`` for any object; None for free text."""
-    return {} if form == "json" else form if isinstance(form, dict) else None
+def schema(wanted: Format | None) -> dict[str, Any] | None:
+    """Return the JSON schema asked for; ``{}`` for any object; None for free text."""
+    return {} if wanted == "json" else wanted if isinstance(wanted, dict) else None
 
 
-def keep_alive(value: float | str | None) -> float | None:
-    """Seconds; infinite for a negative one, None for the server's own limit. Raises `BadRequest`."""
-    seconds = duration(value) if isinstance(value, str) else value
-    return math.inf if seconds is not None and seconds < 0 else seconds
+def messages(sent: Sequence[RequestMessage]) -> Messages:
+    """Return the messages of a chat. Calls get ids, and results those of their calls, where they have none.
+
+    Raises `BadRequest`.
+    """
+    open_calls: list[ToolCall] = []
+    found = []
+    for index, each in enumerate(sent):
+        where = f"messages[{index}]"
+        refuse(bool(each.images), f"{where}.images: {IMAGES}", f"{where}.images")
+        content = parts(each.content, f"{where}.content")
+        calls = tuple(earlier(call, f"call_{index}_{i}", where) for i, call in enumerate(each.tool_calls or ()))
+        open_calls += calls
+        if each.role == "tool":
+            name = each.tool_name if each.tool_name is None else clean(each.tool_name, f"{where}.tool_name")
+            found.append(Message("tool", content, calls, answered_call(each, open_calls), name))
+        else:
+            found.append(Message(each.role, content, calls))
+    return tuple(found)
 
 
-def duration(text: str) -> float:
-    """Seconds of ``5m``, ``1h30m``, ``-1``. Raises `BadRequest`."""
-    found = DURATION.fullmatch(text.strip())
-    if found is None:
-        raise BadRequest(
-            f"keep_alive is {text[:50]!r}; it takes seconds or a duration such as '5m', '1h30m', '0', '-1'.",
-            param="keep_alive",
-        )
-    seconds = sum(float(number) * UNITS[unit] for number, unit in STEP.findall(found[2]))
-    return -seconds if found[1] == "-" else seconds
+def earlier(call: RequestToolCall, id: str, where: str) -> ToolCall:
+    """Return a call of an earlier message, with `id` where it has none. Raises `BadRequest`.
+
+    Its arguments are an object here and their text everywhere else.
+    """
+    arguments = msgspec.json.encode(call.function.arguments).decode()
+    return earlier_call(call.id or id, call.function.name, arguments, where)
 
 
-def messages(found: Sequence[Message]) -> Iterator[dict[str, Any]]:
-    """Messages as chat templates know them. Calls get ids, and results those of their calls, where they have none."""
-    pending: list[tuple[str, str]] = []
-    for index, message in enumerate(found):
-        refuse(bool(message.images), f"messages[{index}].images: {IMAGES}", f"messages[{index}].images")
-        content = clean(message.content or "", f"messages[{index}].content")
-        out: dict[str, Any] = {"role": message.role, "content": content}
-        if message.tool_calls:
-            out["tool_calls"] = [
-                earlier(made, f"call_{index}_{i}", f"messages[{index}]") for i, made in enumerate(message.tool_calls)
-            ]
-            pending += [(made["id"], made["function"]["name"]) for made in out["tool_calls"]]
-        if message.role == "tool":
-            out |= result(message, pending)
-        yield out
+def answered_call(result: RequestMessage, open_calls: list[ToolCall]) -> str | None:
+    """Return the id of the call that `result` answers, and take that call out of `open_calls`.
 
-
-def earlier(made: ToolCall, name: str, where: str) -> dict[str, Any]:
-    """A call of an earlier message, whose arguments are an object here and their text everywhere else."""
-    return call(made.id or name, made.function.name, msgspec.json.encode(made.function.arguments).decode(), where)
-
-
-def result(message: Message, pending: list[tuple[str, str]]) -> dict[str, Any]:
-    """Whose result a tool's message is: of the call it names, else of the first open call of the tool it names."""
-    fits = [entry for entry in pending if message.tool_call_id == entry[0]]
-    fits = fits or [entry for entry in pending if message.tool_name in (None, entry[1])]
-    if fits:
-        pending.remove(fits[0])
-    identity = message.tool_call_id or (fits[0][0] if fits else None)
-    told = {"tool_call_id": identity, "name": message.tool_name}
-    return {key: value for key, value in told.items() if value is not None}
+    It is the call that the message names, else the first open call of the tool that it names. None where neither says.
+    """
+    by_id = (call for call in open_calls if call.id == result.tool_call_id)
+    by_name = (call for call in open_calls if result.tool_name in (None, call.name))
+    call = next(by_id, None) or next(by_name, None)
+    if call is not None:
+        open_calls.remove(call)
+    return result.tool_call_id or (call.id if call else None)

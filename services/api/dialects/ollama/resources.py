@@ -1,20 +1,24 @@
-"""The Ollama endpoints. Each resource parses, asks the chat room, and encodes; nothing else."""
+"""The Ollama endpoints. Each resource parses, asks the service, and encodes; nothing else."""
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
+from typing import Any, ClassVar
 
 import falcon
 
-from services.answering.service import Service
-from services.api.dialects.ollama import answers as ollama
-from services.api.dialects.ollama import models as ollama_models
-from services.api.dialects.ollama import requests as ollama_asks
+from services.api.dialects.ollama import requests
+from services.api.dialects.ollama.answers import AnswerHead, ChatShape, GenerateShape, Shape, ended_without_text
+from services.api.dialects.ollama.keep_alive import keep_alive
+from services.api.dialects.ollama.models import listed_model, resolve, running_model, shown_model, thinks
+from services.api.dialects.ollama.schemas import ModelList, Release, RunningList
+from services.api.dialects.ollama.stream import NDJSON, collect, frames, tell_error
 from services.api.dialects.ollama.types import ChatRequest, GenerateRequest, NamedRequest
-from services.api.dialects.openai.resources import finished
 from services.api.http.auth import require_admin
-from services.api.http.body import client
-from services.api.http.stream import primed, write_json, write_stream
+from services.api.http.context import client
+from services.api.http.notices import finished, show
+from services.api.http.resource import Resource
+from services.api.http.stream import write_json, write_stream
 from services.core.errors import Unsupported
 from services.core.model import Model
 from services.core.request import GenerationRequest
@@ -22,23 +26,21 @@ from services.core.request import GenerationRequest
 RELEASE = "0.13.0"
 """The release of Ollama whose API this follows: clients compare it with the one they need."""
 
+NO_REGISTRY = "Models are not built, copied or uploaded here: each is a folder under models_dir; see docs/models.md."
 
-class Resource:
-    def __init__(self, service: Service) -> None:
-        self._service = service
+
+class OllamaResource(Resource):
+    """What all of them share: names of models may have Ollama's tags."""
 
     def _model(self, name: str | None) -> Model:
-        """As `Service.model`, for names with Ollama's tags."""
-        return ollama_models.resolve(self._service.catalog, name) if name else self._service.model(None)
+        """Return the model a request names, as `Service.model` does. Raises `ModelNotFound` and `BadRequest`."""
+        return resolve(self._service.catalog, name) if name else self._service.model(None)
 
 
-class Answers(Resource):
-    """What the two endpoints that answer do alike, once a request has become an `GenerationRequest`."""
+class Answers(OllamaResource):
+    """What the two endpoints that answer do alike, once a request has become a `GenerationRequest`."""
 
-    shape: ollama.Shape
-
-    def _head(self, req: falcon.Request, request: ChatRequest | GenerateRequest, model: Model) -> ollama.Head:
-        return ollama.Head(request.model or model.id, req.context.trace)
+    shape: ClassVar[Shape]
 
     def _answer(
         self,
@@ -46,107 +48,108 @@ class Answers(Resource):
         resp: falcon.Response,
         request: ChatRequest | GenerateRequest,
         model: Model,
-        ask: GenerationRequest,
+        generation: GenerationRequest,
     ) -> None:
-        """Run `ask` and write the response as `request` wants it: streamed, unless it says otherwise."""
-        if ask.prompt is None:
-            ask = self._service.sources.told(ask, model, resp)
-        names = ollama_asks.ignored(request, model)
-        if ask.thinking and not ollama_models.thinks(model):
+        """Answer `generation`, and write the response as `request` wants it: streamed, unless it says otherwise."""
+        names = requests.ignored(request, model)
+        if generation.thinking and not thinks(model):
             names.append("think")
-        (events,) = self._service.answers(req, resp, model, [ask], names)
-        head = self._head(req, request, model)
+        events = self._service.answer(generation, model, client(req), names)
+        head = AnswerHead(request.model or model.id, req.context.trace)
         if request.stream is False:
-            write_json(resp, ollama.collect(head, self.shape, events))
+            write_json(resp, collect(head, self.shape, events, partial(show, resp)))
         else:
-            write_stream(resp, ollama.NDJSON, primed(ollama.stream(head, self.shape, events)))
+            write_stream(resp, NDJSON, frames(head, self.shape, events), tell_error)
 
     def _load(
         self, req: falcon.Request, resp: falcon.Response, request: ChatRequest | GenerateRequest, model: Model
     ) -> None:
-        """Without a question: load the model, or unload it where it shall stay for no time. One object, no stream."""
-        keep = ollama_asks.keep_alive(request.keep_alive)
+        """Load the model, or unload it where it shall stay for no time. The response is one object, never a stream."""
+        keep = keep_alive(request.keep_alive)
         if keep == 0:
             require_admin(req)
-            finished(self._service.scheduler.unload(client(req), model))
+            finished(resp, self._service.scheduler.unload(client(req), model))
         else:
-            finished(self._service.scheduler.select(model, client(req), keep))
-        reason = "unload" if keep == 0 else "load"
-        body = {**self._head(req, request, model).body(), **self.shape.body()}
-        write_json(resp, {**body, "done": True, "done_reason": reason})
+            finished(resp, self._service.scheduler.select(model, client(req), keep))
+        empty = self.shape.part(AnswerHead(request.model or model.id, req.context.trace))
+        write_json(resp, ended_without_text(empty, "unload" if keep == 0 else "load"))
 
 
 class Chat(Answers):
-    """``/api/chat``."""
+    """``POST /api/chat``."""
 
-    shape = ollama.ChatShape()
+    shape = ChatShape()
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        request = self._service.parse(req, ChatRequest)
+        """Answer a chat; without messages, load or unload the model."""
+        request = self.parse(req, ChatRequest)
         model = self._model(request.model)
-        if ollama_asks.wants_nothing(request):
+        if requests.wants_nothing(request):
             self._load(req, resp, request, model)
         else:
-            self._answer(req, resp, request, model, ollama_asks.chat(request, model))
+            self._answer(req, resp, request, model, requests.chat(request, model))
 
 
 class Generate(Answers):
-    """``/api/generate``."""
+    """``POST /api/generate``."""
 
-    shape = ollama.GenerateShape()
+    shape = GenerateShape()
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        request = self._service.parse(req, GenerateRequest)
+        """Answer a prompt, or continue it; without one, load or unload the model."""
+        request = self.parse(req, GenerateRequest)
         model = self._model(request.model)
-        ask = ollama_asks.generate(request, model)
-        if ollama_asks.wants_nothing(request):
+        generation = requests.generate(request, model)
+        if requests.wants_nothing(request):
             self._load(req, resp, request, model)
         else:
-            self._answer(req, resp, request, model, ask)
+            self._answer(req, resp, request, model, generation)
 
 
-class Tags(Resource):
-    """``/api/tags``: what is on disk."""
+class Tags(OllamaResource):
+    """``GET /api/tags``."""
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        write_json(resp, {"models": [ollama_models.tags(model) for model in self._service.catalog.models()]})
+        """List the models on disk."""
+        write_json(resp, ModelList(models=[listed_model(model) for model in self._service.catalog.models()]))
 
     on_head = on_get
 
 
-class Show(Resource):
-    """``/api/show``: one model."""
+class Show(OllamaResource):
+    """``POST /api/show``."""
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        request = self._service.parse(req, NamedRequest)
-        write_json(resp, ollama_models.show(self._model(request.model or request.name)))
+        """Describe one model."""
+        request = self.parse(req, NamedRequest)
+        write_json(resp, shown_model(self._model(request.model or request.name)))
 
 
-class Running(Resource):
-    """``/api/ps``: what is loaded. A snapshot; it waits for nobody."""
+class Running(OllamaResource):
+    """``GET /api/ps``."""
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """List the loaded models. It is a snapshot, and does not wait."""
         expiries = self._service.scheduler.status().models
         loaded = [model for model in self._service.catalog.models() if model.id in expiries]
-        write_json(resp, {"models": [ollama_models.running(model, expiries[model.id]) for model in loaded]})
+        write_json(resp, RunningList(models=[running_model(model, expiries[model.id]) for model in loaded]))
 
 
-class Version:
-    """``/api/version``."""
+class Version(OllamaResource):
+    """``GET /api/version``."""
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        write_json(resp, {"version": RELEASE})
+        """Answer with the release of Ollama whose API this is."""
+        write_json(resp, Release(version=RELEASE))
 
     on_head = on_get
 
 
-class Unavailable:
-    """What belongs to a registry of models that this server has not."""
-
-    def __init__(self, sentence: str) -> None:
-        self._sentence = sentence
+class NoRegistry(OllamaResource):
+    """What belongs to a registry of models, which this server has not."""
 
     def on_post(self, req: falcon.Request, resp: falcon.Response, **params: Any) -> None:
-        raise Unsupported(self._sentence)
+        """Raise `Unsupported`, which says what to do instead."""
+        raise Unsupported(NO_REGISTRY)
 
     on_head = on_post

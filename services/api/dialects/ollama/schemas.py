@@ -1,4 +1,4 @@
-"""What the server answers to Ollama's clients, typed; see schemas.py."""
+"""The types of the answers to Ollama's clients."""
 
 from __future__ import annotations
 
@@ -6,36 +6,49 @@ from typing import Any, Literal
 
 from msgspec import UNSET, UnsetType
 
-from services.api.dialects.openai.schemas import Count, Exact, TokenLogprob
+from services.api.dialects.common.schema import AnswerStruct, Count
+from services.core.events import TokenLogprob
+
+DoneReason = Literal["stop", "length", "load", "unload", "error"]
 
 
-class Function(Exact):
+class Error(AnswerStruct):
+    """An error as Ollama's clients read it."""
+
+    error: str
+
+
+class CalledFunction(AnswerStruct):
+    """A function and its arguments."""
+
     index: Count
     name: str
     arguments: dict[str, Any]
 
 
-class Call(Exact):
+class Call(AnswerStruct):
+    """A call of a tool."""
+
     id: str
-    function: Function
+    function: CalledFunction
 
 
-class Said(Exact):
+class AnswerMessage(AnswerStruct):
+    """The message of a chat's answer, or a piece of it."""
+
     role: Literal["assistant"]
     content: str
     thinking: str | UnsetType = UNSET
     tool_calls: list[Call] | UnsetType = UNSET
 
 
-class Answered(Exact):
-    """What every object of an answer has; the numbers are the last one's, in tokens and nanoseconds."""
+class AnswerObject(AnswerStruct):
+    """What every object of an answer has. Only the last one has the numbers, in tokens and nanoseconds."""
 
     model: str
     created_at: str
     done: bool
-    done_reason: Literal["stop", "length", "load", "unload", "error"] | UnsetType = UNSET
-    waiting: str | UnsetType = UNSET
-    """What it waits for, where there is nothing to say yet."""
+    done_reason: DoneReason | UnsetType = UNSET
     logprobs: list[TokenLogprob] | UnsetType = UNSET
     total_duration: Count | UnsetType = UNSET
     load_duration: Count | UnsetType = UNSET
@@ -45,17 +58,23 @@ class Answered(Exact):
     eval_duration: Count | UnsetType = UNSET
 
 
-class Chatted(Answered, kw_only=True):
-    message: Said
+class ChatAnswer(AnswerObject, kw_only=True):
+    """A chat's answer, or one line of its stream."""
+
+    message: AnswerMessage
 
 
-class Generated(Answered, kw_only=True):
+class GenerateAnswer(AnswerObject, kw_only=True):
+    """The answer to a prompt, or one line of its stream."""
+
     response: str
     thinking: str | UnsetType = UNSET
     tool_calls: list[Call] | UnsetType = UNSET
 
 
-class Details(Exact):
+class Details(AnswerStruct):
+    """What the files of a model say; empty where they say nothing."""
+
     parent_model: str
     format: str
     family: str
@@ -65,7 +84,9 @@ class Details(Exact):
     context_length: Count
 
 
-class Identity(Exact):
+class ModelIdentity(AnswerStruct):
+    """What every entry of a list of models has."""
+
     name: str
     model: str
     size: Count
@@ -73,26 +94,36 @@ class Identity(Exact):
     details: Details
 
 
-class Tagged(Identity):
+class ListedModel(ModelIdentity):
+    """A model on disk."""
+
     modified_at: str
     capabilities: list[str]
 
 
-class TagList(Exact):
-    models: list[Tagged]
+class ModelList(AnswerStruct):
+    """All models on disk."""
+
+    models: list[ListedModel]
 
 
-class RunningModel(Identity):
+class RunningModel(ModelIdentity):
+    """A loaded model."""
+
     expires_at: str
     size_vram: Count
     context_length: Count
 
 
-class RunningList(Exact):
+class RunningList(AnswerStruct):
+    """All loaded models."""
+
     models: list[RunningModel]
 
 
-class Shown(Exact):
+class ShownModel(AnswerStruct):
+    """All that is known of one model."""
+
     details: Details
     model_info: dict[str, Any]
     capabilities: list[str]
@@ -103,12 +134,14 @@ class Shown(Exact):
     system: str | UnsetType = UNSET
 
 
-class Release(Exact):
+class Release(AnswerStruct):
+    """The release of Ollama whose API this is."""
+
     version: str
 
 
-class PullStatus(Exact):
-    """How far it is; the last one says ``success``."""
+class PullStatus(AnswerStruct):
+    """How far a download is; the last one says ``success``."""
 
     status: str
     digest: str | UnsetType = UNSET
@@ -116,7 +149,9 @@ class PullStatus(Exact):
     completed: Count | UnsetType = UNSET
 
 
-class Embedded(Exact):
+class Embedded(AnswerStruct):
+    """A vector for each text."""
+
     model: str
     embeddings: list[list[float]]
     total_duration: Count
@@ -124,5 +159,7 @@ class Embedded(Exact):
     prompt_eval_count: Count
 
 
-class Vector(Exact):
+class Vector(AnswerStruct):
+    """One vector, empty without a prompt."""
+
     embedding: list[float]

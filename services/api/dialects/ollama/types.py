@@ -9,22 +9,32 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from services.api.dialects.openai.types import Most, Penalty, Probability, Seed, StopList, ToolList
+from services.api.dialects.common.bounds import (
+    Most,
+    Natural,
+    Penalty,
+    Probability,
+    RepeatPenalty,
+    Seed,
+    StopList,
+    Temperature,
+    TopLogprobs,
+)
+from services.api.dialects.common.tools import ToolList
 
-Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Tokens = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
 Think = bool | Literal["low", "medium", "high", "max"]
 Format = dict[str, Any] | Literal["json", ""]
 
 
 class Options(Struct, kw_only=True):
-    """``options`` of a request. Those without a type are announced, whatever they are."""
+    """``options`` of a request. Those without a type have no effect, whatever they are; a warning names them."""
 
-    temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
-    top_k: Count | None = None
+    temperature: Temperature | None = None
+    top_k: Natural | None = None
     top_p: Probability | None = None
     min_p: Probability | None = None
-    repeat_penalty: Annotated[float, Meta(gt=0, le=10)] | None = None
+    repeat_penalty: RepeatPenalty | None = None
     presence_penalty: Penalty | None = None
     frequency_penalty: Penalty | None = None
     seed: Seed | None = None
@@ -55,22 +65,28 @@ class Options(Struct, kw_only=True):
 
 
 class FunctionCall(Struct):
+    """A function and its arguments, which are an object here and no text."""
+
     name: str
     arguments: dict[str, Any] = {}
     index: int | None = None
 
 
-class ToolCall(Struct):
+class RequestToolCall(Struct):
+    """A call that an earlier answer made."""
+
     function: FunctionCall
     id: str | None = None
 
 
-class Message(Struct):
+class RequestMessage(Struct):
+    """A message of a chat."""
+
     role: Literal["system", "user", "assistant", "tool"]
     content: str | None = None
     thinking: str | None = None
     images: list[Any] | None = None
-    tool_calls: list[ToolCall] | None = None
+    tool_calls: list[RequestToolCall] | None = None
     tool_name: str | None = None
     tool_call_id: str | None = None
 
@@ -91,7 +107,7 @@ class Answered(Common, kw_only=True):
     format: Format | None = None
     think: Think | None = None
     logprobs: bool | None = None
-    top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
+    top_logprobs: TopLogprobs | None = None
     truncate: bool | None = None
     shift: bool | None = None
 
@@ -99,7 +115,7 @@ class Answered(Common, kw_only=True):
 class ChatRequest(Answered, kw_only=True):
     """``POST /api/chat``."""
 
-    messages: Annotated[list[Message], Most] | None = None
+    messages: Annotated[list[RequestMessage], Most] | None = None
     tools: ToolList | None = None
 
 
@@ -123,7 +139,7 @@ class EmbedRequest(Common, kw_only=True):
 
     input: str | list[str]
     truncate: bool | None = None
-    dimensions: Annotated[int, Meta(ge=0, le=2**31 - 1)] | None = None
+    dimensions: Natural | None = None
 
 
 class EmbeddingsRequest(Common, kw_only=True):

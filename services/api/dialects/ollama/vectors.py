@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import falcon
 
+from services.answering.vectors import Vector as Numbers
+from services.answering.vectors import cut, embed
 from services.api.dialects.common.content import clean
-from services.api.dialects.ollama import answers as ollama
-from services.api.dialects.ollama import requests as ollama_asks
-from services.api.dialects.ollama.resources import Resource
+from services.api.dialects.ollama.answers import nanoseconds, total
+from services.api.dialects.ollama.keep_alive import keep_alive
+from services.api.dialects.ollama.requests import ignored
+from services.api.dialects.ollama.resources import OllamaResource
+from services.api.dialects.ollama.schemas import Embedded, Vector
 from services.api.dialects.ollama.types import EmbeddingsRequest, EmbedRequest
-from services.api.dialects.openai.vectors import cut, embedded
+from services.api.http.context import client
+from services.api.http.notices import finished, show
 from services.api.http.stream import write_json
 from services.core.events import Usage
 from services.core.model import Model
 
-Vector = list[float]
 
-
-class Vectors(Resource):
+class Vectors(OllamaResource):
     """What the two endpoints do alike."""
 
     def _vectors(
@@ -26,19 +31,24 @@ class Vectors(Resource):
         resp: falcon.Response,
         request: EmbedRequest | EmbeddingsRequest,
         model: Model,
-        texts: list[str],
-    ) -> tuple[list[Vector], Usage]:
-        """Raises `BadRequest` where the model makes no vectors."""
-        self._service.warn(resp, ollama_asks.ignored(request, model))
-        keep = ollama_asks.keep_alive(request.keep_alive)
-        return embedded(self._service, req, resp, model, texts, keep)
+        texts: Sequence[str],
+    ) -> tuple[list[Numbers], Usage]:
+        """Return the vector of each text, and what they took.
+
+        Blocks. Raises `BadRequest` where the model makes no vectors, and what `embed` raises.
+        """
+        for notice in self._service.warnings(ignored(request, model)):
+            show(resp, notice)
+        work = embed(self._service, model, texts, client(req), keep_alive(request.keep_alive))
+        return finished(resp, work)
 
 
 class Embed(Vectors):
-    """``/api/embed``: vectors of the length 1."""
+    """``POST /api/embed``."""
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        request = self._service.parse(req, EmbedRequest)
+        """Answer with a vector of the length 1 for each text."""
+        request = self.parse(req, EmbedRequest)
         model = self._model(request.model)
         given = [request.input] if isinstance(request.input, str) else request.input
         texts = [clean(text, f"input[{index}]") for index, text in enumerate(given)]
@@ -46,22 +56,23 @@ class Embed(Vectors):
         trace = req.context.trace
         write_json(
             resp,
-            {
-                "model": request.model or model.id,
-                "embeddings": cut(vectors, request.dimensions or None, model) if vectors else [],
-                "total_duration": ollama.total(trace),
-                "load_duration": ollama.nanoseconds(trace.seconds.get("load", 0)),
-                "prompt_eval_count": usage.prompt_tokens,
-            },
+            Embedded(
+                model=request.model or model.id,
+                embeddings=cut(vectors, request.dimensions or None, model) if vectors else [],
+                total_duration=total(trace),
+                load_duration=nanoseconds(trace.seconds.get("load", 0)),
+                prompt_eval_count=usage.prompt_tokens,
+            ),
         )
 
 
 class Embeddings(Vectors):
-    """``/api/embeddings``: one vector, as the model makes it. Without a prompt it is empty."""
+    """``POST /api/embeddings``."""
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        request = self._service.parse(req, EmbeddingsRequest)
+        """Answer with one vector, an empty one for no prompt."""
+        request = self.parse(req, EmbeddingsRequest)
         model = self._model(request.model)
         texts = [clean(request.prompt, "prompt")] if request.prompt else []
         vectors, _ = self._vectors(req, resp, request, model, texts)
-        write_json(resp, {"embedding": vectors[0] if vectors else []})
+        write_json(resp, Vector(embedding=vectors[0] if vectors else []))

@@ -1,19 +1,38 @@
-"""Events to OpenAI's objects and chunks. Pure conversions, but for `stream` and `collect`, which run the events."""
+"""Convert events to the choices of OpenAI's completions. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
-from services.api.dialects.common.answer import Answer, Call, collected
-from services.api.dialects.common.logprobs import chat_logprobs, text_logprobs
-from services.api.http import errors
-from services.api.http.stream import DONE, comment, guarded, sse
-from services.core.events import Done, Event, Piece, Reasoning, Refusal, Text, ToolCall, Usage, Waiting, closing
+from msgspec import UNSET, Struct, UnsetType
 
-Answers = Iterable[Iterator[Event]]
-"""One event stream per choice, run one after the other."""
+from services.api.dialects.common.answer import Answer
+from services.api.dialects.openai.schemas import (
+    AnswerMessage,
+    CachedTokens,
+    Call,
+    CallDelta,
+    CalledFunction,
+    ChatChoice,
+    ChatCompletion,
+    ChatCompletionChunk,
+    ChatLogprobs,
+    ChunkChoice,
+    Delta,
+    FunctionDelta,
+    Reason,
+    TextChoice,
+    TextChunkChoice,
+    TextCompletion,
+    TextCompletionChunk,
+    TextLogprobs,
+    Usage,
+)
+from services.core.events import Done, FinishReason, Piece, Reasoning, Refusal, Text, TokenLogprob, ToolCallDelta
+from services.core.events import Usage as Tokens
+from services.core.message import ToolCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,199 +41,198 @@ class Head:
 
     id: str
     created: int
+    """Seconds since 1970."""
     model: str
     fingerprint: str
 
 
-class Shape(Protocol):
-    """How one endpoint spells its choices."""
+W = TypeVar("W")
+C = TypeVar("C")
+S = TypeVar("S", bound=Struct)
 
-    object: str
-    chunk_object: str
 
-    def opening(self) -> dict[str, Any] | None:
-        """The body of a choice's first chunk, None for no such chunk."""
+class Shape(Protocol, Generic[W, C]):
+    """How one endpoint spells its choices: `W` a whole one, `C` a part of one in a chunk."""
 
-    def piece(self, event: Piece) -> dict[str, Any]:
-        """The body of a choice's chunk for one piece."""
+    def opening(self, index: int) -> C | None:
+        """Return a choice's first chunk, None for no such chunk."""
 
-    def ending(self) -> dict[str, Any]:
-        """The body of a choice's last chunk."""
+    def piece(self, index: int, event: Piece) -> C:
+        """Return a choice's chunk for one piece."""
 
-    def whole(self, answer: Answer) -> dict[str, Any]:
-        """The body of a complete choice."""
+    def ending(self, index: int, done: Done) -> C:
+        """Return a choice's last chunk."""
 
-    def reason(self, done: Done | Answer) -> str:
-        """Why a choice ended."""
+    def whole(self, index: int, answer: Answer) -> W:
+        """Return a complete choice."""
+
+    def chunk(self, head: Head, choices: list[C], usage: Usage | UnsetType | None) -> Struct:
+        """Return one event of a stream."""
+
+    def completion(self, head: Head, choices: list[W], usage: Usage) -> Struct:
+        """Return the whole response."""
 
 
 class ChatShape:
-    object = "chat.completion"
-    chunk_object = "chat.completion.chunk"
+    """Choices of a chat."""
 
-    def opening(self) -> dict[str, Any] | None:
-        return {"delta": {"role": "assistant", "content": ""}, "logprobs": None}
+    def opening(self, index: int) -> ChunkChoice | None:
+        return self._choice(index, Delta(role="assistant", content=""))
 
-    def piece(self, event: Piece) -> dict[str, Any]:
-        if isinstance(event, Reasoning):
-            return {"delta": {"reasoning_content": event.text}, "logprobs": None}
-        if isinstance(event, Refusal):
-            return {"delta": {"refusal": event.text}, "logprobs": None}
-        if isinstance(event, ToolCall):
-            return {"delta": self.call_delta(event), "logprobs": None}
-        return {"delta": {"content": event.text}, "logprobs": chat_logprobs(event.logprobs)}
+    def piece(self, index: int, event: Piece) -> ChunkChoice:
+        match event:
+            case Text():
+                return self._choice(index, Delta(content=event.text), event.logprobs)
+            case Reasoning():
+                return self._choice(index, Delta(reasoning_content=event.text))
+            case Refusal():
+                return self._choice(index, Delta(refusal=event.text))
+            case ToolCallDelta():
+                return self._choice(index, self.call_delta(event))
 
-    def ending(self) -> dict[str, Any]:
-        return {"delta": {}, "logprobs": None}
+    def ending(self, index: int, done: Done) -> ChunkChoice:
+        return self._choice(index, Delta(), reason=self.reason(done.finish_reason))
 
-    def whole(self, answer: Answer) -> dict[str, Any]:
-        message: dict[str, Any] = {"role": "assistant", "content": answer.text, "refusal": answer.refusal or None}
-        if answer.refusal:
-            message["content"] = None
-        if answer.thought:
-            message["reasoning_content"] = answer.thought
+    def whole(self, index: int, answer: Answer) -> ChatChoice:
+        silent = bool(answer.refusal or (answer.calls and not answer.text))
+        message = AnswerMessage(
+            role="assistant",
+            content=None if silent else answer.text,
+            refusal=answer.refusal or None,
+            reasoning_content=answer.reasoning or UNSET,
+        )
         if answer.calls:
-            message["content"] = answer.text or None
-            message |= self.calls(answer.calls)
-        return {"message": message, "logprobs": chat_logprobs(answer.logprobs)}
+            self.add_calls(message, answer.calls)
+        reason = self.reason(answer.finish_reason)
+        return ChatChoice(index=index, message=message, logprobs=chat_logprobs(answer.logprobs), finish_reason=reason)
 
-    def reason(self, done: Done | Answer) -> str:
-        return done.finish_reason
+    def chunk(self, head: Head, choices: list[ChunkChoice], usage: Usage | UnsetType | None) -> ChatCompletionChunk:
+        return enveloped(ChatCompletionChunk, head, choices, usage)
 
-    def call_delta(self, piece: ToolCall) -> dict[str, Any]:
-        return {"tool_calls": [call_delta(piece)]}
+    def completion(self, head: Head, choices: list[ChatChoice], usage: Usage) -> ChatCompletion:
+        return enveloped(ChatCompletion, head, choices, usage)
 
-    def calls(self, calls: list[Call]) -> dict[str, Any]:
-        return {"tool_calls": [call_body(call) for call in calls]}
+    def reason(self, reason: FinishReason) -> Reason:
+        """Return the endpoint's word for why a choice ended."""
+        return reason
+
+    def call_delta(self, piece: ToolCallDelta) -> Delta:
+        """Return a piece of a call."""
+        function = FunctionDelta(arguments=piece.arguments, name=piece.name or UNSET)
+        if not piece.id:
+            return Delta(tool_calls=[CallDelta(index=piece.index, function=function)])
+        return Delta(tool_calls=[CallDelta(index=piece.index, id=piece.id, type="function", function=function)])
+
+    def add_calls(self, message: AnswerMessage, calls: list[ToolCall]) -> None:
+        """Add whole calls to a message."""
+        message.tool_calls = [Call(id=call.id, function=function_of(call)) for call in calls]
+
+    def _choice(
+        self, index: int, delta: Delta, logprobs: Iterable[TokenLogprob] = (), reason: Reason | None = None
+    ) -> ChunkChoice:
+        return ChunkChoice(index=index, delta=delta, logprobs=chat_logprobs(logprobs), finish_reason=reason)
 
 
 class OlderChatShape(ChatShape):
     """For requests with ``functions``, OpenAI's older name for tools: one call, and no id."""
 
-    def reason(self, done: Done | Answer) -> str:
-        return "function_call" if done.finish_reason == "tool_calls" else done.finish_reason
+    def reason(self, reason: FinishReason) -> Reason:
+        return "function_call" if reason == "tool_calls" else reason
 
-    def call_delta(self, piece: ToolCall) -> dict[str, Any]:
-        named = {"name": piece.name} if piece.name else {}
-        return {"function_call": {**named, "arguments": piece.arguments}}
+    def call_delta(self, piece: ToolCallDelta) -> Delta:
+        return Delta(function_call=FunctionDelta(arguments=piece.arguments, name=piece.name or UNSET))
 
-    def calls(self, calls: list[Call]) -> dict[str, Any]:
-        return {"function_call": {"name": calls[0].name, "arguments": calls[0].arguments}}
+    def add_calls(self, message: AnswerMessage, calls: list[ToolCall]) -> None:
+        message.function_call = function_of(calls[0])
 
 
 class TextShape:
-    object = "text_completion"
-    chunk_object = "text_completion"
+    """Continuations of prompts."""
 
     def __init__(self, echo: str = "") -> None:
         """`echo` goes before the answer."""
         self._echo = echo
 
-    def opening(self) -> dict[str, Any] | None:
-        return {"text": self._echo, "logprobs": None} if self._echo else None
+    def opening(self, index: int) -> TextChunkChoice | None:
+        return self._choice(index, self._echo) if self._echo else None
 
-    def piece(self, event: Piece) -> dict[str, Any]:
-        logprobs = event.logprobs if isinstance(event, Text) else ()
-        text = "" if isinstance(event, ToolCall) else event.text
-        return {"text": text, "logprobs": text_logprobs(logprobs)}
+    def piece(self, index: int, event: Piece) -> TextChunkChoice:
+        if isinstance(event, Text):
+            return self._choice(index, event.text, event.logprobs)
+        return self._choice(index, "" if isinstance(event, ToolCallDelta) else event.text)
 
-    def ending(self) -> dict[str, Any]:
-        return {"text": "", "logprobs": None}
+    def ending(self, index: int, done: Done) -> TextChunkChoice:
+        return self._choice(index, "", reason=done.finish_reason)
 
-    def whole(self, answer: Answer) -> dict[str, Any]:
-        return {"text": self._echo + answer.text, "logprobs": text_logprobs(answer.logprobs)}
+    def whole(self, index: int, answer: Answer) -> TextChoice:
+        return TextChoice(
+            index=index,
+            text=self._echo + answer.text,
+            logprobs=text_logprobs(answer.logprobs),
+            finish_reason=answer.finish_reason,
+        )
 
-    def reason(self, done: Done | Answer) -> str:
-        return done.finish_reason
+    def chunk(self, head: Head, choices: list[TextChunkChoice], usage: Usage | UnsetType | None) -> TextCompletionChunk:
+        return enveloped(TextCompletionChunk, head, choices, usage)
 
+    def completion(self, head: Head, choices: list[TextChoice], usage: Usage) -> TextCompletion:
+        return enveloped(TextCompletion, head, choices, usage)
 
-def call_delta(piece: ToolCall) -> dict[str, Any]:
-    function = {"arguments": piece.arguments}
-    if not piece.id:
-        return {"index": piece.index, "function": function}
-    return {"index": piece.index, "id": piece.id, "type": "function", "function": {"name": piece.name, **function}}
-
-
-def call_body(call: Call) -> dict[str, Any]:
-    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
-
-
-def usage_body(usage: Usage) -> dict[str, Any]:
-    return {
-        "prompt_tokens": usage.prompt_tokens,
-        "completion_tokens": usage.completion_tokens,
-        "total_tokens": usage.prompt_tokens + usage.completion_tokens,
-        "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
-    }
+    def _choice(
+        self, index: int, text: str, logprobs: Iterable[TokenLogprob] = (), reason: FinishReason | None = None
+    ) -> TextChunkChoice:
+        return TextChunkChoice(index=index, text=text, logprobs=text_logprobs(logprobs), finish_reason=reason)
 
 
-def of_choice(usage: Usage, index: int, n: int) -> Usage:
-    """What choice `index`, one of `n` per prompt, adds to the usage: as with OpenAI the prompt counts once."""
-    return usage if index % n == 0 else Usage(completion_tokens=usage.completion_tokens)
+def enveloped(kind: Callable[..., S], head: Head, choices: list[Any], usage: Usage | UnsetType | None) -> S:
+    """Return a whole answer or a chunk: its choices and what every one has."""
+    return kind(
+        id=head.id,
+        created=head.created,
+        model=head.model,
+        system_fingerprint=head.fingerprint,
+        choices=choices,
+        usage=usage,
+    )
 
 
-def collect(head: Head, shapes: Iterable[Shape], answers: Answers, n: int) -> dict[str, Any]:
-    """The whole response object, with `n` choices per prompt.
-
-    Blocks until the last answer is complete; raises what the events raise.
-    """
-    usage, choices, name = Usage(), [], ""
-    for index, (shape, events) in enumerate(zip(shapes, answers, strict=False)):
-        answer = collected(events)
-        usage, name = usage + of_choice(answer.usage, index, n), shape.object
-        choices.append({"index": index, **shape.whole(answer), "finish_reason": shape.reason(answer)})
-    return {**envelope(head, name), "choices": choices, "usage": usage_body(usage)}
+def function_of(call: ToolCall) -> CalledFunction:
+    """Return the function of a whole call."""
+    return CalledFunction(name=call.name, arguments=call.arguments)
 
 
-def envelope(head: Head, name: str) -> dict[str, Any]:
-    return {
-        "id": head.id,
-        "object": name,
-        "created": head.created,
-        "model": head.model,
-        "system_fingerprint": head.fingerprint,
-    }
+def usage_of(tokens: Tokens) -> Usage:
+    """Return token counts as OpenAI tells them."""
+    return Usage(
+        prompt_tokens=tokens.prompt_tokens,
+        completion_tokens=tokens.completion_tokens,
+        total_tokens=tokens.prompt_tokens + tokens.completion_tokens,
+        prompt_tokens_details=CachedTokens(cached_tokens=tokens.cached_tokens),
+    )
 
 
-def stream(head: Head, shapes: Iterable[Shape], answers: Answers, n: int, include_usage: bool) -> Generator[bytes]:
-    """Server-sent events, with `n` choices per prompt, ending with ``[DONE]``.
-
-    A stream that an error ends has none: its answer is not done.
-    """
-    return guarded(_chunks(head, shapes, answers, n, include_usage), lambda error: sse(errors.body(error)))
+def chat_logprobs(entries: Iterable[TokenLogprob]) -> ChatLogprobs | None:
+    """Return a chat's logprobs, None where there are none."""
+    content = list(entries)
+    return ChatLogprobs(content=content) if content else None
 
 
-def _chunks(head: Head, shapes: Iterable[Shape], answers: Answers, n: int, include_usage: bool) -> Generator[bytes]:
-    total, frame = Usage(), {}
-    for index, (shape, events) in enumerate(zip(shapes, answers, strict=False)):
-        frame = envelope(head, shape.chunk_object) | ({"usage": None} if include_usage else {})
-        with closing(events):
-            for event in _opened(shape, events):
-                if isinstance(event, Waiting):
-                    yield comment(event)
-                    continue
-                choice, reason = event
-                if isinstance(reason, Done):
-                    total += of_choice(reason.usage, index, n)
-                yield sse(
-                    {**frame, "choices": [{"index": index, **choice, "finish_reason": reason and shape.reason(reason)}]}
-                )
-    if include_usage:
-        yield sse({**frame, "choices": [], "usage": usage_body(total)})
-    yield DONE
+def text_logprobs(entries: Iterable[TokenLogprob]) -> TextLogprobs | None:
+    """Return logprobs in the older shape, None where there are none."""
+    entries = list(entries)
+    if not entries:
+        return None
+    return TextLogprobs(
+        tokens=[entry.token for entry in entries],
+        token_logprobs=[entry.logprob for entry in entries],
+        top_logprobs=[{top.token: top.logprob for top in (*entry.top_logprobs, entry)} for entry in entries],
+        text_offset=offsets(entries),
+    )
 
 
-def _opened(shape: Shape, events: Iterator[Event]) -> Iterator[Waiting | tuple[dict[str, Any], Done | None]]:
-    """Choice bodies, with the opening before the first piece; the last comes with its `Done`."""
-    opening = shape.opening()
-    for event in events:
-        if isinstance(event, Waiting):
-            yield event
-            continue
-        if opening is not None:
-            yield opening, None
-            opening = None
-        if isinstance(event, Done):
-            yield shape.ending(), event
-        elif isinstance(event, Piece):
-            yield shape.piece(event), None
+def offsets(entries: list[TokenLogprob]) -> list[int]:
+    """Return where each token starts, in characters from the first."""
+    starts = [0]
+    for entry in entries[:-1]:
+        starts.append(starts[-1] + len(entry.token))
+    return starts

@@ -1,64 +1,49 @@
-"""OpenAI requests to `GenerationRequest`s: pure conversions. What is not honoured is refused or named in a warning."""
+"""Convert OpenAI requests to `GenerationRequest`s. Pure. What has no effect is refused or named in a warning."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from msgspec import Struct
-
-from services.api.dialects.common.content import clean
-from services.api.dialects.common.tools import call, chosen
+from services.api.dialects.common.content import clean, parts
+from services.api.dialects.common.parameters import LOW_PRIORITY_TIER, Idle, seed, stops, thinks
+from services.api.dialects.common.tools import Choice, Chosen, chosen_tools, earlier_call, tool_of
 from services.api.dialects.openai.types import (
     ChatRequest,
     Common,
     CompletionRequest,
-    Message,
-    Part,
+    FunctionName,
+    NamedTool,
+    RequestMessage,
+    RequestToolCall,
     ResponseFormat,
-    ToolCall,
 )
 from services.core.errors import BadRequest
+from services.core.message import Message, Role
 from services.core.request import GenerationRequest, Sampling
 
-BACKGROUND_TIER = "flex"
-"""OpenAI's ``service_tier`` for requests that may take longer."""
-
-IGNORED: Mapping[str, tuple[Any, ...]] = {
+IGNORED: Idle = {
     "modalities": (None, [], ["text"]),
     "audio": (None,),
     "prediction": (None,),
-    "service_tier": (None, "auto", "default", BACKGROUND_TIER),
+    "service_tier": (None, "auto", "default", LOW_PRIORITY_TIER),
     "store": (None, False),
     "verbosity": (None, "medium"),
     "web_search_options": (None,),
     "suffix": (None, ""),
     "best_of": (None, 1),
 }
-"""Parameters without effect, each with the values that ask for nothing; any other value is named in the warning."""
-
-TEXTS = ("text", "input_text", "output_text")
-"""Types of parts that are text, in any of OpenAI's APIs."""
+"""Parameters without effect; a value that asks for something is named in the warning."""
 
 MOST_PROMPTS = 128
 """Of one completion; each is a run of its own."""
 
-NO_THINKING = ("none", "minimal")
-"""Values of ``reasoning_effort`` that switch thinking off; the others switch it on."""
 
-
-def ignored(request: Struct, table: Mapping[str, tuple[Any, ...]] = IGNORED) -> list[str]:
-    """The parameters of `request` that ask for something this server does not do."""
-    return [name for name, idle in table.items() if getattr(request, name, None) not in idle]
-
-
-def chat(request: ChatRequest, model: str) -> GenerationRequest:
-    """The `GenerationRequest` of a chat. Raises `BadRequest`."""
+def chat(request: ChatRequest) -> GenerationRequest:
+    """Return what a chat asks for. Raises `BadRequest`."""
     kwargs = dict(request.chat_template_kwargs or {})
     choice = chosen(request)
     return GenerationRequest(
-        model=model,
-        messages=tuple(message(m, f"messages[{i}]") for i, m in enumerate(request.messages)),
+        messages=tuple(message(each, f"messages[{i}]") for i, each in enumerate(request.messages)),
         max_tokens=request.max_completion_tokens or request.max_tokens,
         sampling=sampling(request),
         stop=stops(request.stop),
@@ -71,17 +56,17 @@ def chat(request: ChatRequest, model: str) -> GenerationRequest:
         call_required=choice.required,
         parallel_calls=choice.parallel,
         rag=request.rag is not False,
-        background=request.service_tier == BACKGROUND_TIER,
+        low_priority=request.service_tier == LOW_PRIORITY_TIER,
     )
 
 
-def completions(request: CompletionRequest, model: str) -> list[GenerationRequest]:
-    """One `GenerationRequest` per prompt. Raises `BadRequest`."""
-    return [completion(request, model, prompt) for prompt in prompts(request.prompt)]
+def completions(request: CompletionRequest) -> list[GenerationRequest]:
+    """Return what a completion asks for, one for each prompt. Raises `BadRequest`."""
+    return [completion(request, prompt) for prompt in prompts(request.prompt)]
 
 
 def prompts(prompt: str | list[str | int | list[int]]) -> list[str | list[int]]:
-    """One prompt or several, each a text or the ids of its tokens. Raises `BadRequest`."""
+    """Return one prompt or several, each a text or the ids of its tokens. Raises `BadRequest`."""
     if isinstance(prompt, str):
         prompt = [prompt]
     ids = [token for token in prompt if isinstance(token, int)]
@@ -95,10 +80,10 @@ def prompts(prompt: str | list[str | int | list[int]]) -> list[str | list[int]]:
     return several or [ids]
 
 
-def completion(request: CompletionRequest, model: str, prompt: str | list[int]) -> GenerationRequest:
+def completion(request: CompletionRequest, prompt: str | list[int]) -> GenerationRequest:
+    """Return what one prompt asks for. Raises `BadRequest`."""
     text = prompt if isinstance(prompt, str) else ""
     return GenerationRequest(
-        model=model,
         prompt=clean(text, "prompt"),
         prompt_ids=() if isinstance(prompt, str) else tuple(prompt),
         max_tokens=request.max_tokens,
@@ -110,6 +95,7 @@ def completion(request: CompletionRequest, model: str, prompt: str | list[int]) 
 
 
 def sampling(request: Common) -> Sampling:
+    """Return the sampling parameters of a request."""
     return Sampling(
         temperature=request.temperature,
         top_p=request.top_p,
@@ -118,18 +104,13 @@ def sampling(request: Common) -> Sampling:
         frequency_penalty=request.frequency_penalty,
         presence_penalty=request.presence_penalty,
         repeat_penalty=request.repeat_penalty,
-        seed=None if request.seed is None else request.seed % 2**32,
+        seed=seed(request.seed),
         logit_bias=request.logit_bias or None,
     )
 
 
-def stops(stop: str | list[str] | None) -> tuple[str, ...]:
-    """Stop strings; empty ones would stop at once and are left out, as OpenAI does."""
-    return tuple(filter(None, [stop] if isinstance(stop, str) else stop or ()))
-
-
 def schema(response_format: ResponseFormat | None) -> dict[str, Any] | None:
-    """The JSON schema asked for; ``{}`` for any object; None for free text."""
+    """Return the JSON schema asked for; ``{}`` for any object; None for free text. Raises `BadRequest`."""
     if response_format is None or response_format.type == "text":
         return None
     if response_format.type == "json_object":
@@ -142,53 +123,66 @@ def schema(response_format: ResponseFormat | None) -> dict[str, Any] | None:
 
 
 def strict(response_format: ResponseFormat | None) -> bool:
-    """Whether the client is ready for a refusal in place of JSON."""
+    """Tell whether the client is ready for a refusal in place of JSON."""
     wanted = response_format.json_schema if response_format else None
     return bool(wanted and wanted.strict)
 
 
 def thinking(request: ChatRequest, template_switch: Any) -> bool | None:
-    """The switch nearest to the model wins: template variable, then `enable_thinking`, then `reasoning_effort`."""
+    """Return the thinking switch: the template variable wins, then `enable_thinking`, then `reasoning_effort`."""
     if isinstance(template_switch, bool):
         return template_switch
-    if request.enable_thinking is not None:
-        return request.enable_thinking
-    return None if request.reasoning_effort is None else request.reasoning_effort not in NO_THINKING
+    return thinks(request.reasoning_effort) if request.enable_thinking is None else request.enable_thinking
 
 
-def message(message: Message, where: str) -> dict[str, Any]:
-    """A message as chat templates know it: the text of its parts, joined by newlines, and the role's own fields."""
-    content = text(message.content, f"{where}.content")
-    role = "system" if message.role == "developer" else "tool" if message.role == "function" else message.role
-    if content is None and not calls_of(message) and role != "assistant":
+def message(sent: RequestMessage, where: str) -> Message:
+    """Return a message. Raises `BadRequest`."""
+    renamed: dict[str, Role] = {"developer": "system", "function": "tool"}
+    role: Role = renamed.get(sent.role, sent.role)  # type: ignore[arg-type]
+    calls = calls_of(sent)
+    if sent.content is None and not calls and role != "assistant":
         raise BadRequest(f"{where} has no content; send a string or a list of text parts.", param=f"{where}.content")
-    out: dict[str, Any] = {"role": role, "content": content or ""}
-    if calls := calls_of(message):
-        out["tool_calls"] = [call(c.id, c.function.name, c.function.arguments, where) for c in calls]
-    if role == "tool" and message.name:
-        out["name"] = clean(message.name, f"{where}.name")
-    if message.tool_call_id is not None:
-        out["tool_call_id"] = message.tool_call_id
-    return out
+    return Message(
+        role=role,
+        parts=parts(sent.content, f"{where}.content"),
+        calls=tuple(earlier_call(call.id, call.function.name, call.function.arguments, where) for call in calls),
+        call_id=sent.tool_call_id,
+        name=clean(sent.name, f"{where}.name") if role == "tool" and sent.name else None,
+    )
 
 
-def calls_of(message: Message) -> list[ToolCall]:
-    """The calls of a message; OpenAI's older single call among them."""
-    older = [ToolCall("", message.function_call)] if message.function_call else []
-    return older + (message.tool_calls or [])
+def calls_of(sent: RequestMessage) -> list[RequestToolCall]:
+    """Return the calls of a message; OpenAI's older single call among them."""
+    older = [RequestToolCall("", sent.function_call)] if sent.function_call else []
+    return older + (sent.tool_calls or [])
 
 
-def text(content: str | list[Part] | None, where: str) -> str | None:
-    if content is None or isinstance(content, str):
-        return content and clean(content, where)
-    return "\n".join(part_text(part, f"{where}[{i}]") for i, part in enumerate(content))
+def chosen(request: ChatRequest) -> Chosen:
+    """Return the tools of a chat that are offered; ``functions`` and ``function_call`` are their older names."""
+    if request.tools is None and request.functions is not None:
+        return older(request)
+    tools = [tool_of(item.function, f"tools[{i}].function") for i, item in enumerate(request.tools or ())]
+    choice = request.tool_choice
+    if not isinstance(choice, NamedTool):
+        return chosen_tools(tools, choice, parallel=request.parallel_tool_calls)
+    mode, names = named(choice)
+    return chosen_tools(tools, mode, names, parallel=request.parallel_tool_calls)
 
 
-def part_text(part: Part, where: str) -> str:
-    found = part.text if part.type in TEXTS else part.refusal if part.type == "refusal" else None
-    if found is None:
-        raise BadRequest(
-            f"{where} has the type {part.type!r}; this model reads text only. Send parts of the type 'text'.",
-            param=where,
-        )
-    return clean(found, where)
+def named(choice: NamedTool) -> tuple[Choice, list[str]]:
+    """Return what a choice that is an object wants: the mode and the names. Raises `BadRequest`."""
+    if choice.type == "allowed_tools" and choice.allowed_tools is not None:
+        allowed = choice.allowed_tools
+        return allowed.mode, [item.function.name for item in allowed.tools if item.function]
+    if choice.type == "function" and choice.function is not None:
+        return "required", [choice.function.name]
+    raise BadRequest(f"tool_choice has the type {choice.type!r} but no {choice.type!r}.", param="tool_choice")
+
+
+def older(request: ChatRequest) -> Chosen:
+    """Return the functions of a request in OpenAI's older shape."""
+    tools = [tool_of(item, f"functions[{i}]") for i, item in enumerate(request.functions or ())]
+    choice = request.function_call
+    if isinstance(choice, FunctionName):
+        return chosen_tools(tools, "required", [choice.name], parallel=False, param="function_call")
+    return chosen_tools(tools, "none" if choice == "none" else "auto", parallel=False, param="function_call")

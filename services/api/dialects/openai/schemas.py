@@ -1,110 +1,74 @@
-"""What the server answers, typed: for the document, and for the tests that hold the answers against it.
-
-Fields are exact: one that an answer has and its struct has not is a fault that the tests find.
-"""
+"""The types of the answers of OpenAI's completions."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, UnsetType
 
-from services.core.events import FinishReason
+from services.api.dialects.common.schema import AnswerStruct, Count
+from services.core.events import FinishReason, TokenLogprob
 
-Count = Annotated[int, Meta(ge=0)]
-
-
-class Exact(Struct, forbid_unknown_fields=True, kw_only=True):
-    pass
+Reason = FinishReason | Literal["function_call"]
 
 
-class ErrorDetail(Exact):
-    message: str
-    type: str
-    param: str | None
-    code: str | None
+class CachedTokens(AnswerStruct):
+    """Details of a prompt's tokens."""
 
-
-class Error(Exact):
-    """An error as OpenAI's clients read it."""
-
-    error: ErrorDetail
-
-
-class OllamaError(Exact):
-    """An error as Ollama's clients read it."""
-
-    error: str
-
-
-class AnthropicErrorDetail(Exact):
-    type: str
-    message: str
-
-
-class AnthropicError(Exact):
-    """An error as Anthropic's clients read it."""
-
-    type: Literal["error"]
-    error: AnthropicErrorDetail
-
-
-class CachedTokens(Exact):
     cached_tokens: Count
 
 
-class Usage(Exact):
+class Usage(AnswerStruct):
+    """Token counts."""
+
     prompt_tokens: Count
     completion_tokens: Count
     total_tokens: Count
     prompt_tokens_details: CachedTokens
 
 
-class TopLogprob(Exact):
-    token: str
-    logprob: float
-    bytes: list[int] | None
+class ChatLogprobs(AnswerStruct):
+    """Logprobs of a chat's tokens."""
 
-
-class TokenLogprob(Exact):
-    token: str
-    logprob: float
-    bytes: list[int] | None
-    top_logprobs: list[TopLogprob]
-
-
-class ChatLogprobs(Exact):
     content: list[TokenLogprob]
-    refusal: None
+    refusal: None = None
 
 
-class CalledFunction(Exact):
+class CalledFunction(AnswerStruct):
+    """A function and the text of its arguments."""
+
     name: str
     arguments: str
 
 
-class Call(Exact):
+class Call(AnswerStruct, tag_field="type", tag="function"):
+    """A call of a tool."""
+
     id: str
-    type: Literal["function"]
     function: CalledFunction
 
 
-class AnswerMessage(Exact):
+class AnswerMessage(AnswerStruct):
+    """The message of a whole choice."""
+
     role: Literal["assistant"]
     content: str | None
     refusal: str | None
     reasoning_content: str | UnsetType = UNSET
     tool_calls: list[Call] | UnsetType = UNSET
+    function_call: CalledFunction | UnsetType = UNSET
 
 
-class ChatChoice(Exact):
+class ChatChoice(AnswerStruct):
+    """One answer of a chat."""
+
     index: Count
     message: AnswerMessage
     logprobs: ChatLogprobs | None
-    finish_reason: FinishReason
+    finish_reason: Reason
 
 
-class Envelope(Exact):
+class Envelope(AnswerStruct):
     """What every answer and every chunk has."""
 
     id: str
@@ -113,128 +77,93 @@ class Envelope(Exact):
     system_fingerprint: str
 
 
-class ChatCompletion(Envelope):
-    object: Literal["chat.completion"]
+class ChatCompletion(Envelope, tag_field="object", tag="chat.completion"):
+    """A chat's whole answer."""
+
     choices: list[ChatChoice]
     usage: Usage
 
 
-class FunctionDelta(Exact):
+class FunctionDelta(AnswerStruct):
+    """A piece of a function's arguments; the first piece has its name."""
+
     arguments: str
     name: str | UnsetType = UNSET
 
 
-class CallDelta(Exact):
+class CallDelta(AnswerStruct):
+    """A piece of a call; the first piece has its id."""
+
     index: Count
     function: FunctionDelta
     id: str | UnsetType = UNSET
     type: Literal["function"] | UnsetType = UNSET
 
 
-class Delta(Exact):
+class Delta(AnswerStruct):
+    """A piece of a choice's message."""
+
     role: Literal["assistant"] | UnsetType = UNSET
     content: str | UnsetType = UNSET
     reasoning_content: str | UnsetType = UNSET
+    refusal: str | UnsetType = UNSET
     tool_calls: list[CallDelta] | UnsetType = UNSET
+    function_call: FunctionDelta | UnsetType = UNSET
 
 
-class ChunkChoice(Exact):
+class ChunkChoice(AnswerStruct):
+    """A choice's part of a chunk."""
+
     index: Count
     delta: Delta
     logprobs: ChatLogprobs | None
-    finish_reason: FinishReason | None
+    finish_reason: Reason | None
 
 
-class ChatCompletionChunk(Envelope):
+class ChatCompletionChunk(Envelope, tag_field="object", tag="chat.completion.chunk"):
     """One event; the last but ``[DONE]`` has the usage, where it was asked for."""
 
-    object: Literal["chat.completion.chunk"]
     choices: list[ChunkChoice]
     usage: Usage | UnsetType | None = UNSET
 
 
-class TextLogprobs(Exact):
+class TextLogprobs(AnswerStruct):
+    """Logprobs in the older shape: a list per property, one item per token."""
+
     tokens: list[str]
     token_logprobs: list[float]
     top_logprobs: list[dict[str, float]]
     text_offset: list[int]
+    """Where each token starts, in characters from the first."""
 
 
-class TextChoice(Exact):
+class TextChoice(AnswerStruct):
+    """One continuation of a prompt."""
+
     index: Count
     text: str
     logprobs: TextLogprobs | None
     finish_reason: FinishReason
 
 
-class TextCompletion(Envelope):
-    object: Literal["text_completion"]
+class TextCompletion(Envelope, tag_field="object", tag="text_completion"):
+    """The whole continuation of prompts."""
+
     choices: list[TextChoice]
     usage: Usage
 
 
-class TextChunkChoice(Exact):
+class TextChunkChoice(AnswerStruct):
+    """A choice's part of a chunk."""
+
     index: Count
     text: str
     logprobs: TextLogprobs | None
     finish_reason: FinishReason | None
 
 
-class TextCompletionChunk(Envelope):
-    object: Literal["text_completion"]
+class TextCompletionChunk(Envelope, tag_field="object", tag="text_completion"):
+    """One event; the last but ``[DONE]`` has the usage, where it was asked for."""
+
     choices: list[TextChunkChoice]
     usage: Usage | UnsetType | None = UNSET
-
-
-class ModelEntry(Exact):
-    id: str
-    object: Literal["model"]
-    created: int
-    owned_by: str
-    name: str
-    description: str
-    context_length: Count
-    engine: str
-    aliases: list[str]
-    capabilities: list[str]
-
-
-class ModelList(Exact):
-    object: Literal["list"]
-    data: list[ModelEntry]
-
-
-class Loaded(Exact):
-    status: Literal["loaded"]
-    model: str
-
-
-class Unloaded(Exact):
-    status: Literal["unloaded"]
-    model: str | None
-    models: list[str]
-
-
-class HealthReport(Exact):
-    status: Literal["ok"]
-    version: str
-    current_model: str | None
-    models_loaded: list[str]
-    process_healthy: bool
-    engine_pid: int | None
-    active_request: str | None
-    waiting_requests: Count
-    models_available: Count
-    problems: list[str]
-
-
-class ReadyReport(Exact):
-    ready: bool
-    models_available: Count
-    problems: list[str]
-
-
-class Preview(Exact):
-    messages: list[dict[str, Any]]
-    thinking: bool | None
-    decision: dict[str, Any]

@@ -9,34 +9,21 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-Probability = Annotated[float, Meta(ge=0, le=1)]
-Penalty = Annotated[float, Meta(ge=-2, le=2)]
-Positive = Annotated[int, Meta(ge=1, le=2**31 - 1)]
-Choices = Annotated[int, Meta(ge=1, le=16)]
-StopList = Annotated[list[Annotated[str, Meta(max_length=1000)]], Meta(max_length=16)]
-Temperature = Annotated[float, Meta(ge=0, le=2)]
-TopK = Annotated[int, Meta(ge=0, le=2**31 - 1)]
-TokenId = Annotated[int, Meta(ge=0, le=2**31 - 1)]
-Seed = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
-
-Most = Meta(max_length=4096)
-"""Messages of a conversation and parts of one: more than any context holds, few enough to be taken in at once."""
-
-FunctionTitle = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:-]{1,128}$")]
-Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
-
-
-class ImageURL(Struct):
-    url: str
-
-
-class Part(Struct):
-    """One part of a message's content."""
-
-    type: str
-    text: str | None = None
-    refusal: str | None = None
-    image_url: ImageURL | str | None = None
+from services.api.dialects.common.bounds import (
+    Effort,
+    Most,
+    Natural,
+    Penalty,
+    Positive,
+    Probability,
+    RepeatPenalty,
+    Seed,
+    StopList,
+    Temperature,
+    TopLogprobs,
+)
+from services.api.dialects.common.content import ContentPart
+from services.api.dialects.common.tools import Choice, Function, ToolList
 
 
 class FunctionCall(Struct):
@@ -44,33 +31,19 @@ class FunctionCall(Struct):
     arguments: str
 
 
-class ToolCall(Struct):
+class RequestToolCall(Struct):
     id: str
     function: FunctionCall
     type: Literal["function"] = "function"
 
 
-class Message(Struct):
+class RequestMessage(Struct):
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
-    content: str | Annotated[list[Part], Most] | None = None
+    content: str | Annotated[list[ContentPart], Most] | None = None
     name: str | None = None
-    tool_calls: list[ToolCall] | None = None
+    tool_calls: list[RequestToolCall] | None = None
     function_call: FunctionCall | None = None
     tool_call_id: str | None = None
-
-
-class Function(Struct):
-    """A function that may be called."""
-
-    name: FunctionTitle
-    description: str | None = None
-    parameters: dict[str, Any] | None = None
-    strict: bool | None = None
-
-
-class FunctionTool(Struct):
-    function: Function
-    type: Literal["function"] = "function"
 
 
 class FunctionName(Struct):
@@ -90,10 +63,6 @@ class NamedTool(Struct):
     type: Literal["function", "allowed_tools"] = "function"
     function: FunctionName | None = None
     allowed_tools: AllowedTools | None = None
-
-
-ToolList = Annotated[list[FunctionTool], Meta(max_length=256)]
-Choice = Literal["none", "auto", "required"]
 
 
 class StreamOptions(Struct):
@@ -120,14 +89,14 @@ class Common(Struct, kw_only=True):
     max_tokens: Positive | None = None
     temperature: Temperature | None = None
     top_p: Probability | None = None
-    top_k: TopK | None = None
+    top_k: Natural | None = None
     min_p: Probability | None = None
     frequency_penalty: Penalty | None = None
     presence_penalty: Penalty | None = None
-    repeat_penalty: Annotated[float, Meta(gt=0, le=10)] | None = None
+    repeat_penalty: RepeatPenalty | None = None
     seed: Seed | None = None
     stop: str | StopList | None = None
-    n: Choices | None = None
+    n: Annotated[int, Meta(ge=1, le=16)] | None = None
     logit_bias: dict[str, Annotated[float, Meta(ge=-100, le=100)]] | None = None
     response_format: ResponseFormat | None = None
     user: str | None = None
@@ -136,10 +105,10 @@ class Common(Struct, kw_only=True):
 class ChatRequest(Common, kw_only=True):
     """``POST /v1/chat/completions``."""
 
-    messages: Annotated[list[Message], Meta(min_length=1), Most]
+    messages: Annotated[list[RequestMessage], Meta(min_length=1), Most]
     max_completion_tokens: Positive | None = None
     logprobs: bool | None = None
-    top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
+    top_logprobs: TopLogprobs | None = None
     reasoning_effort: Effort | None = None
     chat_template_kwargs: dict[str, Any] | None = None
     enable_thinking: bool | None = None
@@ -166,20 +135,8 @@ class ChatRequest(Common, kw_only=True):
 class CompletionRequest(Common, kw_only=True):
     """``POST /v1/completions``."""
 
-    prompt: str | list[str | TokenId | list[TokenId]]
-    logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
+    prompt: str | list[str | Natural | list[Natural]]
+    logprobs: TopLogprobs | None = None
     echo: bool | None = None
     suffix: str | None = None
     best_of: int | None = None
-
-
-class ModelRequest(Struct):
-    """``POST /v1/models/select``."""
-
-    model: str
-
-
-class UnloadRequest(Struct):
-    """``POST /v1/models/unload``."""
-
-    model: str | None = None

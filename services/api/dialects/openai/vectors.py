@@ -1,39 +1,34 @@
-"""``/v1/embeddings`` in OpenAI's shape and ``/v1/rerank`` in Cohere's and Jina's: texts to vectors and scores."""
+"""``/v1/embeddings`` in OpenAI's shape and ``/v1/rerank`` in Cohere's and Jina's."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 import falcon
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
-from services.answering.plan import data_request
-from services.answering.service import Service
+from services.answering.vectors import Input, cut, embed, score
+from services.api.dialects.common.bounds import Natural, Positive
 from services.api.dialects.common.content import clean
+from services.api.dialects.common.parameters import Idle, asking
+from services.api.dialects.common.schema import AnswerStruct, Count
+from services.api.http.context import client
+from services.api.http.notices import finished, show
+from services.api.http.resource import Resource
 from services.api.http.stream import write_json
-from services.chat.vectors import best, cosine, packed, shortened
-from services.core.errors import BadRequest, ContextOverflow, TextTooLong
+from services.chat.vectors import best, packed
+from services.core.errors import BadRequest
 from services.core.events import Usage
 from services.core.model import Model
-from services.core.request import EngineRequest
 
 MOST_TEXTS = 2048
 """Of one request, as OpenAI has it."""
-
-PORTION = 32
-"""Texts in one run."""
-
-Token = Annotated[int, Meta(ge=0, le=2**31 - 1)]
-Positive = Annotated[int, Meta(ge=1, le=2**31 - 1)]
-Input = str | tuple[int, ...]
 
 
 class EmbeddingRequest(Struct, kw_only=True):
     """``POST /v1/embeddings``."""
 
-    input: str | list[str | Token | list[Token]]
+    input: str | list[str | Natural | list[Natural]]
     model: str | None = None
     encoding_format: Literal["float", "base64"] | None = None
     dimensions: Positive | None = None
@@ -41,6 +36,8 @@ class EmbeddingRequest(Struct, kw_only=True):
 
 
 class Document(Struct):
+    """A text to rank."""
+
     text: str
 
 
@@ -57,101 +54,98 @@ class RerankRequest(Struct, kw_only=True):
     max_tokens_per_doc: int | None = None
 
 
-IGNORED = ("rank_fields", "max_chunks_per_doc", "max_tokens_per_doc")
+IGNORED: Idle = {"rank_fields": (None,), "max_chunks_per_doc": (None,), "max_tokens_per_doc": (None,)}
 """Parameters of a `RerankRequest` without effect; any value but null is named in the warning."""
 
 
-class Embeddings:
-    def __init__(self, service: Service) -> None:
-        self._service = service
+class ReadTokens(AnswerStruct):
+    """Nothing is written, so both numbers are the same."""
+
+    prompt_tokens: Count
+    total_tokens: Count
+
+
+class Embedding(AnswerStruct):
+    object: Literal["embedding"]
+    index: Count
+    embedding: list[float] | str
+    """Numbers, or with ``encoding_format: base64`` their bytes."""
+
+
+class EmbeddingList(AnswerStruct):
+    object: Literal["list"]
+    data: list[Embedding]
+    model: str
+    usage: ReadTokens
+
+
+class RankedText(AnswerStruct):
+    text: str
+
+
+class Ranked(AnswerStruct):
+    index: Count
+    relevance_score: float
+    document: RankedText | UnsetType = UNSET
+
+
+class Ranking(AnswerStruct):
+    id: str
+    model: str
+    results: list[Ranked]
+    usage: ReadTokens
+
+
+class Embeddings(Resource):
+    """``POST /v1/embeddings``."""
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        request = self._service.parse(req, EmbeddingRequest)
+        """Answer with a vector for each text."""
+        request = self.parse(req, EmbeddingRequest)
         model = self._service.model(request.model, "embedding")
-        vectors, usage = embedded(self._service, req, resp, model, inputs(request.input))
-        vectors = cut(vectors, request.dimensions, model)
+        work = embed(self._service, model, inputs(request.input), client(req))
+        vectors, usage = finished(resp, work)
         encode = packed if request.encoding_format == "base64" else list
         data = [
-            {"object": "embedding", "index": index, "embedding": encode(vector)} for index, vector in enumerate(vectors)
+            Embedding(object="embedding", index=index, embedding=encode(vector))
+            for index, vector in enumerate(cut(vectors, request.dimensions, model))
         ]
-        write_json(resp, {"object": "list", "data": data, "model": model.id, "usage": counted(usage)})
+        write_json(resp, EmbeddingList(object="list", data=data, model=model.id, usage=read_tokens(usage)))
 
 
-class Rerank:
-    def __init__(self, service: Service) -> None:
-        self._service = service
+class Rerank(Resource):
+    """``POST /v1/rerank``."""
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        request = self._service.parse(req, RerankRequest)
+        """Answer with the documents by how near they are to the query."""
+        request = self.parse(req, RerankRequest)
         model = self._model(request.model)
-        self._service.warn(resp, [name for name in IGNORED if getattr(request, name) is not None])
+        for notice in self._service.warnings(asking(request, IGNORED)):
+            show(resp, notice)
         documents = [text_of(document, f"documents[{i}]") for i, document in enumerate(request.documents)]
-        scores, usage = self._scores(req, resp, model, filled(request.query, "query"), documents)
-        results: list[dict[str, Any]] = [
-            {"index": index, "relevance_score": scores[index]} for index in best(scores, request.top_n)
+        work = score(self._service, model, filled(request.query, "query"), documents, client(req))
+        scores, usage = finished(resp, work)
+        results = [
+            Ranked(
+                index=index,
+                relevance_score=scores[index],
+                document=RankedText(text=documents[index]) if request.return_documents else UNSET,
+            )
+            for index in best(scores, request.top_n)
         ]
-        if request.return_documents:
-            results = [{**result, "document": {"text": documents[result["index"]]}} for result in results]
-        head = {"id": f"rerank-{req.context.id}", "model": model.id}
-        write_json(resp, {**head, "results": results, "usage": counted(usage)})
+        write_json(
+            resp,
+            Ranking(id=f"rerank-{req.context.id}", model=model.id, results=results, usage=read_tokens(usage)),
+        )
 
     def _model(self, name: str | None) -> Model:
-        """Made for it where there is one, else one whose embeddings can be compared."""
+        """Return a model made for it where there is one, else one whose embeddings can be compared."""
         able = any("rerank" in model.capabilities for model in self._service.catalog.models())
         return self._service.model(name, "rerank" if able else "embedding")
 
-    def _scores(
-        self, req: falcon.Request, resp: falcon.Response, model: Model, query: str, documents: list[str]
-    ) -> tuple[list[float], Usage]:
-        """The higher, the nearer; from a model that makes embeddings, their cosines."""
-        if "rerank" in model.capabilities:
-            job = data_request("rerank", model, (query,), req.context.id, "rerank")
-            return in_portions(self._service, req, resp, job, documents)
-        (asked, *vectors), usage = embedded(self._service, req, resp, model, [query, *documents])
-        return [cosine(asked, vector) for vector in vectors], usage
-
-
-def embedded(
-    service: Service,
-    req: falcon.Request,
-    resp: falcon.Response,
-    model: Model,
-    texts: Sequence[Input],
-    keep: float | None = None,
-) -> tuple[list[list[float]], Usage]:
-    """The embedding of each text, of the length 1, and what they took; the model then stays for `keep` seconds.
-
-    Blocks. Raises `TextTooLong`, `BadRequest` where the model makes no embeddings, and what `Service.data` raises.
-    """
-    job = replace(data_request("embedding", model, (), req.context.id, "embedding"), keep_alive=keep)
-    return in_portions(service, req, resp, job, texts)
-
-
-def in_portions(
-    service: Service, req: falcon.Request, resp: falcon.Response, job: EngineRequest, texts: Sequence[Input]
-) -> tuple[list[Any], Usage]:
-    """The data about all `texts`, some at a time behind the inputs of `job`: chats have their turns in between."""
-    found: list[Any] = []
-    usage = Usage()
-    for start in range(0, len(texts), PORTION):
-        last = start + PORTION >= len(texts)
-        portion = replace(
-            job,
-            inputs=(*job.inputs, *texts[start : start + PORTION]),
-            prompt_tokens_estimate=sum(map(len, texts[start : start + PORTION])),
-            keep_alive=job.keep_alive if last else None,
-        )
-        try:
-            values, took = service.data(req, resp, portion)
-        except ContextOverflow as error:
-            raise TextTooLong(error.prompt_tokens, error.context_length) from error
-        found += values
-        usage += took
-    return found, usage
-
 
 def inputs(given: str | list[Any]) -> list[Input]:
-    """The texts of a request; a list of numbers is one text, as tokens. Raises `BadRequest`."""
+    """Return the texts of a request; a list of numbers is one text, as tokens. Raises `BadRequest`."""
     if isinstance(given, str):
         return [filled(given, "input")]
     if not given:
@@ -160,10 +154,11 @@ def inputs(given: str | list[Any]) -> list[Input]:
         return [tuple(given)]
     if len(given) > MOST_TEXTS:
         raise BadRequest(f"The input has {len(given)} texts; send at most {MOST_TEXTS} at once.", param="input")
-    return [one(item, f"input[{index}]") for index, item in enumerate(given)]
+    return [one_input(item, f"input[{index}]") for index, item in enumerate(given)]
 
 
-def one(item: str | int | list[int], where: str) -> Input:
+def one_input(item: str | int | list[int], where: str) -> Input:
+    """Return one text of a list of them. Raises `BadRequest`."""
     if isinstance(item, int):
         raise BadRequest(f"{where} is a number among texts; send texts, or tokens alone.", param="input")
     if isinstance(item, str):
@@ -174,26 +169,17 @@ def one(item: str | int | list[int], where: str) -> Input:
 
 
 def text_of(document: str | Document, where: str) -> str:
+    """Return the text of a document. Raises `BadRequest`."""
     return filled(document if isinstance(document, str) else document.text, where)
 
 
 def filled(text: str, where: str) -> str:
-    """Text that a vector can be made of."""
+    """Return text that a vector can be made of. Raises `BadRequest`."""
     if not text:
         raise BadRequest(f"{where} is empty; send at least one character.", param=where)
     return clean(text, where)
 
 
-def cut(vectors: list[list[float]], dimensions: int | None, model: Model) -> list[list[float]]:
-    """In as many dimensions as were asked for. Raises `BadRequest` where the model has no such embeddings."""
-    size = len(vectors[0])
-    if dimensions is None or dimensions == size:
-        return vectors
-    if dimensions > size or not model.matryoshka:
-        able = f"{size} or fewer dimensions" if model.matryoshka else f"{size} dimensions only"
-        raise BadRequest(f"The model {model.id!r} makes embeddings of {able}.", param="dimensions")
-    return [shortened(vector, dimensions) for vector in vectors]
-
-
-def counted(usage: Usage) -> dict[str, int]:
-    return {"prompt_tokens": usage.prompt_tokens, "total_tokens": usage.prompt_tokens}
+def read_tokens(usage: Usage) -> ReadTokens:
+    """Return the counts of a request that writes nothing."""
+    return ReadTokens(prompt_tokens=usage.prompt_tokens, total_tokens=usage.prompt_tokens)

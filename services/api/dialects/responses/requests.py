@@ -1,163 +1,174 @@
-"""Requests of OpenAI's Responses API to `GenerationRequest`s: pure conversions."""
+"""Convert requests of OpenAI's Responses API to `GenerationRequest`s. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from services.api.dialects.common import tools
-from services.api.dialects.common.content import clean
-from services.api.dialects.common.tools import Chosen, chosen_tools
-from services.api.dialects.openai import requests as asks
-from services.api.dialects.openai.requests import BACKGROUND_TIER
-from services.api.dialects.openai.types import Choice
-from services.api.dialects.responses.types import Item, Named, ResponsesRequest, TextConfig, ToolDefinition
+from services.api.dialects.common.content import parts, text_parts
+from services.api.dialects.common.parameters import LOW_PRIORITY_TIER, Idle, asking, thinks
+from services.api.dialects.common.tools import Choice, Chosen, chosen_tools, earlier_call, tool
+from services.api.dialects.responses.types import (
+    InputItem,
+    ResponsesRequest,
+    ResponseTool,
+    ResponseToolChoice,
+    TextConfig,
+)
 from services.core.errors import BadRequest
+from services.core.message import Message, ToolCall
 from services.core.request import GenerationRequest, Sampling, Tool
 
-IGNORED: Mapping[str, tuple[Any, ...]] = {
+IGNORED: Idle = {
     "store": (None, False),
     "truncation": (None, "disabled"),
-    "service_tier": (None, "auto", "default", BACKGROUND_TIER),
+    "service_tier": (None, "auto", "default", LOW_PRIORITY_TIER),
     "context_management": (None, []),
     "prompt_cache_retention": (None, "in_memory"),
 }
-"""Parameters without effect, each with the values that ask for nothing; any other value is named in the warning."""
+"""Parameters without effect; a value that asks for something is named in the warning."""
 
-STATE: Mapping[str, tuple[Any, ...]] = {
+TEXT_IGNORED: Idle = {"verbosity": (None, "medium")}
+"""The same of ``text``."""
+
+STATE: Idle = {
     "previous_response_id": (None,),
     "conversation": (None,),
     "background": (None, False),
     "prompt": (None,),
 }
-"""Parameters that need a server which keeps what it said, each with the values that do not; others are refused."""
+"""Parameters that need a server which keeps its responses; a value that asks for something is refused."""
 
 LOGPROBS = "message.output_text.logprobs"
 
 
 def ignored(request: ResponsesRequest) -> list[str]:
-    """The parameters of `request` that ask for something this server does not do."""
-    names = asks.ignored(request, IGNORED)
+    """Return the names of the parameters with which `request` asks for what this server does not do."""
+    names = asking(request, IGNORED)
     names += [f"include {name}" for name in request.include or () if name != LOGPROBS]
-    if request.text and request.text.verbosity not in (None, "medium"):
-        names.append("text.verbosity")
+    names += asking(request.text, TEXT_IGNORED, "text.")
     if request.reasoning and (request.reasoning.summary or request.reasoning.generate_summary):
         names.append("reasoning.summary")
     return names
 
 
-def chat(request: ResponsesRequest, model: str) -> GenerationRequest:
-    """The `GenerationRequest` of a request. Raises `BadRequest`."""
-    for name, idle in STATE.items():
-        if getattr(request, name) not in idle:
-            raise BadRequest(
-                f"{name} has no use here: this server keeps no responses. Send the whole conversation as input, and "
-                "read the answer, or its stream, from the same request.",
-                param=name,
-            )
+def chat(request: ResponsesRequest) -> GenerationRequest:
+    """Return what a request asks for. Raises `BadRequest`."""
+    for name in asking(request, STATE):
+        raise BadRequest(
+            f"{name} has no use here: this server keeps no responses. Send the whole conversation as input, and "
+            "read the answer, or its stream, from the same request.",
+            param=name,
+        )
     choice = chosen(request)
     wants_logprobs = request.top_logprobs is not None or LOGPROBS in (request.include or ())
-    effort = request.reasoning.effort if request.reasoning else None
     return GenerationRequest(
-        model=model,
         messages=tuple(messages(request)),
         max_tokens=request.max_output_tokens,
-        background=request.service_tier == BACKGROUND_TIER,
         sampling=Sampling(temperature=request.temperature, top_p=request.top_p),
         logprobs=(request.top_logprobs or 0) if wants_logprobs else None,
         json_schema=schema(request.text),
         schema_strict=strict(request.text),
-        thinking=None if effort is None else effort not in asks.NO_THINKING,
+        thinking=thinks(request.reasoning.effort if request.reasoning else None),
         tools=choice.tools,
         call_required=choice.required,
         parallel_calls=choice.parallel,
+        low_priority=request.service_tier == LOW_PRIORITY_TIER,
     )
 
 
 def schema(text: TextConfig | None) -> dict[str, Any] | None:
-    """The JSON schema asked for; ``{}`` for any object; None for free text."""
+    """Return the JSON schema asked for; ``{}`` for any object; None for free text. Raises `BadRequest`."""
     if text is None or text.format is None or text.format.type == "text":
         return None
-    if text.format.type == "json_schema" and text.format.schema is None:
+    if text.format.type == "json_object":
+        return {}
+    if text.format.schema is None:
         raise BadRequest("text.format has the type json_schema but no schema.", param="text.format.schema")
-    return text.format.schema if text.format.type == "json_schema" else {}
+    return text.format.schema
 
 
 def strict(text: TextConfig | None) -> bool:
-    """Whether the client is ready for a refusal in place of JSON."""
+    """Tell whether the client is ready for a refusal in place of JSON."""
     wanted = text.format if text else None
     return bool(wanted and wanted.type == "json_schema" and wanted.strict)
 
 
 def chosen(request: ResponsesRequest) -> Chosen:
-    """The tools that are offered."""
-    offered = [tool(definition, f"tools[{i}]") for i, definition in enumerate(request.tools or ())]
-    choice, names = request.tool_choice, None
-    if isinstance(choice, Named):
-        choice, names = named(choice)
-    return chosen_tools(offered, choice, names, parallel=request.parallel_tool_calls)
+    """Return the tools that are offered. Raises `BadRequest`."""
+    offered = [offered_tool(each, f"tools[{i}]") for i, each in enumerate(request.tools or ())]
+    choice = request.tool_choice
+    if not isinstance(choice, ResponseToolChoice):
+        return chosen_tools(offered, choice, parallel=request.parallel_tool_calls)
+    mode, names = named(choice)
+    return chosen_tools(offered, mode, names, parallel=request.parallel_tool_calls)
 
 
-def named(choice: Named) -> tuple[Choice, list[str]]:
-    """What a choice that is an object wants. Raises `BadRequest`."""
+def named(choice: ResponseToolChoice) -> tuple[Choice, list[str]]:
+    """Return what a choice that is an object wants: the mode and the names. Raises `BadRequest`."""
     if choice.type == "allowed_tools":
-        return choice.mode or "auto", [tool.name for tool in choice.tools or () if tool.name]
+        return choice.mode or "auto", [each.name for each in choice.tools or () if each.name]
     if choice.type != "function" or choice.name is None:
         raise BadRequest(f"tool_choice is of the type {choice.type!r}; name a function of tools.", param="tool_choice")
     return "required", [choice.name]
 
 
-def tool(definition: ToolDefinition, where: str) -> Tool:
-    if definition.type != "function" or definition.name is None:
+def offered_tool(sent: ResponseTool, where: str) -> Tool:
+    """Return a tool, which must be a function. Raises `BadRequest`."""
+    if sent.type != "function" or sent.name is None:
         raise BadRequest(
-            f"{where} is of the type {definition.type!r}; this server runs no tools of its own. Send tools of the type "
+            f"{where} is of the type {sent.type!r}; this server runs no tools of its own. Send tools of the type "
             "'function', each with a name.",
             param=where,
         )
-    return tools.tool(definition.name, definition.description, definition.parameters, where)
+    return tool(sent.name, sent.description, sent.parameters, where)
 
 
-def messages(request: ResponsesRequest) -> list[dict[str, Any]]:
-    """The messages that instructions and input are; what one turn says and calls is one message."""
-    found: list[dict[str, Any]] = []
+def messages(request: ResponsesRequest) -> list[Message]:
+    """Return the instructions and the input as messages. Raises `BadRequest`.
+
+    Calls join the assistant's message before them: they are one answer of the model.
+    """
+    found: list[Message] = []
     if request.instructions:
-        found.append({"role": "system", "content": clean(request.instructions, "instructions")})
+        found.append(Message("system", text_parts(request.instructions, "instructions")))
     if isinstance(request.input, str):
-        return [*found, {"role": "user", "content": clean(request.input, "input")}]
+        return [*found, Message("user", text_parts(request.input, "input"))]
     for index, item in enumerate(request.input):
+        where = f"input[{index}]"
         if item.type == "function_call":
-            turn(found).setdefault("tool_calls", []).append(tool_call(item, f"input[{index}]"))
+            before = found.pop() if found and found[-1].role == "assistant" else Message("assistant")
+            found.append(replace(before, calls=(*before.calls, call(item, where))))
+        elif item.type == "function_call_output":
+            found.append(tool_result(item, where))
         elif item.type != "reasoning":  # no chat template shows the model its earlier reasoning
-            found.append(message(item, f"input[{index}]"))
+            found.append(message(item, where))
     return found
 
 
-def turn(messages: list[dict[str, Any]]) -> dict[str, Any]:
-    """The assistant's message at the end of `messages`, where there must be one, made if there is none."""
-    if not messages or messages[-1]["role"] != "assistant":
-        messages.append({"role": "assistant", "content": ""})
-    return messages[-1]
-
-
-def message(item: Item, where: str) -> dict[str, Any]:
-    if item.type == "function_call_output":
-        if item.call_id is None:
-            raise BadRequest(f"{where} is a function_call_output without a call_id.", param=f"{where}.call_id")
-        said = asks.text(item.output, f"{where}.output") or ""
-        return {"role": "tool", "tool_call_id": item.call_id, "content": said}
+def message(item: InputItem, where: str) -> Message:
+    """Return the message that an item is. Raises `BadRequest`."""
     if item.type not in (None, "message"):
         raise BadRequest(
             f"{where} is of the type {item.type!r}. Send items of the types message, function_call, "
             "function_call_output and reasoning.",
             param=where,
         )
-    content = asks.text(item.content, f"{where}.content")
-    if item.role is None or content is None:
+    content = parts(item.content, f"{where}.content")
+    if item.role is None or item.content is None:
         raise BadRequest(f"{where} is a message without a role or without content.", param=where)
-    return {"role": "system" if item.role == "developer" else item.role, "content": content}
+    return Message("system" if item.role == "developer" else item.role, content)
 
 
-def tool_call(item: Item, where: str) -> dict[str, Any]:
+def tool_result(item: InputItem, where: str) -> Message:
+    """Return the message that a function's output is. Raises `BadRequest`."""
+    if item.call_id is None:
+        raise BadRequest(f"{where} is a function_call_output without a call_id.", param=f"{where}.call_id")
+    return Message("tool", parts(item.output, f"{where}.output"), call_id=item.call_id)
+
+
+def call(item: InputItem, where: str) -> ToolCall:
+    """Return the call that an item is. Raises `BadRequest`."""
     if item.call_id is None or item.name is None:
         raise BadRequest(f"{where} is a function_call without a call_id or a name.", param=where)
-    return tools.call(item.call_id, item.name, item.arguments or "{}", where)
+    return earlier_call(item.call_id, item.name, item.arguments or "{}", where)

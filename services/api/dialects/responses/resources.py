@@ -3,44 +3,45 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 
 import falcon
 
-from services.answering.service import Service
 from services.api.dialects.common.answer import collected
-from services.api.dialects.responses import requests as responses_asks
-from services.api.dialects.responses.answers import Head, whole
-from services.api.dialects.responses.stream import stream
+from services.api.dialects.responses import requests
+from services.api.dialects.responses.answers import ResponseHead, whole
+from services.api.dialects.responses.schemas import InputTokenCount
+from services.api.dialects.responses.stream import ResponseWriter
 from services.api.dialects.responses.types import ResponsesRequest
-from services.api.http.stream import primed, write_json, write_stream
+from services.api.http.context import client
+from services.api.http.notices import finished, show
+from services.api.http.resource import Resource
+from services.api.http.stream import EVENT_STREAM, write_json, write_stream
 
 
-class Responses:
+class Responses(Resource):
     """``POST /v1/responses``."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
-
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        request = self._service.parse(req, ResponsesRequest)
+        """Answer a chat."""
+        request = self.parse(req, ResponsesRequest)
         model = self._service.model(request.model)
-        generation = self._service.sources.told(responses_asks.chat(request, model.id), model, resp)
-        (events,) = self._service.answers(req, resp, model, [generation], responses_asks.ignored(request))
-        head = Head(req.context.id, int(time.time()), model.id, request)
+        generation = requests.chat(request)
+        events = self._service.answer(generation, model, client(req), requests.ignored(request))
+        head = ResponseHead(req.context.id, int(time.time()), model.id, request)
         if request.stream:
-            write_stream(resp, "text/event-stream", primed(stream(head, events)))
+            writer = ResponseWriter(head)
+            write_stream(resp, EVENT_STREAM, writer.frames(events), writer.tell_error)
         else:
-            write_json(resp, whole(head, collected(events)))
+            write_json(resp, whole(head, collected(events, partial(show, resp))))
 
 
-class InputTokens:
-    """``POST /v1/responses/input_tokens``: the length of the prompt that the same input would be answered from."""
-
-    def __init__(self, service: Service) -> None:
-        self._service = service
+class InputTokens(Resource):
+    """``POST /v1/responses/input_tokens``."""
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        request = self._service.parse(req, ResponsesRequest)
+        """Count the tokens of the prompt that the same request would be answered from."""
+        request = self.parse(req, ResponsesRequest)
         model = self._service.model(request.model)
-        count = self._service.count(req, resp, responses_asks.chat(request, model.id), model)
-        write_json(resp, {"object": "response.input_tokens", "input_tokens": count})
+        count = finished(resp, self._service.count_tokens(requests.chat(request), model, client(req)))
+        write_json(resp, InputTokenCount(input_tokens=count))

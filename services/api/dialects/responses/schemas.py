@@ -1,47 +1,64 @@
-"""What the server answers to clients of OpenAI's Responses API, typed; see schemas.py."""
+"""The types of the answers of OpenAI's Responses API; those of its stream are in events.py."""
 
 from __future__ import annotations
 
 from typing import Any, Literal
 
-from msgspec import Struct
+from services.api.dialects.common.bounds import Effort
+from services.api.dialects.common.schema import AnswerStruct, Count
+from services.api.dialects.common.tools import Choice
+from services.api.dialects.responses.types import ResponseTool, ResponseToolChoice, TextFormat
+from services.core.events import TokenLogprob
 
-from services.api.dialects.openai.schemas import Count, Exact, TokenLogprob
-from services.api.dialects.openai.types import Effort
-from services.api.dialects.responses.answers import Status
-from services.api.dialects.responses.types import Named, TextFormat, ToolDefinition
+Status = Literal["in_progress", "completed", "incomplete", "failed"]
 
 
-class ReasoningText(Exact):
-    type: Literal["reasoning_text"]
+class ReasoningText(AnswerStruct, tag_field="type", tag="reasoning_text"):
+    """The model's reasoning itself."""
+
     text: str
 
 
-class OutputText(Exact, tag_field="type", tag="output_text"):
+class OutputText(AnswerStruct, tag_field="type", tag="output_text"):
+    """The text of an answer."""
+
     text: str
     annotations: list[Any]
+    """Always empty."""
     logprobs: list[TokenLogprob]
 
 
-class RefusalText(Exact, tag_field="type", tag="refusal"):
+class OutputRefusal(AnswerStruct, tag_field="type", tag="refusal"):
+    """Why there is no answer."""
+
     refusal: str
 
 
-class ReasoningItem(Exact, tag_field="type", tag="reasoning"):
+OutputPart = OutputText | OutputRefusal | ReasoningText
+
+
+class ReasoningItem(AnswerStruct, tag_field="type", tag="reasoning"):
+    """The model's reasoning. Nobody writes a summary of it."""
+
     id: str
     summary: list[Any]
+    """Always empty."""
     content: list[ReasoningText]
     status: Status
 
 
-class MessageItem(Exact, tag_field="type", tag="message"):
+class MessageItem(AnswerStruct, tag_field="type", tag="message"):
+    """What the model answers."""
+
     id: str
     role: Literal["assistant"]
-    content: list[OutputText | RefusalText]
+    content: list[OutputText | OutputRefusal]
     status: Status
 
 
-class CallItem(Exact, tag_field="type", tag="function_call"):
+class CallItem(AnswerStruct, tag_field="type", tag="function_call"):
+    """A call of a function."""
+
     id: str
     call_id: str
     name: str
@@ -49,16 +66,25 @@ class CallItem(Exact, tag_field="type", tag="function_call"):
     status: Status
 
 
-class InputDetails(Exact):
+OutputItem = ReasoningItem | MessageItem | CallItem
+
+
+class InputDetails(AnswerStruct):
+    """Details of a prompt's tokens."""
+
     cached_tokens: Count
     cache_write_tokens: Count
 
 
-class OutputDetails(Exact):
+class OutputDetails(AnswerStruct):
+    """Details of an answer's tokens. No engine tells how many were reasoning: the number is 0."""
+
     reasoning_tokens: Count
 
 
-class ResponseUsage(Exact):
+class ResponseUsage(AnswerStruct):
+    """Token counts."""
+
     input_tokens: Count
     input_tokens_details: InputDetails
     output_tokens: Count
@@ -66,36 +92,43 @@ class ResponseUsage(Exact):
     total_tokens: Count
 
 
-class ResponseError(Exact):
+class ResponseError(AnswerStruct):
+    """Why a response failed."""
+
     code: Literal["invalid_prompt", "rate_limit_exceeded", "server_error"]
     message: str
 
 
-class Incomplete(Exact):
+class IncompleteDetails(AnswerStruct):
+    """Why a response is incomplete."""
+
     reason: Literal["max_output_tokens"]
 
 
-class ReasoningAsked(Exact):
+class ResponseReasoning(AnswerStruct):
+    """The request's effort."""
+
     effort: Effort | None
     summary: None
 
 
-class TextAsked(Exact):
+class ResponseText(AnswerStruct):
+    """The request's text format."""
+
     format: TextFormat
     verbosity: str
 
 
-class ResponseAnswer(Exact):
+class ResponseAnswer(AnswerStruct, tag_field="object", tag="response"):
     """The answer, and what was asked for."""
 
     id: str
-    object: Literal["response"]
     created_at: int
     status: Status
     error: ResponseError | None
-    incomplete_details: Incomplete | None
+    incomplete_details: IncompleteDetails | None
     model: str
-    output: list[ReasoningItem | MessageItem | CallItem]
+    output: list[OutputItem]
     usage: ResponseUsage | None
     instructions: str | None
     max_output_tokens: int | None
@@ -103,12 +136,12 @@ class ResponseAnswer(Exact):
     metadata: dict[str, Any]
     parallel_tool_calls: bool
     prompt_cache_key: str | None
-    reasoning: ReasoningAsked
+    reasoning: ResponseReasoning
     safety_identifier: str | None
     temperature: float | None
-    text: TextAsked
-    tool_choice: Literal["none", "auto", "required"] | Named
-    tools: list[ToolDefinition]
+    text: ResponseText
+    tool_choice: Choice | ResponseToolChoice
+    tools: list[ResponseTool]
     top_logprobs: Count
     top_p: float | None
     user: str | None
@@ -119,13 +152,7 @@ class ResponseAnswer(Exact):
     truncation: str
 
 
-class InputTokens(Exact):
-    object: Literal["response.input_tokens"]
+class InputTokenCount(AnswerStruct, tag_field="object", tag="response.input_tokens"):
+    """How many tokens a prompt has."""
+
     input_tokens: Count
-
-
-class ResponseEvent(Struct):
-    """One event; what else it has depends on its type, which begins with ``response.``."""
-
-    type: str
-    sequence_number: Count

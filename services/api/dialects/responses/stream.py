@@ -1,225 +1,106 @@
-"""The stream of the Responses API: numbered events, from ``response.created`` to the response's end."""
+"""Write the stream of the Responses API: numbered events, from ``response.created`` to the end of the response."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
-from typing import Any, Protocol
+import itertools
+from collections.abc import Iterator, Mapping
 
-from services.api.dialects.common.answer import Call
-from services.api.dialects.responses.answers import (
-    Head,
-    Status,
-    body,
-    call_item,
-    item_id,
-    message_item,
-    reasoning_item,
-    refusal_part,
-    status_of,
-    text_part,
-    token_logprobs,
+from services.api.dialects.responses.answers import ResponseHead, response, status_of
+from services.api.dialects.responses.events import (
+    NumberedEvent,
+    OutputItemAdded,
+    OutputItemDone,
+    ResponseCompleted,
+    ResponseCreated,
+    ResponseFailed,
+    ResponseIncomplete,
+    ResponseInProgress,
+    ResponseWide,
 )
-from services.api.http.stream import comment, guarded, named_sse
+from services.api.dialects.responses.items import ITEMS, GrowingItem
+from services.api.dialects.responses.schemas import OutputItem, Status
+from services.api.http.stream import Frames, comment, named_sse
 from services.core.errors import ServiceError
-from services.core.events import Done, Event, Piece, Reasoning, Refusal, Text, ToolCall, Waiting, closing
+from services.core.events import Done, Event, Notice, Piece, ToolCallDelta, Usage, Waiting, closing
 
-Frame = tuple[str, dict[str, Any]]
-"""An event's name after ``response.``, and its fields."""
-
-
-def stream(head: Head, events: Iterator[Event]) -> Generator[bytes]:
-    """Server-sent events; the last is ``response.completed``, ``.incomplete`` or ``.failed``."""
-    writer = Writer(head)
-    return guarded(writer.frames(events), writer.failure)
+ENDINGS: Mapping[Status, type[ResponseWide]] = {
+    "completed": ResponseCompleted,
+    "incomplete": ResponseIncomplete,
+    "failed": ResponseFailed,
+}
+"""The last event of a response by its status."""
 
 
-class Item(Protocol):
-    """An item of the output while it grows."""
+class ResponseWriter:
+    """Writes one response. Each item begins with its first piece and ends with the first piece of the next."""
 
-    type: str
-
-    def body(self) -> dict[str, Any]:
-        """As far as it has grown."""
-
-    def empty(self) -> dict[str, Any]:
-        """As it begins."""
-
-    def start(self) -> Iterator[Frame]:
-        """What follows its addition."""
-
-    def grow(self, event: Piece) -> Iterator[Frame]: ...
-
-    def stop(self) -> Iterator[Frame]:
-        """What comes before its end."""
-
-
-class Said:
-    """A message, or reasoning: one part of text."""
-
-    def __init__(self, thought: bool) -> None:
-        self.type = "reasoning" if thought else "message"
-        self._kind = "reasoning_text" if thought else "output_text"
-        self._pieces: list[str] = []
-        self._logprobs: list[dict[str, Any]] = []
-
-    def body(self) -> dict[str, Any]:
-        text = "".join(self._pieces)
-        return message_item(text_part(text, self._logprobs)) if self.type == "message" else reasoning_item(text)
-
-    def empty(self) -> dict[str, Any]:
-        return {**self.body(), "content": []}
-
-    def start(self) -> Iterator[Frame]:
-        yield "content_part.added", {"content_index": 0, "part": self.body()["content"][0]}
-
-    def grow(self, event: Piece) -> Iterator[Frame]:
-        if isinstance(event, Text):
-            self._logprobs += event.logprobs
-            self._pieces.append(event.text)
-            more = {"delta": event.text, "logprobs": token_logprobs(event.logprobs)}
-            yield f"{self._kind}.delta", {"content_index": 0, **more}
-        elif isinstance(event, Reasoning):
-            self._pieces.append(event.text)
-            yield f"{self._kind}.delta", {"content_index": 0, "delta": event.text}
-
-    def stop(self) -> Iterator[Frame]:
-        part = self.body()["content"][0]
-        whole = {name: part[name] for name in ("text", "logprobs") if name in part}
-        yield f"{self._kind}.done", {"content_index": 0, **whole}
-        yield "content_part.done", {"content_index": 0, "part": part}
-
-
-class Refused:
-    """A message that says why there is no answer: it comes whole."""
-
-    type = "message"
-
-    def __init__(self) -> None:
-        self._sentence = ""
-
-    def body(self) -> dict[str, Any]:
-        return message_item(refusal_part(self._sentence))
-
-    def empty(self) -> dict[str, Any]:
-        return {**self.body(), "content": []}
-
-    def start(self) -> Iterator[Frame]:
-        yield "content_part.added", {"content_index": 0, "part": refusal_part("")}
-
-    def grow(self, event: Piece) -> Iterator[Frame]:
-        assert isinstance(event, Refusal)
-        self._sentence = event.text
-        yield "refusal.delta", {"content_index": 0, "delta": event.text}
-
-    def stop(self) -> Iterator[Frame]:
-        yield "refusal.done", {"content_index": 0, "refusal": self._sentence}
-        yield "content_part.done", {"content_index": 0, "part": refusal_part(self._sentence)}
-
-
-class Called:
-    """A call of a function."""
-
-    type = "function_call"
-
-    def __init__(self, first: ToolCall) -> None:
-        self._first = first
-        self._pieces: list[str] = []
-
-    def body(self) -> dict[str, Any]:
-        return call_item(Call(self._first.id, self._first.name, "".join(self._pieces)))
-
-    def empty(self) -> dict[str, Any]:
-        return self.body()
-
-    def start(self) -> Iterator[Frame]:
-        yield from ()
-
-    def grow(self, event: Piece) -> Iterator[Frame]:
-        if isinstance(event, ToolCall) and event.arguments:
-            self._pieces.append(event.arguments)
-            yield "function_call_arguments.delta", {"delta": event.arguments}
-
-    def stop(self) -> Iterator[Frame]:
-        yield "function_call_arguments.done", {"arguments": "".join(self._pieces)}
-
-
-def item_of(event: Piece) -> Item:
-    """The item that `event` begins."""
-    if isinstance(event, ToolCall):
-        return Called(event)
-    return Refused() if isinstance(event, Refusal) else Said(isinstance(event, Reasoning))
-
-
-class Writer:
-    """Writes one response. Each item begins with its first piece and ends with the first of the next."""
-
-    def __init__(self, head: Head) -> None:
+    def __init__(self, head: ResponseHead) -> None:
         self._head = head
-        self._number = 0
-        self._ended: list[dict[str, Any]] = []
-        self._item: Item | None = None
+        self._numbers = itertools.count()
+        self._ended: list[OutputItem] = []
+        self._item: GrowingItem | None = None
         self._kind: object = None
-        """What the item that grows holds: a type of event, or the number of a call."""
+        """What the growing item is made of: a type of piece, or the index of a call."""
 
-    def frames(self, events: Iterator[Event]) -> Generator[bytes]:
+    def frames(self, events: Iterator[Event]) -> Frames:
+        """Yield server-sent events; the last is ``response.completed`` or ``response.incomplete``."""
+        begun = False
         with closing(events):
-            for index, event in enumerate(events):
-                if index == 0:
-                    yield from self._begin()
+            for event in events:
+                if isinstance(event, Notice):
+                    yield event
+                    continue
+                if not begun:
+                    begun = True
+                    yield self._response(ResponseCreated, "in_progress")
+                    yield self._response(ResponseInProgress, "in_progress")
                 if isinstance(event, Waiting):
                     yield comment(event)
                 elif isinstance(event, Piece):
-                    yield from self._take(event)
+                    yield from map(encoded, self._grow(event))
                 elif isinstance(event, Done):
                     status = status_of(event.finish_reason)
-                    yield from self._close(status)
-                    yield self._frame(status, response=body(self._head, status, self._ended, event.usage))
+                    yield from map(encoded, self._end_item(status))
+                    yield self._response(ENDINGS[status], status, event.usage)
 
-    def failure(self, error: ServiceError) -> bytes:
-        """The last event of a response that broke off, with what there is of it."""
-        items = [*self._ended, *([self._body("incomplete")] if self._item else [])]
-        return self._frame("failed", response=body(self._head, "failed", items, error=error))
+    def tell_error(self, error: ServiceError) -> bytes:
+        """Return the last event of a response that an error ends: ``response.failed``, with what there is of it."""
+        if self._item:
+            self._ended.append(self._item.grown("incomplete"))
+        return self._response(ResponseFailed, "failed", error=error)
 
-    def _begin(self) -> Iterator[bytes]:
-        for name in ("created", "in_progress"):
-            yield self._frame(name, response=body(self._head, "in_progress", []))
+    def _response(
+        self,
+        kind: type[ResponseWide],
+        status: Status,
+        usage: Usage | None = None,
+        error: ServiceError | None = None,
+    ) -> bytes:
+        body = response(self._head, status, self._ended, usage, error)
+        return encoded(kind(sequence_number=next(self._numbers), response=body))
 
-    def _take(self, event: Piece) -> Iterator[bytes]:
-        kind = event.index if isinstance(event, ToolCall) else type(event)
-        if kind != self._kind:
-            yield from self._close("completed")
-            yield from self._open(event)
+    def _grow(self, piece: Piece) -> Iterator[NumberedEvent]:
+        kind = piece.index if isinstance(piece, ToolCallDelta) else type(piece)
+        if self._item is None or kind != self._kind:
+            yield from self._end_item("completed")
+            self._item = ITEMS[type(piece)](piece, self._head, len(self._ended), self._numbers)
             self._kind = kind
-        assert self._item is not None
-        yield from self._framed(self._item.grow(event))
+            yield self._item_event(OutputItemAdded, self._item.index, self._item.begun())
+            yield from self._item.start()
+        yield from self._item.grow(piece)
 
-    def _open(self, event: Piece) -> Iterator[bytes]:
-        self._item = item = item_of(event)
-        named = {**item.empty(), "id": self._id, "status": "in_progress"}
-        yield self._frame("output_item.added", output_index=len(self._ended), item=named)
-        yield from self._framed(item.start())
+    def _end_item(self, status: Status) -> Iterator[NumberedEvent]:
+        if self._item is None:
+            return
+        yield from self._item.stop()
+        item, self._item = self._item, None
+        self._ended.append(item.grown(status))
+        yield self._item_event(OutputItemDone, item.index, self._ended[-1])
 
-    def _close(self, status: Status) -> Iterator[bytes]:
-        if self._item is not None:
-            yield from self._framed(self._item.stop())
-            item, index = self._body(status), len(self._ended)
-            self._ended.append(item)
-            self._item = None
-            yield self._frame("output_item.done", output_index=index, item=item)
+    def _item_event(self, kind: type[OutputItemAdded | OutputItemDone], index: int, item: OutputItem) -> NumberedEvent:
+        return kind(sequence_number=next(self._numbers), output_index=index, item=item)
 
-    @property
-    def _id(self) -> str:
-        assert self._item is not None
-        return item_id(self._head, self._item.type, len(self._ended))
 
-    def _body(self, status: Status) -> dict[str, Any]:
-        assert self._item is not None
-        return {**self._item.body(), "id": self._id, "status": status}
-
-    def _framed(self, frames: Iterator[Frame]) -> Iterator[bytes]:
-        for name, fields in frames:
-            yield self._frame(name, item_id=self._id, output_index=len(self._ended), **fields)
-
-    def _frame(self, name: str, **fields: Any) -> bytes:
-        number, self._number = self._number, self._number + 1
-        return named_sse(f"response.{name}", {"type": f"response.{name}", "sequence_number": number, **fields})
+def encoded(event: NumberedEvent) -> bytes:
+    """Return a server-sent event, named by its type."""
+    return named_sse(str(event.__struct_config__.tag), event)

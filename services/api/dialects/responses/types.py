@@ -6,23 +6,25 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from services.api.dialects.openai.types import Effort, FunctionTitle, Most, Part, Positive, Probability, Temperature
+from services.api.dialects.common.bounds import Effort, Most, Positive, Probability, Temperature, TopLogprobs
+from services.api.dialects.common.content import ContentPart
+from services.api.dialects.common.tools import Choice, FunctionTitle
 
 
-class Item(Struct):
+class InputItem(Struct):
     """One item of the input; which fields count depends on `type`. One without a type is a message."""
 
     type: str | None = None
     role: Literal["user", "assistant", "system", "developer"] | None = None
-    content: str | Annotated[list[Part], Most] | None = None
+    content: str | Annotated[list[ContentPart], Most] | None = None
     call_id: str | None = None
     name: str | None = None
     arguments: str | None = None
-    output: str | Annotated[list[Part], Most] | None = None
+    output: str | Annotated[list[ContentPart], Most] | None = None
 
 
-class ToolDefinition(Struct, omit_defaults=True):
-    """A function, flat; all other types are tools of OpenAI's servers."""
+class ResponseTool(Struct, omit_defaults=True):
+    """A function, without an object around it; all other types are tools of OpenAI's servers."""
 
     type: str
     name: FunctionTitle | None = None
@@ -31,16 +33,18 @@ class ToolDefinition(Struct, omit_defaults=True):
     strict: bool | None = None
 
 
-class Named(Struct, omit_defaults=True):
-    """A tool, or with `allowed_tools` several, that a choice names."""
+class ResponseToolChoice(Struct, omit_defaults=True):
+    """``tool_choice`` as an object: one tool, or with the type ``allowed_tools`` a part of the tools."""
 
     type: str
     name: str | None = None
     mode: Literal["auto", "required"] | None = None
-    tools: list[Named] | None = None
+    tools: list[ResponseToolChoice] | None = None
 
 
 class TextFormat(Struct, omit_defaults=True):
+    """Free text, any JSON object, or JSON of a schema."""
+
     type: Literal["text", "json_object", "json_schema"]
     name: str | None = None
     schema: dict[str, Any] | None = None
@@ -49,31 +53,35 @@ class TextFormat(Struct, omit_defaults=True):
 
 
 class TextConfig(Struct, omit_defaults=True):
+    """How the text of the answer shall be."""
+
     format: TextFormat | None = None
     verbosity: str | None = None
 
 
 class ReasoningConfig(Struct, omit_defaults=True):
+    """How the model shall reason."""
+
     effort: Effort | None = None
     summary: str | None = None
     generate_summary: str | None = None
 
 
 class ResponsesRequest(Struct, kw_only=True):
-    """``POST /v1/responses``."""
+    """``POST /v1/responses``, and ``POST /v1/responses/input_tokens``."""
 
-    input: str | Annotated[list[Item], Meta(min_length=1), Most]
+    input: str | Annotated[list[InputItem], Meta(min_length=1), Most]
     model: str | None = None
     instructions: str | None = None
     stream: bool | None = None
     max_output_tokens: Positive | None = None
     temperature: Temperature | None = None
     top_p: Probability | None = None
-    top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
+    top_logprobs: TopLogprobs | None = None
     text: TextConfig | None = None
     reasoning: ReasoningConfig | None = None
-    tools: list[ToolDefinition] | None = None
-    tool_choice: Literal["none", "auto", "required"] | Named | None = None
+    tools: list[ResponseTool] | None = None
+    tool_choice: Choice | ResponseToolChoice | None = None
     parallel_tool_calls: bool | None = None
     include: list[str] | None = None
     metadata: dict[str, Any] | None = None

@@ -1,0 +1,114 @@
+"""Fetch models of the manifest into the models folder, each in a process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.core.client import Client
+from services.core.errors import BadRequest, EngineFailed, FetchFailed, NotFound, Unavailable
+from services.core.settings import Settings
+from services.engines.registry import worker_env
+from services.engines.worker.child import Child
+from services.engines.worker.parent import worker_argv
+from services.models import board, fetch, manifest
+from services.models.catalog import Catalog
+from services.models.manifest import Entry, ManifestError
+from services.models.store import Store
+
+QUIET = {"HF_HUB_DISABLE_PROGRESS_BARS": "1"}
+"""The progress is read from the disk; bars would fill the log."""
+
+
+@dataclass(frozen=True, slots=True)
+class FetchStarted:
+    """The model is in the manifest and not on the disk; nothing was fetched yet."""
+
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class FetchProgress:
+    """Some of the model is on the disk."""
+
+    entry: Entry
+    present: int
+    """Bytes."""
+
+
+class Fetcher:
+    """Fetches models. May be used from any thread; one model is fetched once at a time."""
+
+    def __init__(self, settings: Settings, catalog: Catalog) -> None:
+        """Fetch into the models folder of `settings`; a model that `catalog` has is there already."""
+        self._heartbeat = settings.heartbeat_interval
+        self._catalog = catalog
+        self._store = Store(settings.models_dir)
+        self._fetching: set[str] = set()
+
+    def fetch(self, name: str, client: Client) -> Generator[FetchStarted | FetchProgress]:
+        """Fetch the model with the id `name`, and yield how far it is; nothing where the model is there already.
+
+        Blocks in between. Closing it ends the fetch, which the next call continues. Raises `NotFound` for a model that
+        is not in the manifest, `BadRequest` for one that is not for this board, `Unavailable` where the folder cannot
+        be written or the model is being fetched already, `FetchFailed`, and `ClientGone`.
+        """
+        if any(model.id == name for model in self._catalog.models()):
+            return
+        entry = self._entry(name)
+        with self._alone(name):
+            yield FetchStarted(entry)
+            yield from self._run(entry, client)
+
+    def _entry(self, name: str) -> Entry:
+        try:
+            entries = manifest.load(manifest.MANIFEST)
+            if name not in entries:
+                raise NotFound(f"There is no model {name!r} in the manifest: {', '.join(entries)}.", param="model")
+            manifest.check_soc(entries[name], board.soc())
+        except ManifestError as error:
+            raise BadRequest(str(error), param="model") from error
+        check_writable(self._store.folder)
+        return entries[name]
+
+    @contextlib.contextmanager
+    def _alone(self, name: str) -> Iterator[None]:
+        if name in self._fetching:
+            raise Unavailable(f"{name} is being fetched already, for another request.")
+        self._fetching.add(name)
+        try:
+            yield
+        finally:
+            self._fetching.discard(name)
+
+    def _run(self, entry: Entry, client: Client) -> Iterator[FetchProgress]:
+        child = Child(fetch_argv(self._store.folder, entry), {**worker_env(), **QUIET}, entry.id)
+        child.about = client.trace.id
+        try:
+            for line in child.lines(self._heartbeat, client):
+                if line is not None and line.startswith(f"{entry.id} is there".encode()):
+                    return
+                yield FetchProgress(entry, fetch.bytes_present(self._store, entry))
+        except EngineFailed as error:
+            raise FetchFailed(child.last_words.removeprefix("error: ") or error.message) from error
+        finally:
+            child.kill()
+
+
+def fetch_argv(folder: Path, entry: Entry) -> list[str]:
+    """Return the command line that fetches a model into `folder`."""
+    options = ["--models-dir", str(folder), "--manifest", str(manifest.MANIFEST)]
+    return [*worker_argv("services.models"), *options, "add", entry.id]
+
+
+def check_writable(folder: Path) -> None:
+    """Make the folder where it is missing. Raises `Unavailable` where the server may not write into it."""
+    with contextlib.suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+    if not os.access(folder, os.W_OK):
+        raise Unavailable(
+            f"The server may not write into {folder}, as in the container. Use scripts/models.sh; see docs/models.md."
+        )

@@ -1,0 +1,113 @@
+"""Convert an answer to a message of Anthropic's API, and its blocks. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from services.api.dialects.anthropic.schemas import (
+    AnswerBlock,
+    MessageAnswer,
+    MessageEnding,
+    MessageOpening,
+    MessageUsage,
+    RefusalDetails,
+    StopReason,
+    TextBlock,
+    ThinkingBlock,
+    ToolUseBlock,
+)
+from services.api.dialects.common.answer import Answer
+from services.core.events import Done, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class MessageHead:
+    """What a message says besides its answer."""
+
+    id: str
+    model: str
+    max_tokens: int
+    """The request's limit: it tells why an answer was cut short."""
+
+
+def opening(head: MessageHead) -> MessageOpening:
+    """Return a message before its first block."""
+    return MessageOpening(
+        id=head.id,
+        role="assistant",
+        model=head.model,
+        content=[],
+        usage=usage_of(Usage()),
+        stop_reason=None,
+        stop_sequence=None,
+    )
+
+
+def whole(head: MessageHead, answer: Answer) -> MessageAnswer:
+    """Return the message that is sent whole."""
+    end = ending(head, answer, answer.refusal)
+    return MessageAnswer(
+        id=head.id,
+        role="assistant",
+        model=head.model,
+        content=blocks(answer),
+        usage=usage_of(answer.usage),
+        stop_reason=end.stop_reason,
+        stop_sequence=end.stop_sequence,
+        stop_details=end.stop_details,
+    )
+
+
+def blocks(answer: Answer) -> list[AnswerBlock]:
+    """Return the blocks of an answer, one at least: clients look for the first."""
+    found: list[AnswerBlock] = [thinking_block(answer.reasoning)] if answer.reasoning else []
+    text = answer.refusal or answer.text
+    if text or not (answer.reasoning or answer.calls):
+        found.append(TextBlock(text=text))
+    found += [ToolUseBlock(id=call.id, name=call.name, input=arguments(call.arguments)) for call in answer.calls]
+    return found
+
+
+def thinking_block(text: str) -> ThinkingBlock:
+    """Return a block of reasoning."""
+    return ThinkingBlock(thinking=text, signature="")
+
+
+def arguments(text: str) -> dict[str, Any]:
+    """Return the arguments of a call; none where an answer was cut short in them."""
+    try:
+        found = msgspec.json.decode(text or "{}")
+    except msgspec.DecodeError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def ending(head: MessageHead, answer: Answer | Done, refusal: str = "") -> MessageEnding:
+    """Return why the answer ended; `refusal` is why there is none."""
+    if refusal:
+        details = RefusalDetails(category=None, explanation=refusal)
+        return MessageEnding(stop_reason="refusal", stop_sequence=None, stop_details=details)
+    return MessageEnding(stop_reason=stop_reason(head, answer), stop_sequence=answer.stop or None)
+
+
+def stop_reason(head: MessageHead, answer: Answer | Done) -> StopReason:
+    """Return Anthropic's word for why an answer ended."""
+    if answer.finish_reason == "tool_calls":
+        return "tool_use"
+    if answer.finish_reason == "length":
+        full = answer.usage.completion_tokens >= head.max_tokens
+        return "max_tokens" if full else "model_context_window_exceeded"
+    return "stop_sequence" if answer.stop else "end_turn"
+
+
+def usage_of(usage: Usage) -> MessageUsage:
+    """Return token counts as Anthropic names them: the prompt is the sum of new and cached tokens."""
+    return MessageUsage(
+        input_tokens=usage.prompt_tokens - usage.cached_tokens,
+        cache_creation_input_tokens=0,
+        cache_read_input_tokens=usage.cached_tokens,
+        output_tokens=usage.completion_tokens,
+    )

@@ -1,0 +1,117 @@
+"""Write the stream of Anthropic's API: events from ``message_start`` to ``message_stop``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from services.api.dialects.anthropic.answers import MessageHead, ending, opening, thinking_block, usage_of
+from services.api.dialects.anthropic.errors import error_body
+from services.api.dialects.anthropic.schemas import (
+    AnswerBlock,
+    BlockDelta,
+    ContentBlockDelta,
+    ContentBlockStart,
+    ContentBlockStop,
+    InputDelta,
+    MessageDelta,
+    MessageEvent,
+    MessageStart,
+    MessageStop,
+    Ping,
+    TextBlock,
+    TextDelta,
+    ThinkingDelta,
+    ToolUseBlock,
+)
+from services.api.http.stream import Frames, named_sse
+from services.core.errors import ServiceError
+from services.core.events import Done, Event, Notice, Piece, Reasoning, Refusal, Text, ToolCallDelta, Waiting, closing
+
+
+def frames(head: MessageHead, events: Iterator[Event]) -> Frames:
+    """Yield server-sent events up to ``message_stop``."""
+    blocks, refusal, begun = Blocks(), "", False
+    with closing(events):
+        for event in events:
+            if isinstance(event, Notice):
+                yield event
+                continue
+            if not begun:
+                begun = True
+                yield encoded(MessageStart(message=opening(head)))
+            if isinstance(event, Waiting):
+                # The comment is for people; Anthropic's clients know the event.
+                yield f": {event}\n".encode() + encoded(Ping())
+            elif isinstance(event, Piece):
+                refusal = event.text if isinstance(event, Refusal) else refusal
+                yield from map(encoded, blocks.grow(event))
+            elif isinstance(event, Done):
+                yield from map(encoded, blocks.end())
+                yield encoded(MessageDelta(delta=ending(head, event, refusal), usage=usage_of(event.usage)))
+                yield encoded(MessageStop())
+
+
+def tell_error(error: ServiceError) -> bytes:
+    """Return the last event of a stream that an error ends."""
+    return encoded(error_body(error))
+
+
+def encoded(event: MessageEvent) -> bytes:
+    """Return a server-sent event, named by its type."""
+    return named_sse(str(event.__struct_config__.tag), event)
+
+
+class Blocks:
+    """The blocks of a streamed answer. Each begins with its first piece and ends with the first piece of the next."""
+
+    def __init__(self) -> None:
+        self._index = -1
+        self._kind: object = None
+        """What the open block is made of: a type of piece, or the index of a call."""
+
+    def grow(self, piece: Piece) -> Iterator[MessageEvent]:
+        """Take a piece and yield its events; an empty piece of a call's arguments has no delta."""
+        kind = piece.index if isinstance(piece, ToolCallDelta) else type(piece)
+        if kind != self._kind:
+            yield from self._stop()
+            yield self._start(piece)
+            self._kind = kind
+        if delta := delta_of(piece):
+            yield ContentBlockDelta(index=self._index, delta=delta)
+
+    def end(self) -> Iterator[MessageEvent]:
+        """Yield the end of the last block; an answer without any gets an empty one: clients look for the first."""
+        if self._index < 0:
+            yield self._start(Text(""))
+            self._kind = Text
+        yield from self._stop()
+
+    def _start(self, piece: Piece) -> ContentBlockStart:
+        self._index += 1
+        return ContentBlockStart(index=self._index, content_block=empty_block(piece))
+
+    def _stop(self) -> Iterator[MessageEvent]:
+        if self._kind is not None:
+            yield ContentBlockStop(index=self._index)
+
+
+def delta_of(piece: Piece) -> BlockDelta | None:
+    """Return what a piece adds to its block, None for nothing."""
+    match piece:
+        case Text() | Refusal():
+            return TextDelta(text=piece.text)
+        case Reasoning():
+            return ThinkingDelta(thinking=piece.text)
+        case ToolCallDelta():
+            return InputDelta(partial_json=piece.arguments) if piece.arguments else None
+
+
+def empty_block(piece: Piece) -> AnswerBlock:
+    """Return the block that a piece begins, without its content."""
+    match piece:
+        case Text() | Refusal():
+            return TextBlock(text="")
+        case Reasoning():
+            return thinking_block("")
+        case ToolCallDelta():
+            return ToolUseBlock(id=piece.id, name=piece.name, input={})

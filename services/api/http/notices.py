@@ -1,0 +1,44 @@
+"""Show in a response's headers what the steps below have to say of its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from typing import TypeVar
+
+import falcon
+
+from services.core.events import Notice, NoticeKind, Waiting
+
+WARNING_HEADER = "X-RKLLM-Warning"
+
+HEADERS: Mapping[NoticeKind, str] = {
+    "warning": WARNING_HEADER,
+    "state": "X-RKLLM-State",
+    "sources": "X-RKLLM-RAG",
+    "cache": "X-RKLLM-Cache",
+}
+"""The header of each kind of notice."""
+
+T = TypeVar("T")
+
+Show = Callable[[Notice], None]
+"""Shows a notice: `show` of one response."""
+
+
+def show(resp: falcon.Response, notice: Notice) -> None:
+    """Set the header of a notice. Warnings add up; of all other kinds the newest counts."""
+    name = HEADERS[notice.kind]
+    before = resp.get_header(name) if name == WARNING_HEADER else None
+    resp.set_header(name, f"{before}; {notice.value}" if before else notice.value)
+
+
+def finished(resp: falcon.Response, work: Generator[Notice | Waiting, None, T]) -> T:
+    """Run `work` to its end, show its notices and return its result. Blocks; raises what `work` raises."""
+    while True:
+        try:
+            event = next(work)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        if isinstance(event, Notice):
+            show(resp, event)

@@ -1,0 +1,24 @@
+"""What all resources share: the service behind them, and the way a body is read."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import falcon
+
+from services.answering.service import Service
+from services.api.http.body import parse
+
+T = TypeVar("T")
+
+
+class Resource:
+    """One path's responders. Each parses, asks the service, and encodes; nothing else."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def parse(self, req: falcon.Request, kind: type[T], blank: bytes = b"") -> T:
+        """Return the body as a `kind`, an empty one as if it were `blank`. Blocks; raises as `body.parse` does."""
+        settings = self._service.settings
+        return parse(req, kind, settings.max_body_bytes, settings.client_timeout, blank)

@@ -1,0 +1,105 @@
+"""``/v1/models``: the models on disk, and loading and unloading them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import falcon
+from msgspec import Struct
+
+from services.api.dialects.common.schema import AnswerStruct, Count
+from services.api.http.auth import require_admin
+from services.api.http.context import client
+from services.api.http.notices import finished
+from services.api.http.resource import Resource
+from services.api.http.stream import write_json
+from services.core.model import Model
+
+
+class ModelRequest(Struct):
+    """``POST /v1/models/select``."""
+
+    model: str
+
+
+class UnloadRequest(Struct):
+    """``POST /v1/models/unload``."""
+
+    model: str | None = None
+
+
+class ModelEntry(AnswerStruct, tag_field="object", tag="model"):
+    """A model as OpenAI lists it, with what clients of a small box want to know besides."""
+
+    id: str
+    created: int
+    owned_by: str
+    name: str
+    description: str
+    context_length: Count
+    engine: str
+    aliases: list[str]
+    capabilities: list[str]
+
+
+class ModelList(AnswerStruct, tag_field="object", tag="list"):
+    """All models."""
+
+    data: list[ModelEntry]
+
+
+class Loaded(AnswerStruct):
+    """A model that is loaded now."""
+
+    status: Literal["loaded"]
+    model: str
+
+
+class Unloaded(AnswerStruct):
+    """The models that were unloaded, the last used one last."""
+
+    status: Literal["unloaded"]
+    model: str | None
+    models: list[str]
+
+
+class Models(Resource):
+    """The models on disk, and those in memory."""
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """List all models."""
+        write_json(resp, ModelList(data=[entry(model) for model in self._service.catalog.models()]))
+
+    def on_get_one(self, req: falcon.Request, resp: falcon.Response, name: str) -> None:
+        """Describe one model."""
+        write_json(resp, entry(self._service.catalog.resolve(name)))
+
+    def on_post_select(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Load a model before its first question."""
+        require_admin(req)
+        model = self._service.model(self.parse(req, ModelRequest).model)
+        finished(resp, self._service.scheduler.select(model, client(req)))
+        write_json(resp, Loaded(status="loaded", model=model.id))
+
+    def on_post_unload(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Free the memory of one model, or of all where the request names none."""
+        require_admin(req)
+        name = self.parse(req, UnloadRequest, blank=b"{}").model
+        model = self._service.catalog.resolve(name) if name else None
+        gone = finished(resp, self._service.scheduler.unload(client(req), model))
+        write_json(resp, Unloaded(status="unloaded", model=gone[-1] if gone else None, models=gone))
+
+
+def entry(model: Model) -> ModelEntry:
+    """Return a model as it is listed."""
+    return ModelEntry(
+        id=model.id,
+        created=model.created,
+        owned_by="rkllm",
+        name=model.name,
+        description=model.description,
+        context_length=model.context_length,
+        engine=model.engine,
+        aliases=list(model.aliases),
+        capabilities=sorted(model.capabilities),
+    )
