@@ -39,8 +39,8 @@ sampling:
 system_prompt: You are a helpful assistant. Answer briefly and correctly.
 # Limit for web results and documents: in more text this model does not find the answer.
 rag_tokens: 400
-# It calls no tool by itself: the words of a question decide.
-tools: words
+# It calls no tool by itself, but writes a call that a request demands.
+tools: required_only
 """
 
 

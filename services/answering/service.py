@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from services.answering.answer import Answer, Planned
 from services.answering.plan import Prepared, plan
 from services.answering.sources import Sources
+from services.chat.tools.offer import why_dropped
 from services.core.client import Client
 from services.core.errors import BadRequest, EngineFailed
 from services.core.events import Data, Done, Event, Notice, Usage, Waiting, closing
@@ -22,6 +24,8 @@ from services.scheduler.scheduler import Scheduler
 
 ANSWERS = ("chat", "completion")
 """The capabilities of models that write answers."""
+
+NO_REASONS: Mapping[str, str] = MappingProxyType({})
 
 T = TypeVar("T")
 
@@ -73,7 +77,10 @@ class Service:
         planned = [self._planned(generation, model, client.trace.id) for generation in generations]
         for one in planned:
             self._sources.count(one.prepared)
-        warnings = list(self.warnings([*ignored, *self._unsupported(planned[0].request)]))
+        first = planned[0].request
+        dropped = {"tools": why_dropped(model)} if first.generation.tools and not first.tools else {}
+        names = [*ignored, *dropped, *unsupported(self.settings, first)]
+        warnings = list(self.warnings(names, dropped))
         return self._run(planned, choices, warnings, client)
 
     def answer(
@@ -82,12 +89,16 @@ class Service:
         """Return the events of the one answer to `generation`; see `answers`."""
         return next(self.answers([generation], model, client, ignored=ignored))
 
-    def warnings(self, names: Sequence[str]) -> Iterator[Notice]:
-        """Count the parameters that have no effect, and yield the notice that names them, if there are any."""
+    def warnings(self, names: Sequence[str], reasons: Mapping[str, str] = NO_REASONS) -> Iterator[Notice]:
+        """Count the parameters that have no effect, and yield the notice that names them, if there are any.
+
+        `reasons` say why, where that is not the same for all models.
+        """
         for name in names:
             self.metrics.ignored.labels(name).inc()
         if names:
-            yield Notice("warning", f"ignored: {', '.join(names)}; see docs/api.md")
+            described = (f"{name} ({reasons[name]})" if name in reasons else name for name in names)
+            yield Notice("warning", f"ignored: {', '.join(described)}; see docs/api.md")
 
     def data(self, request: EngineRequest, client: Client) -> Generator[Notice, None, tuple[Any, Usage]]:
         """Run a request that wants data; yield notices, and return the data and what it took.
@@ -119,10 +130,6 @@ class Service:
     def _planned(self, generation: GenerationRequest, model: Model, request_id: str) -> Planned:
         prepared = self._sources.prepare(generation, model)
         return Planned(prepared, plan(generation, model, self.settings, request_id, prepared))
-
-    def _unsupported(self, request: EngineRequest) -> list[str]:
-        dropped = ["tools"] if request.generation.tools and not request.tools else []
-        return [*dropped, *unsupported(self.settings, request)]
 
     def _run(
         self, planned: Sequence[Planned], choices: int, warnings: list[Notice], client: Client

@@ -17,6 +17,7 @@ from services.api.http.middleware import AccessLog, RequestId
 from services.api.http.notices import HEADERS
 from services.api.openapi.resource import Description
 from services.api.operator.endpoints import ENDPOINTS
+from services.chat.tools.families import BY_NAME
 from services.core import keys, logs
 from services.core.keys import Keys
 from services.core.metrics import Metrics
@@ -54,7 +55,7 @@ def build(settings: Settings, engines: Mapping[str, Maker] = ENGINES) -> App:
     metrics = measured(settings)
     scheduler = Scheduler(settings, maker(settings, engines), metrics=metrics)
     app = App(middleware=middleware(settings, metrics))
-    app.service = Service(settings, Catalog(settings), scheduler, metrics)
+    app.service = Service(settings, Catalog(settings, BY_NAME), scheduler, metrics)
     app.req_options.strip_url_path_trailing_slash = True
     ErrorHandlers(lambda path: dialect_of(path).error_body).install(app)
     route(app)

@@ -15,6 +15,7 @@ from services.boardcheck import devices
 from services.boardcheck.checks import Board, check
 from services.boardcheck.finding import format_report, is_fit
 from services.boardcheck.trial import run_trials
+from services.chat.tools.families import BY_NAME
 from services.core.errors import ModelNotFound
 from services.core.settings import Settings, SettingsError, from_environment
 from services.engines.registry import ENGINES
@@ -27,7 +28,7 @@ def main(argv: Sequence[str]) -> int:
     """Check this machine and run the model that `argv` names; return the exit code. Blocks. Changes nothing."""
     try:
         settings = from_environment(os.environ)
-        models = [Catalog(settings).resolve(name) for name in argv[1:2]]
+        models = [Catalog(settings, BY_NAME).resolve(name) for name in argv[1:2]]
     except (SettingsError, ModelNotFound) as error:
         print(error, file=sys.stderr)
         return 1

@@ -13,7 +13,7 @@ from typing import Any
 import jsonschema_rs
 
 from services.chat.tools.call import refuse
-from services.chat.tools.scan import JsonEnd
+from services.chat.tools.source import JsonEnd
 from services.core.errors import BadRequest
 
 Schema = dict[str, Any]

@@ -5,6 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+OFF = "off"
+"""`Model.tools` of a model that shall call no tools."""
+
+REQUIRED_ONLY = "required_only"
+"""`Model.tools` of a model that calls no tool by itself, but writes a call that a request demands."""
+
 
 @dataclass(frozen=True, slots=True)
 class Model:
@@ -42,10 +48,11 @@ class Model:
     """Tokens of sources that the model can use well; None: as many as fit."""
     thinking: bool | None = None
     """Default of the template's thinking switch; None leaves it to the template."""
-    tools: str = field(default="json", compare=False)
-    """How the model writes tool calls: a key of `chat.tools.scan.FAMILIES`, or ``off`` for none."""
-    tools_template: bool = field(default=False, compare=False)
-    """Whether its chat template supports tools, tool calls and their results."""
+    tools: str = field(default="", compare=False)
+    """How it writes calls of tools: a name of `chat.tools.families.BY_NAME`, `OFF`, `REQUIRED_ONLY`; empty where its
+    chat template decides."""
+    chat_template: str = field(default="", compare=False, repr=False)
+    """As its engine renders it; empty where it has none."""
     opens_reasoning: bool = False
     """Whether the template inside an ``.rkllm`` file opens the reasoning, so that answers begin inside it."""
     beside: tuple[tuple[str, int, int], ...] = ()

@@ -112,7 +112,7 @@ class EngineRequest:
     tools: tuple[Tool, ...] = ()
     """What may be called. The prompt describes them already, in `messages` or in `template_kwargs`."""
     tool_family: str = ""
-    """How the model writes its calls: the name of a family of `services.chat.tools`; empty without tools."""
+    """How the model writes its calls: the name of a family in `services.chat.tools.families`; empty without tools."""
     check_call: bool = False
     """Whether the answer must call a tool, and no grammar makes it."""
     sources_used: bool = False

@@ -10,7 +10,7 @@ import logging
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -45,8 +45,12 @@ class Snapshot:
 class Catalog:
     """The models of one folder. Usable from any thread; each call walks through the folder (one stat per file)."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Keep the settings; the first call of a method reads the folder."""
+    def __init__(self, settings: Settings, tool_families: Collection[str] | None = None) -> None:
+        """Keep the settings; the first call of a method reads the folder.
+
+        `tool_families` are the names that ``tools`` in a ``model.yaml`` may have; None for any.
+        """
+        self._tool_families = tool_families
         self._dir = settings.models_dir
         self._default_length, self._max_length = settings.context_length_default, settings.context_length_max
         self._snapshot = Snapshot(signature=(("", 0, 0),))
@@ -108,7 +112,7 @@ class Catalog:
     def _read_folder(self, folder: Path, files: Sequence[Path]) -> Model:
         if folder == self._dir:  # a folder's name is the model's id
             raise model_folder.Unusable(f"{files[0].name} is directly in it; give it a folder of its own")
-        return model_folder.read(folder, files, self._default_length, self._max_length)
+        return model_folder.read(folder, files, self._default_length, self._max_length, self._tool_families)
 
 
 def find_files(folder: Path, depth: int) -> Iterator[Path]:

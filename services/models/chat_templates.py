@@ -1,32 +1,11 @@
-"""Find a model's chat template, and from it whether it renders tools and in which format the model writes calls."""
+"""The chat template of a model, as its engine will render it."""
 
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 
 from services.models import gguf
-
-MARKS = (
-    ("hermes", "<tool_call>"),
-    ("mistral", "[TOOL_CALLS]"),
-    ("llama", "<|python_tag|>"),
-    ("llama", '"parameters": dictionary of argument name and its value'),
-)
-"""What templates of each family write out; the first one found decides."""
-
-OTHER = "json"
-"""For templates of no known family, and where there is none: tools come into the prompt as plain text."""
-
-WORDS = "words"
-"""As `OTHER`, for a model that is too small to decide on a call: the server decides from the question's words."""
-
-OFF = "off"
-"""For a model that must not call tools."""
-
-_TOOLS = re.compile(r"\{%-?[^%]*\btools\b")
-"""A statement that reads the variable ``tools``; the word in a template's plain text does not count."""
 
 
 def of(path: Path) -> str:
@@ -53,13 +32,3 @@ def beside(folder: Path) -> str:
         named = {entry.get("name"): entry.get("template") for entry in found if isinstance(entry, dict)}
         found = named.get("default")
     return found if isinstance(found, str) else ""
-
-
-def knows_tools(template: str) -> bool:
-    """Return whether `template` renders the tools of a request, in the format of a known family."""
-    return bool(_TOOLS.search(template)) and family(template) != OTHER
-
-
-def family(template: str) -> str:
-    """Return the family of the call format that `template` shows, `OTHER` for none."""
-    return next((name for name, mark in MARKS if mark in template), OTHER)

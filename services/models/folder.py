@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,7 +11,7 @@ import msgspec
 import yaml
 from msgspec import Meta, Struct
 
-from services.core.model import Model
+from services.core.model import OFF, REQUIRED_ONLY, Model
 from services.core.settings import nearest
 from services.models import chat_templates, context_length, gguf
 
@@ -78,20 +78,26 @@ class ModelFile(Struct, forbid_unknown_fields=True):
     rag: bool = True
     rag_tokens: Positive | None = None
     opens_reasoning: bool = False
-    tools: Literal["hermes", "llama", "mistral", "json", "words", "off"] | bool = True
+    tools: str | bool = True
 
 
-def read(folder: Path, files: Sequence[Path], default_length: int, max_length: int) -> Model:
+def read(
+    folder: Path,
+    files: Sequence[Path],
+    default_length: int,
+    max_length: int,
+    tool_families: Collection[str] | None = None,
+) -> Model:
     """Return the model of `folder`, whose model files are `files`. Reads the files' headers.
 
     `default_length` is the context length in tokens where nothing else says it. `max_length` limits what a GGUF's
-    metadata says, since the memory for a context grows with its length. Raises `Unusable` and `OSError`.
+    metadata says, since the memory for a context grows with its length. `tool_families` are the names that ``tools``
+    may have besides `OFF` and `REQUIRED_ONLY`; None for any. Raises `Unusable` and `OSError`.
     """
     own = read_settings(folder / SETTINGS_FILE)
     parts = model_parts(files, own.file)
     metadata = read_metadata(parts[0])
     capabilities = frozenset(own.capabilities or default_capabilities(parts[0], metadata))
-    family, rendered = tools(own.tools, parts[0])
     longest = max_length if capabilities & WRITING else min(max_length, READ_LENGTH_MAX)
     return Model(
         id=model_id(folder.name),
@@ -114,21 +120,22 @@ def read(folder: Path, files: Sequence[Path], default_length: int, max_length: i
         thinking=own.thinking,
         opens_reasoning=own.opens_reasoning,
         beside=tuple(beside_signatures(folder)) if parts[0].suffix.lower() == ".rkllm" else (),
-        tools=family,
-        tools_template=rendered,
+        tools=tools(own.tools, tool_families),
+        chat_template=chat_templates.of(parts[0]),
     )
 
 
-def tools(wanted: str | bool, path: Path) -> tuple[str, bool]:
-    """Return the family of the model's call format, and whether its template renders tools.
+def tools(wanted: str | bool, families: Collection[str] | None) -> str:
+    """Return `Model.tools` for the value in ``model.yaml``; YAML reads ``off`` as false.
 
-    `wanted` is the value in ``model.yaml``; YAML reads ``off`` as false.
+    Raises `Unusable` for a name that is not among `families`.
     """
-    if wanted is False or wanted == chat_templates.OFF:
-        return chat_templates.OFF, False
-    template = chat_templates.of(path)
-    family = wanted if isinstance(wanted, str) else chat_templates.family(template)
-    return family, family not in (chat_templates.OTHER, chat_templates.WORDS) and chat_templates.knows_tools(template)
+    if isinstance(wanted, bool):
+        return "" if wanted else OFF
+    known = sorted([*(families or ()), OFF, REQUIRED_ONLY])
+    if families is not None and wanted not in known:
+        raise Unusable(f"its {SETTINGS_FILE} has the unknown tools: {wanted}; write one of {', '.join(known)}")
+    return wanted
 
 
 def default_capabilities(path: Path, metadata: dict[str, gguf.Value]) -> frozenset[str]:

@@ -140,7 +140,8 @@ def test_tools_that_do_not_fit_are_dropped_where_the_settings_say_so(make: Calla
     api = make(tools_over_budget="drop")
     result = api.chat({"text": CALL}, tools=big(25_000))
     assert choice(result)["message"]["content"] == CALL
-    assert result.headers["x-rkllm-warning"] == "ignored: tools; see docs/api.md"
+    reason = "they take more than half of its context"
+    assert result.headers["x-rkllm-warning"] == f"ignored: tools ({reason}); see docs/api.md"
     assert api.chat("x", tools=big(25_000), tool_choice="required").status_code == 400
 
 
@@ -148,16 +149,58 @@ def test_a_model_that_shall_not_call(api: Api, tmp_path: Path) -> None:
     (tmp_path / "fake" / "model.yaml").write_text("tools: off")
     result = api.chat({"text": CALL}, tools=[WEATHER])
     assert choice(result)["message"]["content"] == CALL
-    assert result.headers["x-rkllm-warning"] == "ignored: tools; see docs/api.md"
+    reason = "its model.yaml has tools: off"
+    assert result.headers["x-rkllm-warning"] == f"ignored: tools ({reason}); see docs/api.md"
     assert api.chat("x", tools=[WEATHER], tool_choice="required").status_code == 400
+
+
+def test_a_model_that_calls_nothing_by_itself(api: Api, tmp_path: Path) -> None:
+    (tmp_path / "fake" / "model.yaml").write_text("tools: required_only")
+    result = api.chat({"text": CALL}, tools=[WEATHER])
+    assert choice(result)["message"]["content"] == CALL
+    reason = "its model.yaml has tools: required_only"
+    assert result.headers["x-rkllm-warning"] == f"ignored: tools ({reason}); see docs/api.md"
+    with_schema = api.chat({"text": CALL}, tools=[WEATHER], response_format=SCHEMA)
+    assert choice(with_schema)["message"]["content"] == CALL
+    named = {"type": "function", "function": {"name": "get_weather"}}
+    for demanded in ("required", named):
+        result = api.chat({"text": CALL}, tools=[WEATHER], tool_choice=demanded)
+        assert choice(result)["finish_reason"] == "tool_calls"
+        assert "x-rkllm-warning" not in result.headers
+
+
+def test_a_demanded_call_of_a_model_that_calls_nothing_by_itself_is_checked(plain: Api, tmp_path: Path) -> None:
+    yaml = tmp_path / "fake" / "model.yaml"
+    yaml.write_text((yaml.read_text() if yaml.exists() else "") + "\ntools: required_only\n")
+    script = {"text": "It is sunny.", "again": {"text": CALL}}
+    result = plain.chat(script, tools=[WEATHER], tool_choice="required")
+    assert choice(result)["finish_reason"] == "tool_calls"
+    assert result.headers["x-rkllm-warning"] == "retried: tool_choice"
+
+
+def test_an_unknown_family_is_a_problem_that_lists_the_known_ones(api: Api, tmp_path: Path) -> None:
+    (tmp_path / "fake" / "model.yaml").write_text("tools: words")
+    (problem,) = api.app.service.catalog.problems()
+    assert "write one of auto, deepseek, gemma, glm, harmony, hermes, json, llama, mistral, off, qwen3_coder" in problem
 
 
 def test_the_family_of_a_model_is_its_model_yamls(api: Api, tmp_path: Path) -> None:
     text = f"I look.\n<tool_call>{CALL}</tool_call>"
+    (tmp_path / "fake" / "model.yaml").write_text("tools: mistral")
     assert choice(api.chat({"text": text}, tools=[WEATHER]))["finish_reason"] == "stop"
-    (tmp_path / "fake" / "model.yaml").write_text("tools: hermes")
-    found = choice(api.chat({"text": text}, tools=[WEATHER]))
-    assert (found["message"]["content"], found["finish_reason"]) == ("I look.\n", "tool_calls")
+    for family in ("tools: hermes", ""):
+        (tmp_path / "fake" / "model.yaml").write_text(family)
+        found = choice(api.chat({"text": text}, tools=[WEATHER]))
+        assert (found["message"]["content"], found["finish_reason"]) == ("I look.\n", "tool_calls")
+
+
+def test_the_schema_of_a_tool_types_arguments_that_are_no_json(api: Api) -> None:
+    schema = {"type": "object", "properties": {"city": {"type": "string"}, "days": {"type": "integer"}}}
+    tool = {"type": "function", "function": {"name": "get_weather", "parameters": schema}}
+    lines = "<parameter=city>\n5\n</parameter>\n<parameter=days>\n5\n</parameter>\n"
+    text = f"<tool_call>\n<function=get_weather>\n{lines}</function>\n</tool_call>"
+    (call,) = choice(api.chat({"text": text}, tools=[tool]))["message"]["tool_calls"]
+    assert json.loads(call["function"]["arguments"]) == {"city": "5", "days": 5}
 
 
 @pytest.mark.parametrize("stream", [True, False])

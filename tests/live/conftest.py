@@ -17,6 +17,7 @@ from typing import Any
 import openai
 import pytest
 
+from scripts import place_model
 from tests.engines import REAL_MODELS, ROOT, alive, children_of, write_fake_model
 from tests.ports import free_port
 
@@ -164,7 +165,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     for name in ("SmolLM2-135M-Instruct", "Other-2k"):
         (models / name).mkdir(parents=True)
         (models / name / f"{name}.gguf").symlink_to(source / "SmolLM2-135M-Instruct.gguf")
-        (models / name / "model.yaml").symlink_to(source / "model.yaml")
+        (models / name / "model.yaml").write_text(place_model.MODEL_YAML)
     server = Server(models, "services.api.app:create()", {})
     yield server
     server.hang_up()

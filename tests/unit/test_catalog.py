@@ -361,22 +361,18 @@ HERMES = "{%- if tools %}{{ tools | tojson }} <tool_call>{% endif %}"
 @pytest.mark.parametrize(
     ("template", "yaml", "found"),
     [
-        (HERMES, "", ("hermes", True)),
-        ("{% for tool in tools %}{% endfor %}[TOOL_CALLS]", "", ("mistral", True)),
-        ("{%- if builtin_tools is defined or tools is not none %}<|python_tag|>", "", ("llama", True)),
-        ("{{ messages }} <tool_call>", "", ("hermes", False)),
-        ("{% if tools %}our own way{% endif %}", "", ("json", False)),
-        ("{{ messages }}", "", ("json", False)),
-        ("", "tools: hermes", ("hermes", False)),
-        (HERMES, "tools: json", ("json", False)),
-        (HERMES, "tools: off", ("off", False)),
-        (HERMES, "tools: 'off'", ("off", False)),
-        (HERMES, "tools: on", ("hermes", True)),
+        (HERMES, "", ""),
+        ("", "tools: hermes", "hermes"),
+        (HERMES, "tools: json", "json"),
+        (HERMES, "tools: off", "off"),
+        (HERMES, "tools: 'off'", "off"),
+        (HERMES, "tools: on", ""),
+        (HERMES, "tools: required_only", "required_only"),
     ],
 )
 @pytest.mark.parametrize("engine", ["llama", "rkllm"])
-def test_how_a_model_writes_calls_is_read_from_its_template(
-    tmp_path: Path, catalog: Catalog, engine: str, template: str, yaml: str, found: tuple[str, bool]
+def test_the_template_and_what_model_yaml_says_of_tools(
+    tmp_path: Path, catalog: Catalog, engine: str, template: str, yaml: str, found: str
 ) -> None:
     folder = tmp_path / "A"
     if engine == "llama":
@@ -388,13 +384,13 @@ def test_how_a_model_writes_calls_is_read_from_its_template(
         (folder / "tokenizer_config.json").write_text(json.dumps({"chat_template": template}))
     (folder / "model.yaml").write_text(yaml)
     model = only(catalog)
-    assert (model.tools, model.tools_template) == found
+    assert (model.tools, model.chat_template) == (found, template)
 
 
 def test_a_template_without_a_tokenizer_renders_nothing(tmp_path: Path, catalog: Catalog) -> None:
     rkllm(tmp_path, "A")
     (tmp_path / "A" / "chat_template.jinja").write_text(HERMES)
-    assert (only(catalog).tools, only(catalog).tools_template) == ("json", False)
+    assert only(catalog).chat_template == ""
 
 
 @pytest.mark.parametrize("content", ["no json", "[1]", '{"chat_template": 5}', '{"chat_template": [5, {"name": 1}]}'])
@@ -402,4 +398,10 @@ def test_a_broken_tokenizer_configuration_is_no_template(tmp_path: Path, catalog
     rkllm(tmp_path, "A")
     (tmp_path / "A" / "tokenizer.json").write_text("{}")
     (tmp_path / "A" / "tokenizer_config.json").write_text(content)
-    assert only(catalog).tools == "json"
+    assert only(catalog).chat_template == ""
+
+
+def test_an_unknown_family_is_a_problem_that_lists_the_known_ones(tmp_path: Path) -> None:
+    rkllm(tmp_path, "A", yaml="tools: hermez")
+    (problem,) = Catalog(Settings(models_dir=tmp_path), ("hermes", "llama")).problems()
+    assert "the unknown tools: hermez; write one of hermes, llama, off, required_only" in problem

@@ -16,6 +16,7 @@ from services.answering.sources import Sources
 from services.chat import schema
 from services.chat.rag.cache import key
 from services.chat.tools import prompt
+from services.chat.tools.families import AUTO, BY_NAME
 from services.chat.tools.grammar import call_schema, either
 from services.core.errors import BadRequest
 from services.core.events import Done, Event, Notice, Text, TokenLogprob, Usage, Waiting
@@ -60,12 +61,12 @@ def test_a_conversation_with_calls_as_text() -> None:
         replace(message("tool", "5"), call_id="1"),
         replace(message("tool", "6"), call_id="unknown"),
     )
-    assert prompt.as_text(messages, "hermes") == (
+    assert prompt.as_text(messages, BY_NAME["hermes"]) == (
         USER,
         message("assistant", 'I look.\n<tool_call>\n{"name": "f", "arguments": {"a": 1}}\n</tool_call>'),
         message("user", "Result of f:\n5\n\nResult of the function:\n6"),
     )
-    assert prompt.as_text((USER, USER), "json") == (USER, USER)
+    assert prompt.as_text((USER, USER), AUTO) == (USER, USER)
 
 
 @pytest.mark.parametrize(
@@ -144,6 +145,7 @@ def test_sources_get_less_room_where_there_are_tools() -> None:
     assert beside.decision.tokens < alone.decision.tokens
 
 
+HERMES = "{% if tools %}<tool_call>{% endif %}"
 PLAIN = replace(MODEL, engine="rkllm")
 END = Done("stop", Usage(10, 5), {"prefill": 1.0})
 
@@ -233,7 +235,7 @@ def test_a_schema_that_refers_to_another_document_is_refused() -> None:
 
 
 def test_a_demanded_call_is_urged_for_where_a_template_tells_of_the_tools() -> None:
-    model = replace(PLAIN, tools="hermes", tools_template=True)
+    model = replace(PLAIN, chat_template=HERMES)
     job = planned(GenerationRequest((USER,), tools=(WEATHER,), call_required=True), model)
     assert job.check_call
     assert job.template_kwargs["tools"][0]["function"]["name"] == "get_weather"
@@ -243,14 +245,14 @@ def test_a_demanded_call_is_urged_for_where_a_template_tells_of_the_tools() -> N
 
 def test_megabytes_of_tools_are_refused_without_being_estimated() -> None:
     tool = Tool("f", "", {"properties": {"a": {"enum": [f"value {n}" for n in range(20_000)]}}})
-    length = len(prompt.instructions([tool], prompt.PLAIN, required=False))
+    length = len(prompt.instructions([tool], AUTO, required=False))
     with pytest.raises(BadRequest, match=f"about {length // 4} tokens"):
         planned(GenerationRequest((USER,), tools=(tool,)), PLAIN)
 
 
 @pytest.mark.parametrize(("context", "told"), [(4096, "template"), (300, "text"), (100, None)])
 def test_tools_too_large_for_the_template_become_a_compact_text(context: int, told: str | None) -> None:
-    model = replace(PLAIN, tools="hermes", tools_template=True, context_length=context)
+    model = replace(PLAIN, chat_template=HERMES, context_length=context)
     ask = GenerationRequest((USER,), tools=(WEATHER, BOOK))
     if told is None:
         with pytest.raises(BadRequest, match="2 tools"):

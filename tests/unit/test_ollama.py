@@ -208,10 +208,11 @@ def test_what_a_gguf_tells(tmp_path: Path) -> None:
         tmp_path / "m.gguf",
         {
             "general.architecture": "qwen3", "general.size_label": "0.6B", "general.file_type": 15,
-            "qwen3.context_length": 40960, "tokenizer.ggml.tokens": ["a"] * 50, "tokenizer.chat_template": "<think>",
+            "qwen3.context_length": 40960, "tokenizer.ggml.tokens": ["a"] * 50,
         },
     )  # fmt: skip
-    model = Model("m", path, "llama", 8192, 0, 0, capabilities=frozenset({"chat", "embedding"}))
+    able = frozenset({"chat", "embedding"})
+    model = Model("m", path, "llama", 8192, 0, 0, capabilities=able, chat_template="<think>")
     shown = models.shown_model(model)
     assert shown.details.quantization_level == "Q4_K_M"
     assert shown.details.parameter_size == "0.6B"
@@ -224,9 +225,8 @@ def test_a_model_whose_file_cannot_be_read_is_described_all_the_same(tmp_path: P
     for data in (b"", b"GGUF", b"GGUF\xff\xff\xff\xff"):
         (tmp_path / "m.gguf").write_bytes(data)
         models.metadata_of.cache_clear()
-        models.template_of.cache_clear()
         model = Model("m", tmp_path / "m.gguf", "llama", 1, 0, 0)
-        assert (models.metadata_of(model), models.template_of(model)) == ({}, "")
+        assert models.metadata_of(model) == {}
     assert models.shown_model(MODEL).details.family == ""
 
 

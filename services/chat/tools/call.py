@@ -54,9 +54,13 @@ def call(value: Any, names: Collection[str]) -> Call:
 
 
 def named(name: Any, arguments: Any, names: Collection[str]) -> Call:
+    """Return the call of `name`. Raises `NoCall` where it is not among `names`, or `arguments` are no JSON object."""
     if not isinstance(name, str) or name not in names or not isinstance(arguments, dict):
         raise NoCall
-    return Call(name, written(arguments))
+    try:
+        return Call(name, written(arguments))
+    except (ValueError, TypeError, RecursionError):
+        raise NoCall from None
 
 
 def written(value: Any) -> str:

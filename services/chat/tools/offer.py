@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from services.chat.tokens import estimate
-from services.chat.tools import prompt
+from services.chat.tools import families, prompt
 from services.core.errors import BadRequest
 from services.core.message import Messages
-from services.core.model import Model
+from services.core.model import OFF, REQUIRED_ONLY, Model
 from services.core.request import GenerationRequest, Tool
 from services.core.settings import Settings
-from services.models.chat_templates import OFF, WORDS
 
 SHARE = 2
 """Tools may take one in so many tokens of the context: the rest is for the conversation and the answer."""
@@ -23,6 +24,10 @@ CHARACTERS_PER_TOKEN = 4
 
 FAR = 32
 """Characters per token that tools may take, from which on nothing is estimated: all others would wait for that."""
+
+
+_TOOLS = re.compile(r"\{%-?[^%]*\btools\b")
+"""A statement that reads ``tools``: a template that only has the word in a text does not know them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,28 +48,37 @@ def offer(generation: GenerationRequest, messages: Messages, model: Model, setti
     Raises `BadRequest` where a demanded call is impossible, and where the tools are too large.
     """
     own = template_renders(model, settings)
-    family = family_of(model)
+    family = families.of_model(model)
     said = messages if own else prompt.as_text(messages, family)
     if not generation.tools:
         return Offer(said)
-    if model.tools == OFF:
-        return dropped(generation, said, f"The model {model.id!r} calls no tools: its model.yaml says so (tools: off).")
+    if left_out(generation, model):
+        return dropped(generation, said, f"The model {model.id!r} calls no tools: {why_dropped(model)}.")
     definitions = [definition(tool) for tool in generation.tools]
     if own and size(definitions, model) <= room(model):
-        return Offer(messages, generation.tools, family, definitions)
+        return Offer(messages, generation.tools, family.name, definitions)
     text = prompt.instructions(generation.tools, family, generation.call_required)
     tokens = about(text, model)
     if tokens <= room(model):
-        return Offer(prompt.with_instructions(prompt.as_text(messages, family), text, model), generation.tools, family)
+        return Offer(
+            prompt.with_instructions(prompt.as_text(messages, family), text, model), generation.tools, family.name
+        )
     refusal = too_large(tokens, len(generation.tools), model)
     if settings.tools_over_budget == "drop":
         return dropped(generation, said, refusal)
     raise BadRequest(refusal, param="tools")
 
 
-def family_of(model: Model) -> str:
-    """How its calls are written."""
-    return prompt.PLAIN if model.tools in (OFF, WORDS) else model.tools
+def left_out(generation: GenerationRequest, model: Model) -> bool:
+    """Return whether the model's settings leave the tools of `generation` out."""
+    return model.tools == OFF or (model.tools == REQUIRED_ONLY and not generation.call_required)
+
+
+def why_dropped(model: Model) -> str:
+    """Return in a few words why tools of a request were left out, where they were."""
+    if model.tools in (OFF, REQUIRED_ONLY):
+        return f"its model.yaml has tools: {model.tools}"
+    return "they take more than half of its context"
 
 
 def dropped(generation: GenerationRequest, messages: Messages, reason: str) -> Offer:
@@ -77,8 +91,20 @@ def dropped(generation: GenerationRequest, messages: Messages, reason: str) -> O
 def template_renders(model: Model, settings: Settings) -> bool:
     """Whether the model's own template will render tools: it knows them, and the engine uses it."""
     if model.engine == "rkllm":
-        return model.tools_template and settings.npu_prompt != "template"
-    return model.tools_template and model.engine == "llama"
+        return template_knows(model) and settings.npu_prompt != "template"
+    return template_knows(model) and model.engine == "llama"
+
+
+def template_knows(model: Model) -> bool:
+    """Return whether the model's own template knows tools, and calls in a form that is known here and wanted."""
+    named = families.BY_NAME.get(model.tools)
+    return knows_tools(model.chat_template) and (named is None or bool(named.signs))
+
+
+@lru_cache(maxsize=64)
+def knows_tools(template: str) -> bool:
+    """Return whether `template` renders tools, for a model of a known family."""
+    return bool(_TOOLS.search(template)) and families.of_template(template) is not families.AUTO
 
 
 def definition(tool: Tool) -> dict[str, Any]:
@@ -106,10 +132,10 @@ def about(text: str, model: Model) -> int:
 
 def taken(generation: GenerationRequest, model: Model) -> int:
     """Tokens of the context that the tools of `generation` take at most."""
-    if not generation.tools or model.tools == OFF:
+    if not generation.tools or left_out(generation, model):
         return 0
-    compact = about(prompt.instructions(generation.tools, family_of(model), generation.call_required), model)
-    whole = size([definition(tool) for tool in generation.tools], model) if model.tools_template else 0
+    compact = about(prompt.instructions(generation.tools, families.of_model(model), generation.call_required), model)
+    whole = size([definition(tool) for tool in generation.tools], model) if template_knows(model) else 0
     return max(found for found in (0, compact, whole) if found <= room(model))
 
 

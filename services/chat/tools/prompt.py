@@ -7,21 +7,10 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+from services.chat.tools.families.base import Family
 from services.core.message import Message, Messages, TextPart, message
 from services.core.model import Model
 from services.core.request import Tool
-from services.models import chat_templates
-
-PLAIN = chat_templates.OTHER
-"""The family of models that are told all there is to know."""
-
-CALLS = {
-    "hermes": '<tool_call>\n{{"name": {name}, "arguments": {arguments}}}\n</tool_call>',
-    "llama": '{{"name": {name}, "parameters": {arguments}}}',
-    "mistral": '[TOOL_CALLS][{{"name": {name}, "arguments": {arguments}}}]',
-    "json": '{{"name": {name}, "arguments": {arguments}}}',
-}
-"""How a model of each family is told to write a call, and finds its own earlier ones written."""
 
 MOST = 160
 """Characters of a description: its first sentence mostly fits."""
@@ -62,17 +51,12 @@ def short(text: str) -> str:
     return line if len(line) <= MOST else line[:MOST].rpartition(" ")[0] + " ..."
 
 
-def written(name: str, arguments: str, family: str) -> str:
-    """A call as the model writes it."""
-    return CALLS[family].format(name=json.dumps(name, ensure_ascii=False), arguments=arguments)
-
-
-def instructions(tools: Sequence[Tool], family: str, required: bool) -> str:
+def instructions(tools: Sequence[Tool], family: Family, required: bool) -> str:
     """What a model is told of `tools`."""
-    example = CALLS[family].format(name='"<function>"', arguments="{...}")
     when = "Call a function now" if required else "Call a function only when the question needs it"
     lines = ["You can call these functions:", *(f"- {signature(tool)}" for tool in tools)]
-    lines.append(f"{when}, by answering with nothing but {'its' if required else 'the'} call, in this form:\n{example}")
+    lines.append(f"{when}, by answering with nothing but {'its' if required else 'the'} call, in this form:")
+    lines.append(family.example())
     return "\n".join(lines)
 
 
@@ -85,7 +69,7 @@ def with_instructions(messages: Messages, text: str, model: Model) -> Messages:
     return (message("system", text), *messages)
 
 
-def as_text(messages: Messages, family: str) -> Messages:
+def as_text(messages: Messages, family: Family) -> Messages:
     """Return `messages` with calls and results as text: results are messages of the user, as templates know no others.
 
     Messages of the user that follow each other become one: many templates want the roles to alternate.
@@ -105,10 +89,10 @@ def joined(group: Sequence[Message]) -> Message:
     return Message(group[0].role, (TextPart(text), *others))
 
 
-def one_as_text(each: Message, names: Mapping[str, str], family: str) -> Message:
+def one_as_text(each: Message, names: Mapping[str, str], family: Family) -> Message:
     """Return a message without calls; a tool's result becomes a message of the user."""
     if each.role == "tool":
         name = each.name or names.get(each.call_id or "", "")
         return Message("user", each.with_text(f"Result of {name or 'the function'}:\n{each.text}").parts)
-    calls = [written(call.name, call.arguments, family) for call in each.calls]
+    calls = [family.written(call.name, call.arguments) for call in each.calls]
     return Message(each.role, each.with_text("\n".join(filter(None, [each.text, *calls]))).parts)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 
+from services.chat.tools import families
 from services.chat.tools.call import Call
-from services.chat.tools.scan import FAMILIES, Scanner
+from services.chat.tools.scan import Scanner
 from services.core.events import Done, Event, Text, TokenLogprob, ToolCallDelta, Waiting, closing
 from services.core.request import EngineRequest
 
@@ -25,7 +26,8 @@ class Splitter:
 
     def __init__(self, request: EngineRequest) -> None:
         self._request = request
-        self._scanner = Scanner(FAMILIES[request.tool_family], {tool.name for tool in request.tools})
+        tools = {tool.name: tool.parameters for tool in request.tools}
+        self._scanner = Scanner(families.BY_NAME[request.tool_family], tools)
         self._made = 0
         self._logprobs: tuple[TokenLogprob, ...] = ()
         """Those of text that is held back: they go with the next text, and are dropped with a call."""

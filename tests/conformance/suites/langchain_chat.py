@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+import pytest
 from langchain_core.language_models import BaseChatModel
 from langchain_openai import ChatOpenAI
 from langchain_tests.integration_tests import ChatModelIntegrationTests
@@ -40,6 +41,11 @@ class TestChat(ChatModelIntegrationTests):
         """Its one test asks in prose for two keys by name, which a model of 135 million parameters does not obey; that
         json_object is always an object is tested by sdk_openai."""
         return False
+
+    @pytest.mark.xfail(run=False, reason="The default model calls no tool by itself: tools: required_only.")
+    def test_agent_loop(self, model: BaseChatModel) -> None:
+        """It leaves it to the model whether a tool is called. All other tests demand the calls that they look at."""
+        super().test_agent_loop(model)
 
     @property
     def supported_usage_metadata_details(self) -> dict[str, list[str]]:

@@ -15,8 +15,8 @@ from msgspec import UNSET
 from services.api.dialects.ollama.answers import rfc3339
 from services.api.dialects.ollama.schemas import Details, ListedModel, RunningModel, ShownModel
 from services.core.errors import ModelNotFound
-from services.core.model import Model
-from services.models import chat_templates, gguf
+from services.core.model import OFF, REQUIRED_ONLY, Model
+from services.models import gguf
 from services.models.catalog import Catalog
 
 TAG = ":latest"
@@ -53,12 +53,6 @@ def metadata_of(model: Model) -> Metadata:
         with contextlib.suppress(OSError, ValueError, gguf.NotGguf):
             return gguf.metadata(model.path)
     return {}
-
-
-@functools.lru_cache(maxsize=64)
-def template_of(model: Model) -> str:
-    """Return the chat template of a model, read once for each change of it; empty where there is none."""
-    return chat_templates.of(model.path)
 
 
 def resolve(catalog: Catalog, name: str) -> Model:
@@ -106,7 +100,7 @@ def shown_model(model: Model) -> ShownModel:
     return ShownModel(
         license=str(metadata.get("general.license") or "") or UNSET,
         parameters=parameters or UNSET,
-        template=template_of(model) or UNSET,
+        template=model.chat_template or UNSET,
         system=model.system_prompt or UNSET,
         details=details(model),
         model_info=model_info(model, metadata),
@@ -160,7 +154,7 @@ def _capabilities(model: Model) -> Iterator[str]:
         yield "completion"
     if "chat" in model.capabilities and thinks(model):
         yield "thinking"
-    if "chat" in model.capabilities and model.tools != chat_templates.OFF:
+    if "chat" in model.capabilities and model.tools not in (OFF, REQUIRED_ONLY):
         yield "tools"
     if "embedding" in model.capabilities:
         yield "embedding"
@@ -168,7 +162,7 @@ def _capabilities(model: Model) -> Iterator[str]:
 
 def thinks(model: Model) -> bool:
     """Tell whether the model's settings or its chat template know of thinking."""
-    return model.thinking is not None or any(word in template_of(model) for word in THINKING)
+    return model.thinking is not None or any(word in model.chat_template for word in THINKING)
 
 
 def model_info(model: Model, metadata: Metadata) -> dict[str, Any]:
