@@ -9,6 +9,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source-path=SCRIPTDIR
 . scripts/lib.sh
+check_arguments "" 1 "$@"
 umask 077       # the backup contains the secrets
 
 FILE=${1:-backups/rkllm-$(date +%Y%m%d-%H%M%S).tar.gz}

@@ -21,8 +21,6 @@ cd "$(dirname "$0")/.."
 STEPS=(requirements memory board runtime settings models start verify)
 CHECKS=(requirements memory board)
 
-usage() { sed -n '5,/^set /{/^#/s/^# \{0,1\}//p}' scripts/bootstrap.sh; }
-
 parse() {
     while [ $# -gt 0 ]; do
         case $1 in
@@ -30,14 +28,14 @@ parse() {
             --unattended) UNATTENDED=1 ;;
             --offline) OFFLINE=1 ;;
             --cpu) WANT_CPU=1 ;;
-            --runtime) RUNTIME_FILE=${2:?--runtime needs a file}; shift ;;
-            --runtime-version) RUNTIME_VERSION=${2:?--runtime-version needs a version}; shift ;;
+            --runtime) RUNTIME_FILE=${2:-}; [ -n "$RUNTIME_FILE" ] || misuse "--runtime without a file"; shift ;;
+            --runtime-version) RUNTIME_VERSION=${2:-}; [ -n "$RUNTIME_VERSION" ] || misuse "--runtime-version without a version"; shift ;;
             --publish-api) PUBLISH_API=1 ;;
             --doctor) ACTION=doctor ;;
             --uninstall) ACTION=uninstall ;;
             --purge) PURGE=1 ;;
             -h | --help) usage; exit 0 ;;
-            *) usage >&2; refuse "the unknown option $1" "one of the options above" "run again without it" ;;
+            *) misuse "the argument $1" ;;
         esac
         shift
     done

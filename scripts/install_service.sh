@@ -7,6 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source-path=SCRIPTDIR
 . scripts/lib.sh
+check_arguments "--uninstall" 0 "$@"
 
 ROOT_DIR=${INSTALL_ROOT:-}      # the tests install into a folder
 UNIT=$ROOT_DIR/etc/systemd/system/rkllm-api.service
@@ -38,9 +39,5 @@ install_unit() {
     say "Installed. Settings: /etc/rkllm/api.env. Models: /var/lib/rkllm/models. Log: journalctl -u rkllm-api -f"
 }
 
-[ -n "$ROOT_DIR" ] || [ "$(id -u)" = 0 ] || refuse "user $(id -un)" "root" "run sudo scripts/install_service.sh"
-case ${1:-} in
-    '') install_unit ;;
-    --uninstall) uninstall ;;
-    *) refuse "the unknown option $1" "--uninstall or no option" "run again without it" ;;
-esac
+[ -n "$ROOT_DIR" ] || [ "$(id -u)" = 0 ] || refuse "user $(id -un)" "root" "sudo scripts/install_service.sh"
+if [ "${1:-}" = --uninstall ]; then uninstall; else install_unit; fi

@@ -2,14 +2,12 @@
 # Installs the packages of Debian or Ubuntu that the tests and checks need. Needs root, unless all packages are there.
 # It does not start the services in these packages.
 #
-#   sudo scripts/install_test_packages.sh
+#   scripts/install_test_packages.sh      as another user than root it only names the missing packages
 set -euo pipefail
-
-case ${1:-} in
-    '') ;;
-    -h | --help) sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"; exit 0 ;;
-    *) echo "error: unknown option $1. This script takes no option." >&2; exit 1 ;;
-esac
+cd "$(dirname "$0")/.."
+# shellcheck source-path=SCRIPTDIR
+. scripts/lib.sh
+check_arguments "" 0 "$@"
 
 missing=()
 need() { # program, package
@@ -24,10 +22,8 @@ ldconfig -p | grep -q 'libgomp\.so\.1' || missing+=(libgomp1)
 if [[ ${#missing[@]} -eq 0 ]]; then
     exit 0
 fi
-if [[ $EUID -ne 0 ]]; then
-    echo "error: the tests need packages that are missing. Run as root: apt-get install --no-install-recommends ${missing[*]}" >&2
-    exit 1
-fi
+[[ $EUID -eq 0 ]] || refuse "no ${missing[*]}, and user $(id -un)" "these packages for the tests, and root to install them" \
+    "sudo apt-get install --no-install-recommends ${missing[*]}"
 echo "Installing ${missing[*]} ..."
 apt-get update -qq
 # A run level of 1 keeps the packages from starting their services.

@@ -15,6 +15,39 @@ refuse() {
     exit 1
 }
 
+# usage: the comment at the top of the script that runs; it was started in OLDPWD and changed to the project's folder
+usage() {
+    local script=$0
+    [[ $script == /* ]] || script=$OLDPWD/$script
+    sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$script"
+}
+
+# help_if_first ARGUMENT...: prints the usage for --help; for scripts whose arguments go to another program
+help_if_first() {
+    case ${1:-} in -h | --help) usage; exit 0 ;; esac
+}
+
+# misuse FOUND: an argument that the script does not take, or lacks; exit code 2
+misuse() {
+    printf 'error: found   %s\n       needed  what is described below\n       do this correct the command and run it again\n\n' "$1" >&2
+    usage >&2
+    exit 2
+}
+
+# check_arguments "OPTION..." COUNT ARGUMENT...: prints the usage for --help, refuses each option that is not in the list
+# and each other argument after the first COUNT
+check_arguments() {
+    local options=" $1 " left=$2 argument
+    shift 2
+    for argument in "$@"; do
+        case $argument in
+            -h | --help) usage; exit 0 ;;
+            -*) [[ $options == *" $argument "* ]] || misuse "the option $argument" ;;
+            *) [ $((left--)) -gt 0 ] || misuse "the argument $argument" ;;
+        esac
+    done
+}
+
 # change COMMAND...: run a command that changes something; with --dry-run only print it
 change() {
     if [ -n "$DRY_RUN" ]; then say "would run: $*"; else "$@"; fi

@@ -1,17 +1,21 @@
 #!/usr/bin/env bash
 # Restores a backup of scripts/backup.sh, from this computer or another one. Replaces the present data.
 #
-#   scripts/restore.sh FILE [--yes]
+#   scripts/restore.sh FILE [--yes]      --yes: without asking
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source-path=SCRIPTDIR
 . scripts/lib.sh
+check_arguments "--yes" 1 "$@"
 umask 077
 
-FILE=${1:?usage: scripts/restore.sh FILE [--yes]}
-[ -f "$FILE" ] || refuse "no file $FILE" "a backup file" "choose one of those that ls backups/ lists"
+FILE=''
+for argument in "$@"; do
+    if [ "$argument" = --yes ]; then UNATTENDED=1; else FILE=$argument; fi
+done
+[ -n "$FILE" ] || misuse "no FILE"
+[ -f "$FILE" ] || refuse "no file $FILE" "a backup" "choose one of those that ls backups/ lists"
 gzip -t "$FILE" 2>/dev/null || refuse "a damaged file $FILE" "a complete backup" "use another backup"
-[ "${2:-}" != --yes ] || UNATTENDED=1
 WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT
 tar -C "$WORK" -xzf "$FILE"

@@ -6,6 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source-path=SCRIPTDIR
 . scripts/lib.sh
+check_arguments "--no-backup" 0 "$@"
 
 WAIT=${UPGRADE_WAIT:-900}       # seconds
 SERVICES=(api open-webui searxng)

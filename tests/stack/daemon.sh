@@ -10,6 +10,9 @@
 # name, labelled `local.stand-in`, with this machine's certificates in it: never publish what is built on it.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+. scripts/lib.sh
+check_arguments "" 1 "$@"
+case ${1:-} in '' | arm64 | stop) ;; *) misuse "the argument $1" ;; esac
 
 ENGINE_SUITE=forky          # Debian's testing suite: the first with an engine and buildx that Compose 5 accepts
 BASE=debian:bookworm-slim

@@ -6,6 +6,8 @@
 # Like the slim image it comes without what runs models locally: 0.9 GB instead of 2.9. Playwright drives a browser with it.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+. scripts/lib.sh
+check_arguments "" 0 "$@"
 
 VENV=$PWD/.cache/open-webui
 VERSION=$(sed -n 's|.*/open-webui:v\([0-9.]*\)-slim}.*|\1|p' compose.yaml)
