@@ -1,4 +1,4 @@
-"""all-MiniLM-L6-v2 from its ONNX file to GGUF, for llama.cpp. Standard library only; takes about a second.
+"""Convert all-MiniLM-L6-v2 from its ONNX file to GGUF, for llama.cpp. Standard library only; takes about a second.
 
 The ONNX file has int8 weights with one scale per output of a layer and no zero points. GGUF's Q8_0 is blocks of 32
 int8 values with a scale each, so the weights are copied as they are, not quantised anew. Formats:
@@ -52,6 +52,8 @@ Pair = tuple[int, "int | memoryview"]
 
 @dataclass(frozen=True)
 class Tensor:
+    """Describe one tensor of the GGUF file."""
+
     shape: tuple[int, ...]
     """GGUF's order: the row's length first."""
     kind: int
@@ -59,7 +61,7 @@ class Tensor:
 
 
 def convert(onnx: bytes, tokenizer: Mapping[str, object]) -> bytes:
-    """The GGUF file. Raises `KeyError` or `ValueError` for an ONNX file that is another."""
+    """Return the GGUF file. Raises `KeyError` or `ValueError` for an ONNX file that is another."""
     return written(metadata(tokenizer), tensors(initializers(memoryview(onnx))))
 
 
@@ -67,7 +69,7 @@ def convert(onnx: bytes, tokenizer: Mapping[str, object]) -> bytes:
 
 
 def initializers(model: memoryview) -> dict[str, tuple[list[int], memoryview]]:
-    """Name to dimensions and raw data of each tensor in the file, in its order."""
+    """Return dimensions and raw data of each tensor in the file by name, in the order of the file."""
     (graph,) = (value for number, value in fields(model) if number == 7)
     found = {}
     for number, value in fields(graph):
@@ -81,6 +83,7 @@ def initializers(model: memoryview) -> dict[str, tuple[list[int], memoryview]]:
 
 
 def fields(message: int | memoryview) -> Iterator[Pair]:
+    """Yield number and value of each field of a protobuf message; nested messages and packed data are bytes."""
     assert not isinstance(message, int)
     at = 0
     while at < len(message):
@@ -96,7 +99,7 @@ def fields(message: int | memoryview) -> Iterator[Pair]:
 
 
 def varint(message: memoryview, at: int) -> tuple[int, int]:
-    """The number at `at`, and where it ends."""
+    """Return the number at the offset `at`, and the offset behind it."""
     value = shift = 0
     while True:
         byte = message[at]
@@ -111,6 +114,7 @@ def varint(message: memoryview, at: int) -> tuple[int, int]:
 
 
 def tensors(found: dict[str, tuple[list[int], memoryview]]) -> dict[str, Tensor]:
+    """Return the GGUF tensors by name. Raises `KeyError` or `ValueError` for an ONNX file that is another."""
     made = {
         "token_embd.weight": rows(*quantised(found, "inner.embeddings.word_embeddings.weight"), WIDTH),
         "position_embd.weight": plain_rows(*quantised(found, "inner.embeddings.position_embeddings.weight"), WIDTH),
@@ -130,16 +134,18 @@ def tensors(found: dict[str, tuple[list[int], memoryview]]) -> dict[str, Tensor]
 
 
 def quantised(found: dict[str, tuple[list[int], memoryview]], name: str) -> tuple[memoryview, array[float]]:
+    """Return the int8 values of a matrix and its scales."""
     return found[f"{name}_q"][1], array("f", found[f"{name}_scale"][1].tobytes())
 
 
 def plain(tensor: tuple[list[int], memoryview]) -> Tensor:
+    """Return the tensor with its values as they are, in GGUF's order of dimensions."""
     dims, data = tensor
     return Tensor(tuple(reversed(dims)), F32, bytes(data))
 
 
 def plain_rows(values: memoryview, scales: array[float], width: int) -> Tensor:
-    """Rows as floats: llama.cpp adds them, and takes them as nothing else."""
+    """Return the rows as floats: llama.cpp adds them, and takes no other type."""
     data = array("f")
     for index, scale in enumerate(scales):
         data.extend(value * scale for value in values[index * width : (index + 1) * width].cast("b"))
@@ -147,7 +153,7 @@ def plain_rows(values: memoryview, scales: array[float], width: int) -> Tensor:
 
 
 def rows(values: memoryview, scales: array[float], width: int) -> Tensor:
-    """Rows of int8 with one scale each as blocks that repeat it."""
+    """Return rows of int8 with one scale each as blocks that repeat the scale."""
     parts = []
     for index, scale in enumerate(scales):
         head, row = struct.pack("<e", scale), bytes(values[index * width : (index + 1) * width])
@@ -156,7 +162,7 @@ def rows(values: memoryview, scales: array[float], width: int) -> Tensor:
 
 
 def matrix(found: dict[str, tuple[list[int], memoryview]], name: str) -> Tensor:
-    """ONNX has the inputs in rows, GGUF the outputs."""
+    """Return a transposed matrix: ONNX has the inputs in rows, GGUF the outputs."""
     inputs, outputs = found[f"{name}_q"][0]
     values, scales = quantised(found, name)
     data = bytes(values)
@@ -168,7 +174,7 @@ def matrix(found: dict[str, tuple[list[int], memoryview]], name: str) -> Tensor:
 
 
 def metadata(tokenizer: Mapping[str, object]) -> list[tuple[str, bytes]]:
-    """Keys and encoded values."""
+    """Return the keys of the GGUF file and their encoded values."""
     model = tokenizer["model"]
     assert isinstance(model, dict)
     tokens = sorted(model["vocab"], key=model["vocab"].__getitem__)
@@ -199,34 +205,39 @@ def metadata(tokenizer: Mapping[str, object]) -> list[tuple[str, bytes]]:
 
 
 def special(token: str) -> bool:
+    """Return whether the token is a mark such as ``[CLS]`` and no text."""
     return token.startswith("[") and token.endswith("]") and len(token) > 2
 
 
 def marked(token: str) -> str:
-    """llama.cpp marks the beginnings of words, WordPiece what continues them."""
+    """Return the token as llama.cpp spells it: it marks the beginnings of words, WordPiece what continues them."""
     return token if special(token) else token[2:] if token.startswith("##") else f"\u2581{token}"
 
 
 def types(tokens: Sequence[str]) -> bytes:
+    """Return GGUF's type of each token, as an encoded array."""
     found = [UNKNOWN if token == "[UNK]" else CONTROL if special(token) else NORMAL for token in tokens]
     return struct.pack(f"<{len(found)}i", *found)
 
 
 def number(value: int) -> bytes:
+    """Return an unsigned 32-bit value, encoded with its type."""
     return struct.pack("<II", 4, value)
 
 
 def text(value: str) -> bytes:
+    """Return a string value, encoded with its type."""
     return struct.pack("<I", 8) + string(value)
 
 
 def string(value: str) -> bytes:
+    """Return a string, encoded with its length."""
     data = value.encode()
     return struct.pack("<Q", len(data)) + data
 
 
 def written(keys: Sequence[tuple[str, bytes]], parts: Mapping[str, Tensor]) -> bytes:
-    """The whole file: head, keys, where each tensor is, the tensors."""
+    """Return the whole file: head, keys, where each tensor is, the tensors."""
     head = struct.pack("<4sIQQ", b"GGUF", 3, len(parts), len(keys))
     head += b"".join(string(key) + value for key, value in keys)
     offset = 0
@@ -238,4 +249,5 @@ def written(keys: Sequence[tuple[str, bytes]], parts: Mapping[str, Tensor]) -> b
 
 
 def padded(data: bytes) -> bytes:
+    """Return the data with zeros up to the next multiple of `ALIGNMENT`."""
     return data + b"\0" * (-len(data) % ALIGNMENT)

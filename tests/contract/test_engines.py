@@ -120,7 +120,7 @@ def test_a_client_that_leaves_while_it_loads_does_not_stop_the_load(engine: Work
     assert run(engine, rig, "Say hello.")[0]
 
 
-def test_stop_leaves_no_process(engine: WorkerEngine, rig: Rig) -> None:
+def test_stop_leaves_no_process(engine: WorkerEngine) -> None:
     load(engine)
     pid = engine.pid
     engine.stop()
@@ -129,7 +129,7 @@ def test_stop_leaves_no_process(engine: WorkerEngine, rig: Rig) -> None:
     assert not alive(pid)
 
 
-def test_an_idle_engine_that_was_killed_is_not_alive(engine: WorkerEngine, rig: Rig) -> None:
+def test_an_idle_engine_that_was_killed_is_not_alive(engine: WorkerEngine) -> None:
     load(engine)
     pidfd = os.pidfd_open(engine.pid)
     os.kill(engine.pid, signal.SIGKILL)

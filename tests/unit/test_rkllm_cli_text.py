@@ -48,9 +48,7 @@ TEXTS = [
 SOUP = st.lists(st.sampled_from(["\n", "user: ", "us", "I rkllm: ", "-" * 30, "\\run", " error", "ab", RULE, ROWS]))
 
 
-def spoken(
-    output: str, chunks: list[bytes], mark: str = USER, table: bool = True, limit: int = 10**6
-) -> tuple[str, Answer]:
+def spoken(output: str, chunks: list[bytes], mark: str = USER, table: bool = True) -> tuple[str, Answer]:
     """The text of `output` that comes in `chunks`, and the `Answer` at its end."""
     answer = Answer(mark, 10**6)
     assert b"".join(chunks).decode() == output

@@ -54,7 +54,7 @@ class Child:
         argv: Sequence[str],
         env: Mapping[str, str],
         name: str,
-        heed: Callable[[str], None] = lambda line: None,
+        heed: Callable[[str], None] = lambda _: None,
         keeps: Sequence[int] = (),
     ) -> None:
         """Start `argv` (never blocks on the child). Raises `EngineFailed` if it cannot be started.
