@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from services import __version__
 from tests.engines import ROOT
 
 SOURCES = sorted((ROOT / "services").rglob("*.py"))
@@ -74,6 +75,18 @@ def test_what_pyproject_asks_for_is_what_the_lock_pins() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     pins = set(re.findall(r"^([\w.-]+==[^\s\\;]+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
     assert {re.sub(r"\[.*?\]", "", wanted) for wanted in project["dependencies"]} <= pins
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    assert re.fullmatch(r"\d+\.\d+\.\d+", __version__)
+    repeated = {
+        "Dockerfile": r"^ARG VERSION=(.+)$",
+        "compose.yaml": r"API_IMAGE:-rkllm-appliance-api:(.+)}",
+        ".env.example": r"^#API_IMAGE=rkllm-appliance-api:(.+)$",
+    }
+    for name, pattern in repeated.items():
+        assert re.findall(pattern, (ROOT / name).read_text(), re.MULTILINE) == [__version__], name
+    assert "version" in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dynamic"]
 
 
 def test_links_between_documents_lead_somewhere() -> None:

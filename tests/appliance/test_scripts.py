@@ -29,6 +29,21 @@ PASSED_ON = {"scripts/keys.sh": "-m services.keys", "scripts/models.sh": "models
 NEEDED = {"make_secrets": "folder", "place_embedder": "folder", "place_model": "folder", "try_it": "chat"}
 """Arguments without which argparse looks at no other."""
 
+CHANGELOG = """\
+# Changelog
+
+## Unreleased
+
+## 7.8.9 - 2030-01-02
+
+### Added
+- Wings.
+
+## 7.8.8 - 2030-01-01
+
+- Feathers.
+"""
+
 
 class Copy:
     """The scripts in a folder of their own, with a `docker` that only writes down its calls."""
@@ -36,10 +51,12 @@ class Copy:
     def __init__(self, folder: Path) -> None:
         self.project = folder / "project"
         self.project.mkdir()
-        for name in ("scripts", "tests"):
+        for name in ("scripts", "services", "tests"):
             shutil.copytree(ROOT / name, self.project / name, ignore=shutil.ignore_patterns("__pycache__"))
-        for name in ("services", ".venv", "pyproject.toml", "compose.yaml"):
-            (self.project / name).symlink_to(ROOT / name)
+        for name in ("compose.yaml", "Dockerfile", ".env.example", "pyproject.toml"):
+            shutil.copy(ROOT / name, self.project / name)
+        (self.project / ".venv").symlink_to(ROOT / ".venv")
+        (self.project / "CHANGELOG.md").write_text(CHANGELOG)
         self.calls = folder / "calls.log"
         self.calls.touch()
         (folder / "bin").mkdir()
@@ -128,3 +145,52 @@ def test_restoring_needs_a_file(copy: Copy) -> None:
     done = copy.run("scripts/restore.sh", "--yes")
     assert done.returncode == 2
     assert "no FILE" in done.stderr
+
+
+def test_the_version_is_written_everywhere_and_released_with_its_notes(copy: Copy) -> None:
+    assert subprocess.run(["bash", "scripts/set_version.sh", "7.8.9"], cwd=copy.project, check=False).returncode == 0
+    for name, text in {
+        "services/__init__.py": '__version__ = "7.8.9"',
+        "Dockerfile": "ARG VERSION=7.8.9",
+        "compose.yaml": "image: ${API_IMAGE:-rkllm-appliance-api:7.8.9}",
+        ".env.example": "#API_IMAGE=rkllm-appliance-api:7.8.9",
+    }.items():
+        assert f"{text}\n" in (copy.project / name).read_text()
+    assert copy.run("scripts/release_notes.sh", "7.8.9").stdout.strip() == "### Added\n- Wings."
+    other = copy.run("scripts/release_notes.sh", "7.8.8")
+    assert other.returncode == 1
+    assert "7.8.9 in services/__init__.py" in other.stderr
+
+
+def test_a_version_without_notes_is_not_released(copy: Copy) -> None:
+    (copy.project / "services/__init__.py").write_text('__version__ = "7.8.7"\n')
+    done = copy.run("scripts/release_notes.sh", "7.8.7")
+    assert done.returncode == 1
+    assert "no notes under '## 7.8.7'" in done.stderr
+
+
+@pytest.mark.parametrize("version", ["1.2", "v1.2.3", "1.2.3-rc1", ""])
+def test_a_version_has_three_numbers(copy: Copy, version: str) -> None:
+    assert copy.run("scripts/set_version.sh", version).returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("subject", "problem"),
+    [
+        ("tools: parse Qwen3-Coder calls", None),
+        ("api, chat: embed the words of a question", None),
+        ("x: " + "y" * 69, None),
+        ("x: " + "y" * 70, "73 characters"),
+        ("Parse Qwen3-Coder calls", "no 'area: verb'"),
+        ("tools: Parse calls", "no 'area: verb'"),
+        ("tools: parsed calls", "'parsed' is no verb"),
+        ("tools: parsing calls", "'parsing' is no verb"),
+        ("tools: what is parsed is a call", "'what' is no verb"),
+    ],
+)
+def test_the_subjects_of_commits(tmp_path: Path, subject: str, problem: str | None) -> None:
+    (tmp_path / "message").write_text(f"{subject}\n\nThe reason.\n")
+    command = ["bash", "scripts/check_commits.sh", "--message", str(tmp_path / "message")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == (0 if problem is None else 1)
+    assert problem is None or problem in done.stderr
