@@ -51,13 +51,14 @@ test-webui: $(VENV)/dev.stamp
 	@$(BIN)/python scripts/place_model.py .cache/models
 	@tests/webui/run.sh $(ARGS)
 
-# The fast tests run here once more to measure how much of the code they reach, branches included; the bar is in
-# pyproject.toml. What runs only in child processes and under gunicorn is reached by the others.
+# The fast tests run here once more to measure how much of the code they reach, branches and the engines' child processes
+# included; the bar is in pyproject.toml. What runs only under gunicorn is reached by the others.
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/zizmor --offline --quiet .github
 	scripts/check_monitoring.sh
 	@$(BIN)/python scripts/place_model.py .cache/models
 	@$(BIN)/python -m scripts.place_embedder .cache/models
