@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from services.engines.child import Child
+from services.engines.worker.child import Child
 
 KILL = Child.kill
 MEASURED = "COVERAGE_PROCESS_CONFIG" in os.environ

@@ -36,7 +36,8 @@ _OPENING = re.compile(r"[{\[]")
 
 def shallow(value: Any, where: str) -> Any:
     """JSON of a request, of no more than `DEPTH` levels and `VALUES` values and without NUL, which ends a C string.
-    Raises `BadRequest`."""
+    Raises `BadRequest`.
+    """
     level, size = [value], 0
     for _ in range(DEPTH):
         size += len(level)

@@ -40,7 +40,8 @@ class Engine(Protocol):
 
     def generate(self, request: EngineRequest, client: Client) -> Iterator[Event]:
         """Run `request`, blocking between events. Closing the iterator cancels the run; when `close` returns, the
-        engine is idle or dead. Raises any `ServiceError`, or `ClientGone`."""
+        engine is idle or dead. Raises any `ServiceError`, or `ClientGone`.
+        """
 
     def stop(self) -> None:
         """Kill the child and wait for its end (milliseconds). May be called twice."""

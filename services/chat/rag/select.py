@@ -29,7 +29,8 @@ def select(
     breathe: Callable[[], None] = idle,
 ) -> list[Passage]:
     """The picked ones of `found`, which `scores` rank; with the names of their `sources` they take at most `budget`
-    tokens."""
+    tokens.
+    """
     order = sorted(range(len(found)), key=lambda index: -scores[index])
     heads = [count(source.label()) + 2 for source in sources]
     shown = Shown([source.title() for source in sources], rag_settings.rag_dedup_similarity)

@@ -18,7 +18,8 @@ class Shown:
 
     def __init__(self, titles: Sequence[str], similarity: float) -> None:
         """`titles` are those of the sources; `similarity` is the share of a passage's word triples that makes it a
-        duplicate."""
+        duplicate.
+        """
         self._similarity = similarity
         self._titles = [_folded(WORD.findall(title)) for title in titles]
         self._lines: set[str] = set()

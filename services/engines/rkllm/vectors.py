@@ -30,7 +30,8 @@ class Texts:
 
     def __init__(self, folder: Path, context: int) -> None:
         """With a ``tokenizer.json`` in `folder`, texts become tokens here; else the runtime puts its template around
-        each. Raises `LoadFailed` for a broken one."""
+        each. Raises `LoadFailed` for a broken one.
+        """
         there = (folder / "tokenizer.json").exists()
         self._tokenizer = rkllm_tokens.tokenizer(folder) if there else None
         self._most = context - RESERVED
