@@ -10,6 +10,7 @@ only root can read Docker's folder.
 
 from __future__ import annotations
 
+import argparse
 import os
 import secrets
 import sys
@@ -74,8 +75,11 @@ def make(folder: Path) -> list[str]:
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="contains one folder for each reader")
+    folder: Path = parser.parse_args().folder
     try:
-        made = make(Path(sys.argv[1]))
+        made = make(folder)
     except OSError as error:
         sys.exit(f"error: the secrets cannot be written: {error}. User {os.getuid()} must own the volume.")
     print(f"Created secrets: {', '.join(made)}" if made else "All secrets exist already.")

@@ -9,6 +9,7 @@ work without this model. Standard library only.
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 import sys
@@ -38,6 +39,7 @@ class Failed(Exception):
 
 
 def intact(path: Path) -> bool:
+    """Return whether the file is the complete model. Raise `OSError`."""
     return path.is_file() and place_model.sha256(path) == SHA256
 
 
@@ -78,7 +80,14 @@ def place(models_dir: Path) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    with_default, models_dir = "--with-default" in arguments, Path(arguments[-1]).expanduser()
+    """Place the model. Exit with a message if that fails; with ``--with-default``, print a warning instead. Blocks."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--with-default", action="store_true", help="skip it if there are other models; only warn if it fails"
+    )
+    parser.add_argument("models_dir", type=Path, metavar="MODELS_DIR", help="contains one folder for each model")
+    options = parser.parse_args(arguments)
+    with_default, models_dir = options.with_default, options.models_dir.expanduser()
     if with_default and place_model.has_own_model(models_dir):
         return
     try:

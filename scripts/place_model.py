@@ -9,6 +9,7 @@ only the model file in it is needed.
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import shutil
 import subprocess
@@ -45,11 +46,13 @@ tools: required_only
 
 
 def sha256(path: Path) -> str:
+    """Return the checksum of a file in hexadecimal digits. Raise `OSError`."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def intact(path: Path) -> bool:
+    """Return whether the file is the complete default model. Raise `OSError`."""
     return path.is_file() and path.stat().st_size == SIZE and sha256(path) == SHA256
 
 
@@ -112,7 +115,10 @@ def place(models_dir: Path) -> None:
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models_dir", type=Path, metavar="MODELS_DIR", help="contains one folder for each model")
+    models_dir: Path = parser.parse_args().models_dir
     try:
-        place(Path(sys.argv[1]).expanduser())
+        place(models_dir.expanduser())
     except OSError as error:
         sys.exit(f"error: the default model could not be placed: {error}.")

@@ -1,11 +1,14 @@
 """Print the answer of ``GET /metrics`` from an application in this process, for ``promtool check metrics``.
 
+    python -m scripts.print_metrics
+
 The application serves no requests, so each instrument gets one artificial child. vLLM's names are left out: they
 contain a colon, and promtool reports that.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 import tempfile
 from pathlib import Path
@@ -26,6 +29,8 @@ def show(metrics: Metrics) -> None:
 
 
 def main() -> None:
+    """Print the metrics of an application without models."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     with tempfile.TemporaryDirectory() as folder:
         app = build(Settings(models_dir=Path(folder), metrics_vllm_names=False))
         show(app.service.metrics)

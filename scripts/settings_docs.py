@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import argparse
 import ast
 import inspect
 import json
@@ -38,6 +39,8 @@ HEAD = """\
 
 @dataclass(frozen=True, slots=True)
 class Setting:
+    """One setting, as config.example.yaml and docs/configuration.md show it."""
+
     section: str
     name: str
     default: str
@@ -81,6 +84,7 @@ def example() -> str:
 
 
 def comment(text: str) -> str:
+    """Return `text` as lines of a comment in YAML."""
     return textwrap.fill(text, WIDTH, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False)
 
 
@@ -104,6 +108,8 @@ def linked(text: str) -> str:
 
 
 def main() -> None:
+    """Write both files. Raise `OSError`, or `ValueError` for a setting without a description."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     EXAMPLE.write_text(example())
     PAGE.write_text(page(PAGE.read_text()))
 

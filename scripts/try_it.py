@@ -1,8 +1,11 @@
 """Run one chat or one web search inside the stack, as Open WebUI does. Standard library only.
 
-python3 scripts/try_it.py chat|search
+    python3 scripts/try_it.py chat|search
+
+It uses the key and the addresses of the container in which it runs.
 """
 
+import argparse
 import json
 import os
 import sys
@@ -30,6 +33,7 @@ def call(url: str, body: Any = None, token: str = "") -> Any:
 
 
 def chat() -> str:
+    """Ask the first model that can chat; return a line with its answer. Raise and block as `call` does."""
     base = os.environ.get("OPENAI_API_BASE_URLS", "http://127.0.0.1:8000/v1").split(";")[0]
     models = call(f"{base}/models", token=key())["data"]
     (model, *_) = (model["id"] for model in models if "chat" in model.get("capabilities", ["chat"]))
@@ -43,6 +47,7 @@ def chat() -> str:
 
 
 def search() -> str:
+    """Search the web; return a line with the first result. Raise and block as `call` does."""
     url = os.environ.get("SEARXNG_QUERY_URL", "http://searxng:8080/search")
     found = call(f"{url}?q=Rockchip+RK3588&format=json")
     if not found["results"]:
@@ -51,7 +56,10 @@ def search() -> str:
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("chat", "search"), help="the part of the stack to try")
+    what: str = parser.parse_args().what
     try:
-        print({"chat": chat, "search": search}[sys.argv[1]]())
+        print({"chat": chat, "search": search}[what]())
     except (OSError, ValueError, LookupError) as error:
-        sys.exit(f"error: the {sys.argv[1]} failed: {error}")
+        sys.exit(f"error: the {what} failed: {error}")
