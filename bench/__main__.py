@@ -22,12 +22,12 @@ class TimeUp(Exception):
     """The time limit has passed."""
 
 
-def on_alarm(number: int, frame: FrameType | None) -> None:
+def on_alarm(_number: int, _frame: FrameType | None) -> None:
     """Raise `TimeUp`, as a signal handler."""
     raise TimeUp
 
 
-def on_term(number: int, frame: FrameType | None) -> None:
+def on_term(number: int, _frame: FrameType | None) -> None:
     """Exit through the context managers, which end the child processes, as a signal handler."""
     sys.exit(128 + number)
 

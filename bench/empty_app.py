@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 
-def empty(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+def empty(_environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     """Answer 204 to every request, as a WSGI application."""
     start_response("204 No Content", [])
     return []

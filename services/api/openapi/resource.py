@@ -21,7 +21,7 @@ class Description:
 
     def __init__(self, endpoints: Iterable[Endpoint]) -> None:
         """Make the description of `endpoints` and of its own paths."""
-        self.endpoints = own_endpoints(lambda service: self)
+        self.endpoints = own_endpoints(lambda _: self)
         made = document([*endpoints, *self.endpoints])
         self._json, self._page = encode_json(made), page(made).encode()
 
