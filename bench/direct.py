@@ -15,6 +15,7 @@ from services.core.model import Model
 from services.core.request import EngineRequest, GenerationRequest, Sampling
 from services.core.settings import Settings, from_environment
 from services.engines.base import Engine
+from services.engines.registry import SUFFIXES
 from services.models.catalog import Catalog
 from tests.engines import fake
 
@@ -25,7 +26,7 @@ class Planner:
     def __init__(self, env: Mapping[str, str], model: str) -> None:
         """Read the settings in `env` and find `model`. Raises `SettingsError` and `ModelNotFound`."""
         self.settings: Settings = from_environment(env)
-        self.model: Model = Catalog(self.settings).resolve(model)
+        self.model: Model = Catalog(self.settings, SUFFIXES).resolve(model)
 
     def engine_request(self, body: dict[str, Any]) -> EngineRequest:
         """Return the engine request for `body`."""

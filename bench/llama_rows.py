@@ -16,8 +16,9 @@ from bench.processes import environment, serving, start_process
 from bench.table import Row
 from services.core.model import Model
 from services.core.settings import Settings
+from services.engines.llama.spec import options as llama_options
 from services.engines.llama.worker import llama_request
-from services.engines.registry import llama_options, worker_env
+from services.engines.worker.process import worker_env
 from services.engines.worker.protocol import request_message
 from tests.engines import REAL_MODEL, REAL_MODELS, ROOT
 

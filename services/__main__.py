@@ -14,10 +14,9 @@ import socket
 import sys
 from pathlib import Path
 
-from services.chat.tools.families import BY_NAME
+from services.answering.catalog import model_catalog
 from services.core import keys
 from services.core.settings import Settings, SettingsError, from_environment
-from services.models.catalog import Catalog
 
 GUNICORN_CONF = Path(__file__).with_name("gunicorn_conf.py")
 
@@ -70,7 +69,7 @@ def check_port(host: str, port: int) -> None:
 
 def check_models(settings: Settings) -> None:
     """Check that at least one model can be used, and print the problems of the others. Raises `Unfit`."""
-    catalog = Catalog(settings, BY_NAME)
+    catalog = model_catalog(settings)
     usable, problems = catalog.models(), catalog.problems()
     if not usable:
         raise Unfit(

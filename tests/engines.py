@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,11 @@ from services.core.model import Model
 from services.core.request import EngineRequest, GenerationRequest, Sampling
 from services.core.settings import Settings
 from services.engines.base import Engine
-from services.engines.registry import ENGINES, limits, worker_env
+from services.engines.llama.spec import LLAMA
+from services.engines.registry import SPECS, SUFFIXES
+from services.engines.worker.limits import Limits
 from services.engines.worker.parent import WorkerEngine
+from services.engines.worker.process import worker_env
 from services.models.catalog import Catalog
 from tests.simulator.model import write_model
 
@@ -24,10 +28,10 @@ REAL_EMBEDDER = "all-minilm-l6-v2"
 
 def fake(settings: Settings, model: Model) -> Engine:
     argv = [sys.executable, str(ROOT / "tests" / "fake_worker.py")]
-    return WorkerEngine(model, argv, worker_env(), {"context_length": model.context_length}, limits(settings))
+    return WorkerEngine(model, argv, worker_env(), {"context_length": model.context_length}, Limits.of(settings))
 
 
-FAKES = {**ENGINES, "llama": fake}
+FAKES = tuple(replace(spec, make=fake) if spec is LLAMA else spec for spec in SPECS)
 """Every .gguf file runs on the scripted engine."""
 
 
@@ -64,7 +68,7 @@ def write_cli_model(models_dir: Path, name: str, context_length: int = 4096, loa
     """A model of the simulated runtime that is driven through the `rkllm` program."""
     path = write_model(models_dir / name, context_limit=context_length, load_fault=load_fault)
     (path.parent / "model.yaml").write_text(f"engine: rkllm_cli\ncontext_length: {context_length}\n")
-    return Catalog(Settings(models_dir=models_dir)).resolve(name)
+    return Catalog(Settings(models_dir=models_dir), SUFFIXES).resolve(name)
 
 
 def children_of(pid: int) -> set[int]:

@@ -1,6 +1,6 @@
-"""A scripted engine: a real child program that speaks the worker protocol, well or badly.
+"""A scripted engine: a real child program that follows the worker protocol, well or badly.
 
-A run is scripted by the JSON object in the job's last message (or prompt)::
+A run is scripted by the JSON object in the request's last message (or prompt)::
 
     {"text": "...", "tokens": 3, "delay": 0.0, "prefill_delay": 0.0, "prefill_steps": 2,
      "fault": "...", "phase": "prefill" | "decode", "at": 2, "bell": path, "bytes_are_tokens": false}
@@ -8,8 +8,8 @@ A run is scripted by the JSON object in the job's last message (or prompt)::
 A message that is no such object is answered with "You said: ..." and itself. A load is scripted by ``load.json`` beside
 the model file: ``{"fault": ..., "bell": path, "run": ...}``; ``run`` scripts the runs whose message is no such object.
 In a script, ``again`` is the script of the run whose message is no script and comes after the answer to this one.
-Jobs for vectors and scores are scripted by their last input. ``bell`` names a FIFO: the worker opens it and writes the
-phase and a newline when it reaches the fault's place, so a test knows where the worker is without ever sleeping.
+Requests for vectors and scores are scripted by their last input. ``bell`` names a FIFO: the worker opens it and writes
+the phase and a newline when it reaches the fault's place, so a test knows where the worker is without ever sleeping.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ import time
 from pathlib import Path
 from typing import Any, NoReturn
 
-from services.engines.worker.loop import TOKEN_KINDS, VECTOR_KINDS, JobRefused, LoadFailed, Run, Runner, serve
+from services.engines.worker.errors import LoadFailed, RequestRefused
+from services.engines.worker.loop import Run, Runner, serve
+from services.engines.worker.wire import TOKEN_KINDS, VECTOR_KINDS
 
 CONTEXT = 4096
 
@@ -67,7 +69,7 @@ def fault(name: str, run: Run | None) -> None:
         case "unknown_event":
             raw(b'{"event": "party", "run": 1}\n')
         case "future_run":
-            raw(b'{"event": "text", "run": 999, "text": "lie"}\n')
+            raw(b'{"event": "text", "run": 999, "text": "wrong"}\n')
         case "stale_run":
             raw(f'{{"event": "text", "run": {number - 1}, "text": "stale"}}\n'.encode())
         case "false_cancel":
@@ -81,11 +83,11 @@ def fault(name: str, run: Run | None) -> None:
             if run is None:
                 forever()
         case "error":
-            raise JobRefused("the fake engine failed on purpose", "failed")
+            raise RequestRefused("the fake engine failed on purpose", "failed")
         case "context":
-            raise JobRefused("too long", "context", 5000, CONTEXT)
+            raise RequestRefused("too long", "context", 5000, CONTEXT)
         case "bad_request":
-            raise JobRefused("the fake engine refuses this")
+            raise RequestRefused("the fake engine refuses this")
 
 
 def ring(bell: str | None, phase: str) -> None:
@@ -93,19 +95,21 @@ def ring(bell: str | None, phase: str) -> None:
         Path(bell).write_text(f"{phase}\n")
 
 
-def token_data(job: dict[str, Any], script: dict[str, Any]) -> Any:
+def token_data(request: dict[str, Any], script: dict[str, Any]) -> Any:
     """Its tokens are bytes; every text begins with token 256."""
-    if job["kind"] == "count":
+    if request["kind"] == "count":
         return 10 * script.get("prefill_steps", 2)
-    if job["kind"] == "detokenize":
-        return [text_of(ids) for ids in job["inputs"]]
-    texts = ["\n".join(message["content"] for message in job["messages"])] if job["messages"] else job["inputs"]
-    return [tokens(text, job["special_tokens"]) for text in texts]
+    if request["kind"] == "detokenize":
+        return [text_of(ids) for ids in request["inputs"]]
+    texts = (
+        ["\n".join(message["content"] for message in request["messages"])] if request["messages"] else request["inputs"]
+    )
+    return [tokens(text, request["special_tokens"]) for text in texts]
 
 
 def text_of(ids: list[int]) -> str:
     if any(token > 256 for token in ids):
-        raise JobRefused("the fake engine knows no such token")
+        raise RequestRefused("the fake engine knows no such token")
     return bytes(token for token in ids if token < 256).decode(errors="replace")
 
 
@@ -118,11 +122,11 @@ class Fake:
     def __init__(self, otherwise: dict[str, Any] | None) -> None:
         self._otherwise = otherwise
 
-    def run(self, job: dict[str, Any], run: Run) -> str:
-        script = scripted(job, self._otherwise)
-        if job["kind"] in TOKEN_KINDS:
+    def run(self, request: dict[str, Any], run: Run) -> str:
+        script = scripted(request, self._otherwise)
+        if request["kind"] in TOKEN_KINDS:
             self.misbehave(script, "prefill", run)
-            run.data(token_data(job, script))
+            run.data(token_data(request, script))
             return "stop"
         steps = script.get("prefill_steps", 2)
         run.usage = {"prompt_tokens": 10 * steps, "completion_tokens": 0, "cached_tokens": 0}
@@ -131,19 +135,19 @@ class Fake:
             run.progress(10 * step, 10 * steps)
         self.misbehave(script, "prefill", run)
         if script.get("bytes_are_tokens"):
-            run.usage = {**run.usage, "prompt_tokens": fitting(job)}
-        if job["kind"] in VECTOR_KINDS:
-            return data(job, run)
-        return "cancel" if run.over else self.decode(job, script, run)
+            run.usage = {**run.usage, "prompt_tokens": fitting(request)}
+        if request["kind"] in VECTOR_KINDS:
+            return data(request, run)
+        return "cancel" if run.over else self.decode(request, script, run)
 
-    def decode(self, job: dict[str, Any], script: dict[str, Any], run: Run) -> str:
+    def decode(self, request: dict[str, Any], script: dict[str, Any], run: Run) -> str:
         pieces = [script.get("text", "tok ")] * script.get("tokens", 1)
         for index, piece in enumerate(pieces):
             if index == script.get("at", 0):
                 self.misbehave(script, "decode", run)
             if run.over:
                 return "stop"
-            if index >= job["max_tokens"]:
+            if index >= request["max_tokens"]:
                 return "length"
             time.sleep(script.get("delay", 0))
             run.usage = {**run.usage, "completion_tokens": index + 1}
@@ -156,21 +160,21 @@ class Fake:
             fault(script["fault"], run)
 
 
-def fitting(job: dict[str, Any]) -> int:
+def fitting(request: dict[str, Any]) -> int:
     """Bytes of the messages, as a vocabulary without their script counts them; too many of them are refused."""
-    count = sum(len(message["content"].encode()) for message in job["messages"])
+    count = sum(len(message["content"].encode()) for message in request["messages"])
     if count >= CONTEXT:
-        raise JobRefused("too long", "context", count, CONTEXT)
+        raise RequestRefused("too long", "context", count, CONTEXT)
     return count
 
 
-def data(job: dict[str, Any], run: Run) -> str:
+def data(request: dict[str, Any], run: Run) -> str:
     """Vectors that depend on the whole text, and their products with the query's as scores; one token per character."""
-    vectors = [vector(text) for text in job["inputs"]]
+    vectors = [vector(text) for text in request["inputs"]]
     query = vectors[0]
     scores = [sum(map(float.__mul__, query, other)) for other in vectors[1:]]
-    run.usage = {"prompt_tokens": sum(map(len, job["inputs"])), "completion_tokens": 0, "cached_tokens": 0}
-    run.data(vectors if job["kind"] == "embedding" else scores)
+    run.usage = {"prompt_tokens": sum(map(len, request["inputs"])), "completion_tokens": 0, "cached_tokens": 0}
+    run.data(vectors if request["kind"] == "embedding" else scores)
     return "stop"
 
 
@@ -181,14 +185,14 @@ def vector(text: str | list[int]) -> list[float]:
     return [value / length for value in values]
 
 
-def scripted(job: dict[str, Any], otherwise: dict[str, Any] | None) -> dict[str, Any]:
-    prompt = text_of(job["prompt_ids"]) or job["prompt"]
-    if job["kind"] in VECTOR_KINDS and isinstance(job["inputs"][-1], str):
-        prompt = job["inputs"][-1]
-    said = job["messages"][-1]["content"] if job["messages"] else prompt
+def scripted(request: dict[str, Any], otherwise: dict[str, Any] | None) -> dict[str, Any]:
+    prompt = text_of(request["prompt_ids"]) or request["prompt"]
+    if request["kind"] in VECTOR_KINDS and isinstance(request["inputs"][-1], str):
+        prompt = request["inputs"][-1]
+    said = request["messages"][-1]["content"] if request["messages"] else prompt
     script = parsed(said)
-    if script is None and len(job["messages"]) > 2:
-        script = (parsed(job["messages"][-3]["content"]) or {}).get("again")
+    if script is None and len(request["messages"]) > 2:
+        script = (parsed(request["messages"][-3]["content"]) or {}).get("again")
     return script or otherwise or {"text": f"You said: {said}"}
 
 

@@ -12,8 +12,12 @@ from services.core.client import NOBODY
 from services.core.events import Done, Event, Text
 from services.core.model import Model
 from services.core.settings import Settings
-from services.engines.registry import limits, rkllm_options, worker_env
-from services.engines.worker.parent import WorkerEngine, worker_argv
+from services.engines.registry import SUFFIXES
+from services.engines.rkllm.spec import WORKER
+from services.engines.rkllm.spec import options as rkllm_options
+from services.engines.worker.limits import Limits
+from services.engines.worker.parent import WorkerEngine
+from services.engines.worker.process import worker_argv, worker_env
 from services.models.catalog import Catalog
 from tests.engines import alive, request
 from tests.simulator import build
@@ -31,7 +35,7 @@ def npu_model(folder: Path, name: str = "sim", embeds: bool = False, **values: A
     write_model(folder / name, **values)
     if embeds:
         (folder / name / "model.yaml").write_text("capabilities: [embedding]\n")
-    return Catalog(Settings(models_dir=folder)).resolve(name)
+    return Catalog(Settings(models_dir=folder), SUFFIXES).resolve(name)
 
 
 def npu_engine(
@@ -40,9 +44,9 @@ def npu_engine(
     """Makes engines as the factory does; `env` steers the simulation, `options` go to the worker besides."""
 
     def make(model: Model) -> WorkerEngine:
-        argv = worker_argv("services.engines.rkllm.worker")
+        argv = worker_argv(WORKER)
         chosen = rkllm_options(settings, model) | (options or {})
-        return WorkerEngine(model, argv, worker_env() | env, chosen, limits(settings))
+        return WorkerEngine(model, argv, worker_env() | env, chosen, Limits.of(settings))
 
     return make
 

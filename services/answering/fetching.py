@@ -11,9 +11,8 @@ from pathlib import Path
 from services.core.client import Client
 from services.core.errors import BadRequest, EngineFailed, FetchFailed, NotFound, Unavailable
 from services.core.settings import Settings
-from services.engines.registry import worker_env
 from services.engines.worker.child import Child
-from services.engines.worker.parent import worker_argv
+from services.engines.worker.process import worker_argv, worker_env
 from services.models import board, fetch, manifest
 from services.models.catalog import Catalog
 from services.models.manifest import Entry, ManifestError
@@ -86,14 +85,14 @@ class Fetcher:
 
     def _run(self, entry: Entry, client: Client) -> Iterator[FetchProgress]:
         child = Child(fetch_argv(self._store.folder, entry), {**worker_env(), **QUIET}, entry.id)
-        child.about = client.trace.id
+        child.log.request_id = client.trace.id
         try:
             for line in child.lines(self._heartbeat, client):
                 if line is not None and line.startswith(f"{entry.id} is there".encode()):
                     return
                 yield FetchProgress(entry, fetch.bytes_present(self._store, entry))
         except EngineFailed as error:
-            raise FetchFailed(child.last_words.removeprefix("error: ") or error.message) from error
+            raise FetchFailed(child.log.last_line.removeprefix("error: ") or error.message) from error
         finally:
             child.kill()
 

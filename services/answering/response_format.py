@@ -12,7 +12,7 @@ from services.chat.tools.prompt import with_instructions
 from services.core.message import Messages
 from services.core.model import Model
 from services.core.request import GenerationRequest
-from services.engines.support import GRAMMARS
+from services.engines.registry import spec_of
 
 CALL_NOW = "Answer with a call of a function, and with nothing else."
 
@@ -33,7 +33,7 @@ def demanded(generation: GenerationRequest, offer: Offer, model: Model) -> Respo
     wanted = generation.json_schema
     if wanted is not None:
         schema.checked(wanted)
-    if model.engine in GRAMMARS:
+    if spec_of(model).grammar:
         # A grammar cannot hold an answer to every keyword; what it leaves open is checked when the answer is whole.
         checked = generation.prompt is None and not called and is_beyond(wanted)
         return ResponseFormat(offer.messages, grammar(generation, offer, called), wanted if checked else None)

@@ -18,7 +18,7 @@ from services.core.metrics import Metrics
 from services.core.model import Model
 from services.core.request import EngineRequest, GenerationRequest
 from services.core.settings import Settings
-from services.engines.support import unsupported
+from services.engines.registry import unsupported
 from services.models.catalog import Catalog
 from services.scheduler.scheduler import Scheduler
 

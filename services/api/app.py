@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from importlib.metadata import version
+from collections.abc import Sequence
 from typing import Any
 
 import falcon
 
+from services.answering.catalog import model_catalog
 from services.answering.service import Service
 from services.api.dialects.table import DIALECTS, KEY_HEADERS, dialect_of
 from services.api.http.auth import Auth
@@ -17,14 +17,12 @@ from services.api.http.middleware import AccessLog, RequestId
 from services.api.http.notices import HEADERS
 from services.api.openapi.resource import Description
 from services.api.operator.endpoints import ENDPOINTS
-from services.chat.tools.families import BY_NAME
 from services.core import keys, logs
 from services.core.keys import Keys
 from services.core.metrics import Metrics
 from services.core.settings import Settings, from_environment
-from services.engines.registry import ENGINES, Maker, maker
-from services.engines.rkllm.sensors import BoardCollector
-from services.models.catalog import Catalog
+from services.engines.base import EngineSpec
+from services.engines.registry import SPECS, maker
 from services.scheduler.scheduler import Monitor, Scheduler
 
 EXPOSED = ["X-Request-Id", *HEADERS.values()]
@@ -47,15 +45,15 @@ class App(falcon.App[Any, Any]):
         self.service.scheduler.stop()
 
 
-def build(settings: Settings, engines: Mapping[str, Maker] = ENGINES) -> App:
+def build(settings: Settings, specs: Sequence[EngineSpec] = SPECS) -> App:
     """Return the application for `settings`; starts the monitor thread and nothing else. Never blocks.
 
     Raises `SettingsError` for keys that cannot be used.
     """
-    metrics = measured(settings)
-    scheduler = Scheduler(settings, maker(settings, engines), metrics=metrics)
+    metrics = measured(settings, specs)
+    scheduler = Scheduler(settings, maker(settings, specs), metrics=metrics)
     app = App(middleware=middleware(settings, metrics))
-    app.service = Service(settings, Catalog(settings, BY_NAME), scheduler, metrics)
+    app.service = Service(settings, model_catalog(settings), scheduler, metrics)
     app.req_options.strip_url_path_trailing_slash = True
     ErrorHandlers(lambda path: dialect_of(path).error_body).install(app)
     route(app)
@@ -64,11 +62,14 @@ def build(settings: Settings, engines: Mapping[str, Maker] = ENGINES) -> App:
     return app
 
 
-def measured(settings: Settings) -> Metrics:
-    """Return the metrics, the board's and the engines' among them."""
+def measured(settings: Settings, specs: Sequence[EngineSpec]) -> Metrics:
+    """Return the metrics, with what is known of each engine before a model is loaded."""
     metrics = Metrics(settings.metrics_vllm_names)
-    metrics.registry.register(BoardCollector(settings))
-    metrics.runtime.labels("llama", version("xllamacpp")).set(1)
+    for spec in specs:
+        if spec.collector:
+            metrics.registry.register(spec.collector(settings))
+        if release := spec.release():
+            metrics.runtime.labels(spec.name, release).set(1)
     return metrics
 
 

@@ -1,6 +1,8 @@
 """The command ``python -m services.boardcheck [MODEL]``: print the report, and run a model if one is named.
 
-MODEL is an id or alias. The exit code is 1 when something keeps the board from running models.
+MODEL is an id or alias. The exit code is 1 when something keeps the board from running models. Only
+the engine for the NPU is examined: its board, its runtime and its models. So this package, and no
+other, imports that engine's modules.
 """
 
 from __future__ import annotations
@@ -11,31 +13,28 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from services.answering.catalog import model_catalog
 from services.boardcheck import devices
 from services.boardcheck.checks import Board, check
 from services.boardcheck.finding import format_report, is_fit
 from services.boardcheck.trial import run_trials
-from services.chat.tools.families import BY_NAME
 from services.core.errors import ModelNotFound
 from services.core.settings import Settings, SettingsError, from_environment
-from services.engines.registry import ENGINES
-from services.models.catalog import Catalog
-
-TRIED_ENGINE = "rkllm"
+from services.engines.rkllm.spec import RKLLM
 
 
 def main(argv: Sequence[str]) -> int:
     """Check this machine and run the model that `argv` names; return the exit code. Blocks. Changes nothing."""
     try:
         settings = from_environment(os.environ)
-        models = [Catalog(settings, BY_NAME).resolve(name) for name in argv[1:2]]
+        models = [model_catalog(settings).resolve(name) for name in argv[1:2]]
     except (SettingsError, ModelNotFound) as error:
         print(error, file=sys.stderr)
         return 1
     for model in models:
-        if model.engine != TRIED_ENGINE:
+        if model.engine != RKLLM.name:
             print(
-                f"{model.id} runs on the engine {model.engine}; needed is a model for {TRIED_ENGINE}: "
+                f"{model.id} runs on the engine {model.engine}; needed is a model for {RKLLM.name}: "
                 "only those models are tried. GET /v1/models lists the models.",
                 file=sys.stderr,
             )
@@ -43,7 +42,7 @@ def main(argv: Sequence[str]) -> int:
     findings = check(this_board(settings))
     print(format_report(findings), flush=True)
     for model in models:
-        for finding in run_trials(settings, model, ENGINES[TRIED_ENGINE]):
+        for finding in run_trials(settings, model, RKLLM.make):
             print(format_report([finding]), flush=True)
             findings.append(finding)
     return 0 if is_fit(findings) else 1

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from services.boardcheck.finding import Finding
+from services.engines.memory import memory_needed
 from services.engines.rkllm.abi import SUPPORTED
-from services.engines.rkllm.board import memory_needed
 from services.engines.rkllm.library import USUAL_PLACES, candidates, release_of
 
 BAD_PAIRS = (

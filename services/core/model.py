@@ -20,7 +20,7 @@ class Model:
     path: Path
     """The model file; for a model in several files, the first one."""
     engine: str
-    """The name of an engine in `engines.registry`."""
+    """The name of an `engines.base.EngineSpec`."""
     context_length: int
     """Tokens of prompt and answer together."""
     created: int

@@ -1,0 +1,1 @@
+"""Run models: one folder per engine, `registry` lists them."""

@@ -10,7 +10,7 @@ import logging
 import os
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -45,13 +45,15 @@ class Snapshot:
 class Catalog:
     """The models of one folder. Usable from any thread; each call walks through the folder (one stat per file)."""
 
-    def __init__(self, settings: Settings, tool_families: Collection[str] | None = None) -> None:
+    def __init__(
+        self, settings: Settings, engines: Mapping[str, str], tool_families: Collection[str] | None = None
+    ) -> None:
         """Keep the settings; the first call of a method reads the folder.
 
-        `tool_families` are the names that ``tools`` in a ``model.yaml`` may have; None for any.
+        `engines` has for the suffix of a model file (``.gguf``) the engine that drives it, where its ``model.yaml``
+        names no other. `tool_families` are the names that ``tools`` in a ``model.yaml`` may have; None for any.
         """
-        self._tool_families = tool_families
-        self._dir = settings.models_dir
+        self._dir, self._engines, self._tool_families = settings.models_dir, engines, tool_families
         self._default_length, self._max_length = settings.context_length_default, settings.context_length_max
         self._snapshot = Snapshot(signature=(("", 0, 0),))
 
@@ -74,7 +76,7 @@ class Catalog:
 
     def _current(self) -> Snapshot:
         """Return the last snapshot, or a new one where a file changed."""
-        files = sorted(find_files(self._dir, DEPTH))
+        files = sorted(find_files(self._dir, DEPTH, self._engines))
         signature = tuple(file_signatures(files))
         if signature != self._snapshot.signature:
             self._snapshot = self._read(signature, files)
@@ -95,7 +97,7 @@ class Catalog:
         """Return one model per id, sorted, and a sentence for each folder that is not used."""
         models: dict[str, Model] = {}
         problems = []
-        for folder, model_files in group_by_folder(files).items():
+        for folder, model_files in group_by_folder(files, self._engines).items():
             try:
                 model = self._read_folder(folder, model_files)
             except (model_folder.Unusable, OSError) as error:
@@ -112,10 +114,12 @@ class Catalog:
     def _read_folder(self, folder: Path, files: Sequence[Path]) -> Model:
         if folder == self._dir:  # a folder's name is the model's id
             raise model_folder.Unusable(f"{files[0].name} is directly in it; give it a folder of its own")
-        return model_folder.read(folder, files, self._default_length, self._max_length, self._tool_families)
+        return model_folder.read(
+            folder, files, self._default_length, self._max_length, self._engines, self._tool_families
+        )
 
 
-def find_files(folder: Path, depth: int) -> Iterator[Path]:
+def find_files(folder: Path, depth: int, suffixes: Container[str]) -> Iterator[Path]:
     """Yield the model files and the files read with them in `folder` and `depth` levels below.
 
     A folder that cannot be listed counts as empty.
@@ -128,14 +132,14 @@ def find_files(folder: Path, depth: int) -> Iterator[Path]:
         path = Path(entry.path)
         if entry.is_dir():
             if depth and not entry.name.startswith("."):
-                yield from find_files(path, depth - 1)
-        elif is_model(path) or entry.name in (model_folder.SETTINGS_FILE, *model_folder.BESIDE):
+                yield from find_files(path, depth - 1, suffixes)
+        elif is_model(path, suffixes) or entry.name in (model_folder.SETTINGS_FILE, *model_folder.BESIDE):
             yield path
 
 
-def is_model(path: Path) -> bool:
+def is_model(path: Path, suffixes: Container[str]) -> bool:
     """Return whether `path` names a file with a language model."""
-    return path.suffix.lower() in model_folder.ENGINES and not path.name.lower().startswith((PROJECTOR, "."))
+    return path.suffix.lower() in suffixes and not path.name.lower().startswith((PROJECTOR, "."))
 
 
 def file_signatures(files: Sequence[Path]) -> Iterator[tuple[str, int, int]]:
@@ -148,11 +152,11 @@ def file_signatures(files: Sequence[Path]) -> Iterator[tuple[str, int, int]]:
         yield str(file), status.st_mtime_ns, status.st_size
 
 
-def group_by_folder(files: Sequence[Path]) -> dict[Path, list[Path]]:
+def group_by_folder(files: Sequence[Path], suffixes: Container[str]) -> dict[Path, list[Path]]:
     """Return the model files among `files`, by their folder."""
     folders = defaultdict(list)
     for file in files:
-        if is_model(file):
+        if is_model(file, suffixes):
             folders[file.parent].append(file)
     return folders
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,9 +14,6 @@ from msgspec import Meta, Struct
 from services.core.model import OFF, REQUIRED_ONLY, Model
 from services.core.settings import nearest
 from services.models import chat_templates, context_length, gguf
-
-ENGINES = {".gguf": "llama", ".rkllm": "rkllm"}
-"""The engine of each kind of model file, where ``model.yaml`` names no other."""
 
 SETTINGS_FILE = "model.yaml"
 
@@ -86,13 +83,14 @@ def read(
     files: Sequence[Path],
     default_length: int,
     max_length: int,
+    engines: Mapping[str, str],
     tool_families: Collection[str] | None = None,
 ) -> Model:
     """Return the model of `folder`, whose model files are `files`. Reads the files' headers.
 
     `default_length` is the context length in tokens where nothing else says it. `max_length` limits what a GGUF's
-    metadata says, since the memory for a context grows with its length. `tool_families` are the names that ``tools``
-    may have besides `OFF` and `REQUIRED_ONLY`; None for any. Raises `Unusable` and `OSError`.
+    metadata says, since the memory for a context grows with its length. `engines` and
+    `tool_families` are those of `Catalog`. Raises `Unusable` and `OSError`.
     """
     own = read_settings(folder / SETTINGS_FILE)
     parts = model_parts(files, own.file)
@@ -102,7 +100,7 @@ def read(
     return Model(
         id=model_id(folder.name),
         path=parts[0],
-        engine=own.engine or ENGINES[parts[0].suffix.lower()],
+        engine=own.engine or engines[parts[0].suffix.lower()],
         context_length=own.context_length or context_length.of(parts[0], metadata, default_length, longest),
         created=int(parts[0].stat().st_mtime),
         size_bytes=sum(part.stat().st_size for part in parts),

@@ -17,8 +17,8 @@ class Candidate:
     model_id: str
     size: int
     """Bytes that its unload is expected to free."""
-    device: str = ""
-    """The device that it occupies alone; empty for one on which models can be loaded side by side."""
+    device: str | None = None
+    """The device that it occupies alone; None where models can be loaded side by side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Eviction:
     cause: Cause
 
 
-def plan_evictions(loaded: Sequence[Candidate], device: str, max_models: int, missing: int) -> list[Eviction]:
+def plan_evictions(loaded: Sequence[Candidate], device: str | None, max_models: int, missing: int) -> list[Eviction]:
     """Return which of the `loaded` models to unload for another one, in this order, and why.
 
     `loaded` begins with the least recently used model, which goes first. `device` is the one that the other model

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from services.core.model import Model
 from services.core.settings import Settings
 from services.engines.base import Engine
-from services.engines.rkllm.board import memory_needed
+from services.engines.registry import spec_of
 
 MIB = 2**20
 
@@ -70,4 +70,4 @@ class Memory:
 
 def estimate(model: Model) -> int:
     """Return a low estimate of the bytes that `model` needs, from its file size and its context length."""
-    return int(memory_needed(model.size_bytes, model.context_length)) + PROCESS
+    return spec_of(model).memory(model) + PROCESS

@@ -20,7 +20,7 @@ from services.core.metrics import Metrics
 from services.core.model import Model
 from services.core.settings import Settings
 from services.engines.base import Engine
-from services.engines.registry import ALONE
+from services.engines.registry import spec_of
 from services.scheduler.eviction import Candidate, plan_evictions
 from services.scheduler.memory import Memory
 
@@ -180,7 +180,7 @@ class ModelPool:
         """
         while plan := plan_evictions(
             [self._candidate(engine) for engine in self.engines if engine.model.id != model.id],
-            exclusive_device(model),
+            spec_of(model).exclusive_device,
             self._max_models,
             self._memory.missing(self.engines, more),
         ):
@@ -189,7 +189,7 @@ class ModelPool:
                 self.evict(eviction.model_id, "swap")
 
     def _candidate(self, engine: Engine) -> Candidate:
-        return Candidate(engine.model.id, self._memory.taken(engine), exclusive_device(engine.model))
+        return Candidate(engine.model.id, self._memory.taken(engine), spec_of(engine.model).exclusive_device)
 
     def _finish_load(self, engine: Engine, started: float | None) -> None:
         """Measure a load that is done; its time only where one client waited from `started` to the end."""
@@ -210,8 +210,3 @@ class ModelPool:
         del self._models[model_id]
         for gauge in (self._metrics.loaded, self._metrics.kv_usage):
             gauge.remove_by_labels({"model": model_id})
-
-
-def exclusive_device(model: Model) -> str:
-    """Return the device that `model` occupies alone while it is loaded; empty where models can share the device."""
-    return "npu" if model.engine in ALONE else ""

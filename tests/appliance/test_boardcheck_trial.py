@@ -17,7 +17,7 @@ from services.boardcheck.model_client import ModelClient, Reply
 from services.boardcheck.trial import run_trials
 from services.core.events import Done, Usage
 from services.core.message import Message
-from services.engines.registry import ENGINES
+from services.engines.rkllm.spec import RKLLM
 from tests.engines import ROOT, write_fake_model
 from tests.npu import lock_is_free, npu_model, npu_settings
 from tests.simulator import build
@@ -26,7 +26,7 @@ from tests.simulator import build
 def tried(folder: Path, release: str, *, tokenizer: bool = True, **values: Any) -> dict[str, Finding]:
     """The findings by name; nothing of the trial is left."""
     model = npu_model(folder, tokenizer=tokenizer, **values)
-    found = {finding.name: finding for finding in run_trials(npu_settings(folder, release), model, ENGINES["rkllm"])}
+    found = {finding.name: finding for finding in run_trials(npu_settings(folder, release), model, RKLLM.make)}
     assert lock_is_free(folder / "npu.lock")
     return found
 

@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from services.core.settings import Settings
+from services.engines.registry import SUFFIXES
 from services.models import __main__ as cli
 from services.models import board, manifest
 from services.models.catalog import Catalog
@@ -90,7 +91,7 @@ def test_a_model_is_fetched_verified_and_served(box: Box) -> None:
         "tiny.rkllm",
         "tokenizer.json",
     ]
-    model = Catalog(Settings(models_dir=box.models)).resolve("tiny")
+    model = Catalog(Settings(models_dir=box.models), SUFFIXES).resolve("tiny")
     assert (model.name, model.context_length) == ("Tiny", 2048)
     assert "tiny: whole" in box.run("verify").stdout
     assert "fetched  tiny" in box.run("list").stdout
@@ -101,7 +102,7 @@ def test_a_file_in_a_folder_of_its_repository_is_served(box: Box, hub: Hub) -> N
     box.entry(file="RK3576/deep/tiny.rkllm")
     done = box.run("add", "tiny")
     assert done.returncode == 0, done.stderr
-    (model,) = Catalog(Settings(models_dir=box.models)).models()
+    (model,) = Catalog(Settings(models_dir=box.models), SUFFIXES).models()
     assert (model.id, model.name) == ("tiny", "Tiny")
     assert not (box.models / "tiny/RK3576").exists()
     assert "tiny: whole" in box.run("verify").stdout

@@ -17,7 +17,7 @@ from services.core.model import Model
 from services.core.request import EngineRequest
 from services.core.settings import Settings
 from services.engines.base import Engine
-from services.engines.registry import ENGINES
+from services.engines.registry import SUFFIXES, spec_of
 from services.engines.worker.parent import WorkerEngine
 from services.models.catalog import Catalog
 from tests.engines import REAL_MODEL, REAL_MODELS, fake, request, write_cli_model, write_fake_model
@@ -46,13 +46,13 @@ class Rig:
 
 
 def real_rig() -> Rig:
-    model = Catalog(Settings(models_dir=REAL_MODELS)).resolve(REAL_MODEL)
-    return Rig(model, lambda m: ENGINES["llama"](SETTINGS, m), "Tell a long story about a fox.", "Say it again. " * 300)
+    model = Catalog(Settings(models_dir=REAL_MODELS), SUFFIXES).resolve(REAL_MODEL)
+    return Rig(model, lambda m: spec_of(m).make(SETTINGS, m), "Tell a long story about a fox.", "Say it again. " * 300)
 
 
 def fake_rig(models_dir: Path) -> Rig:
     write_fake_model(models_dir, "fake")
-    model = Catalog(Settings(models_dir=models_dir)).resolve("fake")
+    model = Catalog(Settings(models_dir=models_dir), SUFFIXES).resolve("fake")
     return Rig(
         model,
         lambda m: fake(SETTINGS, m),
@@ -83,7 +83,7 @@ class Reloaded:
         self._engine = self._make()
 
     def _make(self) -> Engine:
-        return ENGINES[self._model.engine](self._settings, self._model)
+        return spec_of(self._model).make(self._settings, self._model)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._engine, name)

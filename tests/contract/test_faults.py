@@ -13,7 +13,8 @@ from services.core.client import NOBODY
 from services.core.errors import BadRequest, ContextOverflow, EngineFailed, EngineTimeout, ServiceError
 from services.core.events import Done, Event, Text
 from services.core.settings import Settings
-from services.engines.registry import limits
+from services.engines.registry import SUFFIXES
+from services.engines.worker.limits import Limits
 from services.engines.worker.parent import WorkerEngine
 from services.models.catalog import Catalog
 from tests.contract.conftest import Rig
@@ -53,7 +54,7 @@ def make(tmp_path: Path) -> Iterator[Maker]:
 
     def maker(settings: Settings = PATIENT, load_script: str | None = None) -> WorkerEngine:
         write_fake_model(tmp_path, "fake", load_script)
-        engine = fake(settings, Catalog(Settings(models_dir=tmp_path)).resolve("fake"))
+        engine = fake(settings, Catalog(Settings(models_dir=tmp_path), SUFFIXES).resolve("fake"))
         assert isinstance(engine, WorkerEngine)
         made.append(engine)
         engine.start()
@@ -95,7 +96,7 @@ def test_a_fault_while_loading_is_told_and_kills_the_child(make: Maker, fault: s
     assert not alive(pid)
 
 
-def test_the_last_words_of_a_child_are_in_the_error(make: Maker) -> None:
+def test_the_end_of_a_child_is_in_the_error(make: Maker) -> None:
     engine = make()
     load(engine)
     with pytest.raises(EngineFailed, match="exit code 3"):
@@ -114,7 +115,7 @@ def test_a_childs_log_names_the_request(make: Maker, caplog: pytest.LogCaptureFi
 
 
 @pytest.mark.parametrize(("fault", "error"), [("context", ContextOverflow), ("bad_request", BadRequest)])
-def test_a_refused_job_leaves_the_engine_alive(make: Maker, fault: str, error: type[ServiceError]) -> None:
+def test_a_refused_request_leaves_the_engine_alive(make: Maker, fault: str, error: type[ServiceError]) -> None:
     engine = make()
     load(engine)
     with pytest.raises(error):
@@ -148,8 +149,8 @@ def test_a_child_that_ignores_its_cancel_is_killed(make: Maker, tmp_path: Path) 
 
 def test_a_program_that_does_not_exist_is_one_sentence(tmp_path: Path) -> None:
     write_fake_model(tmp_path, "fake")
-    model = Catalog(Settings(models_dir=tmp_path)).resolve("fake")
-    engine = WorkerEngine(model, [str(tmp_path / "nothing")], {}, {}, limits(PATIENT))
+    model = Catalog(Settings(models_dir=tmp_path), SUFFIXES).resolve("fake")
+    engine = WorkerEngine(model, [str(tmp_path / "nothing")], {}, {}, Limits.of(PATIENT))
     before = len(os.listdir("/proc/self/fd"))
     with pytest.raises(EngineFailed, match="could not be started"):
         engine.start()

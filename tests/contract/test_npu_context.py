@@ -16,7 +16,7 @@ from services.core.client import NOBODY
 from services.core.errors import ContextOverflow
 from services.core.events import Done, Text
 from services.core.message import Message, message
-from services.engines.rkllm.prompt import flattened, said
+from services.engines.rkllm.conversation import flattened, pairs
 from services.engines.worker.parent import WorkerEngine
 from tests.contract.conftest import Rig
 from tests.npu import npu_engine, npu_model, npu_settings
@@ -57,7 +57,7 @@ class Conversations:
         held, context = self._held
         if self._history and held and list(messages[:-1]) == list(held):
             return f"{context}<|im_end|>\n{chatml(as_json(messages[-1:]))}"
-        return runtime_template(flattened(said(as_json(messages))))
+        return runtime_template(flattened(pairs(as_json(messages))))
 
     def ask(self, *messages: Message) -> list[Message]:
         """Ask, check the answer, and return the conversation with it."""

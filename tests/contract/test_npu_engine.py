@@ -12,7 +12,7 @@ from services.core.client import NOBODY
 from services.core.errors import BadRequest, ContextOverflow, EngineFailed
 from services.core.events import Done, Reasoning, Text
 from services.core.request import Sampling
-from services.engines.rkllm.prompt import neutral
+from services.engines.rkllm.conversation import neutral
 from tests.npu import Bench, ask, events_of, expected
 from tests.simulator import build
 from tests.simulator.model import SYSTEM, TEMPLATE, WORDS, answer, answer_to, chatml, runtime_template, tokens

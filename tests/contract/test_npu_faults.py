@@ -33,7 +33,7 @@ LOAD_FAULTS = {
     "no_embedding": r"no embedding layer.*convert it again",
     "silent": r"gave no reason.*docs/npu\.md",
     "null_handle": r"could not load sim\.rkllm.*gave no reason",
-    "segv": r"signal SIGSEGV; its last words: I rkllm: Enabled cpus num: 4",
+    "segv": r"signal SIGSEGV; the last line of its log: I rkllm: Enabled cpus num: 4",
     "abort": r"signal SIGABRT",
     "exit": r"exit code 7",
     "hang": r"did not load within",
@@ -59,7 +59,7 @@ DEADLY = {
     "exit": (EngineFailed, r"exit code 7"),
     "hang": (EngineTimeout, r"silent for"),
     "stall": (EngineTimeout, r"silent for"),
-    "silent": (EngineFailed, r"without a word"),
+    "silent": (EngineFailed, r"without a token"),
 }
 PHASES = {"prefill": -1, "decode": 3}
 

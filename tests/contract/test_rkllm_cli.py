@@ -14,10 +14,11 @@ import pytest
 from services.core.client import NOBODY
 from services.core.errors import ContextOverflow, EngineFailed, EngineTimeout, ServiceError, Unavailable
 from services.core.events import Done, Event, Text
-from services.core.message import message
+from services.core.message import Role, message
 from services.core.settings import Settings
-from services.engines.registry import limits
-from services.engines.rkllm_cli.engine import RkllmCliEngine, dynamic
+from services.engines.rkllm_cli.engine import RkllmCliEngine
+from services.engines.rkllm_cli.program import dynamic
+from services.engines.worker.limits import Limits
 from tests.engines import alive, request, write_cli_model
 from tests.npu import lock_is_free
 from tests.simulator.cli import compiled, program
@@ -35,6 +36,9 @@ IMPATIENT = Settings(
 Maker = Callable[..., RkllmCliEngine]
 
 
+ROLES: tuple[Role, ...] = ("system", "user", "assistant", "user")
+
+
 @pytest.fixture
 def make(tmp_path: Path) -> Iterator[Maker]:
     """Make started engines: of a runtime's release, with settings and what the model file says."""
@@ -46,7 +50,7 @@ def make(tmp_path: Path) -> Iterator[Maker]:
         model = write_cli_model(tmp_path, f"cli{len(made)}", length, fault)
         binary = binary or str(program(release))
         lock = str(tmp_path / "npu.lock")
-        made.append(RkllmCliEngine(model, binary, limits(settings), settings.use_multiline_protocol, lock))
+        made.append(RkllmCliEngine(model, binary, Limits.of(settings), settings.use_multiline_protocol, lock))
         made[-1].start()
         return made[-1]
 
@@ -161,7 +165,7 @@ def test_characters_cut_across_writes_are_whole(make: Maker, chunk: int) -> None
 
 
 def test_a_whole_conversation_is_one_turn(make: Maker) -> None:
-    messages = tuple(message(role, role[0]) for role in ("system", "user", "assistant", "user"))
+    messages = tuple(message(role, role[0]) for role in ROLES)
     assert reply(make(), "", messages=messages) == oracle("System: s User: u Assistant: a User: u")
 
 
@@ -248,7 +252,7 @@ def test_a_program_that_prints_a_usage_and_ends_is_told(make: Maker, tmp_path: P
     script = tmp_path / "rkllm"
     script.write_text("#!/bin/sh\necho 'Usage: rkllm model' >&2\nexit 1\n")
     script.chmod(0o755)
-    with pytest.raises(EngineFailed, match="exit code 1; its last words: Usage: rkllm model"):
+    with pytest.raises(EngineFailed, match="exit code 1; the last line of its log: Usage: rkllm model"):
         list(make(binary=str(script)).ready(NOBODY))
 
 

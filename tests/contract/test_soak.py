@@ -16,9 +16,9 @@ from services.core.errors import BadRequest, ServiceError
 from services.core.events import Text
 from services.core.message import Message, message
 from services.core.settings import Settings
-from services.engines.registry import limits
 from services.engines.rkllm_cli import text as rkllm_cli_text
 from services.engines.rkllm_cli.engine import RkllmCliEngine
+from services.engines.worker.limits import Limits
 from services.engines.worker.parent import WorkerEngine
 from tests.engines import alive, request, write_cli_model
 from tests.npu import Bench, lock_is_free
@@ -63,7 +63,7 @@ def cli(folder: Path, release: str) -> Kind:
     model = write_cli_model(folder, "cli")
 
     def load() -> RkllmCliEngine:
-        engine = RkllmCliEngine(model, str(program(release)), limits(Settings()), lock=str(folder / "npu.lock"))
+        engine = RkllmCliEngine(model, str(program(release)), Limits.of(Settings()), lock=str(folder / "npu.lock"))
         engine.start()
         list(engine.ready(NOBODY))
         return engine

@@ -20,7 +20,7 @@ from services.core.events import Data, Done, Waiting
 from services.core.model import Model
 from services.core.request import EngineRequest
 from services.core.settings import Settings
-from services.engines.registry import ENGINES
+from services.engines.registry import SUFFIXES, spec_of
 from services.engines.worker.parent import WorkerEngine
 from services.models.catalog import Catalog
 from tests.contract.conftest import SETTINGS
@@ -40,13 +40,13 @@ class Rig:
 
 
 def real(models_dir: Path) -> Rig:
-    model = Catalog(Settings(models_dir=REAL_MODELS)).resolve(REAL_EMBEDDER)
-    return Rig(model, lambda m: ENGINES["llama"](SETTINGS, m), ["Say it again. " * 60] * 32)
+    model = Catalog(Settings(models_dir=REAL_MODELS), SUFFIXES).resolve(REAL_EMBEDDER)
+    return Rig(model, lambda m: spec_of(m).make(SETTINGS, m), ["Say it again. " * 60] * 32)
 
 
 def scripted(models_dir: Path) -> Rig:
     write_fake_model(models_dir, "fake", settings=EMBEDS)
-    model = Catalog(Settings(models_dir=models_dir)).resolve("fake")
+    model = Catalog(Settings(models_dir=models_dir), SUFFIXES).resolve("fake")
     return Rig(model, lambda m: fake(SETTINGS, m), ['{"prefill_steps": 100, "prefill_delay": 0.02}'])
 
 
@@ -157,11 +157,11 @@ def test_a_text_over_the_context_is_refused_with_both_numbers(engine: WorkerEngi
 def test_a_chat_model_can_be_told_to_make_vectors_besides(tmp_path: Path) -> None:
     folder = tmp_path / "both"
     folder.mkdir()
-    (folder / "both.gguf").symlink_to(Catalog(Settings(models_dir=REAL_MODELS)).resolve(REAL_MODEL).path)
+    (folder / "both.gguf").symlink_to(Catalog(Settings(models_dir=REAL_MODELS), SUFFIXES).resolve(REAL_MODEL).path)
     (folder / "model.yaml").write_text("capabilities: [chat, embedding]\ncontext_length: 1024\n")
-    model = Catalog(Settings(models_dir=tmp_path)).resolve("both")
+    model = Catalog(Settings(models_dir=tmp_path), SUFFIXES).resolve("both")
     assert model.pooling == "mean"
-    for engine in started(ENGINES["llama"](SETTINGS, model)):  # type: ignore[arg-type]
+    for engine in started(spec_of(model).make(SETTINGS, model)):  # type: ignore[arg-type]
         values, _ = run(engine, "hello", "word " * 500)
         assert [len(vector) for vector in values] == [576, 576]
         assert isinstance(list(engine.generate(request(model, "Say hello."), NOBODY))[-1], Done)
@@ -170,11 +170,11 @@ def test_a_chat_model_can_be_told_to_make_vectors_besides(tmp_path: Path) -> Non
 def test_a_model_made_for_reranking_gives_scores(tmp_path: Path) -> None:
     """MiniLM with a head that nobody trained: what it says is nonsense, how it says it is not."""
     (tmp_path / "ranker").mkdir()
-    original = Catalog(Settings(models_dir=REAL_MODELS)).resolve(REAL_EMBEDDER).path
+    original = Catalog(Settings(models_dir=REAL_MODELS), SUFFIXES).resolve(REAL_EMBEDDER).path
     (tmp_path / "ranker" / "ranker.gguf").write_bytes(with_head(original.read_bytes()))
-    model = Catalog(Settings(models_dir=tmp_path)).resolve("ranker")
+    model = Catalog(Settings(models_dir=tmp_path), SUFFIXES).resolve("ranker")
     assert model.capabilities == {"rerank"}
-    for engine in started(ENGINES["llama"](SETTINGS, model)):  # type: ignore[arg-type]
+    for engine in started(spec_of(model).make(SETTINGS, model)):  # type: ignore[arg-type]
         scores, done = run(engine, "a question", "one text", "quite another text", "one text", kind="rerank")
         assert len(scores) == 3
         assert scores[0] == pytest.approx(scores[2], abs=1e-5)
@@ -185,6 +185,6 @@ def test_a_model_made_for_reranking_gives_scores(tmp_path: Path) -> None:
 def test_the_rkllm_program_makes_none(tmp_path: Path) -> None:
     model = write_cli_model(tmp_path, "cli")
     settings = msgspec.structs.replace(SETTINGS, npu_lock=tmp_path / "npu.lock")
-    engine = ENGINES["rkllm_cli"](settings, model)
+    engine = spec_of(model).make(settings, model)
     with pytest.raises(BadRequest, match="embedding"):
         list(engine.generate(request(model, "", kind="embedding", messages=(), inputs=("x",)), NOBODY))

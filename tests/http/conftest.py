@@ -12,6 +12,7 @@ import pytest
 
 from services.api.app import App, build
 from services.core.settings import Settings
+from services.engines.base import EngineSpec
 from tests.engines import FAKES, fake, write_fake_model
 
 
@@ -66,6 +67,6 @@ def plain(tmp_path: Path) -> Iterator[Api]:
     """The application with one model whose engine has no grammars."""
     folder = write_fake_model(tmp_path, "fake")
     (folder / "model.yaml").write_text("engine: plain")
-    app: App = build(Settings(models_dir=tmp_path, monitor_interval=3600), {**FAKES, "plain": fake})
+    app: App = build(Settings(models_dir=tmp_path, monitor_interval=3600), (*FAKES, EngineSpec("plain", fake)))
     yield Api(app)
     app.stop()

@@ -40,7 +40,7 @@ def test_more_tokens_than_an_engine_hands_over_are_refused_and_it_goes_on(
     engine = api.http.simulate_get("/health").json["engine_pid"]
     result = api.post("/v1/tokenize", {"prompt": "a" * 600_000})
     assert result.status_code == 400
-    assert "Send a part" in result.json["error"]["message"]
+    assert "Send fewer inputs" in result.json["error"]["message"]
     assert api.post("/v1/tokenize", {"prompt": "a"}).status_code == 200
     assert api.http.simulate_get("/health").json["engine_pid"] == engine
 

@@ -13,6 +13,7 @@ import pytest
 from services.core.errors import ModelNotFound
 from services.core.model import Model
 from services.core.settings import Settings
+from services.engines.registry import SUFFIXES
 from services.models import gguf
 from services.models.catalog import Catalog, derived_aliases
 from services.models.context_length import named_length
@@ -21,7 +22,7 @@ from tests.gguf_file import Value, write_gguf
 
 @pytest.fixture
 def catalog(tmp_path: Path) -> Catalog:
-    return Catalog(Settings(models_dir=tmp_path))
+    return Catalog(Settings(models_dir=tmp_path), SUFFIXES)
 
 
 def rkllm(root: Path, folder: str, file: str = "model.rkllm", yaml: str | None = None) -> Path:
@@ -235,7 +236,7 @@ def test_nothing_is_read_again_while_nothing_changes(tmp_path: Path, catalog: Ca
 
 
 def test_a_folder_that_is_not_there_is_empty(tmp_path: Path) -> None:
-    assert Catalog(Settings(models_dir=tmp_path / "none")).models() == ()
+    assert Catalog(Settings(models_dir=tmp_path / "none"), SUFFIXES).models() == ()
 
 
 def test_derived_aliases() -> None:
@@ -403,5 +404,5 @@ def test_a_broken_tokenizer_configuration_is_no_template(tmp_path: Path, catalog
 
 def test_an_unknown_family_is_a_problem_that_lists_the_known_ones(tmp_path: Path) -> None:
     rkllm(tmp_path, "A", yaml="tools: hermez")
-    (problem,) = Catalog(Settings(models_dir=tmp_path), ("hermes", "llama")).problems()
+    (problem,) = Catalog(Settings(models_dir=tmp_path), SUFFIXES, ("hermes", "llama")).problems()
     assert "the unknown tools: hermez; write one of hermes, llama, off, required_only" in problem

@@ -15,7 +15,7 @@ from services.api.http.auth import TOLD_EVERY, Refusals
 from services.core.caller import Caller
 from services.core.keys import Keys, check, digest, from_file
 from services.core.settings import Settings, SettingsError
-from services.engines.registry import worker_env
+from services.engines.worker.process import worker_env
 
 SECRET = "0123456789abcdef"
 

@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from services.core.settings import Settings
-from services.engines.rkllm.sensors import BoardCollector
+from services.engines.npu.sensors import BoardCollector
 from tests.board_files import ONE_CORE, RK3576, RK3588, write_tree
 
 Series = dict[str, float]

@@ -12,19 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.core.request import Sampling
-from services.engines.rkllm import board as rkllm_board
-from services.engines.rkllm import log as rkllm_log
+from services.engines.npu import board, reports
+from services.engines.registry import unsupported
 from services.engines.rkllm import tokens as rkllm_tokens
 from services.engines.rkllm.abi import FINISH, GROUPS, NORMAL
-from services.engines.rkllm.kv import TemplateTurns
-from services.engines.rkllm.prompt import History, flattened, neutral
-from services.engines.rkllm.runtime import Piece, Returned, Turn, piece
+from services.engines.rkllm.conversation import History, flattened, neutral
+from services.engines.rkllm.prompts import TemplatePrompts
+from services.engines.rkllm.runtime import Piece, Returned, RunInput, piece
 from services.engines.rkllm.sampling import DEFAULTS, effective
 from services.engines.rkllm.tokens import Tokenized, missing
 from services.engines.rkllm.worker import Npu
-from services.engines.support import unsupported
-from services.engines.worker.loop import JobRefused, LoadFailed, Run
-from services.engines.worker.reasoning import Gate
+from services.engines.worker.errors import LoadFailed, RequestRefused
+from services.engines.worker.loop import Run
+from services.engines.worker.reasoning import ReasoningGate
 from tests.engines import request
 from tests.npu import npu_model, npu_settings
 from tests.simulator.build import RELEASES
@@ -65,14 +65,14 @@ def test_the_flattened_text_only_grows_while_a_conversation_goes_on() -> None:
 )
 def test_what_is_no_exact_extension_is_not_continued(messages: Any) -> None:
     history = History()
-    history.hold(TALK, "A box.")
+    history.record(TALK, "A box.")
     assert history.continued(messages) is None
 
 
 def test_an_exact_extension_is_continued_until_forgotten() -> None:
     history, longer = History(), (*TALK, ("assistant", "A box."), ("user", "Nice."))
     assert history.continued(longer) is None
-    history.hold(TALK, "A box.")
+    history.record(TALK, "A box.")
     assert history.continued(longer) == "Nice."
     history.forget()
     assert history.continued(longer) is None
@@ -229,25 +229,25 @@ INIT = [
 
 
 def test_metadata_of_an_init() -> None:
-    assert rkllm_log.metadata(INIT) == {
+    assert reports.metadata(INIT) == {
         "runtime": "1.2.3", "driver": "0.9.8", "platform": "RK3588", "toolkit": "1.2.1b1", "max_context_limit": 4096,
         "npu_core_num": 3, "target_platform": "RK3588", "model_dtype": "W8A8", "cpus": "4, 5, 6, 7",
     }  # fmt: skip
-    assert rkllm_log.metadata(["nothing", "of the kind"]) == {}
+    assert reports.metadata(["nothing", "of the kind"]) == {}
 
 
 def test_a_reason_is_the_librarys_complaint_and_a_remedy_for_it() -> None:
     line = "E rkllm: failed to malloc npu memory"
-    assert rkllm_log.reason([*INIT, line]).startswith(f"{line}. The NPU memory is short")
-    assert rkllm_log.reason(INIT).startswith("it gave no reason. The lines above in the log")
+    assert reports.reason([*INIT, line]).startswith(f"{line}. The NPU memory is short")
+    assert reports.reason(INIT).startswith("it gave no reason. The lines above in the log")
     other = INIT[1].replace("RK3588", "RK3576")
-    assert "converted for RK3576, and this board is an RK3588" in rkllm_log.reason([INIT[0], other])
+    assert "converted for RK3576, and this board is an RK3588" in reports.reason([INIT[0], other])
 
 
 def test_a_prompt_that_is_too_long_in_the_librarys_words() -> None:
     line = "error: prompt gather than max context (prompt: 1299 tokens, max context: 1020)"
-    assert rkllm_log.too_long([*INIT, line]) == (1299, 1020)
-    assert rkllm_log.too_long(INIT) is None
+    assert reports.too_long([*INIT, line]) == (1299, 1020)
+    assert reports.too_long(INIT) is None
 
 
 @pytest.mark.parametrize(
@@ -263,7 +263,7 @@ def test_a_prompt_that_is_too_long_in_the_librarys_words() -> None:
 def test_the_cpu_mask_of_a_chip(tmp_path: Path, names: bytes | None, mask: int) -> None:
     if names is not None:
         (tmp_path / "compatible").write_bytes(names)
-    assert rkllm_board.cpu_mask(tmp_path / "compatible") == mask
+    assert board.cpu_mask(tmp_path / "compatible") == mask
 
 
 def test_memory_is_held_against_the_files_size_and_the_context(tmp_path: Path) -> None:
@@ -271,17 +271,17 @@ def test_memory_is_held_against_the_files_size_and_the_context(tmp_path: Path) -
     with model.open("wb") as file:
         file.truncate(100 * 2**20)
     meminfo.write_text(f"MemTotal: 9999999 kB\nMemAvailable:   {121 * 1024} kB\n")
-    rkllm_board.check_memory(model, 6250, meminfo)
+    board.check_memory(model, 6250, meminfo)
     meminfo.write_text(f"MemTotal: 9999999 kB\nMemAvailable:   {119 * 1024} kB\n")
     with pytest.raises(LoadFailed, match=r"at least 120 MiB, 119 MiB are available") as caught:
-        rkllm_board.check_memory(model, 6250, meminfo)
+        board.check_memory(model, 6250, meminfo)
     assert caught.value.kind == "unavailable"
-    rkllm_board.check_memory(model, 6250, tmp_path / "no meminfo")
+    board.check_memory(model, 6250, tmp_path / "no meminfo")
 
 
 def test_a_lock_file_that_cannot_be_opened_is_told(tmp_path: Path) -> None:
     with pytest.raises(LoadFailed, match=r"cannot be opened: .*set npu_lock"):
-        rkllm_board.lock(str(tmp_path / "nowhere" / "lock"))
+        board.lock(str(tmp_path / "nowhere" / "lock"))
 
 
 GATED = [
@@ -300,13 +300,13 @@ GATED = [
 @pytest.mark.parametrize("size", [1, 2, 3, 100])
 @pytest.mark.parametrize(("text", "reasoning", "rest"), GATED)
 def test_where_reasoning_ends(text: str, reasoning: str, rest: str, size: int) -> None:
-    gate = Gate()
+    gate = ReasoningGate()
     parts = [gate.feed(text[i : i + size]) for i in range(0, len(text), size)]
     assert ("".join(a for a, _ in parts), "".join(b for _, b in parts) + gate.flush()) == (reasoning, rest)
 
 
 def test_reasoning_that_the_prompt_has_begun() -> None:
-    gate = Gate("<think>")
+    gate = ReasoningGate("<think>")
     assert [gate.feed(piece) for piece in ("hm</th", "ink>yes", "</think>")] == [
         ("hm</th", ""), ("ink>", "yes"), ("", "</think>")
     ]  # fmt: skip
@@ -315,7 +315,7 @@ def test_reasoning_that_the_prompt_has_begun() -> None:
 class Scripted:
     """A runtime that returns from its runs with what it was told."""
 
-    per_run = True
+    features = GROUPS[-1].features
     foreign = False
 
     def __init__(self, *runs: list[Piece]) -> None:
@@ -323,7 +323,7 @@ class Scripted:
         self._events: list[Piece | Returned] = []
         self.calls: list[str] = []
 
-    def start(self, turn: Turn, sampling: dict[str, float], limit: int) -> None:
+    def start(self, given: RunInput, sampling: dict[str, float], limit: int) -> None:
         self.calls.append("run")
         self._events = [*self._runs.pop(0), Returned(0)]
 
@@ -369,7 +369,7 @@ WORD, END = Piece(NORMAL, b"yes", 5), Piece(FINISH, b"", -1)
 def npu(*runs: list[Piece]) -> tuple[Npu, Scripted]:
     runtime: Any = Scripted(*runs)
     tap: Any = Silent()
-    return Npu(runtime, TemplateTurns(64, False, lambda job: ""), tap, {"context_length": 64}, {}, 0), runtime
+    return Npu(runtime, TemplatePrompts(64, False, lambda job: ""), tap, {"context_length": 64}, {}, 0), runtime
 
 
 def run_of(engine: Npu, number: int, stop: tuple[str, ...] = ()) -> list[str]:
@@ -418,5 +418,5 @@ def test_a_model_whose_tokens_nobody_tells_says_what_it_lacks(
         (tmp_path / "tokenizer.json").write_text("{}")
     if template:
         (tmp_path / "chat_template.jinja").write_text("x")
-    with pytest.raises(JobRefused, match=says):
-        TemplateTurns(64, False, lambda job: "", missing(tmp_path)).data({"kind": "count"})
+    with pytest.raises(RequestRefused, match=says):
+        TemplatePrompts(64, False, lambda job: "", missing(tmp_path)).data({"kind": "count"})

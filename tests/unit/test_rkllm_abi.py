@@ -13,7 +13,7 @@ import pytest
 from services.engines.rkllm import abi as rkllm_abi
 from services.engines.rkllm import library as rkllm_library
 from services.engines.rkllm.abi import GROUPS, Abi
-from services.engines.worker.loop import LoadFailed
+from services.engines.worker.errors import LoadFailed
 from tests.simulator import build
 
 FACTS = json.loads((Path(__file__).parents[1] / "data" / "rkllm-abi.json").read_text())["groups"]
@@ -96,6 +96,14 @@ def test_the_callback_and_the_enums_are_those_of_the_header(abi: Abi, facts: dic
     }
     assert ours == {name: value for enum in facts["enums"].values() for name, value in enum["values"].items()}
     assert all(enum["sizeof"] == 4 and enum["underlying"] == "unsigned int" for enum in facts["enums"].values())
+
+
+@each_group
+def test_the_features_are_those_of_the_header(abi: Abi, facts: dict[str, Any]) -> None:
+    infer = {field["name"] for field in facts["structs"]["RKLLMInferParam"]["fields"]}
+    assert abi.features.sampling_per_run == ("sampling_params" in infer)
+    assert abi.features.limit_per_run == ("max_new_tokens" in infer)
+    assert abi.features.callback_struct == ("RKLLMCallback" in facts["structs"])
 
 
 def test_the_releases_are_those_of_the_facts() -> None:

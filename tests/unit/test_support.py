@@ -12,8 +12,8 @@ from services.core.message import message
 from services.core.model import Model
 from services.core.request import Sampling, Tool
 from services.core.settings import Settings
-from services.engines.rkllm import support as support_rkllm
-from services.engines.support import unsupported
+from services.engines.registry import unsupported
+from services.engines.rkllm import spec as rkllm_spec
 from tests.engines import ROOT, request
 
 ASKED = message("user", "hi")
@@ -86,7 +86,7 @@ def test_the_document_says_of_every_engine_what_the_code_does(monkeypatch: pytes
     assert set(table()) == set(ASKS)
     for name, cells in table().items():
         for column, (engine, per_run) in enumerate((("rkllm", True), ("rkllm", False), ("rkllm_cli", False))):
-            monkeypatch.setattr(support_rkllm, "per_run", lambda *_, answer=per_run: answer)
+            monkeypatch.setattr(rkllm_spec, "samples_per_run", lambda *_, answer=per_run: answer)
             ignored = WORDS.get(name, name) in named(engine, **ASKS[name])
             assert ignored == ("ignored" in cells[column]), f"{name} on {engine}, per run {per_run}"
         assert named("llama", **ASKS[name]) == []

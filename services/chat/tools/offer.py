@@ -15,6 +15,7 @@ from services.core.message import Messages
 from services.core.model import OFF, REQUIRED_ONLY, Model
 from services.core.request import GenerationRequest, Tool
 from services.core.settings import Settings
+from services.engines.registry import spec_of
 
 SHARE = 2
 """Tools may take one in so many tokens of the context: the rest is for the conversation and the answer."""
@@ -47,7 +48,7 @@ def offer(generation: GenerationRequest, messages: Messages, model: Model, setti
     The model's own template renders the tools where it knows them and they fit; else they become a compact text.
     Raises `BadRequest` where a demanded call is impossible, and where the tools are too large.
     """
-    own = template_renders(model, settings)
+    own = template_knows(model) and spec_of(model).renders_template(settings)
     family = families.of_model(model)
     said = messages if own else prompt.as_text(messages, family)
     if not generation.tools:
@@ -86,13 +87,6 @@ def dropped(generation: GenerationRequest, messages: Messages, reason: str) -> O
     if generation.call_required:
         raise BadRequest(f"{reason} Leave tool_choice out, or choose another model.", param="tool_choice")
     return Offer(messages)
-
-
-def template_renders(model: Model, settings: Settings) -> bool:
-    """Whether the model's own template will render tools: it knows them, and the engine uses it."""
-    if model.engine == "rkllm":
-        return template_knows(model) and settings.npu_prompt != "template"
-    return template_knows(model) and model.engine == "llama"
 
 
 def template_knows(model: Model) -> bool:

@@ -11,6 +11,7 @@ from services.chat.tools.families.base import Family
 from services.core.message import Message, Messages, TextPart, message
 from services.core.model import Model
 from services.core.request import Tool
+from services.engines.registry import spec_of
 
 MOST = 160
 """Characters of a description: its first sentence mostly fits."""
@@ -61,8 +62,8 @@ def instructions(tools: Sequence[Tool], family: Family, required: bool) -> str:
 
 
 def with_instructions(messages: Messages, text: str, model: Model) -> Messages:
-    """Put `text` behind the system message, or in front as one; the `rkllm` program takes none: before the question."""
-    if model.engine == "rkllm_cli" and len(messages) == 1:
+    """Put `text` behind the system message, or make it one; where the engine takes none, put it before the question."""
+    if not spec_of(model).system_messages and len(messages) == 1:
         return (messages[0].with_text(f"{text}\n\n{messages[0].text}"),)
     if messages and messages[0].role == "system":
         return (messages[0].with_text(f"{messages[0].text}\n\n{text}".lstrip()), *messages[1:])

@@ -1,0 +1,1 @@
+"""Run GGUF models with llama.cpp on the CPU."""

@@ -1,11 +1,11 @@
-"""Why llama.cpp refuses a job, in words that help a client. Pure."""
+"""Say why llama.cpp refuses a request, in words that help a client. Pure."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-from services.engines.worker.loop import JobRefused
+from services.engines.worker.errors import RequestRefused
 
 TOO_LARGE = re.compile(r"input \((\d+) tokens\) is too large to process.*batch size: (\d+)\)")
 """How llama.cpp refuses a text that does not fit into one step, which a model that is no language model needs."""
@@ -21,28 +21,28 @@ NO_GRAMMAR = (
     (re.compile("Failed to initialize samplers: std::exception"),
      "the last message is the assistant's, so it is continued, and it is no beginning of what is demanded"),
 )  # fmt: skip
-"""What llama.cpp says of a schema that it cannot hold an answer to, and what that means."""
+"""What llama.cpp says of a schema that it cannot make a grammar of, and what that means."""
 
 
-def refusal(error: dict[str, Any]) -> JobRefused:
-    """What llama.cpp's error object means for the client."""
+def refusal(error: dict[str, Any]) -> RequestRefused:
+    """Return the refusal that llama.cpp's error object means."""
     message = str(error.get("message"))
     if large := TOO_LARGE.search(message):
-        return JobRefused(message, "context", int(large[1]), int(large[2]))
+        return RequestRefused(message, "context", int(large[1]), int(large[2]))
     if error.get("type") == "exceed_context_size_error":
-        return JobRefused(message, "context", error["n_prompt_tokens"], error["n_ctx"])
+        return RequestRefused(message, "context", error["n_prompt_tokens"], error["n_ctx"])
     if why := no_grammar(message):
-        return JobRefused(why)
-    return JobRefused(message, "bad_request" if error.get("code", 500) < 500 else "failed")
+        return RequestRefused(why)
+    return RequestRefused(message, "bad_request" if error.get("code", 500) < 500 else "failed")
 
 
-def refused(error: ValueError) -> JobRefused:
-    """The same for what llama.cpp raises before it begins."""
-    return JobRefused(no_grammar(str(error)) or str(error))
+def refused(error: ValueError) -> RequestRefused:
+    """Return the refusal for what llama.cpp raises before it begins."""
+    return RequestRefused(no_grammar(str(error)) or str(error))
 
 
 def no_grammar(message: str) -> str:
-    """The sentence for a schema at fault; empty where `message` is about something else."""
+    """Return the sentence for a schema at fault; empty where `message` is about something else."""
     for pattern, meaning in NO_GRAMMAR:
         if found := pattern.search(message):
             why = OWN_PLACE.sub("#", found.expand(meaning)).rstrip(".\n")

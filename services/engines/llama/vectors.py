@@ -1,4 +1,4 @@
-"""Vectors and scores out of llama.cpp, one text at a time, so that a cancel takes effect between two of them."""
+"""Compute vectors and scores with llama.cpp, one text at a time, so that a cancel takes effect between two of them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def setup(params: Any, options: dict[str, Any]) -> None:
 
 
 def run_data(server: Any, request: dict[str, Any], run: Run) -> str:
-    """Report the data a job wants; returns the finish reason. Blocks. Raises `JobRefused`."""
+    """Report the data of `request` and return the finish reason. Blocks. Raises `RequestRefused`."""
     *query, texts = (
         [request["inputs"][0], request["inputs"][1:]] if request["kind"] == "rerank" else [request["inputs"]]
     )
@@ -36,18 +36,20 @@ def run_data(server: Any, request: dict[str, Any], run: Run) -> str:
 
 
 def vector(server: Any, text: str | list[int], run: Run) -> list[float]:
-    answer = asked(server.handle_embeddings, {"input": [text] if isinstance(text, list) else text}, run)
-    # Nine digits tell one 32-bit float from every other, and more are only longer.
+    """Return the embedding of a text or of token ids. Blocks. Raises `RequestRefused`."""
+    answer = call(server.handle_embeddings, {"input": [text] if isinstance(text, list) else text}, run)
+    # Nine digits are enough for every 32-bit float; more make the line longer and no number more exact.
     return [float(f"{value:.9g}") for value in answer["data"][0]["embedding"]]
 
 
 def score(server: Any, query: str, text: str, run: Run) -> float:
-    answer = asked(server.handle_rerank, {"query": query, "documents": [text]}, run)
+    """Return how near `text` is to `query`, the higher the nearer. Blocks. Raises `RequestRefused`."""
+    answer = call(server.handle_rerank, {"query": query, "documents": [text]}, run)
     return float(answer["results"][0]["relevance_score"])
 
 
-def asked(handle: Callable[[dict[str, Any]], Any], body: dict[str, Any], run: Run) -> dict[str, Any]:
-    """llama.cpp's answer, its tokens counted. Raises `JobRefused`."""
+def call(handle: Callable[[dict[str, Any]], Any], body: dict[str, Any], run: Run) -> dict[str, Any]:
+    """Return llama.cpp's answer, and add its tokens to the usage of `run`. Blocks. Raises `RequestRefused`."""
     try:
         answer: dict[str, Any] = handle(body)
     except ValueError as error:

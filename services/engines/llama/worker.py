@@ -1,11 +1,13 @@
-"""The CPU engine: llama.cpp in this process, through xllamacpp. A child program; by hand::
+"""Run llama.cpp in this process, through xllamacpp: the worker of the CPU engine.
+
+A child program; by hand::
 
     echo '{"op": "load", "path": "model.gguf", "options": {"context_length": 2048}}' \
         | python -m services.engines.llama.worker
 
 Facts this file rests on, each measured with xllamacpp 2026.10.11549:
 `Server` always opens an HTTP listener, so it gets a Unix socket in a private folder, with a random key, and the socket
-is unlinked at once: nobody else can connect to it. A callback that returns True ends a run: in decode at the next
+is unlinked at once: no other process can connect to it. A callback that returns True ends a run: in decode at the next
 token, in prefill (with ``return_progress``) after the current batch, so the batch size bounds the cancel latency.
 Bad input is a ValueError, a prompt that is too long one callback with ``error`` and without ``choices``.
 """
@@ -20,14 +22,16 @@ from typing import Any
 from services.engines.llama import vectors as llama_vectors
 from services.engines.llama.refusals import refusal, refused
 from services.engines.llama.tokens import Listener, Tokens
-from services.engines.worker.loop import TOKEN_KINDS, VECTOR_KINDS, LoadFailed, Run, serve
+from services.engines.worker.errors import LoadFailed
+from services.engines.worker.loop import Run, serve
+from services.engines.worker.wire import TOKEN_KINDS, VECTOR_KINDS
 
 WARNINGS = 2
 """llama.cpp's log level; the next one writes ten lines per request."""
 
 
 def params(path: str, options: dict[str, Any], folder: str) -> Any:
-    """llama.cpp's parameters for one conversation at a time."""
+    """Return llama.cpp's parameters for one conversation at a time; `folder` is for its socket."""
     import xllamacpp
 
     p = xllamacpp.CommonParams()
@@ -38,6 +42,7 @@ def params(path: str, options: dict[str, Any], folder: str) -> Any:
     p.cpuparams.n_threads = options.get("threads", 1)
     p.cpuparams_batch.n_threads = options.get("threads_batch", os.cpu_count() or 1)
     p.cache_ram_mib = options.get("prompt_cache_mib", 0)
+    # A prompt that is too long is refused: shifted, it would be answered without its beginning.
     p.ctx_shift = False
     p.warmup = False
     p.verbosity = WARNINGS
@@ -52,6 +57,7 @@ def params(path: str, options: dict[str, Any], folder: str) -> Any:
 
 
 def load(path: str, options: dict[str, Any]) -> Llama:
+    """Load a model. Blocks for seconds. Raises `LoadFailed`."""
     import xllamacpp
 
     with tempfile.TemporaryDirectory(prefix="rkllm-") as folder:
@@ -62,18 +68,20 @@ def load(path: str, options: dict[str, Any]) -> Llama:
         except RuntimeError as error:
             raise LoadFailed(
                 f"llama.cpp could not load {os.path.basename(path)}: the file is damaged or cut short, of an "
-                "architecture it does not know, or larger than the free memory. The lines above in the log say which; "
+                "architecture it does not know, or larger than the free memory. The log above names the cause; "
                 "fetch the file again or choose a smaller model."
             ) from error
 
 
 class Llama:
-    """A loaded GGUF model."""
+    """Run requests on a loaded GGUF model."""
 
     def __init__(self, server: Any, tokens: Tokens) -> None:
+        """Take llama.cpp's server, loaded, and what knows its tokens."""
         self._server, self._tokens = server, tokens
 
     def run(self, request: dict[str, Any], run: Run) -> str:
+        """Run `request` as `Runner.run` says."""
         if request["kind"] in VECTOR_KINDS:
             return llama_vectors.run_data(self._server, request, run)
         if request["kind"] in TOKEN_KINDS:
@@ -92,7 +100,7 @@ class Llama:
 
 
 def llama_request(request: dict[str, Any]) -> dict[str, Any]:
-    """The request in llama.cpp's words. Stop strings are not among them: the worker loop applies them."""
+    """Return the request in llama.cpp's words. Stop strings are not among them: the worker loop applies them."""
     body = {
         "stream": True,
         "return_progress": True,
@@ -109,14 +117,16 @@ def llama_request(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def chat_request(request: dict[str, Any]) -> dict[str, Any]:
+    """Return the part of llama.cpp's request that only a chat has."""
     body: dict[str, Any] = {"messages": request["messages"], "chat_template_kwargs": request["template_kwargs"]}
     if request["logprobs"] is not None:
-        # llama.cpp tells nothing of a token where no alternatives are asked for.
+        # llama.cpp gives no logprob of a token where no alternatives are asked for.
         body |= {"logprobs": True, "top_logprobs": max(1, request["logprobs"])}
     return body
 
 
 def completion_request(request: dict[str, Any]) -> dict[str, Any]:
+    """Return the part of llama.cpp's request that only a raw prompt has."""
     body: dict[str, Any] = {"prompt": request["prompt_ids"] or request["prompt"]}
     if request["logprobs"] is not None:
         body["n_probs"] = max(1, request["logprobs"])
@@ -124,16 +134,16 @@ def completion_request(request: dict[str, Any]) -> dict[str, Any]:
 
 
 class Answer:
-    """Turns llama.cpp's chunks into reports of a run. `take` is its callback and runs in the thread that called it."""
+    """Report llama.cpp's chunks to a run. `take` is its callback and runs in the thread that called it."""
 
     def __init__(self, run: Run, alternatives: int) -> None:
-        """`alternatives`: how many each token with logprobs has."""
+        """Report to `run`, each token with logprobs with so many `alternatives`."""
         self._run, self._alternatives = run, alternatives
         self.finish_reason = "stop"
         self.error: dict[str, Any] | None = None
 
     def take(self, chunk: dict[str, Any]) -> bool:
-        """Returns True to make llama.cpp stop."""
+        """Report one chunk; return True to make llama.cpp stop."""
         if "error" in chunk:
             self.error = chunk["error"]
             return True
@@ -155,8 +165,8 @@ class Answer:
 
     def _choice(self, choice: dict[str, Any]) -> None:
         delta = choice.get("delta") or {}
-        if thought := delta.get("reasoning_content"):
-            self._run.thought(thought)
+        if reasoning := delta.get("reasoning_content"):
+            self._run.reasoning(reasoning)
         if text := delta.get("content") or choice.get("text"):
             entries = (choice.get("logprobs") or {}).get("content") or ()
             self._run.text(text, [{**e, "top_logprobs": e["top_logprobs"][: self._alternatives]} for e in entries])

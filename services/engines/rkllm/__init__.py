@@ -1,0 +1,1 @@
+"""Run ``.rkllm`` models with Rockchip's librkllmrt on the NPU."""

@@ -1,8 +1,9 @@
-"""The binary interface of librkllmrt as ctypes tables, one per group of releases; standard library only.
+"""Describe the binary interface of librkllmrt as ctypes tables, one per group of releases. Standard library only.
 
 Releases of one group share every layout; across groups a call is silent memory corruption, and the files have the same
 name. So `of_release` is the only way to a table, and who calls it has read the release from the bytes of the very file
-(`rkllm_library`). tests/data/rkllm-abi.json holds the facts the tables are tested against, field by field.
+(`library`). tests/data/rkllm-abi.json has the facts that the tables are tested against, field by field.
+A release that changed nothing is one more name in a row of `GROUPS`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from services.engines.rkllm.structs import COMMON, ENUM, callback_struct, new_structs, old_structs, run_structs
+from services.engines.rkllm.structs import COMMON, ENUM, callback_struct, run_structs, structs_1_2, structs_1_3
 
 NORMAL, WAITING, FINISH, ERROR = range(4)
 """LLMCallState."""
@@ -33,19 +34,32 @@ Prototype = tuple[Any, list[Any]]
 
 
 @dataclass(frozen=True)
+class Features:
+    """State what the releases of a group can do. All false for the oldest."""
+
+    sampling_per_run: bool = False
+    """RKLLMInferParam has the sampling parameters; else those of the load apply."""
+    limit_per_run: bool = False
+    """RKLLMInferParam has max_new_tokens; else that of the load applies, and a shorter answer must be aborted."""
+    callback_struct: bool = False
+    """``rkllm_init`` takes RKLLMCallback; else the result callback itself."""
+    callback_frees: bool = False
+    """The library keeps the buffer that it shows to a callback until the callback returns `FREE`."""
+
+
+@dataclass(frozen=True)
 class Abi:
-    """The interface of one group of releases."""
+    """Describe the interface of one group of releases."""
 
     releases: tuple[str, ...]
     structs: Mapping[str, Any]
     functions: Mapping[str, Prototype]
     result_callback: Any
     """The function type of LLMResultCallback."""
-    per_run: bool
-    """Whether sampling and max_new_tokens can be given per run; else those of the load hold."""
+    features: Features
 
     def __getattr__(self, name: str) -> Any:
-        """A struct by its name."""
+        """Return a struct by its name. Raises `AttributeError`."""
         try:
             return self.structs[name]
         except KeyError:
@@ -59,7 +73,8 @@ class Abi:
 
 
 def prototypes(structs: Mapping[str, Any], callback: Any) -> dict[str, Prototype]:
-    """Every function a library of the group exports."""
+    """Return the types of every function that a library of the group exports."""
+    # The unused ones too: the test compares all of a header, and `bind` finds a library that lacks one.
     integers = c.POINTER(c.c_int)
     run = [HANDLE, c.POINTER(structs["RKLLMInput"]), c.POINTER(structs["RKLLMInferParam"]), c.c_void_p]
     init = c.POINTER(structs["RKLLMCallback"]) if "RKLLMCallback" in structs else callback
@@ -83,21 +98,30 @@ def prototypes(structs: Mapping[str, Any], callback: Any) -> dict[str, Prototype
     return {"rkllm_createDefaultParam": (structs["RKLLMParam"], []), **table}
 
 
-def group(releases: tuple[str, ...], own: list[Any]) -> Abi:
+def group(releases: tuple[str, ...], own: list[Any], features: Features) -> Abi:
+    """Return the interface of `releases`, whose `own` structs come to the common ones."""
     structs = {kind.__name__: kind for kind in [*COMMON, *own]}
+    # Last: they have fields of the types above.
     structs |= {kind.__name__: kind for kind in run_structs(structs)}
     callback = c.CFUNCTYPE(c.c_int, c.POINTER(structs["RKLLMResult"]), c.c_void_p, ENUM)
-    per_run = "RKLLMSamplingParam" in structs
-    if per_run:
+    if features.callback_struct:
         structs["RKLLMCallback"] = callback_struct(callback)
-    return Abi(releases, structs, prototypes(structs, callback), callback, per_run)
+    return Abi(releases, structs, prototypes(structs, callback), callback, features)
 
 
-GROUPS = (group(("1.2.1", "1.2.2", "1.2.3"), old_structs()), group(("1.3.0",), new_structs()))
+GROUPS = (
+    group(("1.2.1", "1.2.2", "1.2.3"), structs_1_2(), Features()),
+    group(
+        ("1.3.0",),
+        structs_1_3(),
+        Features(sampling_per_run=True, limit_per_run=True, callback_struct=True, callback_frees=True),
+    ),
+)
+"""Oldest first. A release with the layouts and features of a row stands in that row; any other gets its own."""
 
 SUPPORTED = tuple(release for abi in GROUPS for release in abi.releases)
 
 
 def of_release(release: str) -> Abi | None:
-    """The table of exactly this release, or None: a release that is not known is not guessed at."""
+    """Return the table of exactly this release, or None: nothing is guessed for an unknown release."""
     return next((abi for abi in GROUPS if release in abi.releases), None)

@@ -1,4 +1,4 @@
-"""Follows one run of the runtime to its end: text, counts, and the abort when it shall stop. Standard library only."""
+"""Follow one run of the runtime to its end: text, counts, and the abort when it shall stop. Standard library only."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from services.engines.rkllm.abi import ERROR, FINISH, NORMAL, WAITING
 from services.engines.rkllm.runtime import Piece, Returned, Runtime
 from services.engines.worker.loop import Run
-from services.engines.worker.reasoning import Gate
+from services.engines.worker.reasoning import ReasoningGate
 
 ABORT_AGAIN = 0.1
 """Seconds between two aborts of one run: the first may have come before the library had really begun."""
@@ -23,20 +23,20 @@ QUOTED = 60
 
 @dataclass
 class Outcome:
-    """What a run came to."""
+    """Record what a run came to."""
 
     code: int = 0
     """Result of ``rkllm_run``."""
     error: bool = False
     finished: bool = False
-    """The library told the end by itself."""
+    """The library reported the end by itself."""
     aborted: bool = False
-    """It was asked to stop, so nobody knows what its cache holds."""
+    """It was asked to stop, so the content of its cache is unknown."""
     text: str = ""
     ids: list[int] = field(default_factory=list)
-    """One per token of the answer; -1 where the library does not tell."""
+    """One per token of the answer; -1 where the library does not give it."""
     beyond: list[int] = field(default_factory=list)
-    """Tokens that came past the limit: nobody's, but in the library's cache."""
+    """Tokens that came past the limit: not in the answer, but in the library's cache."""
     perf: dict[str, float] = field(default_factory=dict)
     hidden: tuple[float, ...] = ()
     """The hidden state of the prompt's last token, in runs about it."""
@@ -46,16 +46,17 @@ class Outcome:
 
     @property
     def clean(self) -> bool:
+        """Return whether the run ended by itself and without an error."""
         return self.finished and not (self.aborted or self.error or self.code)
 
 
 class Follower:
-    """Turns the pieces of one run into reports to the parent."""
+    """Report the pieces of one run to the parent."""
 
     def __init__(self, run: Run, limit: int, opening: str = "") -> None:
-        """`opening` is the tag of a reasoning that the prompt itself has begun."""
+        """Report to `run` at most `limit` tokens; `opening` is the tag of a reasoning that the prompt has begun."""
         self._run, self._limit = run, limit
-        self._gate = Gate(opening)
+        self._gate = ReasoningGate(opening)
         self._opening = opening
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._waiting = b""
@@ -67,16 +68,16 @@ class Follower:
         return len(self.outcome.ids) >= self._limit
 
     def follow(self, runtime: Runtime) -> Outcome:
-        """Block until the run has returned."""
+        """Block until the run has returned, and return what it came to."""
         while True:
-            # A library that was given the limit ends by itself; ended so, its cache stays known.
-            stop = self._run.over or (self._full and not runtime.per_run)
+            # A library that was given the limit ends by itself, and then the content of its cache is known.
+            stop = self._run.over or (self._full and not runtime.features.limit_per_run)
             if stop:
                 self._abort(runtime)
             event = runtime.next(ABORT_AGAIN if stop else None)
             if isinstance(event, Returned):
                 self.outcome.code = event.code
-                self._say(self._waiting, final=True)
+                self._emit(self._waiting, final=True)
                 self._send("", self._gate.flush())
                 return self.outcome
             if event is not None:
@@ -93,7 +94,7 @@ class Follower:
         outcome.error |= piece.state == ERROR
         outcome.hidden = outcome.hidden or piece.hidden
         outcome.last_state = STATES.get(piece.state, str(piece.state))
-        # Of a doubled FINISH the second says nothing; tokens past the limit or after a stop are nobody's.
+        # Some releases report FINISH twice; tokens past the limit or after a stop belong to no answer.
         if (piece.text or piece.state == WAITING) and not (outcome.finished or self._run.over):
             if self._full:
                 outcome.beyond.append(piece.token)
@@ -106,30 +107,33 @@ class Follower:
             outcome.perf = outcome.perf or piece.perf
 
     def _join(self, piece: Piece) -> None:
-        """WAITING: the character is not whole yet. Whether the next piece repeats its bytes, releases disagree."""
+        """Join the bytes of a character that comes in several pieces: all but the last of them are WAITING.
+
+        Releases differ in whether a piece repeats the bytes of the one before.
+        """
         text = piece.text or b""
         joined = text if text.startswith(self._waiting) else self._waiting + text
         self._waiting = joined if piece.state == WAITING else b""
         if piece.state != WAITING:
-            self._say(joined)
+            self._emit(joined)
 
-    def _say(self, data: bytes, final: bool = False) -> None:
+    def _emit(self, data: bytes, final: bool = False) -> None:
         text = self._decoder.decode(data, final)
         self.outcome.text += text
         self._send(*self._gate.feed(text))
 
     def _send(self, reasoning: str, answer: str) -> None:
-        # The parent learns of reasoning by its opening tag alone. It goes with the first token and is none by itself.
+        # The parent knows reasoning by its opening tag alone. The tag goes with the first token; it is no token itself.
         if reasoning or answer:
             reasoning, self._opening = self._opening + reasoning, ""
         if reasoning and not self._run.over:
-            self._run.reasoning(reasoning)
+            self._run.tagged_reasoning(reasoning)
         if answer and not self._run.over:
             self._run.text(answer)
 
 
 def carried(piece: Piece) -> str:
-    """What came with a FINISH, in words."""
+    """Return what came with a FINISH, in words."""
     if not piece.perf:
         return "no result"
     if piece.text is None:

@@ -1,7 +1,7 @@
-"""Finds librkllmrt, tells its release from its bytes, and loads it with that release's table; standard library only.
+"""Find librkllmrt, read its release from its bytes, and load it with that release's table. Standard library only.
 
 Nothing of the file runs before its release is known: all releases have the same file name, and a call by another
-release's table corrupts memory without a word.
+release's table corrupts memory and reports nothing.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ import ctypes
 import mmap
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from services.engines.rkllm.abi import SUPPORTED, Abi, of_release
-from services.engines.worker.loop import LoadFailed
+from services.engines.worker.errors import LoadFailed
 
 USUAL_PLACES = ("/usr/lib/librkllmrt.so", "/usr/local/lib/librkllmrt.so", "/usr/lib/aarch64-linux-gnu/librkllmrt.so")
 
@@ -27,8 +28,9 @@ WHERE = (
 
 
 def release_of(path: Path) -> str:
-    """The release that the file names in its bytes, empty if it names none. Raises OSError."""
+    """Return the release that the file names in its bytes, empty if it names none. Raises `OSError`."""
     with path.open("rb") as file:
+        # An empty file cannot be mapped.
         if not path.stat().st_size:
             return ""
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
@@ -37,7 +39,7 @@ def release_of(path: Path) -> str:
 
 
 def candidates(setting: str) -> list[Path]:
-    """The files that may be meant: the setting's file, those in its folder, or the usual places."""
+    """Return the files that may be meant: the setting's file, those in its folder, or the usual places."""
     if not setting:
         return [path for path in map(Path, USUAL_PLACES) if path.exists()]
     path = Path(setting)
@@ -45,7 +47,7 @@ def candidates(setting: str) -> list[Path]:
 
 
 def choose(setting: str, wanted: str) -> tuple[Path, str]:
-    """The library to load and its release: the `wanted` release, else the newest that is supported.
+    """Return the library to load and its release: the `wanted` release, else the newest that is supported.
 
     Raises `LoadFailed` with what was found, what is supported and where it comes from.
     """
@@ -58,17 +60,22 @@ def choose(setting: str, wanted: str) -> tuple[Path, str]:
         usable = {path: release for path, release in usable.items() if release == wanted}
     if not usable:
         raise LoadFailed(unusable(found, wanted))
+    # By numbers: as text, 1.10.0 would come before 1.9.0.
     return max(usable.items(), key=lambda item: [int(part) for part in item[1].split(".")])
 
 
 def released(path: Path) -> str:
+    """Return what `release_of` does. Raises `LoadFailed` for a file that cannot be read."""
     try:
         return release_of(path)
     except OSError as error:
-        raise LoadFailed(f"The NPU runtime {path} cannot be read: {error.strerror}.") from error
+        raise LoadFailed(
+            f"The NPU runtime {path} cannot be read: {error.strerror}. Give this user the right to read it."
+        ) from error
 
 
 def missing(setting: str) -> str:
+    """Return the sentence for no library at all."""
     place = setting or ", ".join(USUAL_PLACES)
     return (
         f"The NPU runtime librkllmrt.so was not found at {place}. {WHERE.format(SUPPORTED[-1])}; put it there or name "
@@ -77,26 +84,47 @@ def missing(setting: str) -> str:
 
 
 def unusable(found: dict[Path, str], wanted: str) -> str:
+    """Return the sentence for libraries of which none will do."""
     seen = "; ".join(f"{path} is {release or 'no librkllmrt, it names no release'}" for path, release in found.items())
     needed = f"The model wants release {wanted}" if wanted else f"Supported are the releases {listed(SUPPORTED)}"
     return f"No usable NPU runtime: {seen}. {needed}. {WHERE.format(wanted or SUPPORTED[-1])}."
 
 
 def listed(words: Sequence[str]) -> str:
+    """Return ``a, b and c``."""
     return f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def load(path: Path, release: str) -> tuple[Any, Abi]:
-    """Load the library with its table. Blocks. Raises `LoadFailed`."""
+    """Load the library with its table. Blocks for milliseconds. Raises `LoadFailed`."""
     abi = of_release(release)
     if abi is None:
         raise LoadFailed(unusable({path: release}, ""))
     try:
         library = ctypes.CDLL(str(path))
         abi.bind(library)
+    # AttributeError: a function of the table is not in the file.
     except (OSError, AttributeError) as error:
         raise LoadFailed(
             f"The NPU runtime {path} ({release}) cannot be loaded: {error}. It needs an aarch64 system with glibc, "
             "libgomp1 and libstdc++6; fetch the file again if it is cut short."
         ) from error
     return library, abi
+
+
+def table(setting: str, wanted: str) -> Abi | None:
+    """Return the table of the release that a worker would load; None where it would find none.
+
+    Reads no more than the times of files, unless one has changed.
+    """
+    files = tuple((path, path.stat().st_mtime_ns) for path in candidates(setting) if path.exists())
+    return of_release(_chosen(setting, wanted, files))
+
+
+@lru_cache(maxsize=16)
+def _chosen(setting: str, wanted: str, files: tuple[tuple[Path, int], ...]) -> str:
+    """Return the release that `choose` finds, empty for none; `files` makes a changed folder another question."""
+    try:
+        return choose(setting, wanted)[1] if files else ""
+    except LoadFailed:
+        return ""

@@ -1,4 +1,4 @@
-"""One loaded model of librkllmrt: the handle, its native thread and what its callback says. Standard library only.
+"""Call librkllmrt for one loaded model: the handle, its native thread, its callback. Standard library only.
 
 All calls that may take long are made by one thread of its own, always the same. The callback copies and queues: it
 takes no lock, never blocks and never raises. The return of ``rkllm_run`` ends a run, whatever states came.
@@ -25,12 +25,13 @@ from services.engines.rkllm.abi import (
     INPUT_TOKEN,
     NORMAL,
     Abi,
+    Features,
 )
 
 
 @dataclass(frozen=True)
 class Piece:
-    """What one callback said."""
+    """Carry what one callback brought."""
 
     state: int
     text: bytes | None
@@ -43,14 +44,14 @@ class Piece:
 
 @dataclass(frozen=True)
 class Returned:
-    """``rkllm_run`` is back."""
+    """Carry the result of ``rkllm_run``, which ended the run."""
 
     code: int
 
 
 @dataclass(frozen=True)
-class Turn:
-    """The input of one run: a prompt for the runtime's own template, or tokens."""
+class RunInput:
+    """Describe the input of one run: a prompt for the runtime's own template, or tokens."""
 
     prompt: str = ""
     tokens: Sequence[int] = ()
@@ -59,15 +60,16 @@ class Turn:
 
 
 class Runtime:
-    """Used by the main thread of the worker; `wake` by any."""
+    """Load a model and run inputs on it. Used by the main thread of the worker; `wake` by any."""
 
     def __init__(self, library: Any, abi: Abi) -> None:
+        """Take the loaded `library`, whose release `abi` describes, and start the native thread."""
         self._library, self._abi = library, abi
         self._handle = HANDLE()
         self._callback = abi.result_callback(self._take)
         self._run = 0
         self._lock = threading.Lock()
-        self._calling = self._told_end = self._hidden = False
+        self._calling = self._end_reported = self._hidden = False
         self.foreign = False
         """Whether a callback of the newest run came on another thread than the one that called ``rkllm_run``."""
         self._events: queue.SimpleQueue[Piece | Returned | None] = queue.SimpleQueue()
@@ -77,11 +79,12 @@ class Runtime:
         self._native = native.ident
 
     @property
-    def per_run(self) -> bool:
-        return self._abi.per_run
+    def features(self) -> Features:
+        """Return what the library's release can do."""
+        return self._abi.features
 
     def init(self, values: Mapping[str, Any], extend: Mapping[str, int]) -> bool:
-        """Load the model; `values` name every field of RKLLMParam. Blocks for seconds. False if it failed."""
+        """Load the model; `values` name every field of RKLLMParam. Blocks for seconds. Returns False if it failed."""
         param = self._library.rkllm_createDefaultParam()
         self.defaults = plain_values(param) | plain_values(param.extend_param)
         # Pointers are written unread: what the library leaves in an undocumented one may be no address.
@@ -93,50 +96,52 @@ class Runtime:
         self._kept = param  # its strings must live as long as the handle
         self._call(lambda: self._library.rkllm_init(ctypes.byref(self._handle), ctypes.byref(param), self._entry()))
         event = self._events.get()
-        # A NULL handle with a good result was seen on boards that were short of NPU memory.
+        # Users of boards that were short of NPU memory reported a NULL handle with a result of 0.
         return isinstance(event, Returned) and event.code == 0 and bool(self._handle)
 
     def _entry(self) -> Any:
-        if not self._abi.per_run:
+        if not self.features.callback_struct:
             return self._callback
         self._callbacks = self._abi.structs["RKLLMCallback"](result_callback=self._callback)
         return ctypes.byref(self._callbacks)
 
-    def start(self, turn: Turn, sampling: Mapping[str, float], limit: int, mode: int = GENERATE) -> None:
+    def start(self, given: RunInput, sampling: Mapping[str, float], limit: int, mode: int = GENERATE) -> None:
         """Begin a run; `sampling` and `limit` (tokens) take effect where the release has them per run.
 
         With the mode ``GET_LAST_HIDDEN_LAYER`` a piece brings the hidden state instead of text.
         """
         self._run += 1
         self._hidden = mode == GET_LAST_HIDDEN_LAYER
-        given, infer = self._input(turn), self._infer(turn, sampling, limit)
+        native, infer = self._input(given), self._infer(given, sampling, limit)
         infer.mode = mode
-        arguments = (self._handle, ctypes.byref(given), ctypes.byref(infer), ctypes.c_void_p(self._run))
-        self._told_end = self.foreign = False
+        arguments = (self._handle, ctypes.byref(native), ctypes.byref(infer), ctypes.c_void_p(self._run))
+        self._end_reported = self.foreign = False
         self._calling = True
         self._call(lambda: self._library.rkllm_run(*arguments))
 
-    def _input(self, turn: Turn) -> Any:
-        given = self._abi.structs["RKLLMInput"]()
-        given.role, given.enable_thinking = b"user", turn.thinking
-        if turn.tokens:
-            self._ids = (ctypes.c_int32 * len(turn.tokens))(*turn.tokens)
-            given.input_type = INPUT_TOKEN
-            given.token_input.input_ids, given.token_input.n_tokens = self._ids, len(turn.tokens)
+    def _input(self, given: RunInput) -> Any:
+        native = self._abi.structs["RKLLMInput"]()
+        native.role, native.enable_thinking = b"user", given.thinking
+        if given.tokens:
+            # Kept here: the struct has a pointer to it, and the native thread reads it after this call.
+            self._ids = (ctypes.c_int32 * len(given.tokens))(*given.tokens)
+            native.input_type = INPUT_TOKEN
+            native.token_input.input_ids, native.token_input.n_tokens = self._ids, len(given.tokens)
         else:
-            given.input_type, given.prompt_input = INPUT_PROMPT, turn.prompt.encode()
-        return given
+            native.input_type, native.prompt_input = INPUT_PROMPT, given.prompt.encode()
+        return native
 
-    def _infer(self, turn: Turn, sampling: Mapping[str, float], limit: int) -> Any:
+    def _infer(self, given: RunInput, sampling: Mapping[str, float], limit: int) -> Any:
         infer = self._abi.structs["RKLLMInferParam"]()
-        infer.keep_history = turn.keep_history
-        if self._abi.per_run:
+        infer.keep_history = given.keep_history
+        if self.features.limit_per_run:
             infer.max_new_tokens = limit
+        if self.features.sampling_per_run:
             infer.sampling_params = ctypes.pointer(self._abi.structs["RKLLMSamplingParam"](**sampling))
         return infer
 
     def next(self, timeout: float | None) -> Piece | Returned | None:
-        """What happened next; None after a `wake` or when nothing did for `timeout` seconds. Blocks."""
+        """Return what happened next; None after a `wake` or when nothing did for `timeout` seconds. Blocks."""
         try:
             return self._events.get(timeout=timeout)
         except queue.Empty:
@@ -147,17 +152,17 @@ class Runtime:
         self._events.put(None)
 
     def abort(self) -> None:
-        """Ask the run to stop; nothing when it has told its end, since a late abort might hit the next run."""
+        """Ask the run to stop; do nothing when it has reported its end, since a late abort might hit the next run."""
         with self._lock:
-            if self._calling and not self._told_end:
+            if self._calling and not self._end_reported:
                 self._library.rkllm_abort(self._handle)
 
     def clear(self) -> bool:
-        """Forget everything said before. False if the library could not."""
+        """Clear the KV cache; return False if the library could not."""
         return bool(self._library.rkllm_clear_kv_cache(self._handle, 0, None, None) == 0)
 
     def kv_size(self) -> int:
-        """Tokens in the KV cache; 0 where the library does not tell."""
+        """Return the tokens in the KV cache; 0 where the library does not give them."""
         sizes = (ctypes.c_int * 8)()
         return sizes[0] if self._library.rkllm_get_kv_cache_size(self._handle, sizes) == 0 else 0
 
@@ -165,7 +170,7 @@ class Runtime:
         self._calls.put(call)
 
     def _work(self) -> None:
-        """The native thread: it makes the calls one after the other. ctypes releases the GIL during each."""
+        """Make the calls one after the other; the body of the native thread. ctypes releases the GIL during each."""
         while True:
             code = self._calls.get()()
             with self._lock:
@@ -173,22 +178,25 @@ class Runtime:
             self._events.put(Returned(code))
 
     def _take(self, result: Any, run: int | None, state: int) -> int:
-        """The callback. Pointers are NULL now and then, and what they point to is gone when it returns."""
+        """Queue a copy of what the library shows: the callback.
+
+        Pointers are NULL now and then, and what they point to is gone when it returns.
+        """
         try:
             if state in (FINISH, ERROR):
-                self._told_end = True
+                self._end_reported = True
             if run == self._run:
                 self.foreign |= threading.get_ident() != self._native
-                self._events.put(said := piece(result, state, self._hidden))
-                return FREE if said.hidden and self._abi.per_run else 0
+                self._events.put(copy := piece(result, state, self._hidden))
+                return FREE if copy.hidden and self.features.callback_frees else 0
         except Exception:
-            # Nothing may be raised into C. A run that says nothing fails when it returns.
+            # Nothing may be raised into C. A run without pieces fails when it returns.
             self._events.put(None)
         return 0
 
 
 def plain_values(struct: Any) -> dict[str, float]:
-    """The fields of `struct` that are numbers or switches."""
+    """Return the fields of `struct` that are numbers or switches."""
     return {
         name: getattr(struct, name)
         for name, kind in struct._fields_
@@ -197,7 +205,7 @@ def plain_values(struct: Any) -> dict[str, float]:
 
 
 def piece(result: Any, state: int, hidden: bool = False) -> Piece:
-    """A copy of what the pointer of a callback points to; `hidden`: the run is about the hidden state."""
+    """Return a copy of what the pointer of a callback points to; `hidden`: the run is about the hidden state."""
     if not result:
         return Piece(state, None, -1)
     found = result.contents
@@ -208,7 +216,7 @@ def piece(result: Any, state: int, hidden: bool = False) -> Piece:
 
 
 def last_row(layer: Any) -> tuple[float, ...]:
-    """The hidden state of the last token; empty where there is none."""
+    """Return the hidden state of the last token, ``embd_size`` floats; empty where there is none."""
     size, count = layer.embd_size, layer.num_tokens
     if not layer.hidden_states or size <= 0 or count <= 0:
         return ()
@@ -216,5 +224,5 @@ def last_row(layer: Any) -> tuple[float, ...]:
 
 
 def finite(value: float) -> float:
-    """`value`, or 0 where it is none: a counter that was never set must not spoil the message it goes into."""
+    """Return `value`, or 0 for NaN and infinity: JSON has no word for a counter that was never set."""
     return float(value) if math.isfinite(value) else 0.0

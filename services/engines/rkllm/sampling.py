@@ -1,4 +1,4 @@
-"""Sampling as librkllmrt knows it. Standard library only."""
+"""Translate sampling parameters to librkllmrt's. Standard library only."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ LEAST_TOP_P = 0.01
 
 
 def effective(wanted: Mapping[str, float], defaults: Mapping[str, float]) -> dict[str, float]:
-    """`wanted` where it says something, else `defaults`, in values the library takes."""
+    """Return `wanted` where it has a value, else `defaults`, in values the library takes."""
     values = {name: wanted.get(name, default) for name, default in defaults.items()}
+    # Temperature 0 asks for the most likely token, and top_k 1 leaves no other.
     if values["temperature"] == 0:
         values["top_k"] = 1
     values["top_k"] = int(values["top_k"]) or NO_TOP_K

@@ -1,4 +1,7 @@
-"""The structs of librkllmrt as ctypes, for both groups of releases. `rkllm_abi` gives them out; stdlib only."""
+"""Define the structs of librkllmrt as ctypes, for all groups of releases; `abi` combines them. Standard library only.
+
+Source: ``rkllm.h`` of each release tag of Rockchip's rknn-llm repository.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ Fields = list[tuple[str, Any]]
 
 
 def struct(name: str, fields: Fields, base: type[Any] = c.Structure, anonymous: tuple[str, ...] = ()) -> Any:
+    """Return a ctypes type of that name and those fields."""
     return type(name, (base,), {"_anonymous_": anonymous, "_fields_": fields})
 
 
@@ -78,6 +82,7 @@ COMMON = [
 
 
 def param(flags: Fields) -> Any:
+    """Return RKLLMParam, of which only the `flags` in its middle differ."""
     head: Fields = [
         ("model_path", c.c_char_p),
         ("max_context_len", c.c_int32),
@@ -88,15 +93,15 @@ def param(flags: Fields) -> Any:
     return struct("RKLLMParam", [*head, *SAMPLING, *flags, ("extend_param", EXTEND)])
 
 
-def old_structs() -> list[Any]:
-    """What is particular to 1.2.1, 1.2.2 and 1.2.3."""
+def structs_1_2() -> list[Any]:
+    """Return what only 1.2.1, 1.2.2 and 1.2.3 have."""
     sizes = ("n_image_tokens", "n_image", "image_width", "image_height")
     return [
         param(
             [
                 ("skip_special_token", c.c_bool),
                 ("is_async", c.c_bool),
-                # Never NULL, the library follows them without a look.
+                # Never NULL: the library reads them without a check.
                 ("img_start", c.c_char_p),
                 ("img_end", c.c_char_p),
                 ("img_content", c.c_char_p),
@@ -109,8 +114,8 @@ def old_structs() -> list[Any]:
     ]
 
 
-def new_structs() -> list[Any]:
-    """What is particular to 1.3.0."""
+def structs_1_3() -> list[Any]:
+    """Return what only 1.3.0 has."""
     image: Fields = [("image_embed", c.POINTER(c.c_float)), ("n_image_tokens", c.c_size_t), ("n_image", c.c_size_t)]
     image += [(name, c.c_char_p) for name in ("image_start", "image_end", "image_content")]
     image += [(name, c.c_size_t) for name in ("image_width", "image_height")]
@@ -129,6 +134,7 @@ def new_structs() -> list[Any]:
 
 
 def infer_param(structs: Mapping[str, Any]) -> Any:
+    """Return RKLLMInferParam, with sampling and a token limit where `structs` have RKLLMSamplingParam."""
     pointers: Fields = [
         ("mode", ENUM),
         ("lora_params", c.POINTER(structs["RKLLMLoraParam"])),
@@ -136,12 +142,13 @@ def infer_param(structs: Mapping[str, Any]) -> Any:
     ]
     if "RKLLMSamplingParam" not in structs:
         return struct("RKLLMInferParam", [*pointers, ("keep_history", c.c_int)])
+    # In the header's order: the new pointer stands before keep_history, the new number after it.
     sampling = ("sampling_params", c.POINTER(structs["RKLLMSamplingParam"]))
     return struct("RKLLMInferParam", [*pointers, sampling, ("keep_history", c.c_int), ("max_new_tokens", c.c_int32)])
 
 
 def run_structs(structs: Mapping[str, Any]) -> list[Any]:
-    """The structs of one call of ``rkllm_run``."""
+    """Return the structs of one call of ``rkllm_run``, made of a group's own and the common `structs`."""
     union = struct(
         "Union",
         [
@@ -167,7 +174,7 @@ def run_structs(structs: Mapping[str, Any]) -> list[Any]:
 
 
 def callback_struct(callback: Any) -> Any:
-    """RKLLMCallback of 1.3.0. The two other callbacks stay NULL: the models served here bring their own tokenizer."""
+    """Return RKLLMCallback. Its two other callbacks stay NULL: the models served here bring their own tokenizer."""
     return struct(
         "RKLLMCallback",
         [

@@ -1,4 +1,4 @@
-"""Prompts as exact tokens: the model's own chat template and tokenizer, from the files beside it.
+"""Make prompts as exact tokens, with the model's own chat template and tokenizer from the files beside it.
 
 Text of users that looks like a special token stays text: before the template is rendered, each such place is marked
 with a character that occurs nowhere else, so the template sees and treats it as before, and when the rendered prompt is
@@ -14,20 +14,20 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
-from services.engines.worker.loop import NO_TOKEN, JobRefused, LoadFailed
+from services.engines.worker.errors import NO_TOKEN, LoadFailed, RequestRefused
 from services.engines.worker.reasoning import OPENINGS
 
-GUARDS = range(0xE000, 0xF8FF)
+MARKERS = range(0xE000, 0xF8FF)
 """Unicode's private use area: characters that mean nothing to anybody else."""
 
 
 def available(folder: Path) -> bool:
-    """Whether `folder` holds a tokenizer and a chat template. Reads the configuration only."""
+    """Return whether `folder` has a tokenizer and a chat template. Reads the configuration only."""
     return not missing(folder)
 
 
 def missing(folder: Path) -> list[str]:
-    """The files that `folder` lacks for prompts as tokens, in words."""
+    """Return the files that `folder` lacks for prompts as tokens, in words."""
     tokenizer = [] if (folder / "tokenizer.json").exists() else ["tokenizer.json"]
     return tokenizer + (
         [] if template_text(folder) else ["chat template (tokenizer_config.json or chat_template.jinja)"]
@@ -35,7 +35,7 @@ def missing(folder: Path) -> list[str]:
 
 
 def template_text(folder: Path) -> str:
-    """The chat template beside a model, empty if there is none."""
+    """Return the chat template beside a model, empty if there is none. Raises `LoadFailed`."""
     file = folder / "chat_template.jinja"
     if file.exists():
         return file.read_text()
@@ -47,7 +47,7 @@ def template_text(folder: Path) -> str:
 
 
 def configuration(folder: Path) -> dict[str, Any]:
-    """tokenizer_config.json; empty if there is none. Raises `LoadFailed`."""
+    """Return the content of tokenizer_config.json; empty if there is none. Raises `LoadFailed`."""
     file = folder / "tokenizer_config.json"
     try:
         found = json.loads(file.read_text()) if file.exists() else {}
@@ -57,15 +57,15 @@ def configuration(folder: Path) -> dict[str, Any]:
 
 
 class Template:
-    """The chat template of one model."""
+    """Render the chat template of one model."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises `LoadFailed`."""
+        """Compile the template in `folder`. Raises `LoadFailed`."""
         self._compiled = template(template_text(folder))
         self._names = special_names(configuration(folder))
 
     def render(self, messages: Any, request: dict[str, Any]) -> str:
-        """The prompt of a chat. Raises `JobRefused` where the template refuses the messages."""
+        """Return the prompt of a chat. Raises `RequestRefused` where the template refuses the messages."""
         import jinja2
 
         values = {**self._names, "tools": None, **request["template_kwargs"], "add_generation_prompt": True}
@@ -73,11 +73,11 @@ class Template:
         try:
             return str(self._compiled.render(messages=messages, **values))
         except (jinja2.TemplateError, ArithmeticError, TypeError, ValueError, LookupError) as error:
-            raise JobRefused(f"The model's chat template does not take these messages: {error}") from error
+            raise RequestRefused(f"The model's chat template does not take these messages: {error}") from error
 
 
 def with_objects(message: dict[str, Any]) -> dict[str, Any]:
-    """`message` with the arguments of its calls as objects, as templates take them; clients send them as text."""
+    """Return `message` with the arguments of its calls as objects, as templates want them; clients send text."""
     calls = message.get("tool_calls")
     if not calls:
         return message
@@ -86,51 +86,55 @@ def with_objects(message: dict[str, Any]) -> dict[str, Any]:
 
 
 def opening(rendered: str) -> str:
-    """The tag of a reasoning that a prompt ends with, so that the answer begins inside it; empty if it does not."""
+    """Return the tag of a reasoning that a prompt ends with, so that the answer begins inside it; else nothing."""
     return next((tag for tag in OPENINGS if rendered.rstrip().endswith(tag)), "")
 
 
 class Tokenized:
-    """The tokenizer and the template of one model."""
+    """Convert between requests and tokens of one model."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises `LoadFailed`."""
+        """Load tokenizer and template from `folder`. Blocks for up to a second. Raises `LoadFailed`."""
         self._tokenizer = tokenizer(folder)
         self._template = Template(folder)
         self._special = self._pattern()
 
     def _pattern(self) -> re.Pattern[str] | None:
-        """Matches every special token of the tokenizer."""
+        """Return a pattern for every special token of the tokenizer; None where it has none."""
         added = self._tokenizer.get_added_tokens_decoder().values()
         special = sorted((token.content for token in added if token.special), key=len, reverse=True)
         return re.compile("|".join(map(re.escape, special))) if special else None
 
     def encode(self, request: dict[str, Any]) -> tuple[list[int], str]:
-        """The tokens of a job's prompt, and the opening tag of the reasoning it ends with, if it does.
+        """Return the tokens of a request's prompt, and the opening tag of the reasoning it ends with, if it does.
 
-        Raises `JobRefused` where the template refuses the messages.
+        Raises `RequestRefused` where the template refuses the messages.
         """
         if not request["messages"]:
             return self._known(request["prompt_ids"]) or self._ids(request["prompt"], False, add_special=True), ""
-        told, guard = self._guarded({"messages": request["messages"], "kwargs": request["template_kwargs"]})
-        rendered = self._template.render(told["messages"], {**request, "template_kwargs": told["kwargs"]})
-        parts = self._parts(rendered, guard)
+        marked, marker = self._marked({"messages": request["messages"], "kwargs": request["template_kwargs"]})
+        rendered = self._template.render(marked["messages"], {**request, "template_kwargs": marked["kwargs"]})
+        parts = self._parts(rendered, marker)
         return [token for text, plain in parts for token in self._ids(text, plain)], opening(rendered)
 
-    def _guarded(self, told: dict[str, Any]) -> tuple[Any, str]:
-        """`told`, messages and variables, with a guard after the first character of what looks like a special token."""
-        everything = json.dumps(told, ensure_ascii=False)
-        guard = next(char for code in GUARDS if (char := chr(code)) not in everything)
+    def _marked(self, given: dict[str, Any]) -> tuple[Any, str]:
+        """Put a marker after the first character of what looks like a special token in `given`, messages and variables.
+
+        Returns them and the marker, a character that occurs nowhere in them.
+        """
+        everything = json.dumps(given, ensure_ascii=False)
+        marker = next(char for code in MARKERS if (char := chr(code)) not in everything)
         special = self._special
         if special is None or not special.search(everything):
-            return told, guard
-        return mapped(told, lambda text: special.sub(lambda m: f"{m[0][0]}{guard}{m[0][1:]}", text)), guard
+            return given, marker
+        return mapped(given, lambda text: special.sub(lambda m: f"{m[0][0]}{marker}{m[0][1:]}", text)), marker
 
-    def _parts(self, text: str, guard: str) -> Iterator[tuple[str, bool]]:
-        """The rendered prompt in pieces: those that are user text like a special token are plain."""
-        assert self._special is not None or guard not in text
+    def _parts(self, text: str, marker: str) -> Iterator[tuple[str, bool]]:
+        """Yield the rendered prompt in pieces; True with those that are user text and look like a special token."""
+        assert self._special is not None or marker not in text
         position = 0
-        while (found := text.find(guard, position)) > 0:
+        while (found := text.find(marker, position)) > 0:
+            # A marker stands behind the first character of what looks like a special token.
             start = found - 1
             whole = self._special.match(text[start] + text[found + 1 :]) if self._special else None
             length = len(whole[0]) if whole else 1
@@ -144,7 +148,7 @@ class Tokenized:
         return list(self._tokenizer.encode(text, add_special_tokens=add_special).ids)
 
     def data(self, request: dict[str, Any]) -> Any:
-        """The result of a job about tokens. Raises `JobRefused`."""
+        """Return the data for a request about tokens. Raises `RequestRefused`."""
         if request["kind"] == "count":
             return len(self.encode(request)[0])
         if request["kind"] == "detokenize":
@@ -161,12 +165,12 @@ class Tokenized:
 
     def _known(self, ids: list[int]) -> list[int]:
         if any(self._tokenizer.id_to_token(token) is None for token in ids):
-            raise JobRefused(NO_TOKEN)
+            raise RequestRefused(NO_TOKEN)
         return ids
 
 
 def mapped(value: Any, change: Callable[[str], str]) -> Any:
-    """`value` with every string in it changed, names of fields too."""
+    """Return `value` with every string in it changed, names of fields too."""
     if isinstance(value, str):
         return change(value)
     if isinstance(value, dict):
@@ -175,6 +179,7 @@ def mapped(value: Any, change: Callable[[str], str]) -> Any:
 
 
 def tokenizer(folder: Path) -> Any:
+    """Load ``tokenizer.json`` of `folder`. Blocks for up to a second. Raises `LoadFailed`."""
     import tokenizers
 
     file = folder / "tokenizer.json"
@@ -185,7 +190,7 @@ def tokenizer(folder: Path) -> Any:
 
 
 def template(text: str) -> Any:
-    """A chat template, compiled as its makers expect it. It cannot reach anything but its own variables."""
+    """Compile a chat template as its makers expect it, in a sandbox with its variables only. Raises `LoadFailed`."""
     import jinja2
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -201,20 +206,22 @@ def template(text: str) -> Any:
 
 
 def to_json(value: Any, indent: int | None = None, **_: Any) -> str:
-    """Without the HTML escapes of jinja2's own."""
+    """Return JSON without the HTML escapes of jinja2's own filter."""
     return json.dumps(value, ensure_ascii=False, indent=indent)
 
 
 def refuse(message: str) -> NoReturn:
-    raise JobRefused(f"The model's chat template refuses these messages: {message}")
+    """Raise `RequestRefused`: templates call this for messages they cannot render."""
+    raise RequestRefused(f"The model's chat template refuses these messages: {message}")
 
 
 def now(pattern: str) -> str:
+    """Return the local time by `strftime`'s `pattern`."""
     return datetime.datetime.now().strftime(pattern)
 
 
 def special_names(config: dict[str, Any]) -> dict[str, str]:
-    """``bos_token`` and the like, which templates write out."""
+    """Return ``bos_token`` and the like, which templates write out."""
     found = {}
     for name in ("bos_token", "eos_token", "pad_token", "unk_token"):
         value = config.get(name)

@@ -1,7 +1,7 @@
-"""Embeddings on the NPU: the hidden state of a text's last token. Standard library only, but for the tokenizer.
+"""Compute embeddings on the NPU: the hidden state of a text's last token. Standard library only, but for the tokenizer.
 
 Each text is a run of its own and nothing of it is kept: the cache is cleared afterwards, since what a run in this mode
-leaves in it helps no other.
+leaves in it is of no use to another.
 """
 
 from __future__ import annotations
@@ -11,74 +11,81 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from services.engines.rkllm import log as rkllm_log
+from services.engines.npu import reports
 from services.engines.rkllm import tokens as rkllm_tokens
 from services.engines.rkllm.abi import GET_LAST_HIDDEN_LAYER
 from services.engines.rkllm.answer import Follower, Outcome
-from services.engines.rkllm.kv import RESERVED
-from services.engines.rkllm.log import Tap
-from services.engines.rkllm.runtime import Runtime, Turn
+from services.engines.rkllm.prompts import RESERVED
+from services.engines.rkllm.runtime import RunInput, Runtime
 from services.engines.rkllm.sampling import DEFAULTS
-from services.engines.worker.loop import JobRefused, Run
+from services.engines.rkllm.tap import Tap
+from services.engines.worker.errors import RequestRefused
+from services.engines.worker.loop import Run
 
 NEW_TOKENS = 1
 """What the library is told to generate at most: nothing is wanted, and 0 means without limit in some releases."""
 
 
 class Texts:
-    """Texts as the input of runs."""
+    """Make texts the input of runs."""
 
     def __init__(self, folder: Path, context: int) -> None:
-        """With a ``tokenizer.json`` in `folder`, texts become tokens here; else the runtime puts its template around
-        each. Raises `LoadFailed` for a broken one.
+        """Take the folder of the model, and its context in tokens. Raises `LoadFailed`.
+
+        With a ``tokenizer.json`` in the folder, texts become tokens here; else the runtime puts its template around
+        each.
         """
         there = (folder / "tokenizer.json").exists()
         self._tokenizer = rkllm_tokens.tokenizer(folder) if there else None
         self._most = context - RESERVED
 
-    def turn(self, text: str | list[int]) -> Turn:
-        """Raises `JobRefused`."""
+    def run_input(self, text: str | list[int]) -> RunInput:
+        """Return the input for a text or token ids. Raises `RequestRefused`."""
         if self._tokenizer is None:
             if isinstance(text, list):
-                raise JobRefused("Tokens need the model's tokenizer.json beside it; send text.")
-            return Turn(prompt=text)
+                raise RequestRefused("Tokens need the model's tokenizer.json beside it; send text.")
+            return RunInput(prompt=text)
         ids = list(self._tokenizer.encode(text).ids) if isinstance(text, str) else text
         if max(ids, default=0) >= self._tokenizer.get_vocab_size():
-            raise JobRefused(f"Token {max(ids)} is none of this model's.")
+            raise RequestRefused(f"This model has no token {max(ids)}. Send ids of its own tokenizer, or text.")
         if len(ids) > self._most:
-            raise JobRefused("The text is too long.", "context", len(ids), self._most)
-        return Turn(tokens=ids)
+            raise RequestRefused("The text is too long.", "context", len(ids), self._most)
+        return RunInput(tokens=ids)
 
 
 class Vectors:
-    """A loaded model that makes embeddings."""
+    """Run requests on a loaded model that makes embeddings."""
 
     def __init__(self, runtime: Runtime, texts: Texts, tap: Tap, info: dict[str, Any], lock: int) -> None:
+        """Take the loaded runtime; `info` goes to the parent, `lock` is the NPU lock's descriptor, to be kept open."""
         self._runtime, self._texts, self._tap, self._lock = runtime, texts, tap, lock
         self.info = info
 
     def run(self, request: dict[str, Any], run: Run) -> str:
+        """Run `request` as `Runner.run` says."""
         if request["kind"] != "embedding":
-            raise JobRefused("This model makes embeddings and nothing else.")
+            raise RequestRefused(f"This model makes embeddings, no {request['kind']}. Choose another model.")
         run.on_cancel(self._runtime.wake)
         found = []
         for text in request["inputs"]:
-            found.append(self._vector(self._texts.turn(text), run))
+            found.append(self._vector(self._texts.run_input(text), run))
             if run.over:
                 return "cancel"
             run.progress(len(found), len(request["inputs"]))
         run.data(found)
         return "stop"
 
-    def _vector(self, turn: Turn, run: Run) -> Sequence[float]:
-        """One text's embedding, of the length 1; its tokens are counted. Raises `JobRefused`."""
+    def _vector(self, given: RunInput, run: Run) -> Sequence[float]:
+        """Return one text's embedding, of the length 1, and count its tokens. Raises `RequestRefused`."""
         self._tap.clear()
-        self._runtime.start(turn, DEFAULTS, NEW_TOKENS, GET_LAST_HIDDEN_LAYER)
-        # The library may generate its one token: it is nobody's, and no reason for an abort.
+        self._runtime.start(given, DEFAULTS, NEW_TOKENS, GET_LAST_HIDDEN_LAYER)
+        # The library may generate its one token: it belongs to no answer, and is no reason for an abort.
         outcome = Follower(run, NEW_TOKENS + 1).follow(self._runtime)
-        tokens = len(turn.tokens) or int(outcome.perf.get("prefill_tokens", 0)) or self._runtime.kv_size()
+        tokens = len(given.tokens) or int(outcome.perf.get("prefill_tokens", 0)) or self._runtime.kv_size()
         if not self._runtime.clear():
-            raise JobRefused("librkllmrt could not clear its cache; the model is loaded anew.", "failed")
+            raise RequestRefused(
+                "librkllmrt could not clear its cache; the next request loads the model anew.", "failed"
+            )
         if not run.over:
             self._check(outcome)
         prompt = run.usage["prompt_tokens"] + tokens
@@ -87,13 +94,13 @@ class Vectors:
 
     def _check(self, outcome: Outcome) -> None:
         lines = self._tap.lines()
-        if found := rkllm_log.too_long(lines):
-            raise JobRefused("The text is too long.", "context", *found)
+        if found := reports.too_long(lines):
+            raise RequestRefused("The text is too long.", "context", *found)
         if outcome.error or outcome.code or not outcome.hidden:
-            raise JobRefused(f"librkllmrt made no embedding: {rkllm_log.reason(lines)}", "failed")
+            raise RequestRefused(f"librkllmrt made no embedding: {reports.reason(lines)}", "failed")
 
 
 def unit(vector: Sequence[float]) -> list[float]:
-    """At the length 1, in as many digits as tell 32-bit floats apart."""
+    """Return `vector` at the length 1, in nine digits, enough for every 32-bit float."""
     length = math.hypot(*vector) or 1.0
     return [float(f"{value / length:.9g}") for value in vector]

@@ -1,0 +1,1 @@
+"""Run ``.rkllm`` models with the `rkllm` program on the NPU."""

@@ -1,12 +1,10 @@
-"""The `rkllm` command-line program as an engine: one user turn per line, greedy, nothing else (docs/npu-cli.md)."""
+"""Drive the `rkllm` command-line program: one user message per line, greedy, nothing else (docs/npu-cli.md)."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
 import os
-import shutil
-import struct
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -18,19 +16,19 @@ from services.core.events import Done, Event, Text, Usage, Waiting
 from services.core.model import Model
 from services.core.request import EngineRequest
 from services.core.settings import without_secrets
-from services.engines.rkllm import board as rkllm_board
-from services.engines.rkllm import log as rkllm_log
+from services.engines.npu import board, reports
 from services.engines.rkllm_cli import text as cli
+from services.engines.rkllm_cli.program import unbuffered
 from services.engines.rkllm_cli.terminal import TerminalChild
+from services.engines.worker.errors import LoadFailed
 from services.engines.worker.limits import Limits, Pace, check
-from services.engines.worker.loop import LoadFailed
 from services.engines.worker.stops import StopFilter
 
 log = logging.getLogger(__name__)
 
 
 class RkllmCliEngine:
-    """An `Engine` that is the `rkllm` program. See `engines.base.Engine` for who may call what.
+    """Drive the `rkllm` program as an `Engine`. See `engines.base.Engine` for who may call what.
 
     The program cannot stop an answer: a cancel, a stop string and a request's own token limit end the process.
     """
@@ -44,7 +42,7 @@ class RkllmCliEngine:
         lock: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`binary` is a path or a name on PATH; `multiline` says that it reads up to a line ``__END__``.
+        """Take the `binary`, a path or a name on PATH; `multiline` says that it reads up to a line ``__END__``.
 
         `lock` is the file of the NPU's lock, empty for the usual one.
         """
@@ -56,40 +54,45 @@ class RkllmCliEngine:
         self._mark = ""
         """The program's prompt; empty until it is loaded."""
         self._rows: dict[str, cli.Row] = {}
-        self._heard: deque[str] = deque(maxlen=200)
+        self._log_lines: deque[str] = deque(maxlen=200)
         """The last lines of stderr."""
         self.info: Mapping[str, str | int | float] = {}
 
     @property
     def alive(self) -> bool:
+        """Return whether the program runs. Never blocks."""
         return self._child is not None and self._child.alive
 
     @property
     def pid(self) -> int:
+        """Return the program's process id, 0 before `start`. Never blocks."""
         return self._child.pid if self._child else 0
 
     def start(self) -> None:
+        """Start the program, which loads the model. Raises `Unavailable` and `EngineFailed`."""
         length = str(self.model.context_length)
         argv = [*unbuffered(self._binary), str(self.model.path), length, length]
         # The table after each run has the numbers for the usage; the runtime writes it at this level.
         env = {**without_secrets(os.environ), "RKLLM_LOG_LEVEL": "1"}
-        with npu(self.model, self._lock) as lock:
-            self._child = TerminalChild(argv, env, self.model.id, self._heed, keeps=[lock])
+        with npu_lock(self.model, self._lock) as lock:
+            self._child = TerminalChild(argv, env, self.model.id, self._note, inherited=[lock])
         self._load_deadline = self._clock() + self._limits.load
         log.info("Loading %s in process %d", self.model.id, self.pid)
         self._child.listen()
 
     def stop(self) -> None:
+        """Kill the program and wait for its end (milliseconds)."""
         if self._child is not None:
             self._child.kill()
 
-    def _heed(self, line: str) -> None:
-        """Take note of a line of stderr. Called by any thread."""
-        self._heard.append(line)
+    def _note(self, line: str) -> None:
+        """Keep a line of stderr. Called by any thread."""
+        self._log_lines.append(line)
         if found := cli.row(line):
             self._rows[found[0]] = found[1]
 
     def ready(self, client: Client) -> Iterator[Waiting]:
+        """Block until the program prompts; yields and raises as `Engine.ready` says."""
         if self._mark:
             return
         try:
@@ -100,12 +103,12 @@ class RkllmCliEngine:
             if b"init failed" in self._greeting:
                 raise self._not_loaded() from error
             raise
-        self.info = rkllm_log.metadata(list(self._heard))
+        self.info = reports.metadata(list(self._log_lines))
         log.info("Loaded %s %s", self.model.id, self.info or "")
 
     def _load(self, client: Client) -> Iterator[Waiting]:
         assert self._child is not None
-        for data in self._child.turn(self._limits.heartbeat, client):
+        for data in self._child.output(self._limits.heartbeat, client):
             if data is None:
                 check(self._clock, self._load_deadline, f"The model did not load within {self._limits.load:g} s")
                 yield Waiting("loading")
@@ -113,10 +116,11 @@ class RkllmCliEngine:
                 self._greeting += data
 
     def _not_loaded(self) -> EngineFailed:
-        lines = [*self._greeting.decode(errors="replace").splitlines(), *self._heard]
-        return EngineFailed(f"The rkllm program could not load {self.model.path.name}: {rkllm_log.reason(lines)}")
+        lines = [*self._greeting.decode(errors="replace").splitlines(), *self._log_lines]
+        return EngineFailed(f"The rkllm program could not load {self.model.path.name}: {reports.reason(lines)}")
 
     def generate(self, request: EngineRequest, client: Client) -> Iterator[Event]:
+        """Run `request`; yields, blocks and raises as `Engine.generate` says."""
         if request.kind not in ("chat", "completion"):
             raise BadRequest(
                 f"The rkllm program answers prompts and nothing else: no {request.kind}. Choose another model."
@@ -124,13 +128,13 @@ class RkllmCliEngine:
         if request.generation.prompt_ids:
             raise BadRequest("The rkllm program reads text, no token ids. Send the prompt as text.", param="prompt")
         assert self._child is not None
-        self._child.take_log()  # what it has printed so far is not about this job
-        self._child.about = request.id
+        self._child.log.take()  # what it has printed so far is not about this request
+        self._child.log.request_id = request.id
         self._rows = {}
-        self._heard.clear()
+        self._log_lines.clear()
         ended = False
         try:
-            self._child.say(self._encoded(said(request)).encode(errors="replace"))
+            self._child.submit(self._encoded(prompt_of(request)).encode(errors="replace"))
             for event in self._run(self._child, request, client):
                 ended = isinstance(event, Done)
                 yield event
@@ -144,7 +148,7 @@ class RkllmCliEngine:
     def _run(self, child: TerminalChild, request: EngineRequest, client: Client) -> Iterator[Event]:
         answer, stops = cli.Answer(self._mark, request.max_tokens), StopFilter(request.generation.stop)
         pace = Pace(self._limits, request.prompt_tokens_estimate, self._clock)
-        for data in child.turn(self._limits.heartbeat, client):
+        for data in child.output(self._limits.heartbeat, client):
             if data is None:
                 pace.silent()
             else:
@@ -159,7 +163,7 @@ class RkllmCliEngine:
             if pace.due():
                 yield pace.waiting
         else:
-            child.take_log(at_rest=True)
+            child.log.take(at_rest=True)
             if text := stops.feed(answer.end(table=not self._rows)):
                 yield Text(text)
             self._check(answer)
@@ -169,13 +173,13 @@ class RkllmCliEngine:
 
     def _check(self, answer: cli.Answer) -> None:
         """Raise what the runtime reported."""
-        if answer.failed and (found := rkllm_log.too_long(self._heard)):
+        if answer.failed and (found := reports.too_long(self._log_lines)):
             raise ContextOverflow(*found)
         if answer.failed:
-            raise EngineFailed(f"The rkllm program reported an error: {rkllm_log.reason(self._heard)}")
+            raise EngineFailed(f"The rkllm program reported an error: {reports.reason(self._log_lines)}")
 
     def _done(self, answer: cli.Answer, stop: str) -> Done:
-        """The end of an answer, with the runtime's own numbers where it told any."""
+        """Return the end of an answer, with the runtime's own numbers where it printed any."""
         rows = answer.rows or self._rows
         usage = Usage(completion_tokens=answer.tokens)
         if {"Prefill", "Generate"} <= rows.keys():
@@ -188,20 +192,20 @@ class RkllmCliEngine:
 PHASES = {"Prefill": "prefill", "Generate": "decode"}
 
 
-def said(request: EngineRequest) -> str:
-    """What the program is told; it puts a chat template around a raw prompt as well (`engines.support`)."""
+def prompt_of(request: EngineRequest) -> str:
+    """Return the text for the program; it puts a chat template around a raw prompt as well (`spec.unsupported`)."""
     return cli.prompt(request.messages) if request.kind == "chat" else request.prompt
 
 
 @contextlib.contextmanager
-def npu(model: Model, lock: str) -> Iterator[int]:
-    """The NPU's lock, for a child to inherit and keep as long as it lives.
+def npu_lock(model: Model, lock: str) -> Iterator[int]:
+    """Take the NPU's lock, for a child to inherit and keep as long as it lives.
 
     Raises `Unavailable` when another process has it, or when the memory is surely too short for `model`.
     """
     try:
-        rkllm_board.check_memory(model.path, model.context_length, MEMINFO)
-        descriptor = rkllm_board.lock(lock)
+        board.check_memory(model.path, model.context_length, MEMINFO)
+        descriptor = board.lock(lock)
     except LoadFailed as error:
         raise Unavailable(str(error)) from error
     try:
@@ -211,40 +215,3 @@ def npu(model: Model, lock: str) -> Iterator[int]:
 
 
 MEMINFO = Path("/proc/meminfo")
-
-
-def unbuffered(binary: str) -> list[str]:
-    """The beginning of the command line that makes `binary` write each token at once.
-
-    Raises `Unavailable` when there is no such program, or none that can be made to.
-    """
-    program, stdbuf = shutil.which(binary), shutil.which("stdbuf")
-    if program is None:
-        raise Unavailable(
-            f"The rkllm program {binary!r} was not found. Install it, set 'binary' (RKLLM_BINARY) to its path, "
-            "or remove 'engine: rkllm_cli' from the model's model.yaml."
-        )
-    if stdbuf is None:
-        raise Unavailable("The rkllm program needs 'stdbuf' to stream, which was not found. Install GNU coreutils.")
-    if not dynamic(Path(program)):
-        raise Unavailable(
-            f"The rkllm program {program} is linked statically, so stdbuf cannot make it stream. "
-            "Link it dynamically, or use the native engine (engine: rkllm in model.yaml)."
-        )
-    return [stdbuf, "-o0", program]
-
-
-def dynamic(program: Path) -> bool:
-    """Whether `program` loads shared libraries; true for what is no ELF file, such as a script that starts one."""
-    with program.open("rb") as file:
-        head = file.read(4096)
-    if not head.startswith(b"\x7fELF"):
-        return True
-    wide = head[4] == 2
-    offset = struct.unpack_from("<Q" if wide else "<I", head, 0x20 if wide else 0x1C)[0]
-    size, count = struct.unpack_from("<HH", head, 0x36 if wide else 0x2A)
-    return any(head[start : start + 4] == PT_INTERP for start in range(offset, offset + size * count, size))
-
-
-PT_INTERP = (3).to_bytes(4, "little")
-"""The ELF program header that names the dynamic loader."""

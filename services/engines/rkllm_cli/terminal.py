@@ -1,8 +1,8 @@
-"""A child that talks as at a terminal: it asks, reads a line, answers without any mark of the end, asks again.
+"""Run a child that works as at a terminal: it prompts, reads a line, answers without a mark of the end, prompts again.
 
-When its answer is over is told by what it does: it comes back to read. Its stdin is a pipe with room for one page, and
+The answer is over when the child reads again. Its stdin is a pipe with room for one page, and
 once it has read its line, one blank is written ahead. The pipe is full then, and can be written again at the moment
-the child reads that blank: by then it has written all of its answer. No text in an answer can pass for this, and no
+the child reads that blank: by then it has written all of its answer. No text in an answer can look like this, and no
 clock is involved. The blank becomes the first character of the next line.
 """
 
@@ -16,45 +16,46 @@ import time
 from collections.abc import Iterator
 
 from services.core.client import NOBODY, Client
-from services.engines.worker.child import READ_SIZE, WRITE_TIMEOUT, Child
+from services.engines.worker.child import WRITE_TIMEOUT, Child
+from services.engines.worker.child_log import READ_SIZE
 
 AHEAD = b" "
 """Written ahead of each line. It also keeps a line from being a command: ``exit`` is one, `` exit`` is none."""
 
 
 class TerminalChild(Child):
-    """Lines go in by `say`, what it writes comes out of `turn`, in the pieces in which the child wrote it."""
+    """Write lines with `submit`, and read with `output` what the child writes, in the pieces in which it wrote them."""
 
     stdout_flags = os.O_DIRECT
     """Makes each write of the child a packet of its own, and so a token of an unbuffered child countable."""
 
     def listen(self) -> None:
-        """Begin a turn. Called once, right after the start, for what the child says before it reads anything."""
+        """Prepare the pipes. Called once, right after the start, before the child reads anything."""
         fcntl.fcntl(self._stdin, fcntl.F_SETPIPE_SZ, 1)  # rounded up to a page
         os.set_blocking(self._stdout, False)
         self._write_ahead()
 
-    def say(self, line: bytes) -> None:
-        """Send `line` and begin the next turn. Blocks until the child has read it; raises as `send` does."""
+    def submit(self, line: bytes) -> None:
+        """Send `line`. Blocks until the child has read it; raises as `send` does."""
         self.send(line)
         deadline = time.monotonic() + WRITE_TIMEOUT
         while not self._taken():
             self._wait_writable(deadline)
         self._write_ahead()
 
-    def turn(self, heartbeat: float, client: Client = NOBODY) -> Iterator[bytes | None]:
+    def output(self, heartbeat: float, client: Client = NOBODY) -> Iterator[bytes | None]:
         """Yield what the child writes until it reads again, and None after every `heartbeat` seconds of silence.
 
         Raises as `lines` does.
         """
         while True:
-            heard = client.wait(self._stdout, heartbeat, self._stdin)
+            ready = client.wait(self._stdout, heartbeat, self._stdin)
             # In this order: what was written before the child read is in the pipe by now.
-            taken = heard and self._taken()
+            taken = ready and self._taken()
             yield from self._packets()
             if taken:
                 return
-            if not heard:
+            if not ready:
                 yield None
 
     def _packets(self) -> Iterator[bytes]:
@@ -64,12 +65,12 @@ class TerminalChild(Child):
             raise self.died()
 
     def _taken(self) -> bool:
-        """Whether the child has read all that was written to it, or never will. Never blocks."""
+        """Return whether the child has read all that was written to it, or never will. Never blocks."""
         poll = select.poll()
         poll.register(self._stdin, select.POLLOUT)
         return bool(poll.poll(0))
 
     def _write_ahead(self) -> None:
-        # To a child that is gone nothing can be written; its turn tells how it ended.
+        # To a child that is gone nothing can be written; `output` raises how it ended.
         with contextlib.suppress(BrokenPipeError):
             os.write(self._stdin, AHEAD)

@@ -1,12 +1,12 @@
-"""What the `rkllm` program writes, and what is written to it, as text. Pure.
+r"""Write and read the text that is exchanged with the `rkllm` program. Pure.
 
-One turn of the program, after it has read a line (``robot: `` and ``user: ``, or ``LLM: `` and ``You: ``)::
+One exchange, after it has read a line (``robot: `` and ``user: ``, or ``LLM: `` and ``You: ``)::
 
-    robot: TEXT \\n [performance table] \\n user: _       the answer, and the next prompt
-    robot: TEXT \\run error\\n          \\n user: _       the runtime failed; TEXT may be empty
+    robot: TEXT \n [performance table] \n user: _       the answer, and the next prompt
+    robot: TEXT \run error\n          \n user: _       the runtime failed; TEXT may be empty
 
-The table is there when the runtime writes it to stdout; it also occurs on stderr. Only the very end of a turn is taken
-for an ending: whatever looks like one inside the answer is part of the answer.
+The table is there when the runtime writes it to stdout; it also occurs on stderr. Only the very end of the output is
+taken for an ending: whatever looks like one inside the answer is part of the answer.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from services.core.errors import EngineFailed
 from services.core.message import Messages
 
 MARKS = {"\nuser: ": "robot: ", "\nYou: ": "LLM: "}
-"""How each known build asks, and how it begins an answer."""
+"""How each known build prompts, and how it begins an answer."""
 
 ERROR = "\\run error"
 
@@ -46,14 +46,14 @@ ROLES = {"system": "System", "user": "User", "assistant": "Assistant", "tool": "
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One stage of a performance table."""
+    """Carry one stage of a performance table."""
 
     milliseconds: float
     tokens: int
 
 
 def row(line: str) -> tuple[str, Row] | None:
-    """``Prefill`` or ``Generate`` with its numbers, where `line` is such a row of a table."""
+    """Return ``Prefill`` or ``Generate`` with its numbers, where `line` is such a row of a table."""
     found = STATISTICS.match(line.rstrip())
     return (found[1], Row(float(found[2]), int(found[3]))) if found else None
 
@@ -66,17 +66,17 @@ def prompt(messages: Messages) -> str:
 
 
 def one_line(text: str) -> str:
-    """The program takes a line for a turn, so line ends become blanks."""
+    """Replace line ends with blanks: the program takes one line as one message."""
     return re.sub(r"\r\n|\r|\n", " ", text)
 
 
 def until_end(text: str) -> str:
-    """For a program that reads up to a line ``__END__``; such a line of the text's own is indented."""
+    """End `text` for a program that reads up to a line ``__END__``; such a line of the text's own is indented."""
     return re.sub(r"^(?=__END__\r?$)", " ", text, flags=re.MULTILINE) + "\n__END__"
 
 
 def greeting(text: str) -> str:
-    """The prompt that ends what the program says before its first turn. Raises `EngineFailed` for an unknown build."""
+    """Return the prompt at the end of the program's first output. Raises `EngineFailed` for an unknown build."""
     for mark in MARKS:
         if text.endswith(mark):
             return mark
@@ -84,6 +84,7 @@ def greeting(text: str) -> str:
 
 
 def unknown_build(moment: str, found: str, needed: Sequence[str]) -> EngineFailed:
+    """Return the error for a build whose output is not as expected."""
     wanted = " or ".join(repr(mark.strip()) for mark in needed)
     return EngineFailed(
         f"The rkllm program wrote {found!r} where a known build {moment}; needed is {wanted}. "
@@ -92,13 +93,13 @@ def unknown_build(moment: str, found: str, needed: Sequence[str]) -> EngineFaile
 
 
 def ending(mark: str) -> re.Pattern[str]:
-    """Finds the first place of a text from where it may be the beginning of a turn's ending."""
+    """Return a pattern that finds the first place from where a text may be the beginning of the output's ending."""
     table_line = rf"{started('I rkllm: ')}|I rkllm: [^\n]{{0,200}}"
     return re.compile(rf"(?:{started(f'{ERROR}{chr(10)}{mark}')}|\n?(?:{LINE})*(?:{table_line}|\n?{started(mark)}))\Z")
 
 
 def started(text: str) -> str:
-    """A pattern for every beginning of `text`, down to nothing."""
+    """Return a pattern for every beginning of `text`, down to nothing."""
     return "".join(f"(?:{re.escape(char)}" for char in text) + ")?" * len(text)
 
 
@@ -106,17 +107,17 @@ ENDINGS = {mark: ending(mark) for mark in MARKS}
 
 
 class Answer:
-    """One turn's output, in the program's own writes, to the text of its answer."""
+    """Extract the answer's text from the output of one exchange, given in the program's own writes."""
 
     def __init__(self, mark: str, limit: int) -> None:
-        """`mark` is the program's prompt, a key of `MARKS`; after `limit` tokens the text is cut."""
+        """Take the program's prompt `mark`, a key of `MARKS`; after `limit` tokens the text is cut."""
         self._mark, self._limit = mark, limit
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-        self._held = ""
+        self._buffer = ""
         self._opened = False
         self._writes = 0
         self._cut: int | None = None
-        """Where in `_held` the text is cut, once enough was written."""
+        """Where in `_buffer` the text is cut, once enough was written."""
         self.tokens = 0
         """Of the text so far: an unbuffered program writes each by itself."""
         self.full = False
@@ -128,47 +129,49 @@ class Answer:
 
     @property
     def begun(self) -> bool:
-        """Whether the first token is there."""
+        """Return whether the first token is there."""
         return self._writes > 0
 
     def feed(self, data: bytes) -> str:
-        """What may be sent on now. Raises `EngineFailed` when this is no answer of a known build."""
-        self._held += self._decoder.decode(data)
+        """Return what may be sent on now. Raises `EngineFailed` when this is no answer of a known build."""
+        self._buffer += self._decoder.decode(data)
         if not self._opened and not self._open():
             return ""
+        # An unbuffered program writes each token by itself.
         self._writes += 1
         if self._writes == self._limit:
-            self._cut = len(self._held)
+            self._cut = len(self._buffer)
         return self._release()
 
     def _open(self) -> bool:
-        """Take the mark before the answer; True when there is more than the mark."""
+        """Remove the mark before the answer; return True when there is more than the mark."""
         opening = MARKS[self._mark]
-        if not self._held.startswith(opening[: len(self._held)]):
-            raise unknown_build("begins an answer", self._held[:40], [opening])
-        self._opened = self._held.startswith(opening)
+        if not self._buffer.startswith(opening[: len(self._buffer)]):
+            raise unknown_build("begins an answer", self._buffer[:40], [opening])
+        self._opened = self._buffer.startswith(opening)
         if self._opened:
-            self._held = self._held.removeprefix(opening)
-        return self._opened and bool(self._held)
+            self._buffer = self._buffer.removeprefix(opening)
+        return self._opened and bool(self._buffer)
 
     def _release(self) -> str:
-        found = ENDINGS[self._mark].search(self._held)
-        released = self._within(self._held[: found.start() if found else None])
-        self._held = self._held[len(released) :]
-        if not self._held:
+        # What may be the beginning of an ending waits; if other text follows, it was part of the answer.
+        found = ENDINGS[self._mark].search(self._buffer)
+        released = self._within(self._buffer[: found.start() if found else None])
+        self._buffer = self._buffer[len(released) :]
+        if not self._buffer:
             self.tokens = self._writes
         if self._cut is not None:
             self._cut -= len(released)
         return released
 
     def _within(self, text: str) -> str:
-        """`text` up to the cut."""
+        """Return `text` up to the cut."""
         self.full = self._cut is not None and len(text) >= self._cut
         return text[: self._cut] if self.full else text
 
     def end(self, table: bool) -> str:
-        """The rest of the text. `table`: the performance table may be in the output. Raises as `feed` does."""
-        text = self._held + self._decoder.decode(b"", final=True)
+        """Return the rest of the text. `table`: the performance table may be in the output. Raises as `feed` does."""
+        text = self._buffer + self._decoder.decode(b"", final=True)
         if not self._opened or not text.endswith(self._mark):
             raise unknown_build("asks for the next input", text[-40:], [self._mark])
         text = text.removesuffix(self._mark)

@@ -1,0 +1,1 @@
+"""Drive engines in worker processes: both sides of the protocol."""

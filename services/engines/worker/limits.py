@@ -1,4 +1,4 @@
-"""How long an engine may take, and the one place that holds a run against it."""
+"""Limit how long an engine may take, in the one place that checks a run against it."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from dataclasses import dataclass
 
 from services.core.errors import EngineTimeout
 from services.core.events import Waiting
+from services.core.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long an engine may take, in seconds."""
+    """State how long an engine may take, in seconds."""
 
     load: float
     first_token: float
     """Floor of the limit for silence before the first token."""
     first_token_per_token: float
-    """The same limit per prompt token; the larger of the two holds, and each progress report starts it anew."""
+    """The same limit per prompt token; the larger of the two counts, and each progress report starts it anew."""
     silence: float
     """Between two tokens."""
     generation: float
@@ -27,45 +28,61 @@ class Limits:
     heartbeat: float
     """Between two `Waiting` events while nothing else flows."""
 
+    @classmethod
+    def of(cls, settings: Settings) -> Limits:
+        """Return the limits that `settings` set."""
+        return cls(
+            load=settings.model_load_timeout,
+            first_token=settings.first_token_timeout,
+            first_token_per_token=settings.first_token_timeout_per_token,
+            silence=settings.fallback_silence,
+            generation=settings.generation_timeout,
+            cancel=settings.cancel_timeout,
+            heartbeat=settings.heartbeat_interval,
+        )
+
     def prefill(self, prompt_tokens: int) -> float:
+        """Return the limit for silence before the first token of a prompt of `prompt_tokens`."""
         return max(self.first_token, self.first_token_per_token * prompt_tokens)
 
 
 class Pace:
-    """One run, each silence held against the limit of its phase. Every method raises `EngineTimeout` or returns."""
+    """Check each silence of one run against the limit of its phase. Every method may raise `EngineTimeout`."""
 
     def __init__(self, limits: Limits, prompt_tokens: int, clock: Callable[[], float]) -> None:
+        """Begin the run now, by `clock` (seconds, monotonic); `prompt_tokens` may be an estimate."""
         self._limits, self._clock = limits, clock
         self._silence = limits.prefill(prompt_tokens)
-        self._heard = self._told = clock()
+        self._heard = self._reported = clock()
         self._end = float("inf")
         self.waiting = Waiting("prefill")
-        """What the client is told while nothing flows."""
+        """What the client receives while nothing else flows."""
 
     def silent(self) -> None:
-        """A beat passed without a word."""
+        """Note that a heartbeat passed without a line."""
         complaint = f"The engine was silent for {self._silence:g} s in the {self.waiting.phase} phase"
         check(self._clock, self._heard + self._silence, complaint)
 
     def progress(self, share: float) -> None:
-        """The engine reported `share` (0.0 to 1.0) of its prefill."""
+        """Note that `share` (0.0 to 1.0) of the prefill is done."""
         self._heard, self.waiting = self._clock(), Waiting("prefill", progress=share)
 
     def token(self) -> None:
-        """Part of the answer arrived."""
+        """Note that part of the answer arrived."""
         now = self._clock()
         if self.waiting.phase == "prefill":
             self.waiting, self._silence = Waiting("decode"), self._limits.silence
+            # The limit of the whole answer begins with its first token: a long prefill has limits of its own.
             self._end = now + self._limits.generation
-        self._heard = self._told = now
+        self._heard = self._reported = now
         check(self._clock, self._end, f"The answer took longer than {self._limits.generation:g} s")
 
     def due(self) -> bool:
-        """Whether to tell the client: reports of progress come faster than beats, it hears of them once per beat."""
+        """Return whether to yield `waiting` now: once per heartbeat, however fast the reports of progress come."""
         now = self._clock()
-        if now - self._told < self._limits.heartbeat:
+        if now - self._reported < self._limits.heartbeat:
             return False
-        self._told = now
+        self._reported = now
         return True
 
 

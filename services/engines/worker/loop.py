@@ -1,7 +1,8 @@
-"""The child's side of the worker protocol (`services.engines.worker.protocol`); standard library only.
+"""Serve the worker's side of the protocol (`services.engines.worker.protocol`). Standard library only.
 
-The main thread runs jobs. A reader thread takes cancels and, at end of input, ends the process at once: a worker never
-outlives its parent, however the parent ended and whatever native code is doing (it must release the GIL).
+Worker processes alone import this module. The main thread runs requests. A reader thread takes cancels and, at end of
+input, ends the process at once: a worker never outlives its parent, however the parent ended and whatever native code
+is doing (it must release the GIL).
 """
 
 from __future__ import annotations
@@ -14,57 +15,30 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from services.engines.worker.errors import LoadFailed, RequestRefused
 from services.engines.worker.stops import StopFilter
-
-PROTOCOL = 1
-
-LINE_LIMIT = 4 * 1024 * 1024
-"""Bytes. A longer line is no message of ours but a child that writes garbage without end."""
-
-TOKEN_KINDS = ("tokenize", "detokenize", "count")
-"""The kinds of jobs about tokens; their result is data, and no model runs for them."""
-
-VECTOR_KINDS = ("embedding", "rerank")
-"""The kinds of jobs about vectors and scores; their result is data, one piece per input."""
-
-NO_TOKEN = "One of the numbers is the id of no token of this model."
-
-
-class LoadFailed(Exception):
-    """The model cannot be loaded; the message says why and what to do.
-
-    `kind` is ``unavailable`` where it could be loaded at another time, on the same machine.
-    """
-
-    def __init__(self, message: str, kind: str = "failed") -> None:
-        super().__init__(message)
-        self.kind = kind
-
-
-class JobRefused(Exception):
-    """The job cannot be run; the worker goes on."""
-
-    def __init__(self, message: str, kind: str = "bad_request", prompt_tokens: int = 0, limit: int = 0) -> None:
-        super().__init__(message)
-        self.kind, self.prompt_tokens, self.limit = kind, prompt_tokens, limit
+from services.engines.worker.wire import LINE_LIMIT, PROTOCOL
 
 
 class Runner(Protocol):
-    """A loaded model. What it has as `info` (names to strings and numbers) goes to the parent when it is ready."""
+    """Run requests on a loaded model. What it has as `info` (names to strings and numbers) goes to the parent."""
 
     def run(self, request: dict[str, Any], run: Run) -> str:
-        """Generate, reporting through `run`; returns the finish reason. Blocks. Raises `JobRefused`."""
+        """Run `request`, report through `run`, return the finish reason. Blocks. Raises `RequestRefused`."""
 
 
 class Loader(Protocol):
+    """Load models."""
+
     def __call__(self, path: str, options: dict[str, Any]) -> Runner:
-        """Load a model. Blocks. Raises `LoadFailed`."""
+        """Load the model file at `path`. Blocks for seconds. Raises `LoadFailed`."""
 
 
 class Run:
-    """One run: what the engine reports, and whether it shall go on. Used by the main thread."""
+    """Report one run to the parent, and tell the engine when to stop. Used by the main thread."""
 
     def __init__(self, number: int, stop: Sequence[str], channel: Channel) -> None:
+        """Begin run `number`; `stop` are its stop strings."""
         self.number = number
         self._channel = channel
         self._stops = StopFilter(stop)
@@ -77,7 +51,7 @@ class Run:
 
     @property
     def over(self) -> bool:
-        """True when the engine shall stop at its next chance: cancelled, or a stop string was found."""
+        """Return whether the engine shall stop at its next chance: cancelled, or a stop string was found."""
         return self._stops.stopped or self._cancelled
 
     @property
@@ -93,26 +67,26 @@ class Run:
         self._channel.wake = wake
 
     def progress(self, done: int, total: int) -> None:
-        """`done` of `total` prompt tokens are in the KV cache."""
+        """Report that `done` of `total` prompt tokens are in the KV cache; for vectors, of the inputs."""
         if done != self._done:
             self._done = done
             self._channel.write({"event": "progress", "run": self.number, "done": done, "total": total})
 
     def text(self, piece: str, logprobs: Sequence[dict[str, Any]] = ()) -> None:
-        """Part of the answer; held back while it may be the start of a stop string."""
+        """Report a piece of the answer; it waits while it may be the start of a stop string."""
         self._logprobs += logprobs
         self._text(self._stops.feed(piece))
 
-    def reasoning(self, piece: str) -> None:
-        """Part of the reasoning as the model writes it, tags included. Stop strings do not apply."""
+    def tagged_reasoning(self, piece: str) -> None:
+        """Report a piece of the reasoning as the model writes it, tags included. Stop strings do not apply."""
         self._text(piece)
 
-    def thought(self, piece: str) -> None:
-        """Part of the reasoning, where the engine itself tells it from the answer. Stop strings do not apply."""
-        self._channel.write({"event": "text", "run": self.number, "text": piece, "thought": True})
+    def reasoning(self, piece: str) -> None:
+        """Report a piece of the reasoning, where the engine itself separates it. Stop strings do not apply."""
+        self._channel.write({"event": "text", "run": self.number, "text": piece, "reasoning": True})
 
     def data(self, value: Any) -> None:
-        """The result of a job that writes no answer. Raises `JobRefused` for one that no line holds."""
+        """Report the result of a request that writes no answer. Raises `RequestRefused` if it is too long."""
         self._channel.write({"event": "data", "run": self.number, "data": value})
 
     def _text(self, piece: str) -> None:
@@ -124,20 +98,21 @@ class Run:
             self._channel.write(message)
 
     def finish(self, reason: str) -> None:
-        """End the run: the held-back rest, then ``done``."""
+        """End the run: report the text that waited, then ``done`` with `reason`, or with what ended it before."""
         if self._cancelled:
             reason = "cancel"
         else:
             self._text(self._stops.flush())
             reason = "stop" if self._stops.stopped else reason
-        told = {"stop": self._stops.found, "usage": self.usage, "timings": self.timings, "info": self.info}
-        self._channel.write({"event": "done", "run": self.number, "finish_reason": reason, **told})
+        facts = {"stop": self._stops.found, "usage": self.usage, "timings": self.timings, "info": self.info}
+        self._channel.write({"event": "done", "run": self.number, "finish_reason": reason, **facts})
 
 
 class Channel:
-    """The two pipes to the parent."""
+    """Own the two pipes to the parent."""
 
     def __init__(self) -> None:
+        """Take over stdin and stdout of this process, and start the reader thread."""
         # Native libraries print to stdout. The protocol keeps the pipe for itself and lets them write to the log.
         self._out = os.dup(1)
         os.dup2(2, 1)
@@ -149,21 +124,24 @@ class Channel:
         threading.Thread(target=self._read, daemon=True).start()
 
     def write(self, message: dict[str, Any]) -> None:
-        """Send one line. Blocks while the pipe is full; ends the process when the parent is gone.
+        """Write one line. Blocks while the pipe is full; ends the process when the parent is gone.
 
-        Raises `JobRefused` for a line that the parent would not take.
+        Raises `RequestRefused` for a line that the parent would not take.
         """
         data = json.dumps(message).encode() + b"\n"
         if len(data) > LINE_LIMIT:
-            raise JobRefused("The result is larger than an engine can hand over at once. Send a part of the input.")
+            raise RequestRefused(
+                "The result is larger than an engine can hand over at once. Send fewer inputs, or shorter ones."
+            )
         try:
             while data:
                 data = data[os.write(self._out, data) :]
         except OSError:
+            # Not sys.exit: that would wait for native threads, which may never end.
             os._exit(0)
 
     def read(self) -> dict[str, Any]:
-        """The next message that is no cancel. Blocks."""
+        """Return the next message that is no cancel. Blocks."""
         return self._inbox.get()
 
     def _read(self) -> None:
@@ -178,7 +156,7 @@ class Channel:
 
 
 def serve(load: Loader) -> None:
-    """Load the model the parent names, then run its jobs; never returns."""
+    """Load the model the parent names, then run its requests. Never returns."""
     channel = Channel()
     order = channel.read()
     try:
@@ -189,13 +167,14 @@ def serve(load: Loader) -> None:
     channel.write({"event": "ready", "protocol": PROTOCOL, "info": getattr(runner, "info", {})})
     while True:
         order = channel.read()
-        _run(runner, order["job"], Run(order["run"], order["job"]["stop"], channel), channel)
+        _run(runner, order["request"], Run(order["run"], order["request"]["stop"], channel), channel)
 
 
 def _run(runner: Runner, request: dict[str, Any], run: Run, channel: Channel) -> None:
     try:
+        # A cancel may have come before the run began.
         reason = "cancel" if run.over else runner.run(request, run)
-    except JobRefused as refusal:
+    except RequestRefused as refusal:
         channel.write(
             {
                 "event": "error",

@@ -1,29 +1,29 @@
-"""The protocol between the server and an engine worker: one JSON object per line, version 1.
+"""Define the protocol between the server and an engine worker: one JSON object per line, version 2.
 
 A worker runs one thing at a time; run ids only grow.
 
 Parent to worker::
 
     {"op": "load", "path": ..., "options": {...}}   once, first
-    {"op": "run", "run": 1, "job": {...}}           only when the last run has ended; `request` is `request_message`'s
+    {"op": "run", "run": 1, "request": {...}}       only when the last run has ended; made by `request_message`
     {"op": "cancel", "run": 1}                      at any time; unknown or ended runs are ignored
     (end of file)                                   exit at once, even inside native code
 
 Worker to parent::
 
-    {"event": "ready", "protocol": 1, "info": {...}}                      the model is loaded; what is known of it
+    {"event": "ready", "protocol": 2, "info": {...}}                      the model is loaded; what is known of it
     {"event": "failed", "kind": "failed"|"unavailable", "message": ...}   it cannot be loaded (now); the worker exits
     {"event": "progress", "run": 1, "done": 128, "total": 900}            prefill, in tokens; else in inputs
-    {"event": "text", "run": 1, "text": ..., "thought": false, "logprobs": [...]}
-    {"event": "data", "run": 1, "data": ...}                              the result of a job that writes no answer
+    {"event": "text", "run": 1, "text": ..., "reasoning": false, "logprobs": [...]}
+    {"event": "data", "run": 1, "data": ...}                              the result of a request that writes no answer
     {"event": "done", "run": 1, "finish_reason": "stop"|"length"|"cancel", "stop": the stop string that was found or "",
      "usage": {...}, "timings": {...}, "info": {...}}
     {"event": "error", "run": 1, "kind": "bad_request"|"context"|"failed", "message": ..., "usage": {...}, "limit": n,
      "info": {...}}
 
-``done`` and ``error`` end a run; their ``info`` is what it showed of the engine's library. Lines of an
-earlier run are skipped, so no token of one answer reaches another. Anything else is a lie: the worker is killed and its
-request gets a 502.
+``done`` and ``error`` end a run; their ``info`` is what it showed of the engine's library. Lines of an earlier run are
+skipped, so no token of one answer reaches another. Anything else violates the protocol: the worker is killed and its
+request gets a 502. This module is the parent's; `engines.worker.loop` writes and reads the lines in the worker.
 """
 
 from __future__ import annotations
@@ -39,17 +39,9 @@ from services.core.events import Data, Done, Event, Reasoning, Text, TokenLogpro
 from services.core.message import Message, ToolCall
 from services.core.request import EngineRequest
 
-PROTOCOL = 1
-
-
-class Counts(msgspec.Struct):
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    cached_tokens: int = 0
-
 
 class Line(msgspec.Struct):
-    """Any line of a worker; which fields count depends on `event`."""
+    """Decode any line of a worker; which fields count depends on `event`."""
 
     event: Literal["ready", "failed", "progress", "text", "data", "done", "error"]
     run: int = 0
@@ -59,12 +51,12 @@ class Line(msgspec.Struct):
     done: int = 0
     total: int = 0
     text: str = ""
-    thought: bool = False
+    reasoning: bool = False
     logprobs: tuple[TokenLogprob, ...] = ()
     data: Any = None
     finish_reason: Literal["stop", "length", "cancel"] = "stop"
     stop: str = ""
-    usage: Counts = msgspec.field(default_factory=Counts)
+    usage: Usage = msgspec.field(default_factory=Usage)
     timings: dict[str, float] = {}
     kind: Literal["bad_request", "context", "failed", "unavailable"] = "failed"
     limit: int = 0
@@ -75,7 +67,7 @@ _encoder = msgspec.json.Encoder()
 
 
 def decode(data: bytes) -> Line:
-    """A worker's line. Raises `EngineFailed` for anything that is none."""
+    """Return a worker's line. Raises `EngineFailed` for bytes that are no message of the protocol."""
     try:
         return _decoder.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -83,18 +75,19 @@ def decode(data: bytes) -> Line:
 
 
 def encode(message: Mapping[str, Any]) -> bytes:
-    """A line for a worker, without its newline."""
+    """Return a line for a worker, without its newline."""
     return _encoder.encode(message)
 
 
 def request_message(request: EngineRequest) -> dict[str, Any]:
-    """What a worker is told of a job: everything but the model, which it has loaded."""
+    """Return what a worker needs of a request: everything but the model, which it has loaded."""
     return {
         "kind": request.kind,
         "messages": [template_message(message) for message in request.messages],
         "prompt": request.prompt,
         "prompt_ids": request.generation.prompt_ids,
         "max_tokens": request.max_tokens,
+        # Only what was set: for a missing one the worker has a default of its own.
         "sampling": {name: value for name, value in asdict(request.sampling).items() if value is not None},
         "stop": request.generation.stop,
         "logprobs": request.generation.logprobs,
@@ -122,31 +115,30 @@ def template_call(call: ToolCall) -> dict[str, Any]:
     return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
 
 
-def out_of_turn(line: Line) -> EngineFailed:
-    """The error for a line that may not come now."""
-    return EngineFailed(f"The engine sent {line.event!r} (run {line.run}) out of turn; it was stopped.")
+def violation(line: Line) -> EngineFailed:
+    """Return the error for a line that may not come now."""
+    return EngineFailed(
+        f"The engine sent {line.event!r} (run {line.run}) where its protocol allows none; it was stopped."
+    )
 
 
 def load_error(line: Line) -> ServiceError:
-    """The error of a ``failed`` line."""
+    """Return the error of a ``failed`` line."""
     return Unavailable(line.message) if line.kind == "unavailable" else EngineFailed(line.message)
 
 
 def event_of(line: Line) -> Event:
-    """The event a line of the current run means; raises the error it carries."""
+    """Return the event that a line of the current run means. Raises the error it carries."""
     if line.event == "text":
-        return Reasoning(line.text) if line.thought else Text(line.text, line.logprobs)
+        return Reasoning(line.text) if line.reasoning else Text(line.text, line.logprobs)
     if line.event == "data":
         return Data(line.data)
+    # Only a cancelled run ends with "cancel", and `WorkerEngine` reads its lines without making events of them.
     if line.event == "done" and line.finish_reason != "cancel":
-        return Done(line.finish_reason, _usage(line.usage), line.timings, line.stop)
+        return Done(line.finish_reason, line.usage, line.timings, line.stop)
     if line.event == "error":
         raise _error(line)
-    raise out_of_turn(line)
-
-
-def _usage(counts: Counts) -> Usage:
-    return Usage(counts.prompt_tokens, counts.completion_tokens, counts.cached_tokens)
+    raise violation(line)
 
 
 def _error(line: Line) -> ServiceError:

@@ -1,14 +1,20 @@
-"""What a job asks for and its engine does not do: named to the client before the run, never passed over."""
+"""Specify the engine that is the `rkllm` program: greedy, one user message, a chat template around everything.
+
+It drives no file by default: a model wants it with ``engine: rkllm_cli`` in its ``model.yaml``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from services.core.model import Model
 from services.core.request import EngineRequest
 from services.core.settings import Settings
-from services.engines.rkllm.support import rkllm
+from services.engines.base import Engine, EngineSpec
+from services.engines.rkllm_cli.engine import RkllmCliEngine
+from services.engines.worker.limits import Limits
 
 GREEDY: Mapping[str, tuple[Any, ...]] = {
     "temperature": (0,),
@@ -26,8 +32,14 @@ A seed is not among them: the same question always gets the same answer.
 """
 
 
-def rkllm_cli(settings: Settings, request: EngineRequest) -> Iterator[str]:
-    """The `rkllm` program: greedy, one user turn, a chat template around everything, no thinking."""
+def make(settings: Settings, model: Model) -> Engine:
+    """Return the engine of `model`, not started."""
+    lock = str(settings.npu_lock or "")
+    return RkllmCliEngine(model, settings.binary, Limits.of(settings), settings.use_multiline_protocol, lock)
+
+
+def unsupported(_settings: Settings, request: EngineRequest) -> Iterator[str]:
+    """Yield the parameters of `request` without effect, by the names a client knows."""
     sampling = asdict(request.sampling)
     for name, idle in GREEDY.items():
         if sampling[name] is not None and sampling[name] not in idle:
@@ -46,14 +58,10 @@ def rkllm_cli(settings: Settings, request: EngineRequest) -> Iterator[str]:
         yield "chat_template_kwargs"
 
 
-GRAMMARS = frozenset({"llama"})
-"""The engines that hold an answer to a schema while it is written."""
-
-LIMITS: Mapping[str, Callable[[Settings, EngineRequest], Iterable[str]]] = {"rkllm": rkllm, "rkllm_cli": rkllm_cli}
-"""Per engine; one that is not here does all a job can ask."""
-
-
-def unsupported(settings: Settings, request: EngineRequest) -> list[str]:
-    """What of `request` its model's engine does not do, by the names a client knows. Reads the times of a few files."""
-    limits = LIMITS.get(request.model.engine)
-    return list(limits(settings, request)) if limits else []
+RKLLM_CLI = EngineSpec(
+    name="rkllm_cli",
+    make=make,
+    device="npu",
+    system_messages=False,
+    unsupported=unsupported,
+)

@@ -1,6 +1,6 @@
-"""The NPU and its board, read from the kernel's files when somebody asks: for Prometheus, and nothing is kept.
+"""Read the NPU and its board from the kernel's files, for Prometheus; nothing is kept between two scrapes.
 
-A file that is missing, unreadable or in a format nobody has described is an absent series, never a 0: a board whose
+A file that is missing, unreadable or in an unknown format is an absent series, never a 0: a board whose
 NPU load cannot be read must not look like an idle one. The files are those of Rockchip's kernels; a computer without an
 NPU has the memory and the disk.
 """
@@ -30,9 +30,10 @@ POWER = {"on": 1.0, "off": 0.0}
 
 
 class BoardCollector(Collector):
-    """Reads some twenty small files per scrape; blocks for no longer than the kernel does."""
+    """Read some twenty small files per scrape; block for no longer than the kernel does."""
 
     def __init__(self, settings: Settings) -> None:
+        """Take the kernel's folders and the models' from `settings`. Reads nothing yet."""
         self._debug = settings.npu_debug_dir
         self._devfreq = settings.sysfs_dir / "class" / "devfreq"
         self._thermal = settings.sysfs_dir / "class" / "thermal"
@@ -41,10 +42,11 @@ class BoardCollector(Collector):
         self._models = settings.models_dir
 
     def describe(self) -> Iterator[Metric]:
-        """Nothing: the registry would read the board to learn the names."""
+        """Yield nothing: the registry would read the board to learn the names."""
         yield from ()
 
     def collect(self) -> Iterator[Metric]:
+        """Yield the series whose files can be read."""
         for family in (*self._npu(), *self._board()):
             if family.samples:
                 yield family
@@ -75,7 +77,7 @@ class BoardCollector(Collector):
         return {core: float(load) for core, load in cores}
 
     def _npu_file(self, name: str) -> Path:
-        """A file of the NPU's clock, whose folder is called after its address: ``fdab0000.npu``, ``27700000.npu``."""
+        """Return a file of the NPU's clock; an address names the folder: ``fdab0000.npu``, ``27700000.npu``."""
         folders = sorted(self._devfreq.glob("*.npu"))
         return (folders[0] if folders else self._devfreq / "npu") / name
 
@@ -85,7 +87,7 @@ class BoardCollector(Collector):
         return float(max(steps)) if steps else number(self._npu_file("max_freq"))
 
     def _temperatures(self) -> Mapping[str, float]:
-        """The zones called after the NPU; where there is none, those of the whole chip."""
+        """Return the zones called after the NPU, in degrees Celsius; where there is none, those of the whole chip."""
         files = sorted(self._thermal.glob("thermal_zone*/type"))
         zones = {text(file): number(file.with_name("temp")) for file in files}
         known = {zone: value / 1000 for zone, value in zones.items() if value is not None}
@@ -97,7 +99,7 @@ class BoardCollector(Collector):
 
 
 def text(path: Path) -> str:
-    """What a file holds; empty where it cannot be read, for whatever reason."""
+    """Return a file's text; empty where it cannot be read, for whatever reason."""
     try:
         return path.read_text(errors="replace").strip()
     except OSError:
@@ -105,6 +107,7 @@ def text(path: Path) -> str:
 
 
 def number(path: Path) -> float | None:
+    """Return the integer in a file; None where there is none."""
     try:
         return float(int(text(path)))
     except ValueError:
@@ -112,7 +115,7 @@ def number(path: Path) -> float | None:
 
 
 def disk(path: Path) -> tuple[float | None, float | None]:
-    """Bytes an ordinary user may still write where `path` lies, and the size of that file system."""
+    """Return the bytes an ordinary user may still write where `path` is, and the size of that file system."""
     try:
         found = os.statvfs(path)
     except OSError:
@@ -121,10 +124,12 @@ def disk(path: Path) -> tuple[float | None, float | None]:
 
 
 def plain(name: str, help_text: str, value: float | None) -> Metric:
+    """Return a gauge without labels, and without a sample where `value` is None."""
     return GaugeMetricFamily(name, help_text, value=value)
 
 
 def labelled(name: str, help_text: str, label: str, values: Mapping[str, float]) -> Metric:
+    """Return a gauge with a sample for each of `values`, by its label."""
     family = GaugeMetricFamily(name, help_text, labels=[label])
     for key, value in values.items():
         family.add_metric([key], value)

@@ -1,4 +1,4 @@
-"""What the NPU worker needs to know of the machine, and the lock that keeps two users of the NPU apart."""
+"""Check the machine before a model is loaded onto the NPU, and lock the NPU. Standard library only."""
 
 from __future__ import annotations
 
@@ -7,24 +7,18 @@ import os
 import re
 from pathlib import Path
 
-from services.engines.worker.loop import LoadFailed
+from services.engines.memory import memory_needed
+from services.engines.worker.errors import LoadFailed
 
 CPUS = {"rk3588": 0xF0, "rk3576": 0xF0, "rk3562": 0x0F, "rv1126b": 0x0F}
 """Masks of the four cores the runtime shall use: the big ones, where there are two kinds."""
-
-OVERHEAD = 1.1
-"""Peak memory over the file's size, as measured for published models, before a long context adds to it."""
-
-KV_SHARE = 1.6e-5
-"""KV cache per byte of the file and token of context: the least among common models (Qwen2.5 1.5B: 28 layers, 2 KV
-heads of 128 values, 28 KiB per token, for a file of 1.8 GB), so that only what surely does not fit is refused."""
 
 LOCK_FOLDERS = ("/run/lock", "/tmp")
 LOCK_NAME = "rkllm-npu.lock"
 
 
 def cpu_mask(compatible: Path) -> int:
-    """The CPU mask for the chip that the device tree names; the first four cores of an unknown one."""
+    """Return the CPU mask for the chip that the device tree names; the first four cores of an unknown one."""
     try:
         names = compatible.read_bytes().decode(errors="replace").lower()
     except OSError:
@@ -32,13 +26,8 @@ def cpu_mask(compatible: Path) -> int:
     return next((mask for chip, mask in CPUS.items() if chip in names), 0x0F)
 
 
-def memory_needed(file_bytes: int, context: int) -> float:
-    """Bytes that a model with `context` tokens takes at least."""
-    return file_bytes * (OVERHEAD + KV_SHARE * context)
-
-
 def check_memory(model: Path, context: int, meminfo: Path) -> None:
-    """Raises `LoadFailed` when the model surely does not fit: without memory a board hangs instead of failing."""
+    """Raise `LoadFailed` when the model surely does not fit: without memory a board hangs instead of failing."""
     match = re.search(r"^MemAvailable:\s+(\d+) kB", meminfo.read_text() if meminfo.exists() else "", re.MULTILINE)
     try:
         needed = memory_needed(model.stat().st_size, context)
@@ -54,15 +43,18 @@ def check_memory(model: Path, context: int, meminfo: Path) -> None:
 
 
 def lock(setting: str) -> int:
-    """Take the lock over the NPU; the kernel frees it with the process. Returns the file descriptor to keep.
+    """Take the lock over the NPU and return the file descriptor to keep. Never blocks.
 
-    Raises `LoadFailed` when another process has it: concurrent users of the NPU can hang it or panic the kernel.
+    The kernel frees the lock when the last process with that descriptor ends. Raises `LoadFailed` when another process
+    has it: two users of the NPU at a time can hang it or panic the kernel.
     """
     path = Path(setting) if setting else default_lock()
     try:
         descriptor = opened(path)
     except OSError as error:
-        raise LoadFailed(f"The NPU's lock file {path} cannot be opened: {error.strerror}; set npu_lock.") from error
+        raise LoadFailed(
+            f"The NPU's lock file {path} cannot be opened: {error.strerror}; set npu_lock to a file that can."
+        ) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
@@ -78,12 +70,16 @@ def lock(setting: str) -> int:
 
 
 def default_lock() -> Path:
+    """Return the usual lock file, in the first of `LOCK_FOLDERS` that can be written."""
     folder = next((folder for folder in LOCK_FOLDERS if os.access(folder, os.W_OK)), LOCK_FOLDERS[-1])
     return Path(folder) / LOCK_NAME
 
 
 def opened(path: Path) -> int:
-    """Kernels refuse O_CREAT for another user's file in a sticky folder: it is asked for only where there is none."""
+    """Open the lock file, and create it where there is none.
+
+    Kernels refuse O_CREAT for another user's file in a sticky folder (fs.protected_regular), so it is not always set.
+    """
     try:
         return os.open(path, os.O_RDWR)
     except FileNotFoundError:

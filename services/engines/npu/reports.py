@@ -1,0 +1,82 @@
+"""Read metadata and reasons out of what librkllmrt prints. Pure; standard library only.
+
+The library reports the model's context limit, the driver and why a load failed in its prints alone. The formats are
+those of releases 1.1 to 1.3, as published in logs of users and in the strings of the library.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+METADATA = (
+    re.compile(
+        r"rkllm-runtime version: (?P<runtime>[^,\s]+), rknpu driver version: (?P<driver>[^,\s]+), "
+        r"platform: (?P<platform>\w+)"
+    ),
+    re.compile(
+        r"rkllm-toolkit version: (?P<toolkit>[^,]+), max_context_limit: (?P<max_context_limit>\d+), "
+        r"npu_core_num: (?P<npu_core_num>\d+), target_platform: (?P<target_platform>\w+), "
+        r"model_dtype: (?P<model_dtype>\w+)"
+    ),
+    re.compile(r"Enabled cpus: \[(?P<cpus>[\d, ]*)\]"),
+)
+
+TOO_LONG = re.compile(r"prompt gather than max context \(prompt: (\d+) tokens, max context: (\d+)\)")
+"""The library's own words (and its spelling) for a prompt that does not fit."""
+
+COMPLAINT = re.compile(r"^(E RK\w+|E rkllm|error)\b", re.IGNORECASE)
+
+REMEDIES = (
+    (r"invalid magic|invalid rkllm model|model magic", "The file is damaged, or made by a newer toolkit than this "
+     "runtime reads: fetch it again, or use a runtime of the toolkit's release."),
+    (r"max_context_limit", "Lower the context: context_length in the model's model.yaml, or the -4k in its name."),
+    (r"rknpu module|rknn device", "The NPU cannot be opened: the vendor kernel with the rknpu driver must run, and "
+     "this user or container must have the device nodes (groups video and render)."),
+    (r"malloc npu memory", "The NPU memory is short: stop other users of the NPU, choose a smaller model or a shorter "
+     "context, or set npu_domain to another number."),
+    (r"enabled CPUs", "Fewer CPUs are enabled than the model has NPU cores."),
+    (r"Tokenizer is unavailable|no embedding layer", "The model was converted without its tokenizer or embedding: "
+     "convert it again with both."),
+    (r"driver version is too low", "Update the rknpu driver (the kernel) to 0.9.8."),
+    (r"open file|Too many open files", "Raise the limit of open files (ulimit -n)."),
+    (r"load model file error|rkllm_init failed", "The file is damaged or made for another chip: fetch the one for this "
+     "board."),
+)  # fmt: skip
+
+
+def metadata(lines: Sequence[str]) -> dict[str, str | int]:
+    """Return what the library printed of itself, the board and the model; counts as integers."""
+    found: dict[str, str | int] = {}
+    for line in lines:
+        for pattern in METADATA:
+            if match := pattern.search(line):
+                found |= {name: int(value) if value.isdigit() else value for name, value in match.groupdict().items()}
+    return found
+
+
+def too_long(lines: Sequence[str]) -> tuple[int, int] | None:
+    """Return the prompt's tokens and the limit, if the library printed that the prompt does not fit."""
+    for line in reversed(lines):
+        if match := TOO_LONG.search(line):
+            return int(match[1]), int(match[2])
+    return None
+
+
+def reason(lines: Sequence[str]) -> str:
+    """Return the library's own complaint, then what to do about it; a general advice where it printed none."""
+    complaints = [line for line in lines if COMPLAINT.match(line)]
+    text = "; ".join(line.rstrip(".") for line in complaints[-3:]) or "it gave no reason"
+    joined = "\n".join(line for line in lines if not line.startswith("I rkllm"))
+    remedies = [remedy for pattern, remedy in REMEDIES if re.search(pattern, joined)]
+    other = other_platform(metadata(lines))
+    first = [other] if other else remedies[:1] or ["The lines above in the log may say more; docs/npu.md lists causes."]
+    return f"{text}. {first[0]}"
+
+
+def other_platform(found: dict[str, str | int]) -> str:
+    """Return the sentence for a model that was converted for another chip than this board's, else nothing."""
+    model, board = found.get("target_platform"), found.get("platform")
+    if not model or not board or str(model).lower() == str(board).lower():
+        return ""
+    return f"The model was converted for {model}, and this board is an {board}: fetch the one for {board}."
