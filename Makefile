@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 MODELS_DIR ?= $(HOME)/models
 
-.PHONY: setup run test test-appliance test-webui conformance check docs bench bench-rag lock clean
+.PHONY: setup run test-models test test-appliance test-webui conformance check docs bench bench-rag lock clean
 .DEFAULT_GOAL := run
 
 # The newest of these stamps says what is installed; a changed lock installs again.
@@ -35,42 +35,37 @@ run: setup
 		exec $(BIN)/python -m services
 
 # The tests use a copy of the default models of their own, so that they do not depend on what MODELS_DIR holds.
-test: $(VENV)/dev.stamp
+test-models: $(VENV)/dev.stamp
 	@$(BIN)/python scripts/place_model.py .cache/models
 	@$(BIN)/python -m scripts.place_embedder .cache/models
+
+test: test-models
 	@$(BIN)/python -m pytest $(ARGS)
 
 # The whole stack on a Docker daemon; one is started, and ended, where none runs. Skipped with one line where that cannot be.
-test-appliance: $(VENV)/dev.stamp
-	@$(BIN)/python scripts/place_model.py .cache/models
-	@$(BIN)/python -m scripts.place_embedder .cache/models
+test-appliance: test-models
 	@tests/stack/run.sh $(ARGS)
 
 # Open WebUI itself in front of the server, and a browser in front of it. Skipped with one line where it cannot be had.
-test-webui: $(VENV)/dev.stamp
-	@$(BIN)/python scripts/place_model.py .cache/models
+test-webui: test-models
 	@tests/webui/run.sh $(ARGS)
 
 # The fast tests run here once more to measure how much of the code they reach, branches and the engines' child processes
 # included; the bar is in pyproject.toml. What runs only under gunicorn is reached by the others.
-check: $(VENV)/dev.stamp
+check: test-models
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/zizmor --offline --quiet .github
 	scripts/check_monitoring.sh
-	@$(BIN)/python scripts/place_model.py .cache/models
-	@$(BIN)/python -m scripts.place_embedder .cache/models
 	$(BIN)/python -m pytest -q tests/unit tests/http tests/appliance tests/contract/test_engines.py tests/contract/test_faults.py --cov --cov-report=term
 
 # Writes config.example.yaml and the tables of docs/configuration.md from services/core/settings_fields.py.
 docs: $(VENV)/run.stamp
 	@$(BIN)/python -m scripts.settings_docs
 
-bench: $(VENV)/dev.stamp
-	@$(BIN)/python scripts/place_model.py .cache/models
-	@$(BIN)/python -m scripts.place_embedder .cache/models
+bench: test-models
 	@$(BIN)/python -m bench $(ARGS)
 
 # How well the pipeline for sources picks what a question needs (docs/rag.md).
@@ -78,8 +73,7 @@ bench-rag: $(VENV)/dev.stamp
 	@$(BIN)/python -m bench.rag $(ARGS)
 
 # Foreign clients and suites, in environments of their own; the results go to docs/conformance.md.
-conformance: $(VENV)/dev.stamp $(VENV)-conformance/stamp
-	@$(BIN)/python scripts/place_model.py .cache/models
+conformance: test-models $(VENV)-conformance/stamp
 	@$(BIN)/python -m tests.conformance $(ARGS)
 
 $(VENV)-conformance/stamp: tests/conformance/requirements.lock

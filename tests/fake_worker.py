@@ -82,6 +82,8 @@ def fault(name: str, run: Run | None) -> None:
                 time.sleep(0.001)
             if run is None:
                 forever()
+        case "pause":
+            pass  # opening the bell, above, has blocked until the test reads it
         case "error":
             raise RequestRefused("the fake engine failed on purpose", "failed")
         case "context":
@@ -131,6 +133,8 @@ class Fake:
         steps = script.get("prefill_steps", 2)
         run.usage = {"prompt_tokens": 10 * steps, "completion_tokens": 0, "cached_tokens": 0}
         for step in range(steps):
+            if run.over:
+                return "cancel"
             time.sleep(script.get("prefill_delay", 0))
             run.progress(10 * step, 10 * steps)
         self.misbehave(script, "prefill", run)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import falcon
@@ -16,7 +17,7 @@ from services.api.http.errors import ErrorHandlers
 from services.api.http.middleware import AccessLog, RequestId
 from services.api.http.notices import HEADERS
 from services.api.openapi.resource import Description
-from services.api.operator.endpoints import ENDPOINTS
+from services.api.operator.endpoints import ENDPOINTS as OPERATOR
 from services.core import keys, logs
 from services.core.keys import Keys
 from services.core.metrics import Metrics
@@ -24,6 +25,9 @@ from services.core.settings import Settings, from_environment
 from services.engines.base import EngineSpec
 from services.engines.registry import SPECS, maker
 from services.scheduler.scheduler import Monitor, Scheduler
+
+ENDPOINTS = (*(endpoint for dialect in DIALECTS for endpoint in dialect.endpoints), *OPERATOR)
+"""Every path but those of the description."""
 
 EXPOSED = ["X-Request-Id", *HEADERS.values()]
 """Headers that scripts of other origins may read."""
@@ -84,10 +88,14 @@ def middleware(settings: Settings, metrics: Metrics) -> list[Any]:
 
 def route(app: App) -> None:
     """Add every path: those of each dialect, the operator's, and their description."""
-    endpoints = [*(each for dialect in DIALECTS for each in dialect.endpoints), *ENDPOINTS]
-    description = Description(endpoints)
-    for endpoint in (*endpoints, *description.endpoints):
+    for endpoint in (*ENDPOINTS, *description().endpoints):
         endpoint.route(app, app.service)
+
+
+@cache
+def description() -> Description:
+    """Return the description of `ENDPOINTS`. It is made once per process: making it takes longer than all the rest."""
+    return Description(ENDPOINTS)
 
 
 def create() -> App:

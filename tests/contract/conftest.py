@@ -40,9 +40,25 @@ class Rig:
     """A prompt whose prefill takes several steps."""
     survives: bool = True
     """Whether the engine lives on after a cancel, a stop string and a request's own token limit."""
+    shared: Any = None
+    """The engine that `loaded` has made; None before its first use."""
 
     def request(self, text: str, **changes: Any) -> EngineRequest:
         return request(self.model, text, **changes)
+
+    def loaded(self) -> Any:
+        """Return the loaded engine that tests share; a new one if a test ended the last one. Blocks while it loads."""
+        if self.shared is None or not self.shared.alive:
+            self.shared = self.make(self.model)
+            self.shared.start()
+            list(self.shared.ready(NOBODY))
+        return self.shared
+
+    def end(self) -> None:
+        """Stop the shared engine, if there is one."""
+        if self.shared is not None:
+            self.shared.stop()
+            self.shared = None
 
 
 def real_rig() -> Rig:
@@ -65,7 +81,7 @@ def npu_rig(models_dir: Path, release: str) -> Rig:
     """The NPU engine on the simulated runtime of `release`, with prompts as tokens."""
     settings = npu_settings(models_dir, release)
     make = npu_engine(settings, RKLLM_SIM_PREFILL_US="500")
-    return Rig(npu_model(models_dir, tokenizer=True), make, "[[tokens=2000 us=1000]]", "Say it again. " * 150)
+    return Rig(npu_model(models_dir, tokenizer=True), make, "[[tokens=2000 us=1000]]", "Say it again. " * 60)
 
 
 def cli_rig(models_dir: Path, release: str) -> Rig:
@@ -96,25 +112,39 @@ class Reloaded:
         return self._engine.generate(job, client)
 
 
-@pytest.fixture(params=["fake", "llama", "rkllm-1.2.3", "rkllm-1.3.0", "rkllm_cli-1.2.3", "rkllm_cli-1.3.0"])
-def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Rig:
+RIGS = ["fake", "llama", "rkllm-1.2.3", "rkllm-1.3.0", "rkllm_cli-1.2.3", "rkllm_cli-1.3.0"]
+
+
+@pytest.fixture(params=RIGS, scope="module")
+def rig(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    folder = tmp_path_factory.mktemp("models")
     rigs: dict[str, Callable[..., Rig]] = {
-        "fake": lambda: fake_rig(tmp_path),
+        "fake": lambda: fake_rig(folder),
         "llama": real_rig,
-        "rkllm": lambda release: npu_rig(tmp_path, release),
-        "rkllm_cli": lambda release: cli_rig(tmp_path, release),
+        "rkllm": lambda release: npu_rig(folder, release),
+        "rkllm_cli": lambda release: cli_rig(folder, release),
     }
     engine, *release = request.param.split("-")
-    return rigs[engine](*release)
+    made = rigs[engine](*release)
+    yield made
+    made.end()
 
 
 @pytest.fixture
 def engine(rig: Rig) -> Iterator[WorkerEngine]:
-    """A started engine of the rig; its child is gone afterwards."""
+    """Yield a started engine for one test; its child process is gone afterwards."""
+    rig.end()  # only one engine can use an accelerator
     made = rig.make(rig.model)
     made.start()
     yield made
     made.stop()
+
+
+@pytest.fixture
+def loaded(rig: Rig) -> WorkerEngine:
+    """Return a loaded engine that the tests share, so an answer that depends on earlier requests fails a test."""
+    engine: WorkerEngine = rig.loaded()
+    return engine
 
 
 @pytest.fixture(params=build.RELEASES)

@@ -37,73 +37,65 @@ def run(engine: WorkerEngine, rig: Rig, text: str, **changes: object) -> tuple[s
     return "".join(e.text for e in events if isinstance(e, Text)), events[-1]
 
 
-def test_an_answer_has_text_then_its_end_with_true_counts(engine: WorkerEngine, rig: Rig) -> None:
-    load(engine)
-    text, done = run(engine, rig, "Say hello.")
+def test_an_answer_has_text_then_its_end_with_true_counts(loaded: WorkerEngine, rig: Rig) -> None:
+    text, done = run(loaded, rig, "Say hello.")
     assert text.strip()
     assert done.finish_reason in ("stop", "length")
     assert done.usage.prompt_tokens > 0
     assert 0 < done.usage.completion_tokens <= 16
 
 
-def test_max_tokens_ends_the_answer_with_length(engine: WorkerEngine, rig: Rig) -> None:
-    load(engine)
-    _, done = run(engine, rig, rig.long_answer, max_tokens=5)
+def test_max_tokens_ends_the_answer_with_length(loaded: WorkerEngine, rig: Rig) -> None:
+    _, done = run(loaded, rig, rig.long_answer, max_tokens=5)
     assert (done.finish_reason, done.usage.completion_tokens) == ("length", 5)
 
 
-def test_the_same_job_gives_the_same_answer(engine: WorkerEngine, rig: Rig) -> None:
-    load(engine)
-    assert run(engine, rig, "Name a colour.")[0] == run(engine, rig, "Name a colour.")[0]
+def test_the_same_job_gives_the_same_answer(loaded: WorkerEngine, rig: Rig) -> None:
+    assert run(loaded, rig, "Name a colour.")[0] == run(loaded, rig, "Name a colour.")[0]
 
 
-def test_a_stop_string_ends_the_answer_before_it(engine: WorkerEngine, rig: Rig) -> None:
-    load(engine)
-    whole, _ = run(engine, rig, rig.long_answer, max_tokens=12)
+def test_a_stop_string_ends_the_answer_before_it(loaded: WorkerEngine, rig: Rig) -> None:
+    whole, _ = run(loaded, rig, rig.long_answer, max_tokens=12)
     stop = whole[len(whole) // 2 :][:3]
-    text, done = run(engine, rig, rig.long_answer, max_tokens=12, stop=(stop,))
+    text, done = run(loaded, rig, rig.long_answer, max_tokens=12, stop=(stop,))
     assert text == whole[: whole.index(stop)]
     assert (done.finish_reason, done.stop) == ("stop", stop)
 
 
-def test_a_raw_prompt_is_completed_without_a_template(engine: WorkerEngine, rig: Rig) -> None:
-    load(engine)
-    text, done = run(engine, rig, "", kind="completion", messages=(), prompt="Once upon a time")
+def test_a_raw_prompt_is_completed_without_a_template(loaded: WorkerEngine, rig: Rig) -> None:
+    text, done = run(loaded, rig, "", kind="completion", messages=(), prompt="Once upon a time")
     assert text
     assert done.usage.completion_tokens > 0
 
 
-def test_closing_in_decode_cancels_and_the_next_answer_is_whole(engine: WorkerEngine, rig: Rig) -> None:
-    load(engine)
-    whole, _ = run(engine, rig, "Say hello.")
-    events = engine.generate(rig.request(rig.long_answer, max_tokens=2000), NOBODY)
+def test_closing_in_decode_cancels_and_the_next_answer_is_whole(loaded: WorkerEngine, rig: Rig) -> None:
+    whole, _ = run(loaded, rig, "Say hello.")
+    events = loaded.generate(rig.request(rig.long_answer, max_tokens=2000), NOBODY)
     assert isinstance(next(event for event in events if isinstance(event, Text)), Text)
     events.close()  # type: ignore[attr-defined]
-    assert engine.alive is rig.survives
-    assert run(engine, rig, "Say hello.")[0] == whole
+    assert loaded.alive is rig.survives
+    assert run(loaded, rig, "Say hello.")[0] == whole
 
 
-def test_closing_in_prefill_cancels_and_the_next_answer_is_whole(engine: WorkerEngine, rig: Rig) -> None:
-    load(engine)
-    whole, _ = run(engine, rig, "Say hello.")
-    events = engine.generate(rig.request(rig.long_prompt), NOBODY)
+def test_closing_in_prefill_cancels_and_the_next_answer_is_whole(loaded: WorkerEngine, rig: Rig) -> None:
+    whole, _ = run(loaded, rig, "Say hello.")
+    events = loaded.generate(rig.request(rig.long_prompt), NOBODY)
     assert isinstance(next(events), Waiting)
     events.close()  # type: ignore[attr-defined]
-    assert engine.alive is rig.survives
-    assert run(engine, rig, "Say hello.")[0] == whole
+    assert loaded.alive is rig.survives
+    assert run(loaded, rig, "Say hello.")[0] == whole
 
 
-def test_a_client_that_leaves_cancels_without_any_write(engine: WorkerEngine, rig: Rig) -> None:
-    load(engine)
+def test_a_client_that_leaves_cancels_without_any_write(loaded: WorkerEngine, rig: Rig) -> None:
     ours, theirs = socket.socketpair()
-    events = engine.generate(rig.request(rig.long_prompt), Client(ours))
+    events = loaded.generate(rig.request(rig.long_prompt), Client(ours))
     next(events)
     theirs.close()
     with pytest.raises(ClientGone):
         list(events)
     ours.close()
-    assert engine.alive is rig.survives
-    assert run(engine, rig, "Say hello.")[0]
+    assert loaded.alive is rig.survives
+    assert run(loaded, rig, "Say hello.")[0]
 
 
 def test_a_client_that_leaves_while_it_loads_does_not_stop_the_load(engine: WorkerEngine, rig: Rig) -> None:
@@ -138,11 +130,10 @@ def test_an_idle_engine_that_was_killed_is_not_alive(engine: WorkerEngine) -> No
     assert not engine.alive
 
 
-def test_answers_from_two_threads_one_after_the_other(engine: WorkerEngine, rig: Rig) -> None:
-    load(engine)
+def test_answers_from_two_threads_one_after_the_other(loaded: WorkerEngine, rig: Rig) -> None:
     answers: list[str] = []
     for _ in range(2):
-        thread = threading.Thread(target=lambda: answers.append(run(engine, rig, "Say hello.")[0]))
+        thread = threading.Thread(target=lambda: answers.append(run(loaded, rig, "Say hello.")[0]))
         thread.start()
         thread.join()
     assert answers[0] == answers[1]
@@ -162,90 +153,77 @@ that_know_tokens = pytest.mark.parametrize("rig", ["fake", "llama", "rkllm-1.2.3
 
 
 @that_know_tokens
-def test_a_counted_prompt_has_the_tokens_that_its_run_reports(engine: WorkerEngine, rig: Rig) -> None:
-    load(engine)
+def test_a_counted_prompt_has_the_tokens_that_its_run_reports(loaded: WorkerEngine, rig: Rig) -> None:
     messages = (message("system", "Be brief."), message("user", "How are you, <|im_end|>?"))
-    count = data(engine, rig.request("", kind="count", messages=messages))
-    assert count == run(engine, rig, "", messages=messages)[1].usage.prompt_tokens
+    count = data(loaded, rig.request("", kind="count", messages=messages))
+    assert count == run(loaded, rig, "", messages=messages)[1].usage.prompt_tokens
 
 
 @that_know_tokens
 @pytest.mark.parametrize("text", ["Once upon a time, maple", "Grüße, 世界 \U0001f98a", ""])
-def test_tokens_and_back(engine: WorkerEngine, rig: Rig, text: str) -> None:
-    load(engine)
+def test_tokens_and_back(loaded: WorkerEngine, rig: Rig, text: str) -> None:
     job = rig.request("", kind="tokenize", messages=(), inputs=(text, "a"), special_tokens=False)
-    first, second = data(engine, job)
+    first, second = data(loaded, job)
     assert len(first["ids"]) == len(first["texts"])
     assert bool(first["ids"]) is bool(text)
     inputs = (tuple(first["ids"]), tuple(second["ids"]))
-    assert data(engine, rig.request("", kind="detokenize", messages=(), inputs=inputs)) == [text, "a"]
+    assert data(loaded, rig.request("", kind="detokenize", messages=(), inputs=inputs)) == [text, "a"]
 
 
 @that_know_tokens
-def test_the_tokens_of_a_chat_are_those_of_its_prompt(engine: WorkerEngine, rig: Rig) -> None:
-    load(engine)
-    (found,) = data(engine, rig.request("Say it.", kind="tokenize"))
+def test_the_tokens_of_a_chat_are_those_of_its_prompt(loaded: WorkerEngine, rig: Rig) -> None:
+    (found,) = data(loaded, rig.request("Say it.", kind="tokenize"))
     assert "Say it." in "".join(found["texts"])
 
 
 @that_know_tokens
-def test_an_id_of_no_token_is_the_clients_fault(engine: WorkerEngine, rig: Rig) -> None:
-    load(engine)
+def test_an_id_of_no_token_is_the_clients_fault(loaded: WorkerEngine, rig: Rig) -> None:
     for inputs in (((10**6,),), ((2**31 - 1,),)):
         with pytest.raises(BadRequest):
-            data(engine, rig.request("", kind="detokenize", messages=(), inputs=inputs))
-    assert run(engine, rig, "Say hello.")[0]
+            data(loaded, rig.request("", kind="detokenize", messages=(), inputs=inputs))
+    assert run(loaded, rig, "Say hello.")[0]
 
 
 @that_know_tokens
-def test_a_prompt_of_tokens_is_the_prompt_of_their_text(engine: WorkerEngine, rig: Rig) -> None:
-    load(engine)
-    (found,) = data(engine, rig.request("", kind="tokenize", messages=(), inputs=("Once upon a time",)))
-    whole = run(engine, rig, "", kind="completion", messages=(), prompt="Once upon a time")
-    again = run(engine, rig, "", kind="completion", messages=(), prompt_ids=tuple(found["ids"]))
+def test_a_prompt_of_tokens_is_the_prompt_of_their_text(loaded: WorkerEngine, rig: Rig) -> None:
+    (found,) = data(loaded, rig.request("", kind="tokenize", messages=(), inputs=("Once upon a time",)))
+    whole = run(loaded, rig, "", kind="completion", messages=(), prompt="Once upon a time")
+    again = run(loaded, rig, "", kind="completion", messages=(), prompt_ids=tuple(found["ids"]))
     assert again[0] == whole[0]
     with pytest.raises(BadRequest):
-        run(engine, rig, "", kind="completion", messages=(), prompt_ids=(10**6,))
-    assert engine.alive
+        run(loaded, rig, "", kind="completion", messages=(), prompt_ids=(10**6,))
+    assert loaded.alive
 
 
 @pytest.mark.parametrize("rig", ["rkllm_cli-1.2.3"], indirect=True)
 @pytest.mark.parametrize("changes", [{"kind": "count"}, {"kind": "tokenize", "inputs": ("a",)}, {"prompt_ids": (1,)}])
-def test_the_program_refuses_tokens(engine: WorkerEngine, rig: Rig, changes: dict[str, Any]) -> None:
-    load(engine)
+def test_the_program_refuses_tokens(loaded: WorkerEngine, rig: Rig, changes: dict[str, Any]) -> None:
     with pytest.raises(BadRequest, match="rkllm program"):
-        list(engine.generate(rig.request("", **changes), NOBODY))
-    assert engine.alive
-    assert run(engine, rig, "Say hello.")[0]
-
-
-@pytest.fixture
-def llama(engine: WorkerEngine) -> WorkerEngine:
-    """The engine, loaded; for tests that only make sense with a model that can be asked something."""
-    load(engine)
-    return engine
+        list(loaded.generate(rig.request("", **changes), NOBODY))
+    assert loaded.alive
+    assert run(loaded, rig, "Say hello.")[0]
 
 
 with_a_model = pytest.mark.parametrize("rig", ["llama"], indirect=True)
 
 
 @with_a_model
-def test_a_schema_shapes_the_answer(llama: WorkerEngine, rig: Rig) -> None:
+def test_a_schema_shapes_the_answer(loaded: WorkerEngine, rig: Rig) -> None:
     schema = {
         "type": "object",
         "properties": {"n": {"type": "integer"}},
         "required": ["n"],
         "additionalProperties": False,
     }
-    text, _ = run(llama, rig, "Give me a number.", json_schema=schema, max_tokens=60)
+    text, _ = run(loaded, rig, "Give me a number.", json_schema=schema, max_tokens=60)
     assert isinstance(json.loads(text)["n"], int)
 
 
 @with_a_model
-def test_a_senseless_schema_is_the_clients_fault(llama: WorkerEngine, rig: Rig) -> None:
+def test_a_senseless_schema_is_the_clients_fault(loaded: WorkerEngine, rig: Rig) -> None:
     with pytest.raises(BadRequest):
-        run(llama, rig, "Hi", json_schema={"type": "nonsense"})
-    assert llama.alive
+        run(loaded, rig, "Hi", json_schema={"type": "nonsense"})
+    assert loaded.alive
 
 
 @with_a_model
@@ -258,37 +236,37 @@ def test_a_senseless_schema_is_the_clients_fault(llama: WorkerEngine, rig: Rig) 
     ],
 )
 def test_a_schema_without_a_grammar_is_refused_with_the_reason(
-    llama: WorkerEngine, rig: Rig, schema: dict[str, Any], why: str
+    loaded: WorkerEngine, rig: Rig, schema: dict[str, Any], why: str
 ) -> None:
     with pytest.raises(BadRequest, match=f"response_format.*{why}"):
-        run(llama, rig, "Hi", json_schema=schema)
-    assert run(llama, rig, "Hi", max_tokens=1)[1].usage.completion_tokens == 1
+        run(loaded, rig, "Hi", json_schema=schema)
+    assert run(loaded, rig, "Hi", max_tokens=1)[1].usage.completion_tokens == 1
 
 
 @with_a_model
-def test_a_continued_answer_that_does_not_begin_as_demanded_is_refused(llama: WorkerEngine, rig: Rig) -> None:
+def test_a_continued_answer_that_does_not_begin_as_demanded_is_refused(loaded: WorkerEngine, rig: Rig) -> None:
     messages = (message("user", "Hi"), message("assistant", "The sun"))
     with pytest.raises(BadRequest, match="no beginning of what is demanded"):
-        run(llama, rig, "", messages=messages, json_schema={"type": "object"})
+        run(loaded, rig, "", messages=messages, json_schema={"type": "object"})
 
 
 @with_a_model
-def test_a_schema_may_refer_to_its_root(llama: WorkerEngine, rig: Rig) -> None:
+def test_a_schema_may_refer_to_its_root(loaded: WorkerEngine, rig: Rig) -> None:
     schema = {
         "type": "object",
         "properties": {"n": {"type": "integer"}, "next": {"anyOf": [{"$ref": "#"}, {"type": "null"}]}},
         "required": ["n", "next"],
         "additionalProperties": False,
     }
-    text, _ = run(llama, rig, "Count.", json_schema=grammar.rooted(schema), max_tokens=80)
+    text, _ = run(loaded, rig, "Count.", json_schema=grammar.rooted(schema), max_tokens=80)
     assert re.match(r'\{\s*"n"\s*:\s*-?\d+', text)
 
 
 @with_a_model
 @pytest.mark.parametrize("job", [{}, {"kind": "completion", "messages": (), "prompt": "Once"}], ids=["chat", "text"])
 @pytest.mark.parametrize("alternatives", [0, 2])
-def test_logprobs_cover_every_token(llama: WorkerEngine, rig: Rig, job: dict[str, Any], alternatives: int) -> None:
-    events = list(llama.generate(rig.request("Say hello.", **job, logprobs=alternatives, max_tokens=4), NOBODY))
+def test_logprobs_cover_every_token(loaded: WorkerEngine, rig: Rig, job: dict[str, Any], alternatives: int) -> None:
+    events = list(loaded.generate(rig.request("Say hello.", **job, logprobs=alternatives, max_tokens=4), NOBODY))
     entries = [entry for event in events if isinstance(event, Text) for entry in event.logprobs]
     done = events[-1]
     assert isinstance(done, Done)
@@ -298,39 +276,40 @@ def test_logprobs_cover_every_token(llama: WorkerEngine, rig: Rig, job: dict[str
 
 
 @with_a_model
-def test_a_prompt_over_the_context_is_refused_with_both_numbers(llama: WorkerEngine, rig: Rig) -> None:
+def test_a_prompt_over_the_context_is_refused_with_both_numbers(loaded: WorkerEngine, rig: Rig) -> None:
     with pytest.raises(ContextOverflow) as caught:
-        run(llama, rig, "word " * 9000)
+        run(loaded, rig, "word " * 9000)
     assert caught.value.prompt_tokens > caught.value.context_length == rig.model.context_length
-    assert llama.alive
+    assert loaded.alive
 
 
 @with_a_model
-def test_a_longer_conversation_reuses_its_beginning(llama: WorkerEngine, rig: Rig) -> None:
-    first, _ = run(llama, rig, rig.long_prompt[:700], max_tokens=4)
+def test_a_longer_conversation_reuses_its_beginning(loaded: WorkerEngine, rig: Rig) -> None:
+    first, _ = run(loaded, rig, rig.long_prompt[:700], max_tokens=4)
     messages = (
         message("user", rig.long_prompt[:700]),
         message("assistant", first),
         message("user", "And now?"),
     )
-    _, done = run(llama, rig, "", messages=messages, max_tokens=4)
+    _, done = run(loaded, rig, "", messages=messages, max_tokens=4)
     assert done.usage.cached_tokens > done.usage.prompt_tokens / 2
 
 
 @with_a_model
-def test_an_end_is_not_explained_by_what_the_load_printed(llama: WorkerEngine, rig: Rig) -> None:
-    events = llama.generate(rig.request(rig.long_answer, max_tokens=200), NOBODY)
+def test_an_end_is_not_explained_by_what_the_load_printed(engine: WorkerEngine, rig: Rig) -> None:
+    load(engine)
+    events = engine.generate(rig.request(rig.long_answer, max_tokens=200), NOBODY)
     next(events)
-    os.kill(llama.pid, signal.SIGKILL)
+    os.kill(engine.pid, signal.SIGKILL)
     with pytest.raises(EngineFailed, match=r"\(signal SIGKILL\)"):
         list(events)
 
 
 @with_a_model
-def test_it_listens_on_no_port(llama: WorkerEngine) -> None:
-    links = [str(link.readlink()) for link in Path(f"/proc/{llama.pid}/fd").iterdir() if link.is_symlink()]
+def test_it_listens_on_no_port(loaded: WorkerEngine) -> None:
+    links = [str(link.readlink()) for link in Path(f"/proc/{loaded.pid}/fd").iterdir() if link.is_symlink()]
     sockets = {match.group(1) for link in links if (match := re.fullmatch(r"socket:\[(\d+)\]", link))}
-    tables = [Path(f"/proc/{llama.pid}/net/{name}").read_text() for name in ("tcp", "tcp6")]
+    tables = [Path(f"/proc/{loaded.pid}/net/{name}").read_text() for name in ("tcp", "tcp6")]
     assert not sockets & set(" ".join(tables).split())
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import pytest
 
@@ -101,11 +100,13 @@ class Conversations:
         return self.last.usage.prompt_tokens - self.last.usage.cached_tokens
 
 
-@pytest.fixture(params=COMBINATIONS, ids="-".join)
-def chats(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Conversations]:
+@pytest.fixture(params=COMBINATIONS, ids="-".join, scope="module")
+def chats(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Conversations]:
+    """Yield one engine for all tests of a combination, so an answer that depends on earlier requests fails a test."""
     release, prompt, strategy, kv = request.param
-    settings = npu_settings(tmp_path, release, kv_strategy=strategy)
-    model = npu_model(tmp_path, tokenizer=prompt == "tokens", context_limit=4096)
+    folder = tmp_path_factory.mktemp("models")
+    settings = npu_settings(folder, release, kv_strategy=strategy)
+    model = npu_model(folder, tokenizer=prompt == "tokens", context_limit=4096)
     engine = npu_engine(settings, RKLLM_SIM_KV=kv)(model)
     engine.start()
     list(engine.ready(NOBODY))

@@ -62,6 +62,20 @@ def api(make: Callable[..., Api], tmp_path: Path) -> Api:
     return make(max_body_bytes=100_000)
 
 
+LIMIT = 400_000
+"""The largest body, in bytes, that the application of `able` accepts."""
+
+
+@pytest.fixture(scope="module")
+def able(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """Yield one application for all tests of a module; its one model, ``fake``, has every capability."""
+    folder = tmp_path_factory.mktemp("models")
+    write_fake_model(folder, "fake", settings="capabilities: [chat, completion, embedding, rerank]")
+    app: App = build(Settings(models_dir=folder, monitor_interval=3600, max_body_bytes=LIMIT), FAKES)
+    yield Api(app)
+    app.stop()
+
+
 @pytest.fixture
 def plain(tmp_path: Path) -> Iterator[Api]:
     """The application with one model whose engine has no grammars."""

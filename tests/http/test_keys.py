@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.engines import write_fake_model
+from services.api.app import build
+from services.core.settings import Settings
+from tests.engines import FAKES, write_fake_model
 from tests.http.conftest import Api
 
 USER, ADMIN = "user-0123456789abcdef", "admin-0123456789abcdef"
@@ -23,10 +25,14 @@ def bearer(secret: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {secret}"}
 
 
-@pytest.fixture
-def guarded(make: Callable[..., Api], tmp_path: Path) -> Api:
-    write_fake_model(tmp_path, "fake")
-    return make(api_key=USER, admin_key=ADMIN)
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """Yield one application with keys for all tests of this module."""
+    folder = tmp_path_factory.mktemp("models")
+    write_fake_model(folder, "fake")
+    app = build(Settings(models_dir=folder, monitor_interval=3600, api_key=USER, admin_key=ADMIN), FAKES)
+    yield Api(app)
+    app.stop()
 
 
 def test_without_keys_nothing_is_asked_for(api: Api) -> None:
@@ -49,17 +55,18 @@ def test_without_keys_nothing_is_asked_for(api: Api) -> None:
         {"Authorization": "Bearer wrong", "x-api-key": USER},
     ],
 )
-@pytest.mark.parametrize("path", [CHAT, "/v1/models", "/v1/models/unload", "/nothing"])
-def test_no_key_and_wrong_keys_are_a_401(guarded: Api, headers: dict[str, str], path: str) -> None:
-    for result in (guarded.post(path, b"{", headers=headers), guarded.http.simulate_get(path, headers=headers)):
-        assert result.status_code == 401
-        assert result.headers["www-authenticate"] == "Bearer"
-        assert result.json["error"]["code"] == "invalid_api_key"
-        assert "Bearer KEY" in result.json["error"]["message"]
-        assert USER not in result.text
+def test_no_key_and_wrong_keys_are_a_401(guarded: Api, headers: dict[str, str]) -> None:
+    for path in (CHAT, "/v1/models", "/v1/models/unload", "/nothing"):
+        for result in (guarded.post(path, b"{", headers=headers), guarded.http.simulate_get(path, headers=headers)):
+            assert result.status_code == 401, path
+            assert result.headers["www-authenticate"] == "Bearer"
+            assert result.json["error"]["code"] == "invalid_api_key"
+            assert "Bearer KEY" in result.json["error"]["message"]
+            assert USER not in result.text
 
 
-def test_refused_keys_are_counted(guarded: Api) -> None:
+def test_refused_keys_are_counted(make: Callable[..., Api]) -> None:
+    guarded = make(api_key=USER, admin_key=ADMIN)
     guarded.post(CHAT, HI, headers=bearer("wrong"))
     guarded.post("/v1/models/unload", b"", headers=bearer(USER))
     registry = guarded.app.service.metrics.registry

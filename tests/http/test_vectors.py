@@ -11,12 +11,10 @@ from typing import Any
 
 import pytest
 
-from services.api.dialects.openai.vectors import EmbeddingRequest, RerankRequest
 from services.chat.vectors import cosine
 from tests.engines import write_fake_model
 from tests.fake_worker import vector
 from tests.http.conftest import Api
-from tests.http.test_hostile import WRONG, refused
 
 MAKES_VECTORS = "capabilities: [embedding]\nmatryoshka: true\n"
 
@@ -145,25 +143,3 @@ def test_a_model_made_for_reranking_goes_first(api: Api, tmp_path: Path) -> None
 def test_what_rerank_does_not_do_is_announced(api: Api) -> None:
     result = api.post("/v1/rerank", {"query": "q", "documents": ["a"], "max_tokens_per_doc": 5})
     assert "max_tokens_per_doc" in result.headers["x-rkllm-warning"]
-
-
-GOOD_EMBEDDING: dict[str, Any] = {"input": "x"}
-GOOD_RERANK: dict[str, Any] = {"query": "x", "documents": ["y"]}
-FIELDS = [("/v1/embeddings", GOOD_EMBEDDING, field) for field in EmbeddingRequest.__struct_fields__]
-FIELDS += [("/v1/rerank", GOOD_RERANK, field) for field in RerankRequest.__struct_fields__]
-
-
-@pytest.mark.parametrize(("path", "good", "field"), FIELDS, ids=lambda value: value if isinstance(value, str) else "")
-def test_a_wrong_type_at_every_field(api: Api, path: str, good: dict[str, Any], field: str) -> None:
-    results = [api.post(path, {**good, field: value}) for value in [*WRONG, ["\0"], [[-1]], [[10**40]], ["a", 1]]]
-    assert all(result.status_code < 500 for result in results)
-    bad = [result for result in results if result.status_code != 200]
-    assert bad
-    for result in bad:
-        refused(result)
-
-
-@pytest.mark.parametrize("body", [b"", b"{", b"null", b'{"input": "\\ud800"}', b'{"input": ' + b"[" * 40_000])
-def test_wrong_bytes(api: Api, body: bytes) -> None:
-    refused(api.post("/v1/embeddings", body))
-    refused(api.post("/v1/rerank", body))

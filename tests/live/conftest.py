@@ -157,6 +157,35 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Server]]:
         assert not [pid for pid in {server.worker, *engines} if alive(pid)]
 
 
+Serve = Callable[..., Server]
+
+
+@pytest.fixture(scope="module")
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
+    """Start servers with the scripted engine that all tests of a module share; nothing of them is left afterwards."""
+    servers: list[Server] = []
+
+    def starter(**settings: object) -> Server:
+        models = tmp_path_factory.mktemp("scripted") / "models"
+        write_fake_model(models, "fake")
+        env = {f"RKLLM_{key.upper()}": str(value) for key, value in settings.items()}
+        servers.append(Server(models, "tests.live.fake_app:create()", env))
+        return servers[-1]
+
+    yield starter
+    for server in servers:
+        server.hang_up()
+        engines = server.engine_pids()
+        assert server.end() == 0
+        assert not [pid for pid in engines if alive(pid)]
+
+
+@pytest.fixture(scope="module")
+def scripted(serve: Serve) -> Server:
+    """Return a server with the default settings."""
+    return serve()
+
+
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One server with the real model for a whole module; it has the model twice, so that it can be switched."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import anthropic
@@ -11,9 +10,6 @@ import pydantic
 import pytest
 
 from tests.live.conftest import Server
-
-Bell = Callable[[], tuple[str, Callable[[], str]]]
-Start = Callable[..., Server]
 
 MODEL = "smollm2-135m-instruct"
 QUESTION = [{"role": "user", "content": "What is the capital of France?"}]
@@ -35,8 +31,8 @@ def asked(script: object) -> list[dict[str, str]]:
     return [{"role": "user", "content": script if isinstance(script, str) else json.dumps(script)}]
 
 
-def test_whole_and_streamed(start: Start) -> None:
-    with client(start()) as claude:
+def test_whole_and_streamed(scripted: Server) -> None:
+    with client(scripted) as claude:
         whole = claude.messages.create(model="fake", max_tokens=9, messages=asked("hello"))
         assert (whole.content[0].text, whole.stop_reason, whole.usage.input_tokens) == (
             "You said: hello",
@@ -55,8 +51,8 @@ def test_whole_and_streamed(start: Start) -> None:
         ]  # fmt: skip
 
 
-def test_a_call_of_a_tool_and_its_result(start: Start) -> None:
-    with client(start()) as claude:
+def test_a_call_of_a_tool_and_its_result(scripted: Server) -> None:
+    with client(scripted) as claude:
         more = {"model": "fake", "max_tokens": 9, "tools": [WEATHER]}
         whole = claude.messages.create(messages=asked(CALL), **more)
         (call,) = whole.content
@@ -74,8 +70,8 @@ def test_a_call_of_a_tool_and_its_result(start: Start) -> None:
         assert claude.messages.create(messages=turns, **more).content[0].text
 
 
-def test_reasoning_and_stop_sequences(start: Start) -> None:
-    with client(start()) as claude:
+def test_reasoning_and_stop_sequences(scripted: Server) -> None:
+    with client(scripted) as claude:
         script = asked({"text": "<think>hm</think>yes END no"})
         more = {"model": "fake", "max_tokens": 2000, "stop_sequences": [" END"], "messages": script}
         more["thinking"] = {"type": "enabled", "budget_tokens": 1024}
@@ -91,8 +87,8 @@ def test_reasoning_and_stop_sequences(start: Start) -> None:
         assert (final.content[0].thinking, final.stop_sequence) == ("hm", " END")
 
 
-def test_errors_are_its_own_exceptions(start: Start) -> None:
-    with client(start()) as claude:
+def test_errors_are_its_own_exceptions(scripted: Server) -> None:
+    with client(scripted) as claude:
         with pytest.raises(anthropic.NotFoundError, match="none"):
             claude.messages.create(model="none", max_tokens=9, messages=asked("x"))
         image = [{"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AAAA"}}]
@@ -102,31 +98,6 @@ def test_errors_are_its_own_exceptions(start: Start) -> None:
         stream = claude.messages.create(model="fake", max_tokens=9, messages=broken, stream=True)
         with pytest.raises(anthropic.APIStatusError, match="failed on purpose"):
             list(stream)
-
-
-@pytest.mark.parametrize("stream", [True, False])
-def test_leaving_while_it_runs(start: Start, bell: Bell, stream: bool) -> None:
-    server = start()
-    path, rung = bell()
-    script = {"tokens": 3, "fault": "hold", "at": 1, "bell": path}
-    body = {"model": "fake", "max_tokens": 9, "messages": asked(script), "stream": stream}
-    connection = server.post("/v1/messages", body)
-    assert rung() == "decode"
-    connection.close()
-    server.until(lambda health: health["active_request"] is None)
-    assert server.ask("still there?") == "You said: still there?"
-
-
-def test_a_real_answer_whole_and_streamed(real: Server) -> None:
-    with client(real) as claude:
-        whole = claude.messages.create(model=MODEL, messages=QUESTION, **GREEDY)
-        assert "Paris" in whole.content[0].text
-        with claude.messages.stream(model=MODEL, messages=QUESTION, **GREEDY) as stream:
-            final = stream.get_final_message()
-    assert final.content[0].text == whole.content[0].text
-    assert final.stop_reason == whole.stop_reason
-    prompts = [usage.input_tokens + usage.cache_read_input_tokens for usage in (whole.usage, final.usage)]
-    assert prompts[0] == prompts[1] > 5
 
 
 class City(pydantic.BaseModel):

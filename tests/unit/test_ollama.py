@@ -150,6 +150,12 @@ def test_calls_are_whole_objects_in_streams_and_answers() -> None:
     assert whole(*CALLS)["message"]["tool_calls"] == WANTED
 
 
+def test_thinking_is_a_field_of_its_own() -> None:
+    thought, text, _ = objects(Reasoning("why"), Text("so"), Done("stop", Usage()))
+    assert (thought["message"]["thinking"], thought["message"]["content"]) == ("why", "")
+    assert (text["message"].get("thinking", ""), text["message"]["content"]) == ("", "so")
+
+
 @pytest.mark.parametrize("arguments", ["[]", "5", "[" * 100_000, "{"])
 def test_a_call_without_an_object_is_left_out(arguments: str) -> None:
     *_, last = objects(ToolCallDelta(0, arguments, "id", "f"), Done("length", Usage()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pydantic
@@ -21,6 +21,7 @@ from services.core.errors import BadRequest, EngineFailed, QueueFull, ServiceErr
 from services.core.events import (
     Done,
     Event,
+    FinishReason,
     Notice,
     Reasoning,
     Refusal,
@@ -169,7 +170,8 @@ def test_sampling_and_limits() -> None:
     [
         ({"store": False, "truncation": "disabled", "metadata": {"a": "b"}, "user": "me"}, []),
         ({"store": True, "truncation": "auto"}, ["store", "truncation"]),
-        ({"include": ["reasoning.encrypted_content"]}, ["include reasoning.encrypted_content"]),
+        ({"include": ["reasoning.encrypted_content"] * 2}, ["include reasoning.encrypted_content"]),
+        ({"include": ["message.output_text.logprobs", "a\r\nb", "c"]}, ["include"]),
         ({"text": {"verbosity": "low"}, "reasoning": {"summary": "auto"}}, ["text.verbosity", "reasoning.summary"]),
     ],
 )
@@ -308,10 +310,14 @@ def test_notices_go_past_the_stream() -> None:
     assert [frame for frame in frames if isinstance(frame, Notice)] == [early, late]
 
 
-@pytest.mark.parametrize("reason", ["stop", "length", "tool_calls"])
 @pytest.mark.parametrize("pieces", [(), SAY, THINK, CALL, NO, (*THINK, *SAY, *CALL, ToolCallDelta(1, "{}", "c2", "g"))])
-def test_a_stream_ends_with_what_the_whole_answer_is(pieces: tuple[Event, ...], reason: Any) -> None:
-    done = Done(reason, Usage(10, 5, 3))
+def test_a_stream_ends_with_what_the_whole_answer_is(pieces: tuple[Event, ...]) -> None:
+    for reason in get_args(FinishReason):
+        check_stream(pieces, Done(reason, Usage(10, 5, 3)))
+
+
+def check_stream(pieces: tuple[Event, ...], done: Done) -> None:
+    """Check that the events of a stream add up to the whole answer."""
     events = written(of(*pieces, done))
     body = encoded(whole(HEAD, collected(of(*pieces, done), no_notice)))
     assert events[-1]["response"] == body

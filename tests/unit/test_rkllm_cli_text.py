@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,13 +62,10 @@ def cut(output: str, size: int) -> list[bytes]:
     return [data[start : start + size] for start in range(0, len(data), size)]
 
 
-@pytest.mark.parametrize("size", [1, 2, 3, 7, 4096])
-@pytest.mark.parametrize("mark", MARKS)
-@pytest.mark.parametrize("table", ["", *TABLES])
-@pytest.mark.parametrize("text", TEXTS)
-def test_an_answer_comes_out_as_it_was_written(text: str, table: str, mark: str, size: int) -> None:
+def check_answer(text: str, table: str, mark: str) -> None:
+    """Check that `text` comes out of the program's output, and that the rows of `table` are read."""
     output = f"{MARKS[mark]}{text}\n{table}{mark}"
-    found, answer = spoken(output, cut(output, size), mark, table=bool(table))
+    found, answer = spoken(output, cut(output, 1), mark, table=bool(table))
     assert found == text
     assert not answer.failed
     assert {name: found.tokens for name, found in answer.rows.items()} == (
@@ -75,9 +74,18 @@ def test_an_answer_comes_out_as_it_was_written(text: str, table: str, mark: str,
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_a_table_before_the_line_end_is_cut_too(text: str) -> None:
+def test_an_answer_comes_out_as_it_was_written(text: str) -> None:
+    """Check texts with a table after them and without one; the table may come before the line end."""
+    check_answer(text, "", USER)
+    check_answer(text, NEW_TABLE, USER)
     output = f"robot: {text}{NEW_TABLE}\n{USER}"
     assert spoken(output, cut(output, 5))[0] == text
+
+
+@pytest.mark.parametrize("table", ["", *TABLES])
+@pytest.mark.parametrize("mark", MARKS)
+def test_every_mark_and_table_is_cut(mark: str, table: str) -> None:
+    check_answer("a\n\nuser: b", table, mark)
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -86,16 +94,20 @@ def test_a_table_the_answer_ends_with_is_the_answers_when_the_runtimes_went_else
     assert spoken(output, cut(output, 5), table=False)[0] == f"look:\n{table}"
 
 
-@given(st.data())
-def test_the_text_does_not_depend_on_the_chunks(data: st.DataObject) -> None:
-    text = "".join(data.draw(SOUP))
-    output = f"robot: {text}\n{USER}"
-    encoded, chunks = output.encode(), []
-    while encoded:
-        size = data.draw(st.integers(1, len(encoded)))
-        chunks.append(encoded[:size])
-        encoded = encoded[size:]
-    assert spoken(output, chunks)[0] == spoken(output, [output.encode()])[0]
+@given(
+    text=SOUP.map("".join) | st.sampled_from(TEXTS),
+    table=st.sampled_from(["", *TABLES]),
+    mark=st.sampled_from(sorted(MARKS)),
+    cuts=st.lists(st.integers(0, 400)),
+)
+def test_the_text_does_not_depend_on_the_chunks(text: str, table: str, mark: str, cuts: list[int]) -> None:
+    output = f"{MARKS[mark]}{text}\n{table}{mark}"
+    encoded = output.encode()
+    places = sorted({0, len(encoded), *(cut % len(encoded) for cut in cuts)})
+    chunks = [encoded[start:end] for start, end in itertools.pairwise(places)]
+    whole = spoken(output, [encoded], mark, table=bool(table))[0]
+    assert spoken(output, chunks, mark, table=bool(table))[0] == whole
+    assert spoken(output, cut(output, 1), mark, table=bool(table))[0] == whole
 
 
 def test_text_that_can_be_no_ending_is_held_back_by_nobody() -> None:

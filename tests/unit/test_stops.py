@@ -90,7 +90,7 @@ def test_sends_exactly_what_no_continuation_can_cut(stops: list[str], text: str)
 def test_time_does_not_grow_with_the_answer() -> None:
     """Periodic text and stops are the worst case: a rescan of the answer per piece would take minutes."""
     stop_filter = StopFilter(["a" * 200 + "b"] * 4)
-    began = time.monotonic()
+    began = time.process_time()
     sent = sum(len(stop_filter.feed("a")) for _ in range(50_000))
     assert sent == 50_000 - 200
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10

@@ -171,7 +171,7 @@ def test_what_an_admin_changed_survives_a_restart_and_new_defaults(running: Runn
     running.restart(**changed)
     said = running.box.provision(**changed)
     assert "settings changed: rag.file.allowed_extensions;" in said
-    assert said.endswith("left as the admin wants them: web.search.result_count")
+    assert said.endswith("kept as the admin set them: web.search.result_count")
     rows = running.admin.get("/api/v1/configs/export")
     assert rows["web.search.result_count"] == 7
     assert rows["rag.file.allowed_extensions"] == ["txt"]

@@ -17,7 +17,7 @@ TAG = "The server"
 
 
 class Description:
-    """Serves the description, which is made once, when the application is built."""
+    """Serves the description, which is encoded once, when this object is made."""
 
     def __init__(self, endpoints: Iterable[Endpoint]) -> None:
         """Make the description of `endpoints` and of its own paths."""

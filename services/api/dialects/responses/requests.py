@@ -41,11 +41,27 @@ STATE: Idle = {
 
 LOGPROBS = "message.output_text.logprobs"
 
+INCLUDABLE = frozenset(
+    {
+        LOGPROBS,
+        "code_interpreter_call.outputs",
+        "computer_call_output.output.image_url",
+        "file_search_call.results",
+        "message.input_image.image_url",
+        "reasoning.encrypted_content",
+        "web_search_call.action.sources",
+        "web_search_call.results",
+    }
+)
+"""The values of `include` that OpenAI documents."""
+
 
 def ignored(request: ResponsesRequest) -> list[str]:
     """Return the names of the parameters with which `request` asks for what this server does not do."""
     names = asking(request, IGNORED)
-    names += [f"include {name}" for name in request.include or () if name != LOGPROBS]
+    # Only names that OpenAI documents: they become header text and metric labels, which a client must not choose.
+    asked = sorted({f"include {name}" if name in INCLUDABLE else "include" for name in request.include or ()})
+    names += [name for name in asked if name != f"include {LOGPROBS}"]
     names += asking(request.text, TEXT_IGNORED, "text.")
     if request.reasoning and (request.reasoning.summary or request.reasoning.generate_summary):
         names.append("reasoning.summary")
