@@ -12,7 +12,8 @@ from services.core.client import NOBODY
 from services.core.events import Text
 from services.core.message import message
 from services.core.model import Model
-from services.core.request import EngineRequest, GenerationRequest, Sampling
+from services.core.request import EngineRequest, GenerationRequest
+from services.core.sampling import Sampling
 from services.core.settings import Settings, from_environment
 from services.engines.base import Engine
 from services.engines.registry import SUFFIXES

@@ -9,7 +9,8 @@ from typing import Any
 
 from services.core.message import message
 from services.core.model import Model
-from services.core.request import EngineRequest, GenerationRequest, Sampling
+from services.core.request import EngineRequest, GenerationRequest
+from services.core.sampling import Sampling
 from services.core.settings import Settings
 from services.engines.base import Engine
 from services.engines.llama.spec import LLAMA

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from services.answering import response_format
@@ -15,7 +15,8 @@ from services.chat.tools.offer import Offer, offer
 from services.core.errors import BadRequest
 from services.core.message import Message, Messages, message
 from services.core.model import Model
-from services.core.request import EngineRequest, GenerationRequest, Kind, Sampling
+from services.core.request import EngineRequest, GenerationRequest, Kind
+from services.core.sampling import Sampling, given
 from services.core.settings import Settings
 
 BYTES_PER_TOKEN = 2
@@ -107,9 +108,7 @@ def with_system_prompt(messages: Messages, system_prompt: str) -> Messages:
 
 def merged(sampling: Sampling, defaults: dict[str, Any]) -> Sampling:
     """Return what the client said, else what the model's defaults say."""
-    names = [field.name for field in fields(Sampling)]
-    values = {name: getattr(sampling, name) for name in names}
-    return Sampling(**{name: defaults.get(name) if value is None else value for name, value in values.items()})
+    return Sampling(**{name: defaults.get(name) for name in Sampling.__struct_fields__} | given(sampling))
 
 
 def template_kwargs(generation: GenerationRequest, thinking: bool | None, model: Model, tools: Offer) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, TypeVar
 
+from msgspec import structs
+
 from services.answering.answer import Answer, Planned
 from services.answering.plan import Prepared, plan
 from services.answering.sources import Sources
@@ -148,4 +150,4 @@ def seeded(request: EngineRequest, choice: int) -> EngineRequest:
     seed = request.sampling.seed
     if seed is None or not choice:
         return request
-    return replace(request, sampling=replace(request.sampling, seed=seed + choice))
+    return replace(request, sampling=structs.replace(request.sampling, seed=seed + choice))

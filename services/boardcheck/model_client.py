@@ -12,7 +12,8 @@ from services.core.client import NOBODY
 from services.core.events import Done, Reasoning, Text
 from services.core.message import Message, Messages, message
 from services.core.model import Model
-from services.core.request import EngineRequest, GenerationRequest, Sampling
+from services.core.request import EngineRequest, GenerationRequest
+from services.core.sampling import Sampling
 from services.core.settings import Settings
 from services.engines.base import Engine
 

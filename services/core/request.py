@@ -7,21 +7,7 @@ from typing import Any, Literal
 
 from services.core.message import Messages
 from services.core.model import Model
-
-
-@dataclass(frozen=True, slots=True)
-class Sampling:
-    """Sampling parameters; None means the model's default (its ``model.yaml``, else the engine's)."""
-
-    temperature: float | None = None
-    top_p: float | None = None
-    top_k: int | None = None
-    min_p: float | None = None
-    frequency_penalty: float | None = None
-    presence_penalty: float | None = None
-    repeat_penalty: float | None = None
-    seed: int | None = None
-    logit_bias: dict[str, float] | None = None
+from services.core.sampling import Sampling
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import yaml
 from msgspec import Meta, Struct
 
 from services.core.model import OFF, REQUIRED_ONLY, Model
+from services.core.sampling import Sampling, given
 from services.core.settings import nearest
 from services.models import chat_templates, context_length, gguf
 
@@ -43,17 +44,16 @@ Positive = Annotated[int, Meta(ge=1)]
 Number = Annotated[float, Meta(ge=0)]
 
 
-class SamplingFile(Struct, forbid_unknown_fields=True):
-    """``sampling:`` of a ``model.yaml``: defaults for what a request does not set."""
+class SamplingFile(Sampling, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``sampling:`` of a ``model.yaml``: defaults for what a request does not set. A seed or a bias is a request's."""
 
-    temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
-    top_p: Annotated[float, Meta(ge=0, le=1)] | None = None
-    top_k: Annotated[int, Meta(ge=0)] | None = None
-    min_p: Annotated[float, Meta(ge=0, le=1)] | None = None
-    frequency_penalty: Annotated[float, Meta(ge=-2, le=2)] | None = None
-    presence_penalty: Annotated[float, Meta(ge=-2, le=2)] | None = None
-    repeat_penalty: Annotated[float, Meta(gt=0, le=10)] | None = None
+    seed: None = None
+    logit_bias: None = None
     max_tokens: Positive | None = None
+
+    def defaults(self) -> dict[str, float]:
+        """Return what has a value, by name."""
+        return given(self) | ({} if self.max_tokens is None else {"max_tokens": self.max_tokens})
 
 
 class ModelFile(Struct, forbid_unknown_fields=True):
@@ -110,7 +110,7 @@ def read(
         capabilities=capabilities,
         pooling=own.pooling or ("" if gguf.purpose(metadata) else "mean"),
         matryoshka=own.matryoshka,
-        sampling=tuple((k, v) for k, v in msgspec.structs.asdict(own.sampling).items() if v is not None),
+        sampling=tuple(own.sampling.defaults().items()),
         runtime=own.runtime or "",
         system_prompt=own.system_prompt.strip(),
         rag=own.rag,

@@ -11,7 +11,7 @@ from services.chat.reasoning import split
 from services.core.client import NOBODY
 from services.core.errors import BadRequest, ContextOverflow, EngineFailed
 from services.core.events import Done, Reasoning, Text
-from services.core.request import Sampling
+from services.core.sampling import Sampling
 from services.engines.rkllm.conversation import neutral
 from tests.npu import Bench, ask, events_of, expected
 from tests.simulator import build

@@ -12,7 +12,8 @@ from services.answering.plan import estimate, plan
 from services.core.errors import BadRequest, ContextOverflow
 from services.core.message import message
 from services.core.model import Model
-from services.core.request import EngineRequest, GenerationRequest, Sampling
+from services.core.request import EngineRequest, GenerationRequest
+from services.core.sampling import Sampling
 from services.core.settings import Settings
 
 MODEL = Model("m", Path("m.gguf"), "llama", 4096, 0, 0)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.core.request import Sampling
+from services.core.sampling import Sampling
 from services.engines.npu import board, reports
 from services.engines.registry import unsupported
 from services.engines.rkllm import tokens as rkllm_tokens

@@ -10,7 +10,8 @@ import pytest
 
 from services.core.message import message
 from services.core.model import Model
-from services.core.request import Sampling, Tool
+from services.core.request import Tool
+from services.core.sampling import Sampling
 from services.core.settings import Settings
 from services.engines.registry import unsupported
 from services.engines.rkllm import spec as rkllm_spec

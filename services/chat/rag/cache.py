@@ -12,6 +12,7 @@ from cachetools import TTLCache
 
 from services.core.events import Done, Event, Reasoning, Text, closing
 from services.core.request import EngineRequest
+from services.core.sampling import given
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +76,9 @@ def cacheable(request: EngineRequest) -> bool:
 
 def key(request: EngineRequest) -> str:
     """Equal for jobs that may be answered alike. The messages hold the question, the sources and the system text."""
-    sampling = asdict(request.sampling)
-    if sampling["temperature"] == 0:
-        sampling["seed"] = None
+    sampling = given(request.sampling)
+    if sampling.get("temperature") == 0:
+        sampling.pop("seed", None)
     parts = [
         str(request.model.path),
         request.model.created,

@@ -7,6 +7,7 @@ from typing import Any
 
 from services.core.model import Model
 from services.core.request import EngineRequest
+from services.core.sampling import given
 from services.core.settings import Settings
 from services.engines.base import Engine, EngineSpec
 from services.engines.npu.sensors import BoardCollector
@@ -17,12 +18,6 @@ from services.engines.worker.parent import WorkerEngine
 from services.engines.worker.process import worker_argv, worker_env
 
 WORKER = "services.engines.rkllm.worker"
-
-NEVER = ("seed", "min_p", "logit_bias")
-"""Sampling parameters that no release has."""
-
-SAMPLING = ("temperature", "top_p", "top_k", "frequency_penalty", "presence_penalty", "repeat_penalty")
-"""What librkllmrt knows of OpenAI's and llama.cpp's parameters."""
 
 
 def options(settings: Settings, model: Model) -> dict[str, Any]:
@@ -55,22 +50,15 @@ def renders_template(settings: Settings) -> bool:
 
 def unsupported(settings: Settings, request: EngineRequest) -> Iterator[str]:
     """Yield the parameters of `request` without effect, by OpenAI's names. Reads no more than the times of files."""
-    yield from (name for name in NEVER if getattr(request.sampling, name) is not None)
+    asked = given(request.sampling)
+    yield from (name for name in asked if name not in DEFAULTS)
     if request.generation.logprobs is not None:
         yield "logprobs"
     if request.json_schema is not None:
         yield "response_format"
     if not samples_per_run(settings, request.model):
-        yield from fixed(request)
-
-
-def fixed(request: EngineRequest) -> Iterator[str]:
-    """Yield the sampling parameters that differ from those the model is loaded with."""
-    loaded = {**DEFAULTS, **dict(request.model.sampling)}
-    for name in SAMPLING:
-        value = getattr(request.sampling, name)
-        if value is not None and value != loaded[name]:
-            yield name
+        loaded = {**DEFAULTS, **dict(request.model.sampling)}
+        yield from (name for name, value in asked.items() if name in DEFAULTS and value != loaded[name])
 
 
 def samples_per_run(settings: Settings, model: Model) -> bool:

@@ -6,11 +6,11 @@ It drives no file by default: a model wants it with ``engine: rkllm_cli`` in its
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 from typing import Any
 
 from services.core.model import Model
 from services.core.request import EngineRequest
+from services.core.sampling import given
 from services.core.settings import Settings
 from services.engines.base import Engine, EngineSpec
 from services.engines.rkllm_cli.engine import RkllmCliEngine
@@ -24,12 +24,8 @@ GREEDY: Mapping[str, tuple[Any, ...]] = {
     "frequency_penalty": (0,),
     "presence_penalty": (0,),
     "repeat_penalty": (1,),
-    "logit_bias": (),
 }
-"""Sampling parameters a greedy engine does not have, each with the values that ask for nothing else.
-
-A seed is not among them: the same question always gets the same answer.
-"""
+"""For sampling parameters, the values that ask for what a greedy engine does; each other value asks for more."""
 
 
 def make(settings: Settings, model: Model) -> Engine:
@@ -40,9 +36,9 @@ def make(settings: Settings, model: Model) -> Engine:
 
 def unsupported(_settings: Settings, request: EngineRequest) -> Iterator[str]:
     """Yield the parameters of `request` without effect, by the names a client knows."""
-    sampling = asdict(request.sampling)
-    for name, idle in GREEDY.items():
-        if sampling[name] is not None and sampling[name] not in idle:
+    for name, value in given(request.sampling).items():
+        # Any seed is honoured: the same question always gets the same answer.
+        if name != "seed" and value not in GREEDY.get(name, ()):
             yield name
     if request.kind == "completion":
         yield "prompt without a chat template"

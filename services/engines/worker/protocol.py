@@ -29,7 +29,6 @@ request gets a 502. This module is the parent's; `engines.worker.loop` writes an
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any, Literal
 
 import msgspec
@@ -38,6 +37,7 @@ from services.core.errors import BadRequest, ContextOverflow, EngineFailed, Serv
 from services.core.events import Data, Done, Event, Reasoning, Text, TokenLogprob, Usage
 from services.core.message import Message, ToolCall
 from services.core.request import EngineRequest
+from services.core.sampling import given
 
 
 class Line(msgspec.Struct):
@@ -88,7 +88,7 @@ def request_message(request: EngineRequest) -> dict[str, Any]:
         "prompt_ids": request.generation.prompt_ids,
         "max_tokens": request.max_tokens,
         # Only what was set: for a missing one the worker has a default of its own.
-        "sampling": {name: value for name, value in asdict(request.sampling).items() if value is not None},
+        "sampling": given(request.sampling),
         "stop": request.generation.stop,
         "logprobs": request.generation.logprobs,
         "json_schema": request.json_schema,

@@ -16,7 +16,8 @@ from services.chat.tokens import estimate
 from services.core.events import Done, Event, FinishReason, Reasoning, Text, Usage
 from services.core.message import message
 from services.core.model import Model
-from services.core.request import EngineRequest, Sampling, Tool
+from services.core.request import EngineRequest, Tool
+from services.core.sampling import Sampling
 
 MODEL = Model("m", Path("m.gguf"), "llama", 4096, 0, 0)
 JOB = EngineRequest(

@@ -18,7 +18,8 @@ from services.api.dialects.common.parameters import Idle, asking, stops
 from services.api.dialects.common.tools import Choice, Chosen, chosen_tools, earlier_call, tool
 from services.core.errors import BadRequest
 from services.core.message import Message, Part, ToolCall
-from services.core.request import GenerationRequest, Sampling, Tool
+from services.core.request import GenerationRequest, Tool
+from services.core.sampling import Sampling
 
 IGNORED: Idle = {
     "mcp_servers": (None, []),

@@ -24,7 +24,8 @@ from services.api.dialects.ollama.types import (
 from services.core.errors import BadRequest
 from services.core.message import Message, Messages, ToolCall, message
 from services.core.model import Model
-from services.core.request import GenerationRequest, Sampling, Tool
+from services.core.request import GenerationRequest, Tool
+from services.core.sampling import Sampling
 
 IGNORED: Idle = {
     "truncate": (None, False),

@@ -19,7 +19,8 @@ from services.api.dialects.openai.types import (
 )
 from services.core.errors import BadRequest
 from services.core.message import Message, Role
-from services.core.request import GenerationRequest, Sampling
+from services.core.request import GenerationRequest
+from services.core.sampling import Sampling
 
 IGNORED: Idle = {
     "modalities": (None, [], ["text"]),

@@ -17,7 +17,8 @@ from services.api.dialects.responses.types import (
 )
 from services.core.errors import BadRequest
 from services.core.message import Message, ToolCall
-from services.core.request import GenerationRequest, Sampling, Tool
+from services.core.request import GenerationRequest, Tool
+from services.core.sampling import Sampling
 
 IGNORED: Idle = {
     "store": (None, False),

@@ -1,0 +1,38 @@
+"""Describe the sampling parameters of a request: their names, types and bounds, stated here and nowhere else."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+
+Probability = Annotated[float, Meta(ge=0, le=1)]
+Penalty = Annotated[float, Meta(ge=-2, le=2)]
+Temperature = Annotated[float, Meta(ge=0, le=2)]
+Natural = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+
+
+class Sampling(Struct, frozen=True, kw_only=True):
+    """Sampling parameters; None means the model's default (its ``model.yaml``, else the engine's).
+
+    Requests whose dialect has all of them inherit the fields. The bounds hold for decoded values; code that makes a
+    `Sampling` is not checked.
+    """
+
+    temperature: Temperature | None = None
+    top_p: Probability | None = None
+    top_k: Natural | None = None
+    min_p: Probability | None = None
+    frequency_penalty: Penalty | None = None
+    presence_penalty: Penalty | None = None
+    repeat_penalty: Annotated[float, Meta(gt=0, le=10)] | None = None
+    seed: Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | None = None
+    """Engines take it modulo 2^32."""
+    logit_bias: dict[str, Annotated[float, Meta(ge=-100, le=100)]] | None = None
+    """Id of a token, as a text, to what is added to its logit."""
+
+
+def given(sampling: Sampling) -> dict[str, Any]:
+    """Return the parameters of `sampling` that have a value, by name."""
+    values = {name: getattr(sampling, name) for name in Sampling.__struct_fields__}
+    return {name: value for name, value in values.items() if value is not None}
