@@ -18,7 +18,7 @@ from statistics import mean
 from bench.rag_corpus import LANGUAGES, Question, make_question
 from bench.table import machine, p95
 from services.chat.rag import clean
-from services.chat.rag.pipeline import pick
+from services.chat.rag.pipeline import pick_passages
 from services.chat.rag.settings import RagSettings
 from services.chat.rag.sources import Source
 from services.chat.tokens import estimate
@@ -37,7 +37,7 @@ def sources(question: Question) -> list[Source]:
 
 def selected(question: Question, budget: int) -> str:
     """Return the passages that the pipeline selects from the pages, in `budget` tokens."""
-    return pick(question.text, sources(question), (), budget, RagSettings()).text
+    return pick_passages(question.text, sources(question), (), budget, RagSettings()).text
 
 
 def snippets(question: Question) -> list[Source]:
@@ -49,7 +49,7 @@ def snippets(question: Question) -> list[Source]:
 
 def keeps_snippet(question: Question) -> bool:
     """Return whether the pipeline keeps the snippet with the answer."""
-    return question.sentence in pick(question.text, snippets(question), (), 1400, RagSettings()).text
+    return question.sentence in pick_passages(question.text, snippets(question), (), 1400, RagSettings()).text
 
 
 def truncated(question: Question, budget: int) -> str:
@@ -88,7 +88,8 @@ def shares(name: str) -> Iterator[float]:
     other = "de" if name != "de" else "en"  # pages in another language do not answer the question
     irrelevant = [sources(make_question(other, seed)) for seed in range(EACH)]
     yield mean(
-        not pick(q.text, s, (), 1400, RagSettings()).verdict.use for q, s in zip(questions, irrelevant, strict=True)
+        not pick_passages(q.text, s, (), 1400, RagSettings()).verdict.use
+        for q, s in zip(questions, irrelevant, strict=True)
     )
 
 

@@ -1,4 +1,4 @@
-"""Run one answer: kept from before, or new; with fewer sources where the prompt turns out too long."""
+"""Produce one answer: from the cache, or from the engine, and with fewer sources if the prompt is too long."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from functools import partial
 
 from services.answering import repair
 from services.answering.plan import Prepared, plan
-from services.answering.sources import Sources, notices
+from services.answering.sources import Sources, source_notices
 from services.chat import reasoning
-from services.chat.tokens import fewest
-from services.chat.tools import stage
+from services.chat.tokens import minimum_tokens
+from services.chat.tools import stream
 from services.core.client import Client
 from services.core.errors import ContextOverflow
 from services.core.events import Done, Event, Notice, Waiting, closing
@@ -20,19 +20,19 @@ from services.core.settings import Settings
 from services.scheduler.scheduler import Scheduler
 
 Serve = Callable[[EngineRequest], Iterator[Event]]
-"""Runs a request on its engine: `Scheduler.serve` on behalf of one client."""
+"""Runs a request on its engine: `Scheduler.serve` for one client."""
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """One generation, ready to run."""
+    """A generation that is ready to run."""
 
     prepared: Prepared
     request: EngineRequest
 
 
 class Answer:
-    """One answer. Used by the thread that serves its request alone."""
+    """Produce one answer. Only the thread that serves its request may use it."""
 
     def __init__(
         self, planned: Planned, client: Client, scheduler: Scheduler, sources: Sources, settings: Settings
@@ -42,17 +42,18 @@ class Answer:
         self._is_new = True
 
     def events(self, first: Iterable[Notice], alone: bool) -> Generator[Event]:
-        """Yield the notices in `first`, those of the sources, and the events of the answer.
+        """Yield the notices in `first`, those about the sources, and the events of the answer.
 
-        An answer is kept, or given again, only if it is `alone`: the choices of one request are meant to differ.
-        Blocks between events; closing it cancels. Raises what `Scheduler.serve` raises. This is the one step above the
-        scheduler that watches every event.
+        The cache is used only if the answer is `alone`: several choices of one request are meant to differ. Blocks
+        between events; closing the generator cancels the run. Raises what `Scheduler.serve` raises. This is the only
+        step above the scheduler that reads every event.
         """
         yield from first
-        yield from notices(self._prepared)
+        yield from source_notices(self._prepared)
         begun = False
-        with closing(self._kept_or_new(alone)) as events:
+        with closing(self._cached_or_new(alone)) as events:
             for event in events:
+                # Only the first event can still become a header: the bytes of the second one are sent behind it.
                 if not begun and not isinstance(event, Notice):
                     begun = True
                     if isinstance(event, Waiting):
@@ -63,24 +64,26 @@ class Answer:
 
     def _ended(self, done: Done) -> None:
         self._client.trace.outcome = done.finish_reason
+        # A cached answer measured nothing.
         if self._is_new:
             self._sources.learn(self._request, done)
 
-    def _kept_or_new(self, alone: bool) -> Iterator[Event]:
+    def _cached_or_new(self, alone: bool) -> Iterator[Event]:
+        # Only answers from sources are cached: without sources, a repeated question wants another answer.
         if not self._request.sources_used:
             return self._new()
-        return self._kept_or_fresh() if alone else self._with_fewer_sources()
+        return self._look_up_or_run() if alone else self._with_fewer_sources()
 
-    def _kept_or_fresh(self) -> Iterator[Event]:
-        kept = self._sources.kept(self._request)
-        self._is_new = kept is None
-        yield Notice("cache", "miss" if kept is None else "hit")
-        yield from self._sources.keep(self._request, self._with_fewer_sources()) if kept is None else kept
+    def _look_up_or_run(self) -> Iterator[Event]:
+        cached = self._sources.cached(self._request)
+        self._is_new = cached is None
+        yield Notice("cache", "miss" if cached is None else "hit")
+        yield from self._sources.caching(self._request, self._with_fewer_sources()) if cached is None else cached
 
     def _with_fewer_sources(self) -> Iterator[Event]:
-        """Yield a new answer; where its prompt turns out too long, begin again with fewer sources.
+        """Yield a new answer; if its prompt is too long, start again with fewer sources.
 
-        Nothing was sent then: an engine counts the prompt before it writes.
+        Nothing was sent by then: an engine counts the prompt before it writes.
         """
         try:
             yield from self._new()
@@ -89,9 +92,10 @@ class Answer:
             fewer = self._sources.prepare_fewer(self._prepared, self._request, error)
             if fewer is None:
                 raise
-        yield from notices(fewer)
+        yield from source_notices(fewer)
         before = self._request
         again = plan(before.generation, before.model, self._settings, before.id, fewer)
+        # The seed of this choice stays.
         self._request = replace(again, sampling=before.sampling)
         yield from self._new()
 
@@ -100,19 +104,20 @@ class Answer:
 
 
 def respond(request: EngineRequest, serve: Serve) -> Iterator[Event]:
-    """Return the events of a new answer; its format is checked where no grammar makes sure of it.
+    """Return the events of a new answer; its format is checked if no grammar enforces it.
 
-    Raises `ContextOverflow` at once where the prompt is too long in any case: an engine would take long to count it.
+    Raises `ContextOverflow` at once if the prompt is too long in any case: an engine would take long to count it.
     """
-    if (tokens := fewest(request)) >= request.model.context_length:
+    if (tokens := minimum_tokens(request)) >= request.model.context_length:
         raise ContextOverflow(tokens, request.model.context_length, counted=False)
-    run = partial(told_apart, serve=serve)
-    return repair.checked(request, run) if repair.needed(request) else run(request)
+    run = partial(split_run, serve=serve)
+    return repair.checked_events(request, run) if repair.needs_check(request) else run(request)
 
 
-def told_apart(request: EngineRequest, serve: Serve) -> Iterator[Event]:
-    """Return the events of one run, with a chat's reasoning and its calls told from its text."""
+def split_run(request: EngineRequest, serve: Serve) -> Iterator[Event]:
+    """Return the events of one run; reasoning and calls are separated from the text of a chat."""
     events = serve(request)
+    # A raw prompt has no chat template, so tags in its continuation are text.
     if request.kind == "chat":
         events = reasoning.split(events)
-    return stage.split(request, events) if request.tools else events
+    return stream.split_calls(request, events) if request.tools else events

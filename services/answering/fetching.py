@@ -1,4 +1,4 @@
-"""Fetch models of the manifest into the models folder, each in a process of its own."""
+"""Download models of the manifest into the models folder, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -19,41 +19,42 @@ from services.models.manifest import Entry, ManifestError
 from services.models.store import Store
 
 QUIET = {"HF_HUB_DISABLE_PROGRESS_BARS": "1"}
-"""The progress is read from the disk; bars would fill the log."""
+"""Environment of the process: the server reads the progress from the disk, and progress bars would fill the log."""
 
 
 @dataclass(frozen=True, slots=True)
 class FetchStarted:
-    """The model is in the manifest and not on the disk; nothing was fetched yet."""
+    """The model is in the manifest and not on the disk; nothing is downloaded yet."""
 
     entry: Entry
 
 
 @dataclass(frozen=True, slots=True)
 class FetchProgress:
-    """Some of the model is on the disk."""
+    """A part of the model is on the disk."""
 
     entry: Entry
     present: int
-    """Bytes."""
+    """Bytes on the disk."""
 
 
 class Fetcher:
-    """Fetches models. May be used from any thread; one model is fetched once at a time."""
+    """Download models. Any thread may use it; a model is downloaded only once at a time."""
 
     def __init__(self, settings: Settings, catalog: Catalog) -> None:
-        """Fetch into the models folder of `settings`; a model that `catalog` has is there already."""
+        """Download into the models folder of `settings`; a model that is in `catalog` is not downloaded."""
         self._heartbeat = settings.heartbeat_interval
         self._catalog = catalog
         self._store = Store(settings.models_dir)
         self._fetching: set[str] = set()
 
     def fetch(self, name: str, client: Client) -> Generator[FetchStarted | FetchProgress]:
-        """Fetch the model with the id `name`, and yield how far it is; nothing where the model is there already.
+        """Download the model with the id `name` and yield the progress; yield nothing if it is on the disk already.
 
-        Blocks in between. Closing it ends the fetch, which the next call continues. Raises `NotFound` for a model that
-        is not in the manifest, `BadRequest` for one that is not for this board, `Unavailable` where the folder cannot
-        be written or the model is being fetched already, `FetchFailed`, and `ClientGone`.
+        Blocks between the steps. Closing the generator stops the download; the next call continues it. Raises
+        `NotFound` for a model that is not in the manifest, `BadRequest` for one that does not run on this board,
+        `Unavailable` if the folder is not writable or the model is being downloaded already, `FetchFailed`, and
+        `ClientGone`.
         """
         if any(model.id == name for model in self._catalog.models()):
             return
@@ -76,7 +77,7 @@ class Fetcher:
     @contextlib.contextmanager
     def _alone(self, name: str) -> Iterator[None]:
         if name in self._fetching:
-            raise Unavailable(f"{name} is being fetched already, for another request.")
+            raise Unavailable(f"{name} is being downloaded already, for another request. Wait until that is complete.")
         self._fetching.add(name)
         try:
             yield
@@ -91,6 +92,7 @@ class Fetcher:
                 if line is not None and line.startswith(f"{entry.id} is there".encode()):
                     return
                 yield FetchProgress(entry, fetch.bytes_present(self._store, entry))
+        # The last line of the process says what is wrong, and the class of the error does not.
         except EngineFailed as error:
             raise FetchFailed(child.log.last_line.removeprefix("error: ") or error.message) from error
         finally:
@@ -98,13 +100,13 @@ class Fetcher:
 
 
 def fetch_argv(folder: Path, entry: Entry) -> list[str]:
-    """Return the command line that fetches a model into `folder`."""
+    """Return the command line that downloads a model into `folder`."""
     options = ["--models-dir", str(folder), "--manifest", str(manifest.MANIFEST)]
     return [*worker_argv("services.models"), *options, "add", entry.id]
 
 
 def check_writable(folder: Path) -> None:
-    """Make the folder where it is missing. Raises `Unavailable` where the server may not write into it."""
+    """Create the folder if it does not exist. Raises `Unavailable` if the server may not write into it."""
     with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
     if not os.access(folder, os.W_OK):

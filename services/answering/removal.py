@@ -1,4 +1,4 @@
-"""Remove a model: out of memory, then off the disk."""
+"""Remove a model: unload it, then delete it from the disk."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from services.core.events import Waiting
 from services.core.model import Model
 
 REMOVING = ".removing-"
-"""Prefix of a folder that is deleted; the catalogue looks into no folder that begins with a dot."""
+"""Prefix of a folder that is being deleted. The catalogue skips folders that begin with a dot."""
 
 
 def remove(service: Service, name: str, client: Client) -> Generator[Waiting]:
-    """Unload the model with the id `name`, and remove its folder. An alias is not enough: it may change its model.
+    """Unload the model with the id `name`, then delete its folder. Yields while it waits for the slot.
 
-    Blocks as `Scheduler.unload` does, and raises the same; besides `ModelNotFound`, `BadRequest` for a folder that is
-    not the model's own, and `Unavailable` where it cannot be written.
+    An alias is refused, because it may move to another model. Blocks as `Scheduler.unload` does, and raises the same;
+    also `ModelNotFound`, `BadRequest` for a folder that is not the model's own, and `Unavailable` if it is not
+    writable.
     """
     models = service.catalog.models()
     model = next((model for model in models if model.id == name), None)
@@ -34,7 +35,7 @@ def remove(service: Service, name: str, client: Client) -> Generator[Waiting]:
 
 
 def own_folder(model: Model, others: list[Model], root: Path) -> Path:
-    """Return the folder of `model`. Raises `BadRequest` where it holds `others`, or is not inside `root`."""
+    """Return the folder of `model`. Raises `BadRequest` if it contains `others` or is not inside `root`."""
     folder = model.path.parent
     shared = any(other.path.is_relative_to(folder) for other in others)
     if shared or folder.is_symlink() or root.resolve() not in folder.resolve().parents:
@@ -47,9 +48,13 @@ def own_folder(model: Model, others: list[Model], root: Path) -> Path:
 
 
 def remove_folder(folder: Path) -> None:
-    """Put `folder` out of sight in one step, then remove it from the disk. Raises `Unavailable`."""
+    """Delete `folder`. Raises `Unavailable`.
+
+    It is renamed first, in one step, so the catalogue never sees half of a model.
+    """
     hidden = folder.with_name(REMOVING + folder.name)
     try:
+        # A removal that was interrupted may have left it behind.
         shutil.rmtree(hidden, ignore_errors=True)
         shutil.rmtree(folder.rename(hidden))
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Decide who makes sure of an answer's format: the engine's grammar, or the checks of `repair`. Pure."""
+"""Decide what ensures the format of an answer: the engine's grammar, or the checks of `repair`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.chat import schema
-from services.chat.tools.grammar import call_schema, either, is_beyond, rooted
+from services.chat.tools.grammar import call_or_answer_schema, call_schema, exceeds_grammar, with_own_root
 from services.chat.tools.offer import Offer
 from services.chat.tools.prompt import with_instructions
 from services.core.message import Messages
@@ -15,11 +15,12 @@ from services.core.request import GenerationRequest
 from services.engines.registry import spec_of
 
 CALL_NOW = "Answer with a call of a function, and with nothing else."
+"""The sentence that demands a call from a model whose own template describes the tools."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResponseFormat:
-    """What an `EngineRequest` needs for the format of its answer; the fields are those of the same names there."""
+    """The fields of an `EngineRequest` that depend on the format of the answer; their names are the same there."""
 
     messages: Messages
     json_schema: dict[str, Any] | None = None
@@ -27,41 +28,45 @@ class ResponseFormat:
     check_call: bool = False
 
 
-def demanded(generation: GenerationRequest, offer: Offer, model: Model) -> ResponseFormat:
-    """Return the format of the answer to `generation`. Raises `BadRequest` for an unusable schema."""
-    called = generation.call_required and bool(offer.tools)
-    wanted = generation.json_schema
-    if wanted is not None:
-        schema.checked(wanted)
+def choose_format(generation: GenerationRequest, offer: Offer, model: Model) -> ResponseFormat:
+    """Return the format of the answer to `generation`. Raises `BadRequest` for a schema that cannot be used."""
+    call_demanded = generation.call_required and bool(offer.tools)
+    answer_schema = generation.json_schema
+    if answer_schema is not None:
+        schema.check_schema(answer_schema)
     if spec_of(model).grammar:
-        # A grammar cannot hold an answer to every keyword; what it leaves open is checked when the answer is whole.
-        checked = generation.prompt is None and not called and is_beyond(wanted)
-        return ResponseFormat(offer.messages, grammar(generation, offer, called), wanted if checked else None)
-    if called:
-        return ResponseFormat(urged(offer, model), check_call=True)
-    if wanted is None or generation.prompt is not None:
-        return ResponseFormat(offer.messages, wanted)
-    messages = with_instructions(offer.messages, schema.instructions(wanted), model)
-    return ResponseFormat(messages, answer_schema=wanted)
+        # A grammar cannot enforce every keyword; what it leaves open is checked when the answer is complete.
+        checked = generation.prompt is None and not call_demanded and exceeds_grammar(answer_schema)
+        return ResponseFormat(
+            offer.messages, grammar_schema(generation, offer, call_demanded), answer_schema if checked else None
+        )
+    if call_demanded:
+        return ResponseFormat(demand_call(offer, model), check_call=True)
+    if answer_schema is None or generation.prompt is not None:
+        return ResponseFormat(offer.messages, answer_schema)
+    messages = with_instructions(offer.messages, schema.instructions(answer_schema), model)
+    return ResponseFormat(messages, answer_schema=answer_schema)
 
 
-def urged(offer: Offer, model: Model) -> Messages:
-    """Return the messages of a demanded call.
+def demand_call(offer: Offer, model: Model) -> Messages:
+    """Return the messages of a request that demands a call.
 
-    Where the model's own template describes the tools, a sentence says that a call is due; the compact text says so
-    already.
+    A sentence is added if the model's own template describes the tools. The compact text already contains it.
     """
     if offer.template_tools is None:
         return offer.messages
     return with_instructions(offer.messages, CALL_NOW, model)
 
 
-def grammar(generation: GenerationRequest, offer: Offer, called: bool) -> dict[str, Any] | None:
-    """Return the schema for the engine's grammar: of a demanded call, else of the answer, where calls stay possible."""
-    if called:
+def grammar_schema(generation: GenerationRequest, offer: Offer, call_demanded: bool) -> dict[str, Any] | None:
+    """Return the schema for the engine's grammar; None for an answer without one.
+
+    It is that of a call if one is demanded, else that of the answer, in which calls stay possible.
+    """
+    if call_demanded:
         return call_schema(offer.tools)
     if generation.json_schema is None:
         return None
     if not offer.tools:
-        return rooted(generation.json_schema)
-    return either(call_schema(offer.tools), generation.json_schema or {"type": "object"})
+        return with_own_root(generation.json_schema)
+    return call_or_answer_schema(call_schema(offer.tools), generation.json_schema or {"type": "object"})

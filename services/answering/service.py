@@ -1,4 +1,4 @@
-"""From what a client asks for to the events of its answer: for every dialect, and without HTTP."""
+"""Answer requests of every dialect: from a `GenerationRequest` to events, without HTTP."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from msgspec import structs
 from services.answering.answer import Answer, Planned
 from services.answering.plan import Prepared, plan
 from services.answering.sources import Sources
-from services.chat.tools.offer import why_dropped
+from services.chat.tools.offer import drop_reason
 from services.core.client import Client
 from services.core.errors import BadRequest, EngineFailed
 from services.core.events import Data, Done, Event, Notice, Usage, Waiting, closing
@@ -25,39 +25,44 @@ from services.models.catalog import Catalog
 from services.scheduler.scheduler import Scheduler
 
 ANSWERS = ("chat", "completion")
-"""The capabilities of models that write answers."""
+"""The capabilities of models that generate answers."""
 
 NO_REASONS: Mapping[str, str] = MappingProxyType({})
+"""No reasons for ignored parameters."""
 
 T = TypeVar("T")
 
 
 class Service:
-    """Answers requests. May be used from any thread; each method says whether it blocks."""
+    """Answer requests. Any thread may use it; each method says whether it blocks."""
 
     def __init__(self, settings: Settings, catalog: Catalog, scheduler: Scheduler, metrics: Metrics) -> None:
         self.settings, self.catalog, self.scheduler, self.metrics = settings, catalog, scheduler, metrics
         self._sources = Sources(settings, metrics)
 
     def model(self, name: str | None, *purposes: str) -> Model:
-        """Return the model a request names.
+        """Return the model with the id or alias `name`. Does not block.
 
-        One that names none gets the default where that can serve one of the `purposes` (answers, unless told
-        otherwise), else the only one there is that can. Raises `ModelNotFound` and `BadRequest`.
+        A request without a name gets the default model if that can serve one of the `purposes` (by default: generate
+        answers), else the only model that can. Raises `ModelNotFound` and `BadRequest`.
         """
         if name:
             return self.catalog.resolve(name)
-        wanted = purposes or ANSWERS
-        able = [model for model in self.catalog.models() if not model.capabilities.isdisjoint(wanted)]
+        accepted = purposes or ANSWERS
+        candidates = [model for model in self.catalog.models() if not model.capabilities.isdisjoint(accepted)]
         if self.settings.default_model:
             default = self.catalog.resolve(self.settings.default_model)
-            able = [default] if default in able or not purposes else able
-        if len(able) == 1:
-            return able[0]
-        raise BadRequest("The request names no model; GET /v1/models lists them.", param="model")
+            # For an answer, the default model counts even if it cannot give one: the error then names it.
+            candidates = [default] if default in candidates or not purposes else candidates
+        if len(candidates) == 1:
+            return candidates[0]
+        raise BadRequest(
+            f"The request names no model, and {len(candidates)} models can do it. Name one that GET /v1/models lists.",
+            param="model",
+        )
 
     def prepare(self, generation: GenerationRequest, model: Model) -> Prepared:
-        """Return the messages of `generation` with their sources selected; does not block, and asks no model."""
+        """Return the messages of `generation` with selected sources. Does not block, and runs no model."""
         return self._sources.prepare(generation, model)
 
     def answers(
@@ -69,18 +74,18 @@ class Service:
         choices: int = 1,
         ignored: Iterable[str] = (),
     ) -> Iterator[Iterator[Event]]:
-        """Yield the events of each answer: `choices` per generation, planned at once, run one after the other.
+        """Yield the events of each answer: `choices` per generation, planned at once, and run one after the other.
 
-        The first events are `Notice`s; one names what of the request is `ignored`, by the dialect or by the engine.
-        Raises `BadRequest` at once where the model cannot do what is asked; the events block, and raise what
-        `Scheduler.serve` raises.
+        The first events are `Notice`s; one of them names the `ignored` parameters of the dialect and those that the
+        engine ignores. Raises `BadRequest` at once if the model cannot do what is requested. The events block, and
+        raise what `Scheduler.serve` raises.
         """
         client.trace.model = model.id
         planned = [self._planned(generation, model, client.trace.id) for generation in generations]
-        for one in planned:
-            self._sources.count(one.prepared)
+        for item in planned:
+            self._sources.count_decision(item.prepared)
         first = planned[0].request
-        dropped = {"tools": why_dropped(model)} if first.generation.tools and not first.tools else {}
+        dropped = {"tools": drop_reason(model)} if first.generation.tools and not first.tools else {}
         names = [*ignored, *dropped, *unsupported(self.settings, first)]
         warnings = list(self.warnings(names, dropped))
         return self._run(planned, choices, warnings, client)
@@ -88,13 +93,13 @@ class Service:
     def answer(
         self, generation: GenerationRequest, model: Model, client: Client, ignored: Iterable[str] = ()
     ) -> Iterator[Event]:
-        """Return the events of the one answer to `generation`; see `answers`."""
+        """Return the events of the only answer to `generation`; see `answers`."""
         return next(self.answers([generation], model, client, ignored=ignored))
 
     def warnings(self, names: Sequence[str], reasons: Mapping[str, str] = NO_REASONS) -> Iterator[Notice]:
-        """Count the parameters that have no effect, and yield the notice that names them, if there are any.
+        """Count the parameters without effect, and yield the notice that names them, if there are any.
 
-        `reasons` say why, where that is not the same for all models.
+        `reasons` explain those that are ignored for some models only.
         """
         for name in names:
             self.metrics.ignored.labels(name).inc()
@@ -103,9 +108,9 @@ class Service:
             yield Notice("warning", f"ignored: {', '.join(described)}; see docs/api.md")
 
     def data(self, request: EngineRequest, client: Client) -> Generator[Notice, None, tuple[Any, Usage]]:
-        """Run a request that wants data; yield notices, and return the data and what it took.
+        """Run a request for data, yield notices, and return the data and its usage.
 
-        Blocks; raises what `Scheduler.serve` raises.
+        Blocks; raises what `Scheduler.serve` raises, and `EngineFailed` if the engine did not send exactly one result.
         """
         client.trace.model = request.model.id
         values: list[Any] = []
@@ -120,11 +125,13 @@ class Service:
                 elif isinstance(event, Waiting) and not index:
                     yield Notice("state", str(event))
         if len(values) != 1:
-            raise EngineFailed(f"The engine gave {len(values)} results for one {request.kind}; the log says more.")
+            raise EngineFailed(
+                f"The engine sent {len(values)} results for one {request.kind} request; the log says more."
+            )
         return values[0], usage
 
     def count_tokens(self, generation: GenerationRequest, model: Model, client: Client) -> Generator[Notice, None, int]:
-        """Return the length of the prompt that `generation` would be answered from. As `data`."""
+        """Return the length in tokens of the prompt of `generation`. Yields, blocks and raises as `data` does."""
         planned = self._planned(generation, model, client.trace.id)
         count, _ = yield from self.data(replace(planned.request, kind="count"), client)
         return int(count)
@@ -137,16 +144,17 @@ class Service:
         self, planned: Sequence[Planned], choices: int, warnings: list[Notice], client: Client
     ) -> Iterator[Iterator[Event]]:
         alone = len(planned) * choices == 1
-        for one in planned:
+        for item in planned:
             for choice in range(choices):
-                seeded_one = replace(one, request=seeded(one.request, choice))
-                answer = Answer(seeded_one, client, self.scheduler, self._sources, self.settings)
+                seeded_item = replace(item, request=with_seed(item.request, choice))
+                answer = Answer(seeded_item, client, self.scheduler, self._sources, self.settings)
+                # The headers belong to the whole response, so only the first answer has the warnings.
                 yield answer.events(warnings, alone)
                 warnings = []
 
 
-def seeded(request: EngineRequest, choice: int) -> EngineRequest:
-    """Return `request` with the seed of a choice: a seeded request repeats all its choices, and they differ."""
+def with_seed(request: EngineRequest, choice: int) -> EngineRequest:
+    """Return `request` with the seed of a choice: the same request repeats all its choices, and they differ."""
     seed = request.sampling.seed
     if seed is None or not choice:
         return request

@@ -1,7 +1,7 @@
-"""Watch the connection of a request, in the one place where a request waits for anything long.
+"""Watch the connection of a request wherever the request waits for something long.
 
-Whoever waits for an engine or for a slot waits for the client's socket too, in one `poll`, so a client that leaves
-while nothing flows is noticed at once and not at the next write (measured: 0-1 ms against 5 s).
+Code that waits for an engine or for the slot also waits for the client's socket, in one `poll`. So a client that leaves
+while nothing flows is noticed at once and not at the next write (measured: 0 to 1 ms instead of 5 s).
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from services.core.trace import Trace
 class Client:
     """Watch one connection. Only the thread that serves the request may use it.
 
-    A half-closed connection (``shutdown(SHUT_WR)``) looks exactly like a closed one and is treated as gone.
+    A half-closed connection (``shutdown(SHUT_WR)``) looks exactly like a closed one and is treated as such.
     """
 
     def __init__(self, sock: socket.socket | None = None, trace: Trace | None = None, caller: Caller = ANYBODY) -> None:
-        """Take the accepted socket after the body was read; None where there is no connection to watch."""
+        """Take the accepted socket, after the body was read; None if there is no connection to watch."""
         self._sock = sock
         self.trace = trace or Trace()
-        """What is measured of the request; it travels with the client, since both belong to the whole line."""
+        """The measurements of the request. They travel with the client, since every step of the pipeline has it."""
         self.caller = caller
-        """Who it is for the queue."""
+        """The caller that the API key belongs to."""
 
     def wait(self, fd: int, timeout: float, writable: int | None = None) -> bool:
-        """Block until `fd` can be read or `writable` written (True), or `timeout` seconds passed (False).
+        """Block until `fd` is readable or `writable` is writable (True), or `timeout` seconds have passed (False).
 
         Raises `ClientGone` as soon as the client has closed its connection.
         """
@@ -43,11 +43,11 @@ class Client:
             poll.register(self._sock.fileno(), select.POLLIN)
         ready = {ready_fd for ready_fd, _ in poll.poll(max(0, timeout) * 1000)}
         if self._sock is not None and self._sock.fileno() in ready:
-            self._look()
+            self._check_closed()
         return fd in ready or writable in ready
 
-    def _look(self) -> None:
-        """Raise `ClientGone` for a closed connection; a client that sent more bytes is still there."""
+    def _check_closed(self) -> None:
+        """Raise `ClientGone` if the connection is closed, and not only readable because more bytes arrived."""
         assert self._sock is not None
         try:
             data = self._sock.recv(1, socket.MSG_PEEK)

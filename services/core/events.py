@@ -1,9 +1,8 @@
-"""What flows from an engine to the client: one stream of these events per request.
+"""Define the events that flow from an engine to the client: one stream of them per request.
 
-The order is ``(Reasoning | Text | ToolCallDelta | Refusal)* Done``, or ``Data Done`` for a request that wants data. A
-`Waiting` may come wherever nothing else flows, and a `Notice` anywhere before `Done`.
-A failure is an exception (`errors.ServiceError`), never an event, so no stage can mistake a broken answer for a
-finished one.
+The order is ``(Reasoning | Text | ToolCallDelta | Refusal)* Done``, or ``Data Done`` for a request for data. A
+`Waiting` may come whenever nothing else flows, and a `Notice` anywhere before `Done`. A failure is an exception
+(`errors.ServiceError`), never an event, so no step can mistake a broken answer for a finished one.
 """
 
 from __future__ import annotations
@@ -19,13 +18,13 @@ FinishReason = Literal["stop", "length", "tool_calls", "error"]
 Phase = Literal["queued", "loading", "prefill", "decode", "retry"]
 
 NoticeKind = Literal["warning", "state", "sources", "cache"]
-"""What a `Notice` is about: what of the request has no effect, what it waits for first, what was done with its sources,
-whether its answer was kept from before."""
+"""The subject of a `Notice`: parameters of the request without effect, what the request waits for first, what was
+done with its sources, whether its answer comes from the cache."""
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something that the response's headers say. One that comes after the first byte comes too late for them."""
+    """Something for the response's headers. A notice behind the first byte is too late for them."""
 
     kind: NoticeKind
     value: str
@@ -33,15 +32,15 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Nothing to say yet. Sent at least every `Settings.heartbeat_interval` seconds while nothing else flows."""
+    """Nothing to send yet. It comes at least every `Settings.heartbeat_interval` seconds while nothing else flows."""
 
     phase: Phase
     position: int = 0
     """Requests ahead of this one; 0 unless the phase is ``queued``."""
     progress: float | None = None
-    """Share of the phase that is done, 0.0 to 1.0; None where the engine does not tell."""
+    """Share of the phase that is done, 0.0 to 1.0; None if the engine does not report it."""
     reason: str = ""
-    """The request's parameter that the answer did not satisfy; empty unless the phase is ``retry``."""
+    """The parameter of the request that the answer did not satisfy; empty unless the phase is ``retry``."""
 
     def __str__(self) -> str:
         """Return ``queued position=2``, ``loading``, ``prefill 37%``, ``retry tool_choice``."""
@@ -53,27 +52,28 @@ class Waiting:
 
 
 class TopLogprob(msgspec.Struct, frozen=True):
-    """A token that the model might have written, and the natural logarithm of its probability."""
+    """A token that the model considered, and the natural logarithm of its probability."""
 
     token: str
     logprob: float
     bytes: list[int] | None = None
-    """The token's UTF-8 bytes, of which the text may be a broken part; None where the engine does not tell."""
+    """The token's UTF-8 bytes, which may be a part of a character; None if the engine does not report them."""
 
 
 class TokenLogprob(TopLogprob, frozen=True):
-    """A token that the model wrote, with the likeliest alternatives."""
+    """A token that the model chose, with the most likely alternatives."""
 
     top_logprobs: tuple[TopLogprob, ...] = ()
+    """The most likely tokens at this position, as many as were requested."""
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A piece of the answer. Pieces join to the answer without any separator."""
+    """A piece of the answer. Pieces are joined without a separator."""
 
     text: str
     logprobs: tuple[TokenLogprob, ...] = ()
-    """One entry per token of this piece; empty unless they were asked for."""
+    """One entry per token of this piece; empty unless they were requested."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,20 +85,20 @@ class Reasoning:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """In place of the answer: why there is none. Only for a job with a strict schema."""
+    """Why there is no answer, in its place. Only for a request with a strict schema."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class ToolCallDelta:
-    """A piece of a call the model wants made. A call's first piece has its id and its name, no later one has.
+    """A piece of a call that the model wants. The first piece of a call has its id and its name, the others do not.
 
-    The arguments of all pieces with one `index` join to the text of one JSON object.
+    The arguments of all pieces with one `index`, joined, are the text of one JSON object.
     """
 
     index: int
-    """Which call of the answer, from 0."""
+    """Index of the call in the answer, from 0."""
     arguments: str = ""
     id: str = ""
     name: str = ""
@@ -106,7 +106,7 @@ class ToolCallDelta:
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """The one result of a request that wants data: vectors, scores, tokens; `EngineRequest.kind` says which."""
+    """The only result of a request for data: vectors, scores, or tokens, as `EngineRequest.kind` says."""
 
     value: Any
 
@@ -118,7 +118,7 @@ class Usage:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
-    """Those of `prompt_tokens` whose KV cache entries were reused, so that they were not prefilled again."""
+    """Tokens of the prompt whose KV cache entries were reused, so that they needed no prefill."""
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(
@@ -135,13 +135,13 @@ class Done:
     finish_reason: FinishReason
     usage: Usage
     timings: dict[str, float] = field(default_factory=dict)
-    """Seconds per phase as the engine measured them: ``prefill``, ``decode``; empty where it does not tell."""
+    """Seconds per phase as the engine measured them: ``prefill``, ``decode``; empty if it does not report them."""
     stop: str = ""
-    """The stop string that ended the answer; empty where none did."""
+    """The stop string that ended the answer; empty if none did."""
 
 
 Piece = Text | Reasoning | ToolCallDelta | Refusal
-"""What an answer consists of."""
+"""A part of an answer."""
 
 Event = Notice | Waiting | Piece | Data | Done
 
@@ -149,6 +149,9 @@ T = TypeVar("T")
 
 
 def closing(source: Iterator[T]) -> contextlib.AbstractContextManager[Iterator[T]]:
-    """Close a generator at the end of the block: whoever owns one does so. Other iterators have nothing to close."""
+    """Return a context manager that closes a generator at the end of the block; other iterators are left alone.
+
+    Whoever receives a generator must close it: that is how a cancel reaches the engine.
+    """
     close = getattr(source, "close", None)
     return contextlib.closing(source) if close else contextlib.nullcontext(source)  # type: ignore[type-var]

@@ -1,6 +1,6 @@
-"""The messages of a conversation, in no dialect's words.
+"""Define the messages of a conversation, independent of any dialect.
 
-The dialects make them of what clients send. Every step down to the worker protocol takes and returns these types; only
+The dialects convert what clients send into these types. Every step down to the worker protocol uses them; only
 `services.engines.worker.protocol` makes the dicts that chat templates read.
 """
 
@@ -21,12 +21,12 @@ class TextPart:
 
 
 Part = TextPart
-"""One part of a message's content. A picture or a recording is one more class in this union, with its bytes."""
+"""One part of a message's content. A picture or a recording would be one more class in this union, with its bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A whole call of a tool, as an answer made it and as a later request repeats it."""
+    """A complete call of a tool, as an answer made it and as a later request repeats it."""
 
     id: str
     name: str
@@ -36,16 +36,16 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message. Which fields count depends on `role`."""
+    """One message. `role` decides which fields are used."""
 
     role: Role
     parts: tuple[Part, ...] = ()
     calls: tuple[ToolCall, ...] = ()
-    """The calls that a message of the assistant made."""
+    """The calls in a message of the assistant."""
     call_id: str | None = None
-    """The call whose result a message of the role ``tool`` is; None where the client did not say."""
+    """The id of the call whose result this is, for the role ``tool``; None if the client did not say."""
     name: str | None = None
-    """The tool whose result it is; None where the client did not say."""
+    """The tool whose result this is, for the role ``tool``; None if the client did not say."""
 
     @property
     def text(self) -> str:
@@ -53,7 +53,7 @@ class Message:
         return "\n".join([part.text for part in self.parts if isinstance(part, TextPart)])
 
     def with_text(self, text: str) -> Message:
-        """Return a copy in which `text` replaces all text; parts of other kinds stay, behind it."""
+        """Return a copy with `text` in place of all text parts; other parts follow it."""
         others = tuple(part for part in self.parts if not isinstance(part, TextPart))
         return replace(self, parts=(TextPart(text), *others))
 
@@ -62,7 +62,7 @@ Messages = tuple[Message, ...]
 
 
 def message(role: Role, text: str) -> Message:
-    """Return a message that is one text and nothing else."""
+    """Return a message with one text."""
     return Message(role, (TextPart(text),))
 
 

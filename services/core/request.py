@@ -1,4 +1,4 @@
-"""What a client asks for (`GenerationRequest`), in no dialect, and what an engine is told to do (`EngineRequest`)."""
+"""Define what a client asks for (`GenerationRequest`) and what an engine is to do (`EngineRequest`)."""
 
 from __future__ import annotations
 
@@ -12,110 +12,111 @@ from services.core.sampling import Sampling
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A function the model may want called."""
+    """A function that the model may call."""
 
     name: str
     description: str = ""
     parameters: dict[str, Any] = field(default_factory=dict)
-    """The JSON schema of its arguments; ``{}`` for any object."""
+    """The JSON schema of its arguments; ``{}`` allows any object."""
 
 
 @dataclass(frozen=True, slots=True)
 class GenerationRequest:
-    """What any dialect's client may ask for: a chat, or the continuation of a raw prompt."""
+    """What a client of any dialect asks for: an answer in a chat, or the continuation of a raw prompt."""
 
     messages: Messages = ()
     """The chat as the client sent it; empty for a raw prompt."""
     prompt: str | None = None
-    """A raw prompt, continued without any chat template; None for a chat."""
+    """A raw prompt, continued without a chat template; None for a chat."""
     prompt_ids: tuple[int, ...] = ()
-    """A raw prompt as the ids of its tokens; `prompt` is empty then."""
+    """A raw prompt as token ids; `prompt` is empty then."""
     max_tokens: int | None = None
     sampling: Sampling = field(default_factory=Sampling)
     stop: tuple[str, ...] = ()
     logprobs: int | None = None
-    """How many alternatives per token (0 to 20); None for no logprobs."""
+    """Number of alternatives per token (0 to 20); None for no logprobs."""
     json_schema: dict[str, Any] | None = None
-    """The schema the answer must satisfy; ``{}`` for any JSON object."""
+    """The schema that the answer must satisfy; ``{}`` for any JSON object."""
     schema_strict: bool = False
-    """Whether an answer that cannot be made to satisfy the schema is a `Refusal`, and no error."""
+    """Whether an answer that does not satisfy the schema becomes a `Refusal` instead of an error."""
     thinking: bool | None = None
-    """True or False where the client said so; None leaves it to the model."""
+    """True or False if the client chose; None leaves it to the model."""
     template_kwargs: dict[str, Any] = field(default_factory=dict)
     """Further variables for the chat template."""
     tools: tuple[Tool, ...] = ()
-    """What may be called. A client that wants one function called offers that one alone, with `call_required`; one that
-    wants none called offers none."""
+    """The tools that may be called. For a call of one certain function, this has only that one, with
+    `call_required`; for ``tool_choice: none`` it is empty."""
     call_required: bool = False
     """Whether the answer must call at least one of `tools`."""
     parallel_calls: bool = True
-    """Whether the answer may call several at once."""
+    """Whether the answer may have several calls."""
     rag: bool = True
-    """False where the client wants its sources sent as they are."""
+    """False if the client wants its sources sent unchanged."""
     low_priority: bool = False
-    """Whether it runs after the requests that somebody waits for."""
+    """Whether it runs after interactive requests."""
     keep_alive: float | None = None
-    """Seconds the model stays loaded afterwards: 0 unloads it at once, infinite keeps it; None: the server's limit."""
+    """Seconds that the model stays loaded afterwards. 0 unloads it at once, infinity keeps it; None: the server's
+    setting."""
 
 
 Kind = Literal["chat", "completion", "embedding", "rerank", "tokenize", "detokenize", "count"]
-"""What a request wants: an answer (``chat``, ``completion``), or data.
+"""The result of a request: an answer (``chat``, ``completion``), or data.
 
-- ``embedding``: per input a list of floats
-- ``rerank``: per input but the first, which is the query, its score: the higher, the nearer
-- ``tokenize``: per input its tokens, as a list of ``ids`` and one of ``texts``; of a chat, those of its one prompt
-- ``detokenize``: per input, a list of ids, its text
-- ``count``: how many tokens the prompt of a chat has
-"""
+- ``embedding``: for each input a list of floats
+- ``rerank``: for each input but the first, which is the query, its score; higher is more relevant
+- ``tokenize``: for each input its tokens, as a list of ``ids`` and one of ``texts``; for a chat, those of its prompt
+- ``detokenize``: for each input, a list of ids, its text
+- ``count``: the number of tokens of a chat's prompt"""
 
 NO_GENERATION = GenerationRequest()
-"""For requests that want data."""
+"""The generation of requests for data."""
 
 
 @dataclass(frozen=True, slots=True)
 class EngineRequest:
-    """One run of one model: everything an engine needs, nothing of HTTP."""
+    """One run of one model: everything an engine needs, and nothing of HTTP."""
 
     id: str
-    """The HTTP request's, for the logs."""
+    """The id of the HTTP request, for the logs."""
     model: Model
     kind: Kind
     generation: GenerationRequest = NO_GENERATION
-    """What the client asked for. The fields below say what differs from it once the model is known."""
+    """What the client asked for. The fields below are what differs from it once the model is known."""
     messages: Messages = ()
-    """The chat as it is sent: with the model's system prompt, the selected sources, the text that describes tools."""
+    """The chat as it is sent: with the model's system prompt, the selected sources, and the text that describes
+    tools."""
     max_tokens: int = 1
     sampling: Sampling = field(default_factory=Sampling)
-    """The client's, filled up with the model's defaults."""
+    """The client's parameters, with the model's defaults for the others."""
     json_schema: dict[str, Any] | None = None
-    """What a grammar holds the answer to while it is written."""
+    """The schema that a grammar enforces while the answer is generated."""
     answer_schema: dict[str, Any] | None = None
-    """What the finished answer is checked against, where no grammar makes sure of it."""
+    """The schema that the finished answer is checked against, if no grammar enforces it."""
     template_kwargs: dict[str, Any] = field(default_factory=dict)
-    """Variables of the chat template, its tools among them."""
+    """Variables of the chat template, including the tools."""
     prompt_tokens_estimate: int = 0
-    """Upper estimate of the prompt's length in tokens; scales the first-token limit, nothing else."""
+    """Upper estimate of the prompt's length in tokens. It only scales the time limit for the first token."""
     tools: tuple[Tool, ...] = ()
-    """What may be called. The prompt describes them already, in `messages` or in `template_kwargs`."""
+    """The tools that may be called. The prompt describes them already, in `messages` or in `template_kwargs`."""
     tool_family: str = ""
-    """How the model writes its calls: the name of a family in `services.chat.tools.families`; empty without tools."""
+    """How the model writes calls: the name of a family in `services.chat.tools.families`; empty without tools."""
     check_call: bool = False
-    """Whether the answer must call a tool, and no grammar makes it."""
+    """Whether the answer must call a tool, and no grammar enforces it."""
     sources_used: bool = False
-    """Whether the prompt holds selected sources, so that the same answer may be given to the same question."""
+    """Whether the prompt contains selected sources, so that the answer may be cached."""
     low_priority: bool = False
-    """Whether it runs after the requests that somebody waits for."""
+    """Whether it runs after interactive requests."""
     inputs: tuple[str | tuple[int, ...], ...] = ()
-    """What a request that wants data is about; empty for all others."""
+    """The inputs of a request for data; empty for others."""
     special_tokens: bool = True
-    """Whether a tokenized text begins as the model's prompts do (a BOS token, where it has one)."""
+    """Whether a tokenized text begins as the model's prompts do (with a BOS token, if it has one)."""
 
     @property
     def prompt(self) -> str:
-        """Return the raw prompt, empty for a chat and for a prompt of token ids."""
+        """Return the raw prompt; empty for a chat and for a prompt of token ids."""
         return self.generation.prompt or ""
 
     @property
-    def demanded(self) -> str:
-        """Return OpenAI's name of the parameter that the answer must satisfy and no grammar enforces."""
+    def checked_parameter(self) -> str:
+        """Return OpenAI's name of the parameter that the answer is checked for."""
         return "tool_choice" if self.check_call else "response_format"

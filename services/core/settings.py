@@ -57,15 +57,15 @@ def from_environment(env: Mapping[str, str]) -> Settings:
 def from_file(path: Path) -> Iterator[tuple[str, Any]]:
     """Yield each name and value of the file at `path`. Raise `SettingsError`."""
     try:
-        found = yaml.safe_load(path.read_text())
+        document = yaml.safe_load(path.read_text())
     except OSError as error:
         raise SettingsError(f"The settings file {path} cannot be read: {error.strerror}.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SettingsError(f"The settings file {path} is not valid YAML: {' '.join(str(error).split())}.") from error
-    if not isinstance(found or {}, dict):
-        raise SettingsError(f"The settings file {path} contains a {type(found).__name__}; write lines 'key: value'.")
-    for name, value in (found or {}).items():
-        yield known(str(name), FIELDS, f"in {path}"), convert(str(name), value, f"{name} in {path}", strict=True)
+    if not isinstance(document or {}, dict):
+        raise SettingsError(f"The settings file {path} contains a {type(document).__name__}; write lines 'key: value'.")
+    for name, value in (document or {}).items():
+        yield known_name(str(name), FIELDS, f"in {path}"), convert(str(name), value, f"{name} in {path}", strict=True)
 
 
 def from_env(env: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
@@ -74,11 +74,11 @@ def from_env(env: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
         if not variable.startswith(PREFIX) or variable in FOREIGN or not env[variable].strip():
             continue
         name = variable.removeprefix(PREFIX).lower()
-        known(name, FIELDS, f"(environment variable {variable})")
-        yield name, convert(name, split(name, env[variable].strip()), variable, strict=False)
+        known_name(name, FIELDS, f"(environment variable {variable})")
+        yield name, convert(name, split_list(name, env[variable].strip()), variable, strict=False)
 
 
-def known(name: str, names: Iterable[str], where: str) -> str:
+def known_name(name: str, names: Iterable[str], where: str) -> str:
     """Return `name` if it is one of `names`; raise `SettingsError` with the nearest one otherwise."""
     if name in names:
         return name
@@ -87,11 +87,11 @@ def known(name: str, names: Iterable[str], where: str) -> str:
 
 def nearest(name: str, names: Iterable[str]) -> str:
     """Return the end of a sentence about an unknown name: ``; the nearest is 'x'``."""
-    found = difflib.get_close_matches(name, sorted(names), 1, cutoff=0.5)
-    return f"; the nearest is {found[0]!r}" if found else f"; known are: {', '.join(sorted(names))}"
+    document = difflib.get_close_matches(name, sorted(names), 1, cutoff=0.5)
+    return f"; the nearest is {document[0]!r}" if document else f"; known are: {', '.join(sorted(names))}"
 
 
-def split(name: str, text: str) -> str | list[str]:
+def split_list(name: str, text: str) -> str | list[str]:
     """Return the value of an environment variable; the commas of a list separate its items."""
     if get_origin(FIELDS[name].type) is tuple:
         return [item.strip() for item in text.split(",") if item.strip()]

@@ -1,4 +1,4 @@
-"""The chat template of a model, as its engine will render it."""
+"""Read the chat template of a model, as its engine will render it."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from pathlib import Path
 from services.models import gguf
 
 
-def of(path: Path) -> str:
-    """Return the chat template that the engine renders for the model at `path`; empty where none can be read."""
+def read(path: Path) -> str:
+    """Return the chat template that the engine renders for the model at `path`; empty if none can be read."""
     try:
-        return gguf.chat_template(path) if path.suffix.lower() == ".gguf" else beside(path.parent)
+        return gguf.chat_template(path) if path.suffix.lower() == ".gguf" else read_folder(path.parent)
     except (gguf.NotGguf, OSError, ValueError):
         return ""
 
 
-def beside(folder: Path) -> str:
-    """Return the template in `folder`; empty without a tokenizer, since the NPU engine then does not render it.
+def read_folder(folder: Path) -> str:
+    """Return the chat template in `folder`, beside an ``.rkllm`` file. Raises `OSError` and `ValueError`.
 
-    Raises `OSError` and `ValueError`.
+    It is empty without a tokenizer, since the NPU engine needs the tokenizer to render it.
     """
     if not (folder / "tokenizer.json").exists():
         return ""

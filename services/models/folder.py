@@ -119,7 +119,7 @@ def read(
         opens_reasoning=own.opens_reasoning,
         beside=tuple(beside_signatures(folder)) if parts[0].suffix.lower() == ".rkllm" else (),
         tools=tools(own.tools, tool_families),
-        chat_template=chat_templates.of(parts[0]),
+        chat_template=chat_templates.read(parts[0]),
     )
 
 

@@ -232,7 +232,7 @@ def test_a_senseless_schema_is_the_clients_fault(loaded: WorkerEngine, rig: Rig)
     [
         ({"type": "object", "properties": {"a": True}}, "at #/properties/a: schema must be an object"),
         ({"type": "string", "minLength": 100_000}, "repeats too much"),
-        (grammar.rooted({"$ref": "#"}), "nothing but itself"),
+        (grammar.with_own_root({"$ref": "#"}), "nothing but itself"),
     ],
 )
 def test_a_schema_without_a_grammar_is_refused_with_the_reason(
@@ -258,7 +258,7 @@ def test_a_schema_may_refer_to_its_root(loaded: WorkerEngine, rig: Rig) -> None:
         "required": ["n", "next"],
         "additionalProperties": False,
     }
-    text, _ = run(loaded, rig, "Count.", json_schema=grammar.rooted(schema), max_tokens=80)
+    text, _ = run(loaded, rig, "Count.", json_schema=grammar.with_own_root(schema), max_tokens=80)
     assert re.match(r'\{\s*"n"\s*:\s*-?\d+', text)
 
 

@@ -319,7 +319,7 @@ def test_a_schema_that_is_too_wide(api: Api) -> None:
     form = {"type": "json_schema", "json_schema": {"name": "x", "schema": wide}}
     result = api.post("/v1/chat/completions", {**GOOD, "response_format": form})
     refused(result)
-    assert "more than 10000 values" in result.text
+    assert "more than 10000 JSON values" in result.json["error"]["message"]
 
 
 @pytest.mark.parametrize(

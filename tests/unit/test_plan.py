@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from services.answering.answer import respond
-from services.answering.plan import estimate, plan
+from services.answering.plan import estimate_prompt, plan
 from services.core.errors import BadRequest, ContextOverflow
 from services.core.message import message
 from services.core.model import Model
@@ -80,5 +80,5 @@ def test_a_prompt_that_is_too_long_in_any_case_reaches_no_engine(ask: Generation
 @pytest.mark.parametrize("text", ["hello " * 50, "你好世界" * 50, "🙂" * 50])
 def test_the_estimate_is_high(text: str) -> None:
     generation = GenerationRequest(prompt=text)
-    assert estimate((), generation) >= len(text.split())
-    assert estimate((), generation) >= len(text) // 2
+    assert estimate_prompt((), generation) >= len(text.split())
+    assert estimate_prompt((), generation) >= len(text) // 2

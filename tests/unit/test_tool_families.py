@@ -1,6 +1,6 @@
-"""Calls told from text in the forms of all families, however an answer is cut into pieces.
+"""Read calls in the formats of all families, however an answer is cut into pieces.
 
-The forms are those of published chat templates.
+The formats are those of published chat templates.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.chat.tools import offer
-from services.chat.tools.call import Call
+from services.chat.tools.call import ParsedCall
 from services.chat.tools.families import AUTO, BY_NAME, FAMILIES, of_model
 from services.chat.tools.scan import Scanner
-from services.chat.tools.values import typed
+from services.chat.tools.values import typed_value
 from tests.unit.test_plan import MODEL
 
 NOTE: dict[str, Any] = {
@@ -37,21 +37,21 @@ NOTE: dict[str, Any] = {
     "$defs": {"Place": {"type": "object", "properties": {"city": {"type": "string"}}}},
 }
 TOOLS = {"add": {"properties": {"a": {"type": "integer"}}}, "get_weather": {}, "note": NOTE}
-ADD = Call("add", '{"a": 1}')
+ADD = ParsedCall("add", '{"a": 1}')
 
 
-def call(name: str, **arguments: Any) -> Call:
-    return Call(name, json.dumps(arguments, ensure_ascii=False))
+def call(name: str, **arguments: Any) -> ParsedCall:
+    return ParsedCall(name, json.dumps(arguments, ensure_ascii=False))
 
 
-def scanned(family: str, text: str, cuts: Iterable[int] = ()) -> list[str | Call]:
-    """What a scanner finds in `text` cut at `cuts`, with neighbouring texts joined."""
+def scanned(family: str, text: str, cuts: Iterable[int] = ()) -> list[str | ParsedCall]:
+    """Return what a scanner finds in `text` cut at `cuts`, with neighbouring texts joined."""
     scanner = Scanner(BY_NAME[family], TOOLS)
     places = sorted({0, len(text), *(cut % (len(text) + 1) for cut in cuts)})
-    found: list[str | Call] = []
+    found: list[str | ParsedCall] = []
     for start, end in itertools.pairwise(places):
         found += scanner.feed(text[start:end])
-    joined: list[str | Call] = []
+    joined: list[str | ParsedCall] = []
     for item in [*found, *scanner.finish()]:
         if isinstance(item, str) and joined and isinstance(joined[-1], str):
             joined[-1] += item
@@ -60,8 +60,8 @@ def scanned(family: str, text: str, cuts: Iterable[int] = ()) -> list[str | Call
     return joined
 
 
-def in_any_cut(family: str, text: str) -> list[str | Call]:
-    """What a scanner finds in `text`: the same whole, in single characters, and cut in two anywhere."""
+def in_any_cut(family: str, text: str) -> list[str | ParsedCall]:
+    """Return what a scanner finds in `text`; check that it is the same in single characters and cut in two anywhere."""
     found = scanned(family, text)
     assert scanned(family, text, range(len(text))) == found
     for cut in range(len(text)):
@@ -92,7 +92,7 @@ V3 = '<｜tool▁call▁begin｜>function<｜tool▁sep｜>add\n```json\n{"a": 1
 V31 = '<｜tool▁call▁begin｜>add<｜tool▁sep｜>{"a": 1}<｜tool▁call▁end｜>'
 HARMONY = '<|channel|>commentary to=functions.add <|constrain|>json<|message|>{"a": 1}<|call|>'
 
-CALLS: list[tuple[str, str, list[str | Call]]] = [
+CALLS: list[tuple[str, str, list[str | ParsedCall]]] = [
     ("hermes", '<tool_call>\n{"name": "add", "arguments": {"a": 1}}\n</tool_call>', [ADD]),
     ("hermes", 'I add.\n<tool_call>{"name":"add","arguments":{"a":1}}</tool_call> Done', ["I add.\n", ADD, "Done"]),
     ("hermes", '<tool_call>{"name":"add","arguments":{"a":1}}\n' * 2, [ADD, ADD]),
@@ -190,14 +190,17 @@ CALLS: list[tuple[str, str, list[str | Call]]] = [
 
 
 @pytest.mark.parametrize(("family", "text", "found"), CALLS)
-def test_calls_of_every_family(family: str, text: str, found: list[str | Call]) -> None:
+def test_calls_of_every_family(family: str, text: str, found: list[str | ParsedCall]) -> None:
     assert in_any_cut(family, text) == found
 
 
-@pytest.mark.parametrize(("family", "text", "found"), CALLS)
-def test_a_marker_is_enough_where_the_family_is_unknown(family: str, text: str, found: list[str | Call]) -> None:
-    if text.lstrip().startswith(BY_NAME[family].markers) or text.lstrip().startswith("{"):
-        assert in_any_cut("auto", text) == found
+@pytest.mark.parametrize("family", sorted({family for family, _, _ in CALLS}))
+def test_a_marker_is_enough_where_the_family_is_unknown(family: str) -> None:
+    texts = [(text, found) for name, text, found in CALLS if name == family]
+    marked = [each for each in texts if each[0].lstrip().startswith((*BY_NAME[family].markers, "{"))]
+    assert marked
+    for text, found in marked:
+        assert in_any_cut("auto", text) == found, text
 
 
 BROKEN = [
@@ -250,7 +253,7 @@ BROKEN = [
     "add(a=\0)",
     "print(add(a=1)",
     "add(a=" + "-" * 20_000 + "1)",
-    "add(a=" + "(" * 20_000,
+    "add(a=" + "(" * 5_000,
     "<function=unknown>{}</function>",
     '<function=add>{"a": }</function>',
 ]
@@ -282,7 +285,7 @@ PIECES = st.sampled_from([
 ])  # fmt: skip
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(
     family=st.sampled_from(sorted(BY_NAME)),
     text=st.lists(PIECES, max_size=14).map("".join),
@@ -292,15 +295,15 @@ def test_the_same_over_any_cut(family: str, text: str, cuts: list[int]) -> None:
     found = scanned(family, text)
     assert scanned(family, text, cuts) == found
     assert scanned(family, text, range(len(text))) == found
-    if not any(isinstance(item, Call) for item in found):
+    if not any(isinstance(item, ParsedCall) for item in found):
         assert "".join(map(str, found)) == text, "no character is lost"
     for item in found:
-        if isinstance(item, Call):
+        if isinstance(item, ParsedCall):
             assert isinstance(json.loads(item.arguments), dict)
 
 
 @pytest.mark.parametrize("family", BY_NAME)
-def test_plain_text_is_not_kept_back(family: str) -> None:
+def test_plain_text_is_not_held_back(family: str) -> None:
     scanner = Scanner(BY_NAME[family], TOOLS)
     assert scanner.feed("Hello") == ["Hello"]
     assert scanner.feed(" there < 5") == [" there < 5"]
@@ -332,20 +335,21 @@ def test_a_hostile_answer_takes_linear_time(family: str) -> None:
     markers = ("```", "<tool_call>") if family == "auto" else BY_NAME[family].markers
     for marker, more in itertools.product(("", *markers), HOSTILE):
         piece = marker + more
-        for text in (piece * (20_000 // len(piece)), marker + more * (20_000 // len(more))):
+        # At this length, quadratic time in Python would take seconds; linear time takes milliseconds.
+        for text in (piece * (5_000 // len(piece)), marker + more * (5_000 // len(more))):
             start = time.process_time()
-            found = scanned(family, text, range(0, len(text), 997))
-            assert time.process_time() - start < 1.0, text[:60]
-            if not any(isinstance(item, Call) for item in found):
+            found = scanned(family, text, range(0, len(text), 397))
+            assert time.process_time() - start < 0.5, text[:60]
+            if not any(isinstance(item, ParsedCall) for item in found):
                 assert "".join(map(str, found)) == text
 
 
 @pytest.mark.parametrize("family", BY_NAME)
-@pytest.mark.parametrize("expected", [ADD, NESTED, call("get_weather")])
-def test_a_call_is_read_as_it_is_written(family: str, expected: Call) -> None:
-    text = BY_NAME[family].written(expected.name, expected.arguments)
-    assert in_any_cut(family, text) == [expected]
-    assert "<function>" in BY_NAME[family].example()
+def test_a_call_is_read_as_it_is_written(family: str) -> None:
+    for expected in (ADD, NESTED, call("get_weather")):
+        text = BY_NAME[family].format_call(expected.name, expected.arguments)
+        assert in_any_cut(family, text) == [expected]
+    assert "<function>" in BY_NAME[family].example_call()
 
 
 @pytest.mark.parametrize(
@@ -369,7 +373,7 @@ def test_a_call_is_read_as_it_is_written(family: str, expected: Call) -> None:
     ],
 )
 def test_values_are_typed_by_the_schema(text: str, field: str, value: Any) -> None:
-    assert typed(text, NOTE, field) == value
+    assert typed_value(text, NOTE, field) == value
 
 
 @pytest.mark.parametrize(
@@ -387,7 +391,7 @@ def test_values_are_typed_by_the_schema(text: str, field: str, value: Any) -> No
     ],
 )
 def test_what_schemas_say_of_a_type(schema: Any, value: Any) -> None:
-    assert typed("5", {"properties": {"x": schema}}, "x") == value
+    assert typed_value("5", {"properties": {"x": schema}}, "x") == value
 
 
 @pytest.mark.parametrize(
@@ -414,8 +418,8 @@ def test_the_family_is_that_of_the_chat_template(template: str, family: str, kno
     assert offer.template_knows(model) is knows
     assert of_model(replace(model, tools="llama")).name == "llama"
     assert not offer.template_knows(replace(model, tools="json"))
-    for told in ("off", "required_only", ""):
-        assert of_model(replace(model, tools=told)).name == family
+    for setting in ("off", "required_only", ""):
+        assert of_model(replace(model, tools=setting)).name == family
 
 
 def test_every_family_has_a_name_and_markers_of_its_own() -> None:

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.answering.vectors import cut
+from services.answering.vectors import with_dimensions
 from services.api.dialects.openai.vectors import inputs
-from services.chat.vectors import best, cosine, normalised, packed, shortened
+from services.chat.vectors import base64_floats, cosine, normalise, ranked_indices, shorten
 from services.core.errors import BadRequest
 from services.core.model import Model
 
@@ -25,7 +25,7 @@ MODEL = Model("m", Path("m.gguf"), "llama", 512, 0, 0)
 
 @given(NUMBERS)
 def test_a_normalised_vector_has_the_length_1_and_the_same_direction(vector: list[float]) -> None:
-    found = normalised(vector)
+    found = normalise(vector)
     if any(abs(value) > 1e-3 for value in vector):
         assert math.hypot(*found) == pytest.approx(1)
         assert cosine(vector, found) == pytest.approx(1)
@@ -39,17 +39,17 @@ def test_cosine() -> None:
 
 
 def test_a_shortened_vector_is_normalised_again() -> None:
-    assert shortened([3.0, 4.0, 12.0], 2) == pytest.approx([0.6, 0.8])
+    assert shorten([3.0, 4.0, 12.0], 2) == pytest.approx([0.6, 0.8])
 
 
 def test_base64_is_little_endian_floats() -> None:
-    assert struct.unpack("<3f", base64.b64decode(packed([1.0, -0.5, 0.25]))) == (1.0, -0.5, 0.25)
+    assert struct.unpack("<3f", base64.b64decode(base64_floats([1.0, -0.5, 0.25]))) == (1.0, -0.5, 0.25)
 
 
 def test_the_best_come_first_and_equals_as_they_came() -> None:
-    assert best([0.1, 0.9, 0.9, 0.5], None) == [1, 2, 3, 0]
-    assert best([0.1, 0.9, 0.9, 0.5], 2) == [1, 2]
-    assert best([0.1], 5) == [0]
+    assert ranked_indices([0.1, 0.9, 0.9, 0.5], None) == [1, 2, 3, 0]
+    assert ranked_indices([0.1, 0.9, 0.9, 0.5], 2) == [1, 2]
+    assert ranked_indices([0.1], 5) == [0]
 
 
 @pytest.mark.parametrize(
@@ -74,8 +74,8 @@ def test_inputs_nothing_can_be_made_of(given: Any) -> None:
 
 def test_dimensions_are_cut_only_where_the_model_was_trained_for_it() -> None:
     vectors = [[3.0, 4.0, 12.0]]
-    assert cut(vectors, None, MODEL) is cut(vectors, 3, MODEL) is vectors
-    assert cut(vectors, 2, replace(MODEL, matryoshka=True)) == [pytest.approx([0.6, 0.8])]
+    assert with_dimensions(vectors, None, MODEL) is with_dimensions(vectors, 3, MODEL) is vectors
+    assert with_dimensions(vectors, 2, replace(MODEL, matryoshka=True)) == [pytest.approx([0.6, 0.8])]
     for model, dimensions in ((MODEL, 2), (MODEL, 4), (replace(MODEL, matryoshka=True), 4)):
         with pytest.raises(BadRequest, match="dimensions"):
-            cut(vectors, dimensions, model)
+            with_dimensions(vectors, dimensions, model)

@@ -1,4 +1,7 @@
-"""Words that name a page's furniture (menus, consent, sharing) rather than what it says; hints, never verdicts."""
+"""List words that are typical of a page's boilerplate: menus, consent notices, sharing buttons.
+
+They are one feature among many in `clean`. No segment is removed only because it has such a word.
+"""
 
 from __future__ import annotations
 
@@ -35,5 +38,6 @@ _UNSPACED = """
 """
 
 STEMS = frozenset(map(stem, _SPACED.split()))
+"""Stems of the words in scripts with blanks between words, compared with the stems of a segment's words."""
 PIECES = tuple(_UNSPACED.split())
-"""Looked for inside lines, as their scripts have no blanks to tell words by."""
+"""Words in scripts without blanks. They are searched inside a segment, since nothing separates its words."""

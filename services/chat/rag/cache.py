@@ -1,4 +1,7 @@
-"""Complete answers to questions with sources, kept for a while: asking again must not cost a prefill."""
+"""Cache complete answers to questions with sources.
+
+A repeated question then needs no prefill, which takes tens of seconds on a board.
+"""
 
 from __future__ import annotations
 
@@ -16,17 +19,17 @@ from services.core.sampling import given
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A complete answer; its reasoning is kept apart from its text."""
+class CachedAnswer:
+    """A complete answer, with its reasoning apart from its text."""
 
-    thought: str
+    reasoning: str
     text: str
     done: Done
 
     def events(self) -> Iterator[Event]:
-        """The answer again, all of its prompt counted as reused."""
-        if self.thought:
-            yield Reasoning(self.thought)
+        """Yield the events of the answer; the usage counts its whole prompt as cached tokens."""
+        if self.reasoning:
+            yield Reasoning(self.reasoning)
         if self.text:
             yield Text(self.text)
         usage = replace(self.done.usage, cached_tokens=self.done.usage.prompt_tokens)
@@ -34,53 +37,65 @@ class Answer:
 
 
 class AnswerCache:
-    """The least recently used answer goes first, and each after `ttl` seconds. Any thread may call; nothing blocks."""
+    """Cache answers; drop the least recently used one when it is full, and each one after `ttl` seconds.
+
+    Any thread may use it. No method blocks.
+    """
 
     def __init__(self, entries: int, ttl: float) -> None:
-        """Either of them 0 keeps nothing."""
-        self._answers: TTLCache[str, Answer] | None = TTLCache(entries, ttl) if entries and ttl else None
+        """Create a cache for `entries` answers that live `ttl` seconds; with either of them 0 it stores nothing."""
+        self._answers: TTLCache[str, CachedAnswer] | None = TTLCache(entries, ttl) if entries and ttl else None
         self._lock = threading.Lock()
 
-    def find(self, request: EngineRequest) -> Answer | None:
-        """The answer to the same question with the same sources."""
+    def find(self, request: EngineRequest) -> CachedAnswer | None:
+        """Return the answer to the same question with the same sources; None if there is none."""
         if self._answers is None or not cacheable(request):
             return None
         with self._lock:
-            return self._answers.get(key(request))
+            return self._answers.get(cache_key(request))
 
-    def keeping(self, request: EngineRequest, events: Iterator[Event]) -> Iterator[Event]:
-        """The same events; a complete answer is kept when it ends. Owns `events`."""
-        thought: list[str] = []
+    def caching(self, request: EngineRequest, events: Iterator[Event]) -> Iterator[Event]:
+        """Yield `events` unchanged and store the answer when it is complete. Closes `events` at the end."""
+        reasoning: list[str] = []
         text: list[str] = []
         with closing(events):
             for event in events:
                 if isinstance(event, Reasoning):
-                    thought.append(event.text)
+                    reasoning.append(event.text)
                 elif isinstance(event, Text):
                     text.append(event.text)
                 elif isinstance(event, Done):
-                    self._keep(request, Answer("".join(thought), "".join(text), event))
+                    self._store(request, CachedAnswer("".join(reasoning), "".join(text), event))
                 yield event
 
-    def _keep(self, request: EngineRequest, answer: Answer) -> None:
+    def _store(self, request: EngineRequest, answer: CachedAnswer) -> None:
+        # An answer that was cut off, or an empty one, may be better the next time.
         if self._answers is None or not cacheable(request) or answer.done.finish_reason != "stop" or not answer.text:
             return
         with self._lock:
-            self._answers[key(request)] = answer
+            self._answers[cache_key(request)] = answer
 
 
 def cacheable(request: EngineRequest) -> bool:
-    """Whether an answer to `request` may be given again: it used sources, and nobody asked how sure its tokens are."""
+    """Return whether the answer to `request` may be reused.
+
+    It must be an answer from sources. An answer with log probabilities is not stored, because the cache has none.
+    """
     return request.sources_used and request.generation.logprobs is None
 
 
-def key(request: EngineRequest) -> str:
-    """Equal for jobs that may be answered alike. The messages hold the question, the sources and the system text."""
+def cache_key(request: EngineRequest) -> str:
+    """Return a hash that is equal for requests that have the same answer, as 64 hexadecimal digits.
+
+    The messages contain the question, the sources and the system prompt.
+    """
     sampling = given(request.sampling)
+    # Greedy sampling ignores the seed, so requests that differ in it have the same answer.
     if sampling.get("temperature") == 0:
         sampling.pop("seed", None)
     parts = [
         str(request.model.path),
+        # A model file that was replaced gives other answers.
         request.model.created,
         [asdict(message) for message in request.messages],
         sampling,

@@ -1,8 +1,9 @@
-"""How much each segment of a page reads like what the page is about, rather than like its menus, notices and adverts.
+"""Score each segment of a page: how much it reads like the page's text, and how little like boilerplate.
 
-Nothing here knows a language: length, sentence ends, capitals, the page's own most frequent words, and what stands
-around a segment tell prose from furniture in any script. The weights are those of a logistic regression over the
-segments of 300 labelled pages in 13 languages (docs/rag.md); a score of 0 is as likely the one as the other.
+No feature depends on a language: the length, sentence ends, capitals, the page's own frequent words and the
+neighbouring segments separate text from menus, notices and adverts in any script. The weights are those of a logistic
+regression over the segments of 300 labelled pages in 13 languages (docs/rag.md). A score is a log-odds value: at 0,
+text and boilerplate are equally likely.
 """
 
 from __future__ import annotations
@@ -14,113 +15,135 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import mul
 from typing import NamedTuple, TypeVar
 
-from services.chat.rag import boilerplate as furniture
+from services.chat.rag import boilerplate
 from services.chat.rag.segments import UPPER, Segment, segments
 from services.chat.rag.words import UNSPACED, WORD, stem
 
-KEEP = -0.35
-"""The score from which on a segment is text: keeps 93 of 100 passages that matter, removes two thirds of the rest."""
+TEXT_SCORE = -0.35
+"""Score from which a segment counts as text. On the labelled pages this keeps 93 % of the passages that matter and
+removes two thirds of the others."""
 
-JUNK = -2.5
-"""Below this score a segment is certainly furniture and never shown."""
+CERTAIN_BOILERPLATE = -2.5
+"""Score below which a segment is never shown. It is far below `TEXT_SCORE`, because a table row scores low too and
+may contain the answer."""
 
-PROSE = 80
-"""Characters from which on a segment's words count for the page's frequent ones."""
+MIN_PROSE = 80
+"""Characters from which a segment's words count towards the page's frequent words; menu items are shorter."""
 
-CHUNK = 32
-"""Segments per breath: 1 to 4 ms of work."""
+ITEMS_PER_SLICE = 32
+"""Segments processed between two calls of `give_way`: 1 to 4 ms of work."""
 
 T = TypeVar("T")
 
 _CAPITAL = re.compile(rf"[{UPPER}]")
 _UNSPACED = re.compile(rf"[{UNSPACED}]")
 _SIGN = re.compile(r"[|\u00bb\u00ab\u2022\u00b7\u203a\u2192\u00a9\u2191\u25b6\u25bc\u25be\u2715\u00d7>@]|https?:|www\.")
-_STOP = re.compile(r"[.!?\u2026\u061f\u06d4\u0964](?:[\s\"'\u00bb\u201c\u201d\u2019)\]]|$)|[\u3002\uff01\uff1f]")
+_SENTENCE_END = re.compile(
+    r"[.!?\u2026\u061f\u06d4\u0964](?:[\s\"'\u00bb\u201c\u201d\u2019)\]]|$)|[\u3002\uff01\uff1f]"
+)
 
 
-class Look(NamedTuple):
-    """What a segment looks like by itself."""
+class SegmentFeatures(NamedTuple):
+    """The features of one segment, regardless of its neighbours. The order is that of the weights."""
 
     length: float
-    """Logarithm of its characters; those of scripts without blanks count for more."""
+    """Natural logarithm of the number of characters, capped at 400. Characters of scripts without blanks count 2.5
+    times."""
     words: float
+    """Natural logarithm of the number of words plus 1, capped at 60 words."""
     stops: float
+    """Sentence ends, fewer per word for a longer segment."""
     capitals: float
+    """Share of words that begin with a capital, 0 to 1."""
     word_length: float
+    """Mean characters per word, at most 10."""
     common: float
-    """Share of words among the page's most frequent ones."""
-    furniture: float
+    """Share of words that are among the page's most frequent ones, 0 to 1."""
+    boilerplate: float
+    """Boilerplate words (at most 3) over the square root of the number of words."""
     signs: float
+    """Signs that menus use as separators, addresses and ``@``; at most 3."""
     joins: float
+    """Lost separators in the segment's line (`Segment.joins`), at most 5; 0 for a segment of 60 characters or more."""
     repeated: float
+    """1 if the same text occurs more than once on the page, else 0."""
 
 
-OWN = Look(0.312, 0.0609, 1.08, -1.87, 0.0317, 1.26, -2.29, -0.644, -0.0824, -0.261)
+FEATURE_WEIGHTS = SegmentFeatures(0.312, 0.0609, 1.08, -1.87, 0.0317, 1.26, -2.29, -0.644, -0.0824, -0.261)
+"""Weights of a segment's own features, fitted on the labelled pages."""
 
-PRIOR = Look(0.8, 0.4, 1.2, 0.0, 0.0, 4.5, -1.5, -0.4, -0.3, -1.0)
-"""A rougher view, for what a segment says about those around it."""
+PRIOR_WEIGHTS = SegmentFeatures(0.8, 0.4, 1.2, 0.0, 0.0, 4.5, -1.5, -0.4, -0.3, -1.0)
+"""Weights of a rougher score. It tells how much a segment is evidence for its neighbours being text."""
 PRIOR_BIAS = -6.0
+"""Bias of the rougher score."""
 
 
-class Around(NamedTuple):
-    """What stands around a segment."""
+class ContextFeatures(NamedTuple):
+    """The features of a segment's neighbourhood. The order is that of the weights."""
 
     late: float
-    """How far it is beyond three quarters of the page's text."""
+    """How far the segment is into the last quarter of the page's text: 0 before it, 1 at the end."""
     early: float
-    """Whether nothing of the text came before it."""
+    """1 if at most 2 % of the page's text comes before the segment, else 0."""
     previous: float
+    """Prior probability of the segment before it, 0 to 1."""
     following: float
+    """Prior probability of the segment behind it, 0 to 1."""
     before: float
-    """How much the text before it reads like prose; fades within a few hundred characters."""
+    """Mean prior probability of the text before it; the weight of a character halves every `HALF_DISTANCE`
+    characters."""
     after: float
+    """The same for the text behind it."""
 
 
-CONTEXT = Around(-1.97, -0.638, 0.559, 0.581, 2.38, 1.44)
+CONTEXT_WEIGHTS = ContextFeatures(-1.97, -0.638, 0.559, 0.581, 2.38, 1.44)
+"""Weights of the neighbourhood's features, fitted together with `FEATURE_WEIGHTS`."""
 BIAS = -2.537
+"""Bias of the score, fitted together with the weights."""
 
-FADE = 150.0
-"""Characters over which what stands around a segment loses half of its weight."""
+HALF_DISTANCE = 150.0
+"""Characters over which the influence of a neighbouring segment halves."""
 
 
-class Line(NamedTuple):
-    """A segment with its score."""
+class ScoredSegment(NamedTuple):
+    """A segment with its words and its score."""
 
     segment: Segment
     words: list[str]
     score: float
 
 
-def paced(items: Iterable[T], breathe: Callable[[], None], every: int = CHUNK) -> Iterator[T]:
-    """The same items; `breathe` is called between every so many of them, so that others get their turn."""
+def paced(items: Iterable[T], give_way: Callable[[], None], every: int = ITEMS_PER_SLICE) -> Iterator[T]:
+    """Yield `items` unchanged and call `give_way` after every `every` of them, so that other requests can run."""
     for number, item in enumerate(items, 1):
         yield item
         if not number % every:
-            breathe()
+            give_way()
 
 
-def idle() -> None:
-    """A breath where nobody waits."""
+def do_nothing() -> None:
+    """Do nothing: the `give_way` of a caller that nobody waits for."""
 
 
-def lines(text: str, breathe: Callable[[], None] = idle) -> list[Line]:
-    """The segments of a page with their scores."""
-    found = list(paced(segments(text), breathe))
-    words = [WORD.findall(segment.text) for segment in paced(found, breathe)]
-    looks = list(paced(_looks(found, words, _common(found, words, breathe)), breathe))
-    priors = [_prior(look) for look in paced(looks, breathe)]
-    around = _around(priors, [min(len(segment.text), 400) for segment in found])
-    seen = paced(zip(looks, around, strict=True), breathe)
-    scores = [BIAS + _dot(OWN, look) + _dot(CONTEXT, context) for look, context in seen]
-    return [Line(*line) for line in zip(found, words, scores, strict=True)]
+def score_segments(text: str, give_way: Callable[[], None] = do_nothing) -> list[ScoredSegment]:
+    """Return the segments of a page in order, with their scores. Calls `give_way` every few milliseconds."""
+    parts = list(paced(segments(text), give_way))
+    words = [WORD.findall(segment.text) for segment in paced(parts, give_way)]
+    feature_list = list(paced(_features(parts, words, _common_words(parts, words, give_way)), give_way))
+    priors = [_prior(features) for features in paced(feature_list, give_way)]
+    contexts = _context_features(priors, [min(len(segment.text), 400) for segment in parts])
+    pairs = paced(zip(feature_list, contexts, strict=True), give_way)
+    scores = [BIAS + _dot(FEATURE_WEIGHTS, features) + _dot(CONTEXT_WEIGHTS, context) for features, context in pairs]
+    return [ScoredSegment(*scored) for scored in zip(parts, words, scores, strict=True)]
 
 
-def clean(text: str, minimum: float = KEEP) -> str:
-    """`text` without the segments that score below `minimum`."""
-    return joined(line.segment for line in lines(text) if line.score >= minimum)
+def clean(text: str, minimum: float = TEXT_SCORE) -> str:
+    """Return `text` without the segments whose score is below `minimum`."""
+    return join(line.segment for line in score_segments(text) if line.score >= minimum)
 
 
-def joined(parts: Iterable[Segment]) -> str:
+def join(parts: Iterable[Segment]) -> str:
+    """Return one text of `parts`, with the separators that they had on the page."""
     return "".join(part.glue + part.text for part in parts).strip()
 
 
@@ -128,73 +151,81 @@ def _dot(weights: Sequence[float], values: Sequence[float]) -> float:
     return float(sum(map(mul, weights, values)))
 
 
-def _prior(look: Look) -> float:
-    return 1 / (1 + math.exp(-PRIOR_BIAS - _dot(PRIOR, look)))
+def _prior(features: SegmentFeatures) -> float:
+    return 1 / (1 + math.exp(-PRIOR_BIAS - _dot(PRIOR_WEIGHTS, features)))
 
 
-def _looks(found: list[Segment], words: list[list[str]], common: set[str]) -> Iterator[Look]:
-    times = Counter(segment.text for segment in found)
-    for segment, own in zip(found, words, strict=True):
+def _features(parts: list[Segment], words: list[list[str]], common: set[str]) -> Iterator[SegmentFeatures]:
+    # Boilerplate often appears twice on a page, at its top and at its end.
+    times = Counter(segment.text for segment in parts)
+    for segment, own_words in zip(parts, words, strict=True):
+        # One such character is enough: these scripts have no words to count.
         unspaced = bool(_UNSPACED.search(segment.text))
-        view = _look_unspaced if unspaced else _look_spaced
-        yield view(segment, own, common, float(times[segment.text] > 1))
+        describe = _unspaced_features if unspaced else _spaced_features
+        yield describe(segment, own_words, common, float(times[segment.text] > 1))
 
 
-def _common(found: list[Segment], words: list[list[str]], breathe: Callable[[], None]) -> set[str]:
-    """The page's 40 most frequent words (characters, where words are not told apart): its function words."""
+def _common_words(parts: list[Segment], words: list[list[str]], give_way: Callable[[], None]) -> set[str]:
+    """Return the page's 40 most frequent words, which are mostly its function words.
+
+    For scripts without blanks they are the most frequent characters.
+    """
     counts: Counter[str] = Counter()
-    for segment, own in paced(zip(found, words, strict=True), breathe):
-        if len(segment.text) >= PROSE:
-            spaced = [word.lower() for word in own if not _UNSPACED.match(word)]
+    for segment, own_words in paced(zip(parts, words, strict=True), give_way):
+        if len(segment.text) >= MIN_PROSE:
+            spaced = [word.lower() for word in own_words if not _UNSPACED.match(word)]
             counts.update(spaced)
-            if len(spaced) < len(own):
-                counts.update("".join(word for word in own if _UNSPACED.match(word)))
+            if len(spaced) < len(own_words):
+                counts.update("".join(word for word in own_words if _UNSPACED.match(word)))
     return {word for word, _ in counts.most_common(40)}
 
 
-def _look_spaced(segment: Segment, words: list[str], common: set[str], repeated: float) -> Look:
+def _spaced_features(segment: Segment, words: list[str], common: set[str], repeated: float) -> SegmentFeatures:
     count = len(words) or 1
     lower = list(map(str.lower, words))
-    return Look(
+    return SegmentFeatures(
         math.log(min(len(segment.text), 400)),
         math.log(1 + min(count, 60)),
-        min(len(_STOP.findall(segment.text)), 4) / (1 + count / 15),
+        min(len(_SENTENCE_END.findall(segment.text)), 4) / (1 + count / 15),
         sum(map(bool, map(_CAPITAL.match, words))) / count,
         min(sum(map(len, words)) / count, 10),
         sum(map(common.__contains__, lower)) / count,
-        min(3, sum(map(furniture.STEMS.__contains__, map(stem, lower)))) / math.sqrt(count),
+        min(3, sum(map(boilerplate.STEMS.__contains__, map(stem, lower)))) / math.sqrt(count),
         min(3, len(_SIGN.findall(segment.text))),
         min(5, segment.joins) if len(segment.text) < 60 else 0,
         repeated,
     )
 
 
-def _look_unspaced(segment: Segment, words: list[str], common: set[str], repeated: float) -> Look:
+def _unspaced_features(segment: Segment, words: list[str], common: set[str], repeated: float) -> SegmentFeatures:
     text = segment.text
+    # A word has about two characters in these scripts.
     units = len(text) / 2
-    return Look(
+    return SegmentFeatures(
         math.log(min(len(text) * 2.5, 400)),
         math.log(1 + min(units, 60)),
-        min(len(_STOP.findall(text)), 4) / (1 + units / 15),
+        min(len(_SENTENCE_END.findall(text)), 4) / (1 + units / 15),
+        # These scripts have neither capitals nor words: the usual values of text, so that the weights fit.
         0.3,
         5,
         sum(char in common for char in text) / len(text),
-        min(3, sum(piece in text for piece in furniture.PIECES)) / math.sqrt(units),
+        min(3, sum(piece in text for piece in boilerplate.PIECES)) / math.sqrt(units),
         min(3, len(_SIGN.findall(text))),
         min(5, segment.joins) if len(text) < 60 else 0,
         repeated,
     )
 
 
-def _around(priors: list[float], sizes: list[int]) -> Iterator[Around]:
-    keeps = [0.5 ** (size / FADE + 0.15) for size in sizes]
+def _context_features(priors: list[float], sizes: list[int]) -> Iterator[ContextFeatures]:
+    # The constant makes even a very short segment separate its neighbours a little.
+    keeps = [0.5 ** (size / HALF_DISTANCE + 0.15) for size in sizes]
     before = _faded(priors, keeps)
     after = _faded(priors[::-1], keeps[::-1])[::-1]
     good = [prior * size for prior, size in zip(priors, sizes, strict=True)]
     total, seen = sum(good) or 1.0, 0.0
     for index, share in enumerate(good):
         position, seen = seen / total, seen + share
-        yield Around(
+        yield ContextFeatures(
             max(0.0, position - 0.75) * 4,
             float(position <= 0.02),
             priors[index - 1] if index else 0.0,
@@ -205,7 +236,7 @@ def _around(priors: list[float], sizes: list[int]) -> Iterator[Around]:
 
 
 def _faded(priors: list[float], keeps: list[float]) -> list[float]:
-    """For each place, how much all before it reads like prose."""
+    """Return for each position the mean prior of what comes before it, with a weight that fades with the distance."""
     level, levels = 0.0, []
     for prior, keep in zip(priors, keeps, strict=True):
         levels.append(level)

@@ -1,8 +1,9 @@
-"""Finds the sources that Open WebUI put into a request, and what else there is: the question, the persona, the history.
+"""Find the sources that Open WebUI put into a request, and separate the question, the persona and the history.
 
-A source is a tag at the start of a line with an id and a name or a kind, as Open WebUI writes it; its template's own
-examples have neither. Page text is not escaped, so the last closing tag before the next source counts, and the last
-one of all before ``</context>``. Where nothing of that kind is found the request is left alone.
+A source is a tag at the start of a line with an id and a name or a kind, as Open WebUI writes it; the examples in its
+template have neither. Open WebUI does not escape page text, so a page may contain ``</source>`` itself. Therefore a
+source ends at the last closing tag before the next source, and the last source at the last one before ``</context>``. A
+request without such tags is left alone.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-from services.chat.rag.sources import Found, Source
+from services.chat.rag.sources import RagRequest, Source
 from services.core.message import Messages
 
 _OPENING = re.compile(
@@ -23,11 +24,15 @@ _END = re.compile(r"</source>\s{0,8}</context>")
 _CONTEXT_TAG = re.compile(r"\n?</?context>\n?")
 _QUERY = re.compile(r"<user_query>(.*?)</user_query>", re.DOTALL)
 _TASK = "### Task:"
-"""How Open WebUI's own template begins; what stands between it and the sources is instructions for large models."""
+"""The beginning of Open WebUI's own template. Its text up to the sources is written for large models and is dropped."""
 
 
-def detect(messages: Messages) -> Found | None:
-    """The request taken apart, None where it holds no sources."""
+def detect(messages: Messages) -> RagRequest | None:
+    """Return the parts of a request with sources; None if the request has no sources.
+
+    The sources are in the last user message or in a system message, depending on Open WebUI's version and settings.
+    """
+    # A request that ends with a tool's result or a partial answer asks no new question.
     if not messages or messages[-1].role != "user":
         return None
     systems = [message.text for message in messages if message.role == "system"]
@@ -38,23 +43,25 @@ def detect(messages: Messages) -> Found | None:
         question = _question(after)
         if question:
             system = "\n\n".join(filter(None, [*systems, _without_template(before)]))
-            return Found(sources, question, system, history)
+            return RagRequest(sources, question, system, history)
+    # With RAG_SYSTEM_CONTEXT, Open WebUI puts the sources into the system message.
     for index, system in enumerate(systems):
         if block := _block(system):
             before, sources, after = block
-            rest = [_without_template(before), _QUERY.sub("", _bare(after)).strip()]
-            kept = filter(None, [*systems[:index], *rest, *systems[index + 1 :]])
-            return Found(sources, last, "\n\n".join(kept), history)
+            rest = [_without_template(before), _QUERY.sub("", _without_tags(after)).strip()]
+            system_parts = filter(None, [*systems[:index], *rest, *systems[index + 1 :]])
+            return RagRequest(sources, last, "\n\n".join(system_parts), history)
     return None
 
 
 def _block(text: str) -> tuple[str, tuple[Source, ...], str] | None:
-    """What stands before the sources, the sources, and what stands behind them."""
+    """Return the text before the sources, the sources, and the text behind them; None without sources."""
     if "<source id=" not in text:
         return None
+    # A page may contain </source> and even </context>, so the last end counts.
     ends = [match.start() for match in _END.finditer(text)]
     end = ends[-1] if ends else text.rfind(_CLOSING)
-    openings = [match for match in _OPENING.finditer(text) if match.end() <= end and _fresh(text, match)]
+    openings = [match for match in _OPENING.finditer(text) if match.end() <= end and _may_begin(text, match)]
     if not openings:
         return None
     stops = [*(text.rfind(_CLOSING, first.end(), second.start()) for first, second in pairwise(openings)), end]
@@ -62,32 +69,33 @@ def _block(text: str) -> tuple[str, tuple[Source, ...], str] | None:
     return text[: openings[0].start()], sources, text[end + len(_CLOSING) :]
 
 
-def _fresh(text: str, opening: re.Match[str]) -> bool:
-    """Whether a source may begin here: at the start of a line, of the sources, or directly behind another one."""
+def _may_begin(text: str, opening: re.Match[str]) -> bool:
+    """Return whether a source may begin here: at the start of a line or the context, or behind another source."""
     head = text[max(0, opening.start() - 16) : opening.start()].rstrip(" \t")
     return not head or head.endswith(("\n", "<context>", _CLOSING))
 
 
 def _source(opening: re.Match[str], text: str) -> Source:
     attributes = dict(_ATTRIBUTE.findall(opening[2]))
+    # The name of a search result is the query, which says nothing about the page.
     searched = attributes.get("resource-type") == "web_search"
     name = attributes.get("title") or ("" if searched else attributes.get("name", ""))
     url = attributes.get("source") or attributes.get("url") or ""
     return Source(opening[1], name, url if "://" in url else "", text.strip())
 
 
-def _bare(text: str) -> str:
+def _without_tags(text: str) -> str:
     return _CONTEXT_TAG.sub("\n", text).strip()
 
 
 def _question(after: str) -> str:
-    """What the user wrote, with or without the template's copy of it."""
-    after = _bare(after)
+    """Return what the user wrote. The template may contain it twice: the copy in ``<user_query>`` is dropped."""
+    after = _without_tags(after)
     rest = _QUERY.sub("", after).strip()
     copies = _QUERY.findall(after)
     return rest or (copies[-1].strip() if copies else "")
 
 
 def _without_template(before: str) -> str:
-    """The persona, without the template behind it."""
-    return _bare(before.partition(_TASK)[0])
+    """Return the persona, without the template that follows it."""
+    return _without_tags(before.partition(_TASK)[0])

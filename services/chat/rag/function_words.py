@@ -1,6 +1,6 @@
-"""Words that ask, point back or only hold a sentence together: they say nothing about what a question is about.
+"""List words that carry no topic: question words, pronouns, articles, auxiliaries.
 
-Those of the text itself show by their frequency; these are the ones that questions have and texts lack.
+Frequent words of the sources show by their own frequency. These words are frequent in questions and rare in texts.
 """
 
 from __future__ import annotations
@@ -46,10 +46,11 @@ apa siapa mana kapan mengapa bagaimana berapa adalah di ke dari yang dan atau
 """
 
 STEMS = frozenset(map(stem, _ASKING.split()))
+"""Stems of these words in scripts with blanks between words."""
 
 UNSPACED = re.compile(
     "什么|甚麼|什麼|怎么样|怎麼樣|怎么|怎麼|为什么|為什麼|如何|多少|哪里|哪裡|哪儿|哪些|哪个|哪一|哪位|哪|谁|誰|几|是否|请问|請問|是|的|了|吗|嗎|呢|吧|"
     "ですか|ますか|でしょうか|何ですか|どのように|どこ|いつ|なぜ|どう|どの|誰|何|です|ます|した|する|は|が|を|に|の|へ|と|も|"
     "อะไร|ใคร|ที่ไหน|เมื่อไร|ทำไม|อย่างไร|เท่าไร|เท่าใด|กี่|คือ|เป็น|ของ|และ|ที่"
 )
-"""Where scripts without blanks are cut before their pairs of characters are compared."""
+"""The same for scripts without blanks. A question is cut at these words before its pairs of characters are compared."""

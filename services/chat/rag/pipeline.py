@@ -1,4 +1,4 @@
-"""The pipeline: from the messages of a request to those that are sent, and why."""
+"""Run the pipeline for sources: from the messages of a request to the messages that are sent, with the reason."""
 
 from __future__ import annotations
 
@@ -7,156 +7,172 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from services.chat.rag import prompt
-from services.chat.rag.clean import idle
+from services.chat.rag.clean import do_nothing
 from services.chat.rag.detect import detect
-from services.chat.rag.passages import Passage, is_snippet, passages, scored
+from services.chat.rag.passages import Passage, is_snippet, pack_passages, score_source
 from services.chat.rag.query import Query
-from services.chat.rag.rank import rank
-from services.chat.rag.relevance import WEAK, Verdict, judge, topics
-from services.chat.rag.select import select
+from services.chat.rag.rank import rank_passages
+from services.chat.rag.relevance import WEAK_COVERAGE, Verdict, find_topics, judge_relevance
+from services.chat.rag.select import select_passages
 from services.chat.rag.settings import ModelFacts, RagSettings
-from services.chat.rag.sources import Found, Source
+from services.chat.rag.sources import RagRequest, Source
 from services.chat.tokens import TOKENS_PER_MESSAGE, Counter, estimate
 from services.core.message import Messages, message
 
-MOST_CHARACTERS = 600_000
-"""Characters of all sources that are looked at; more cannot be read in any reasonable time, and no prompt needs it."""
+MAX_CHARACTERS = 600_000
+"""Characters of all sources together that are read. More would take too long, and no prompt on a board has room for
+it."""
 
 HISTORY_SHARE = 4
-"""The history may take one in so many tokens of the prompt."""
+"""The history may use one of this many parts of the prompt."""
 
-LEAST = 128
-"""Tokens that sources get however little room there is: without them the question has no answer."""
+MIN_SOURCE_TOKENS = 128
+"""Tokens that the sources get even if the rest of the prompt leaves less: without sources the question has no
+answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What was done with a request's sources, and why."""
+    """What was done with the sources of a request, and why."""
 
     used: bool
     reason: str
     sources: int = 0
     kept: int = 0
+    """Sources of which the prompt has at least a part."""
     tokens: int = 0
-    """Of the sources' text in the prompt, as counted or estimated."""
+    """Tokens of the sources' text in the prompt, counted or estimated."""
     coverage: float = 0.0
+    """See `relevance.Verdict`."""
     ms: float = 0.0
-    """Time that the decision took, the turns of others included."""
+    """Milliseconds that the decision took, including the time of other requests that ran meanwhile."""
 
     @property
     def dropped(self) -> int:
+        """Return the number of sources of which nothing is in the prompt."""
         return self.sources - self.kept
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The messages to send."""
+    """The messages to send, and what was decided."""
 
     messages: Messages
     decision: Decision
     thinking_off: bool = False
-    found: Found | None = None
-    """The request taken apart, where it had sources."""
+    """Whether thinking should be off: with a small context, reasoning would use the room of the answer."""
+    rag_request: RagRequest | None = None
+    """The parts of the request; None if it had no sources or the pipeline is off."""
 
 
 @dataclass(frozen=True, slots=True)
 class Picked:
-    """The sources' part of a prompt."""
+    """The part of the prompt that comes from sources."""
 
     text: str
     verdict: Verdict
     sources: int
-    """How many of them it has something of."""
+    """Number of sources of which it has at least one passage."""
 
 
-def apply(
+def run_pipeline(
     messages: Messages,
     model: ModelFacts,
     rag_settings: RagSettings,
     count: Counter = estimate,
-    breathe: Callable[[], None] = idle,
+    give_way: Callable[[], None] = do_nothing,
 ) -> Outcome:
-    """The messages to send instead of `messages`. Does not block; calls `breathe` every few milliseconds of work."""
+    """Return the messages to send instead of `messages`, and the decision about their sources.
+
+    Does not block, but works for up to some hundred milliseconds; calls `give_way` every few milliseconds meanwhile.
+    """
     started = time.perf_counter()
     if not rag_settings.rag_enabled:
         return Outcome(messages, Decision(False, "off"))
-    found = detect(messages)
-    breathe()
-    if found is None:
+    request = detect(messages)
+    give_way()
+    if request is None:
         return Outcome(messages, Decision(False, "no sources"))
-    history = fitting(found.history, prompt_tokens(model, rag_settings) // HISTORY_SHARE, count)
-    system: Messages = (message("system", found.system),) if found.system else ()
-    budget = source_tokens((*system, *history), found.question, model, rag_settings, count)
-    picked = pick(found.question, found.sources, found.history, budget, rag_settings, count, breathe)
+    history = fitting_history(request.history, prompt_budget(model, rag_settings) // HISTORY_SHARE, count)
+    system: Messages = (message("system", request.system),) if request.system else ()
+    budget = source_budget((*system, *history), request.question, model, rag_settings, count)
+    picked = pick_passages(request.question, request.sources, request.history, budget, rag_settings, count, give_way)
     ms = (time.perf_counter() - started) * 1000
-    total = len(found.sources)
+    total = len(request.sources)
     if not picked.verdict.use:
-        plain = (*system, *found.history, messages[-1].with_text(found.question))
+        # The template is dropped too: without sources its instructions only confuse the model.
+        plain = (*system, *request.history, messages[-1].with_text(request.question))
         return Outcome(
-            plain, Decision(False, picked.verdict.reason, total, 0, 0, picked.verdict.coverage, ms), found=found
+            plain, Decision(False, picked.verdict.reason, total, 0, 0, picked.verdict.coverage, ms), rag_request=request
         )
-    ask = prompt.task(found.question, picked.verdict.coverage < WEAK)
-    sent = (*system, *history, messages[-1].with_text(f"{picked.text}\n\n{ask}"))
+    task = prompt.task_text(request.question, picked.verdict.coverage < WEAK_COVERAGE)
+    sent = (*system, *history, messages[-1].with_text(f"{picked.text}\n\n{task}"))
     verdict = picked.verdict
     decision = Decision(True, verdict.reason, total, picked.sources, count(picked.text), verdict.coverage, ms)
-    return Outcome(sent, decision, model.context_length < rag_settings.disable_think_for_rag_below_ctx, found)
+    return Outcome(sent, decision, model.context_length < rag_settings.disable_think_for_rag_below_ctx, request)
 
 
-def pick(
+def pick_passages(
     question: str,
     sources: Sequence[Source],
     history: Messages,
     budget: int,
     rag_settings: RagSettings,
     count: Counter = estimate,
-    breathe: Callable[[], None] = idle,
+    give_way: Callable[[], None] = do_nothing,
 ) -> Picked:
-    """The best of `sources` in `budget` tokens, or the verdict that they have nothing to do with the question."""
-    found = cut(sources, breathe)
-    about = topics(question, history)
-    ranking = rank(Query(about.weights()), found, breathe)
-    if not found:
+    """Return the best passages of `sources` in `budget` tokens, or the verdict that no source is relevant."""
+    passages = cut_passages(sources, give_way)
+    topics = find_topics(question, history)
+    ranking = rank_passages(Query(topics.weights()), passages, give_way)
+    if not passages:
         return Picked("", Verdict(False, "empty sources", 0.0), 0)
-    brief = all(is_snippet(source.text) for source in sources)
-    verdict = judge(question, about, ranking, found, rag_settings.rag_quality_floor_threshold / 10, brief)
+    snippets_only = all(is_snippet(source.text) for source in sources)
+    verdict = judge_relevance(
+        question, topics, ranking, passages, rag_settings.rag_quality_floor_threshold / 10, snippets_only
+    )
     if not verdict.use:
         return Picked("", verdict, 0)
-    chosen = select(found, ranking.scores, sources, budget, count, rag_settings, breathe)
-    return Picked(prompt.render(chosen, sources), verdict, len({passage.source for passage in chosen}))
+    selected = select_passages(passages, ranking.scores, sources, budget, count, rag_settings, give_way)
+    return Picked(prompt.render_passages(selected, sources), verdict, len({passage.source for passage in selected}))
 
 
-def cut(sources: Sequence[Source], breathe: Callable[[], None]) -> list[Passage]:
-    """The passages of all sources."""
-    share = MOST_CHARACTERS // max(1, len(sources))
-    found: list[Passage] = []
+def cut_passages(sources: Sequence[Source], give_way: Callable[[], None]) -> list[Passage]:
+    """Return the passages of all sources. Long sources are cut so that all together have `MAX_CHARACTERS` at most."""
+    share = MAX_CHARACTERS // max(1, len(sources))
+    passages: list[Passage] = []
     for number, source in enumerate(sources):
-        found += passages(number, scored(source.text[:share], breathe))
-    return found
+        passages += pack_passages(number, score_source(source.text[:share], give_way))
+    return passages
 
 
-def prompt_tokens(model: ModelFacts, rag_settings: RagSettings) -> int:
-    """Tokens that a prompt may have: by the context, and by the time that reading it may take."""
+def prompt_budget(model: ModelFacts, rag_settings: RagSettings) -> int:
+    """Return the tokens that a prompt may have: limited by the context, and by the time that prefill may take."""
+    # A default of many answer tokens must not leave a small context without sources.
     room = model.context_length - min(model.answer_tokens, model.context_length // 4)
     if model.prefill_speed and rag_settings.rag_max_prefill_seconds:
         room = min(room, int(model.prefill_speed * rag_settings.rag_max_prefill_seconds))
     return room
 
 
-def source_tokens(kept: Messages, question: str, model: ModelFacts, rag_settings: RagSettings, count: Counter) -> int:
-    """What is left for the sources beside what is kept and the question, as far as the model makes sense of it."""
-    fixed = sum(count(each.text) + TOKENS_PER_MESSAGE for each in kept)
-    fixed += count(prompt.task(question, weak=True)) + TOKENS_PER_MESSAGE
-    room = max(LEAST, prompt_tokens(model, rag_settings) - fixed)
+def source_budget(
+    fixed_messages: Messages, question: str, model: ModelFacts, rag_settings: RagSettings, count: Counter
+) -> int:
+    """Return the tokens for the sources: what `fixed_messages` and the question leave, limited by the model's `rag_tokens`."""
+    fixed_tokens = sum(count(each.text) + TOKENS_PER_MESSAGE for each in fixed_messages)
+    fixed_tokens += count(prompt.task_text(question, weak=True)) + TOKENS_PER_MESSAGE
+    room = max(MIN_SOURCE_TOKENS, prompt_budget(model, rag_settings) - fixed_tokens)
     return min(room, model.rag_tokens) if model.rag_tokens else room
 
 
-def fitting(history: Messages, room: int, count: Counter) -> Messages:
-    """The most recent messages that fit, beginning with one of the user."""
+def fitting_history(history: Messages, room: int, count: Counter) -> Messages:
+    """Return the most recent messages that fit into `room` tokens, beginning with a message of the user."""
     start = len(history)
     for index in range(len(history) - 1, -1, -1):
         room -= count(history[index].text) + TOKENS_PER_MESSAGE
         if room < 0:
             break
+        # A history that begins with an answer breaks templates that require alternating roles.
         if history[index].role == "user":
             start = index
     return history[start:]

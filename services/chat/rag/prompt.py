@@ -1,4 +1,4 @@
-"""The prompt for reading comprehension: what was found, numbered, then the question."""
+"""Write the prompt for reading comprehension: the numbered sources, then the task, then the question."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from itertools import groupby
 from services.chat.rag.passages import Passage
 from services.chat.rag.sources import Source
 
-ASK = {
+TASKS = {
     "en": "Answer using the sources above. Put the number of the source in brackets, like [1], behind what you take from it.",
     "de": "Beantworte die Frage mit den Quellen oben. Setze hinter jede Angabe die Nummer ihrer Quelle in Klammern, etwa [1].",
     "es": "Responde con las fuentes anteriores. Pon tras cada dato el número de su fuente entre corchetes, como [1].",
@@ -27,9 +27,10 @@ ASK = {
     "ja": "上の資料に基づいて答えてください。引用した内容の後に出典の番号を [1] のように付けてください。",
     "ko": "위 자료를 바탕으로 답하고, 가져온 내용 뒤에 출처 번호를 [1]처럼 붙이세요.",
 }
-"""The task, in the language of the question: small models answer in the language they are last spoken to."""
+"""The task in the language of the question, because small models answer in the language of the last sentence they
+read."""
 
-ABSTAIN = {
+ABSTENTIONS = {
     "en": "If the sources do not contain the answer, say so.",
     "de": "Wenn die Quellen die Antwort nicht enthalten, sage das.",
     "es": "Si las fuentes no contienen la respuesta, dilo.",
@@ -47,6 +48,7 @@ ABSTAIN = {
     "ja": "資料に答えがない場合は、その旨を伝えてください。",
     "ko": "자료에 답이 없으면 없다고 말하세요.",
 }
+"""An addition to the task if the sources cover the question only weakly."""
 
 _SCRIPTS = (
     ("ja", re.compile("[\u3040-\u30ff]")),
@@ -57,7 +59,8 @@ _SCRIPTS = (
     ("ar", re.compile("[\u0600-\u06ff]")),
     ("hi", re.compile("[\u0900-\u097f]")),
 )
-"""Scripts that tell a language, the more telling first."""
+"""Scripts that identify a language; the more specific ones come first, since Japanese and Ukrainian share characters
+with Chinese and Russian."""
 
 _MARKERS = {
     "en": "the what who when where which how why is are was were did does do of in to and can you tell about",
@@ -70,11 +73,12 @@ _MARKERS = {
     "pl": "co kto kiedy gdzie jak dlaczego który która jest są był była i w na z ile do się",
     "tr": "ne kim nerede nasıl neden hangi kaç ve bir bu ile için mi mı midir nedir kimdir zaman",
 }
+"""Frequent words of questions in languages with Latin letters; the language with the most hits wins."""
 _MARKER_SETS = {language: frozenset(words.split()) for language, words in _MARKERS.items()}
 
 
-def language(text: str) -> str:
-    """The language of a question, ``en`` where it cannot be told or has no wording here."""
+def language_of(text: str) -> str:
+    """Return the language of a question as a key of `TASKS`; ``en`` if it is unknown."""
     for name, script in _SCRIPTS:
         if script.search(text):
             return name
@@ -84,8 +88,8 @@ def language(text: str) -> str:
     return best if hits[best] else "en"
 
 
-def render(picked: Sequence[Passage], sources: Sequence[Source]) -> str:
-    """The passages under their sources' numbers, titles and addresses."""
+def render_passages(picked: Sequence[Passage], sources: Sequence[Source]) -> str:
+    """Return the passages as text, each group below the number and the title of its source."""
     blocks = []
     for number, passages in groupby(picked, key=lambda passage: passage.source):
         texts = [passage.text() for passage in passages]
@@ -93,8 +97,8 @@ def render(picked: Sequence[Passage], sources: Sequence[Source]) -> str:
     return "\n\n".join(blocks)
 
 
-def task(question: str, weak: bool) -> str:
-    """What follows the sources."""
-    tongue = language(question)
-    clauses = [ASK[tongue], ABSTAIN[tongue]] if weak else [ASK[tongue]]
+def task_text(question: str, weak: bool) -> str:
+    """Return the text behind the sources: the task, then the question. `weak` adds the request to abstain."""
+    language = language_of(question)
+    clauses = [TASKS[language], ABSTENTIONS[language]] if weak else [TASKS[language]]
     return "\n\n".join([" ".join(clauses), question])

@@ -1,4 +1,4 @@
-"""What a question is about, as terms with weights, and how the words of a text meet them."""
+"""Turn a question into weighted terms, and count how often the words of a text match them."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from collections.abc import Iterable
 from services.chat.rag import function_words
 from services.chat.rag.words import WORD, starts_unspaced, stem
 
-NEAR = 0.8
-"""How much a word counts that only begins like the asked one."""
+PREFIX_WEIGHT = 0.8
+"""Weight of a word that differs from a term by a short ending only (`_is_ending_variant`); an exact match counts 1."""
 
 
-def content(text: str) -> list[str]:
-    """The terms of `text` that are about something, each once, in order."""
-    found: dict[str, None] = {}
+def content_terms(text: str) -> list[str]:
+    """Return the terms of `text` that carry a topic, each once, in order."""
+    terms: dict[str, None] = {}
     for word in WORD.findall(text.lower()):
         if starts_unspaced(word):
-            found.update((pair, None) for pair in _pairs(word))
+            terms.update((pair, None) for pair in _pairs(word))
+        # A single letter carries no topic, but a single digit may be the year or the version.
         elif (term := stem(word)) not in function_words.STEMS and (len(term) > 1 or term.isdigit()):
-            found[term] = None
-    return list(found)
+            terms[term] = None
+    return list(terms)
 
 
 def _pairs(run: str) -> Iterable[str]:
@@ -28,41 +29,45 @@ def _pairs(run: str) -> Iterable[str]:
 
 
 class Query:
-    """Terms with weights; looks up which of them a word meets, remembering the answers."""
+    """Match words to weighted terms. Each result is stored, since the same words come again and again."""
 
     def __init__(self, weights: dict[str, float]) -> None:
+        """Take the weight of each term."""
         self.weights = weights
         self._known: dict[str, tuple[str, float] | None] = {term: (term, 1.0) for term in weights}
         self._heads: dict[str, list[str]] = {}
         for term in weights:
+            # Only words of three letters or more can be variants; this index makes the look-up cheap.
             if len(term) >= 3 and not term.isdigit() and not starts_unspaced(term):
                 self._heads.setdefault(term[:3], []).append(term)
 
     def hits(self, words: list[str]) -> dict[str, float]:
-        """How often each term is met by `words` (as `WORD` finds them); near ones count less."""
-        found: dict[str, float] = {}
+        """Return how often `words` match each term; `words` are matches of `WORD`. Variants count `PREFIX_WEIGHT`."""
+        counts: dict[str, float] = {}
         for word in words:
             if starts_unspaced(word):
                 keys: Iterable[str] = (word[i : i + 2] for i in range(len(word) - 1))
             else:
                 keys = (word,)
             for key in keys:
-                met = self._known[key] if key in self._known else self._meet(key)
-                if met:
-                    found[met[0]] = found.get(met[0], 0.0) + met[1]
-        return found
+                match = self._known[key] if key in self._known else self._match(key)
+                if match:
+                    counts[match[0]] = counts.get(match[0], 0.0) + match[1]
+        return counts
 
-    def _meet(self, word: str) -> tuple[str, float] | None:
+    def _match(self, word: str) -> tuple[str, float] | None:
         term = stem(word.lower())
-        met: tuple[str, float] | None = (term, 1.0) if term in self.weights else None
-        if not met:
-            near = next((asked for asked in self._heads.get(term[:3], ()) if _near(term, asked)), None)
-            met = (near, NEAR) if near else None
-        self._known[word] = met
-        return met
+        match: tuple[str, float] | None = (term, 1.0) if term in self.weights else None
+        if not match:
+            variant = next(
+                (candidate for candidate in self._heads.get(term[:3], ()) if _is_ending_variant(term, candidate)), None
+            )
+            match = (variant, PREFIX_WEIGHT) if variant else None
+        self._known[word] = match
+        return match
 
 
-def _near(one: str, other: str) -> bool:
-    """Whether one word is the other with a short ending: dog and dogs, Land and Länder."""
-    short, long = sorted((one, other), key=len)
+def _is_ending_variant(first: str, second: str) -> bool:
+    """Return whether one word is the other with a short ending: dog and dogs, Land and Länder."""
+    short, long = sorted((first, second), key=len)
     return long.startswith(short) and len(long) - len(short) <= (1 if len(short) < 4 else 2)

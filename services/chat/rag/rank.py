@@ -1,4 +1,8 @@
-"""Passages in the order of what they say about the question: BM25 with frequencies from the request itself."""
+"""Rank passages by what they say about the question, with BM25 and word frequencies from the request itself.
+
+With other constants than these, each of six figures of the benchmark changes by at most four questions of 418
+(docs/rag.md), so their exact values matter little.
+"""
 
 from __future__ import annotations
 
@@ -7,60 +11,76 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from services.chat.rag.clean import idle, paced
+from services.chat.rag.clean import do_nothing, paced
 from services.chat.rag.passages import Passage
 from services.chat.rag.query import Query
 
-SATURATION = 1.2
-LENGTH_SHARE = 0.75
-COMMON = 0.5
-"""Share of the mean that a term in all passages counts at least: it is the topic, and rarer ones may be chance."""
+BM25_K1 = 1.2
+"""How soon further occurrences of a term stop counting; the usual value of BM25."""
+BM25_B = 0.75
+"""How much a longer passage is discounted, 0 to 1; the usual value of BM25."""
+MIN_IDF_SHARE = 0.5
+"""Share of the mean IDF that each term counts at least. A term in all passages is the topic, so it must count; a
+rare term may be there by chance."""
 
-FOCUS = 1.5
-"""What the words of one sentence count besides those of the passage."""
+SENTENCE_WEIGHT = 1.5
+"""Weight of the best single line, in addition to the passage: words in one sentence say more than the same words far
+apart."""
 
-FADE = 0.8
-RANKED = 0.35
-"""Share of the best score that passages of the first source get, half of it those of the second, and so on: a search
-engine's order knows more than words."""
-FOLLOWING = 0.25
-PRECEDING = 0.3
-"""Share of a neighbour's score that a passage gets: an answer often stands beside the words of the question."""
-SOURCE = 0.1
-"""Share of its source's best score."""
+FOLLOWING_DECAY = 0.8
+"""Factor by which the score that a passage passes on shrinks with each passage."""
+SOURCE_ORDER_WEIGHT = 0.35
+"""Share of the best score that passages of the first source get; those of the second get half of it, and so on. A
+search engine's order contains more knowledge than matching words."""
+FOLLOWING_WEIGHT = 0.25
+"""Share of the score of earlier passages that a passage gets: an answer often follows the words of the question."""
+PRECEDING_WEIGHT = 0.3
+"""Share of the next passage's score that a passage gets; the larger one of this and the earlier passages' share
+counts."""
+SOURCE_WEIGHT = 0.1
+"""Share of its source's best score that a passage gets."""
 
 
 Hits = dict[str, float]
-"""How often terms are met."""
+"""How often each term is matched."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """What the question's terms met."""
+    """How the terms of the question match the passages, and the score of each passage."""
 
     hits: list[dict[str, float]]
-    """Per passage: how often each term is met."""
+    """For each passage, how often each term is matched."""
     idf: dict[str, float]
-    """Per term: how telling it is among these passages."""
+    """For each term, how specific it is among these passages (inverse document frequency)."""
     scores: list[float]
+    """The score of each passage. Only the order and the ratios of the scores mean something."""
 
 
-def rank(query: Query, found: Sequence[Passage], breathe: Callable[[], None] = idle) -> Ranking:
-    by_line = [[query.hits(line.words) for line in passage.lines] for passage in paced(found, breathe)]
-    hits = [_together(lines) for lines in by_line]
+def rank_passages(query: Query, passages: Sequence[Passage], give_way: Callable[[], None] = do_nothing) -> Ranking:
+    """Return the scores of `passages`, which come in the order of their sources.
+
+    Calls `give_way` every few milliseconds.
+    """
+    by_line = [[query.hits(line.words) for line in passage.lines] for passage in paced(passages, give_way)]
+    hits = [_sum_hits(lines) for lines in by_line]
     frequency = Counter(term for hit in hits for term in hit)
-    idf = {term: math.log(1 + (len(found) - frequency[term] + 0.5) / (frequency[term] + 0.5)) for term in query.weights}
-    mean = sum(passage.size for passage in found) / (len(found) or 1)
-    least = COMMON * sum(idf.values()) / (len(idf) or 1)
-    worth = {term: max(idf[term], least) * weight for term, weight in query.weights.items()}
+    idf = {
+        term: math.log(1 + (len(passages) - frequency[term] + 0.5) / (frequency[term] + 0.5)) for term in query.weights
+    }
+    mean = sum(passage.size for passage in passages) / (len(passages) or 1)
+    # With sources on one topic, its word is in all passages and BM25 alone would ignore it.
+    min_idf = MIN_IDF_SHARE * sum(idf.values()) / (len(idf) or 1)
+    weights = {term: max(idf[term], min_idf) * weight for term, weight in query.weights.items()}
     plain = [
-        (_bm25(hit, worth, passage.size / mean) + FOCUS * _densest(lines, worth)) * _weight(passage)
-        for hit, lines, passage in zip(hits, by_line, found, strict=True)
+        (_bm25(hit, weights, passage.size / mean) + SENTENCE_WEIGHT * _densest(lines, weights))
+        * _quality_factor(passage)
+        for hit, lines, passage in zip(hits, by_line, passages, strict=True)
     ]
-    return Ranking(hits, idf, _spread(plain, found))
+    return Ranking(hits, idf, _add_neighbours(plain, passages))
 
 
-def _together(lines: list[Hits]) -> Hits:
+def _sum_hits(lines: list[Hits]) -> Hits:
     whole: Hits = {}
     for hit in lines:
         for term, times in hit.items():
@@ -68,38 +88,42 @@ def _together(lines: list[Hits]) -> Hits:
     return whole
 
 
-def _densest(lines: list[Hits], worth: dict[str, float]) -> float:
-    """The most that one line holds: a sentence with all of the words says more than all of them scattered."""
-    return max((sum(worth[term] * min(1.0, times) for term, times in hit.items()) for hit in lines), default=0.0)
+def _densest(lines: list[Hits], weights: dict[str, float]) -> float:
+    """Return the highest sum of weights in one line."""
+    return max((sum(weights[term] * min(1.0, times) for term, times in hit.items()) for hit in lines), default=0.0)
 
 
-def _bm25(hit: dict[str, float], worth: dict[str, float], length: float) -> float:
-    damp = SATURATION * (1 - LENGTH_SHARE + LENGTH_SHARE * length)
-    return sum(worth[term] * times * (SATURATION + 1) / (times + damp) for term, times in hit.items())
+def _bm25(hit: dict[str, float], weights: dict[str, float], length: float) -> float:
+    damp = BM25_K1 * (1 - BM25_B + BM25_B * length)
+    return sum(weights[term] * times * (BM25_K1 + 1) / (times + damp) for term, times in hit.items())
 
 
-def _weight(passage: Passage) -> float:
-    """Between 0.6 for what reads like furniture and 1: a row of a table may be the answer."""
+def _quality_factor(passage: Passage) -> float:
+    """Return a factor from 0.6 (boilerplate) to 1 (text): a table row reads like boilerplate and may be the answer."""
     return 0.6 + 0.4 / (1 + math.exp(-passage.quality))
 
 
-def _spread(plain: list[float], found: Sequence[Passage]) -> list[float]:
+def _add_neighbours(plain: list[float], passages: Sequence[Passage]) -> list[float]:
     best: dict[int, float] = {}
-    for score, passage in zip(plain, found, strict=True):
+    for score, passage in zip(plain, passages, strict=True):
         best[passage.source] = max(best.get(passage.source, 0.0), score)
     top = max(best.values(), default=0.0)
-    carried = _carried(plain, found)
+    carried = _carried_scores(plain, passages)
     preceding = [*plain, 0.0][1:]
     return [
-        score + max(FOLLOWING * carry, PRECEDING * after) + SOURCE * best[p.source] + RANKED * top / (1 + p.source)
-        for score, carry, after, p in zip(plain, carried, preceding, found, strict=True)
+        score
+        + max(FOLLOWING_WEIGHT * carry, PRECEDING_WEIGHT * after)
+        + SOURCE_WEIGHT * best[p.source]
+        + SOURCE_ORDER_WEIGHT * top / (1 + p.source)
+        for score, carry, after, p in zip(plain, carried, preceding, passages, strict=True)
     ]
 
 
-def _carried(plain: list[float], found: Sequence[Passage]) -> Iterator[float]:
-    """What each passage gets from those before it: an answer often stands some way behind the words of the question."""
+def _carried_scores(plain: list[float], passages: Sequence[Passage]) -> Iterator[float]:
+    """Yield what each passage gets from those before it in its source."""
     carry, source = 0.0, -1
-    for score, passage in zip(plain, found, strict=True):
+    for score, passage in zip(plain, passages, strict=True):
+        # A score is not carried from one source into the next.
         carry = carry if passage.source == source else 0.0
         yield carry
-        carry, source = FADE * max(carry, score), passage.source
+        carry, source = FOLLOWING_DECAY * max(carry, score), passage.source

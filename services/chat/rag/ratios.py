@@ -1,56 +1,63 @@
-"""How many tokens a model makes of what is estimated, from what its engine counted; the estimate alone until it has."""
+"""Correct the token estimate for each model, from the prompt lengths that its engine counted."""
 
 from __future__ import annotations
 
 import math
 from collections import deque
 
-from services.chat.rag.words import unspaced
+from services.chat.rag.words import count_unspaced
 from services.chat.tokens import Counter, estimate
 from services.core.model import Model
 from services.core.request import EngineRequest
 
-RECENT = 32
-"""Prompts of which the one that needed the most tokens counts: an answer cut short is worse than a source less."""
+MAX_RECENT = 32
+"""Number of recent prompts that are remembered. The one that needed the most tokens counts, because an answer that
+is cut short is worse than one source less."""
 
-TRUSTED = 4
-"""Prompts from which on the estimate is lowered; a single one raises it."""
+MIN_TO_LOWER = 4
+"""Number of prompts from which the estimate may be lowered. A single one may raise it."""
 
 MARGIN = 1.03
-"""What the next prompt may need beyond the worst of the recent ones."""
+"""Factor for what the next prompt may need in addition to the worst of the recent ones."""
 
 BOUNDS = (0.5, 4.5)
-"""What is believed of a ratio; a vocabulary without Chinese needs a token for each of a character's three bytes."""
+"""Lowest and highest ratio that is believed. A vocabulary without Chinese needs up to three tokens, one per byte,
+for a character that is estimated at about two thirds of a token."""
 
-SHORTEST, LONGEST = 1000, 32_000
-"""Characters of a prompt that says something and is counted in a few milliseconds."""
+MIN_CHARACTERS, MAX_CHARACTERS = 1000, 32_000
+"""Characters of the prompts that are used: a shorter one says little, and a longer one takes more than a few
+milliseconds to estimate."""
 
 
 class TokenRatios:
-    """Counted tokens to estimated ones, by model and kind of script: vocabularies differ most there."""
+    """Record the ratio of counted to estimated tokens, for each model and kind of script.
+
+    Scripts with and without blanks are separate, since vocabularies differ most between them.
+    """
 
     def __init__(self) -> None:
         self._recent: dict[tuple[str, bool], deque[float]] = {}
 
     def counter(self, model: Model) -> Counter:
-        """The estimate as the model's own counts correct it."""
+        """Return a function that estimates the tokens of a text, corrected by the recorded ratios of the model."""
         ratios = {kind: self._ratio(model.id, kind) for kind in (False, True)}
         return lambda text: math.ceil(estimate(text) * ratios[_is_unspaced(text)])
 
-    def note(self, request: EngineRequest, prompt_tokens: int) -> None:
-        """Remember how many tokens the prompt of `request` came to; 0 where nobody counted."""
+    def record(self, request: EngineRequest, prompt_tokens: int) -> None:
+        """Record that the prompt of `request` had `prompt_tokens` tokens; 0 (nobody counted) is skipped."""
         text = "\n\n".join(message.text for message in request.messages)
-        if prompt_tokens and not request.tools and SHORTEST <= len(text) <= LONGEST:
+        # The template may render the tools, and then `text` does not contain them.
+        if prompt_tokens and not request.tools and MIN_CHARACTERS <= len(text) <= MAX_CHARACTERS:
             key = request.model.id, _is_unspaced(text)
-            recent = self._recent.setdefault(key, deque(maxlen=RECENT))
+            recent = self._recent.setdefault(key, deque(maxlen=MAX_RECENT))
             recent.append(prompt_tokens / estimate(text))
 
     def _ratio(self, model: str, kind: bool) -> float:
         recent = self._recent.get((model, kind), ())
-        least = BOUNDS[0] if len(recent) >= TRUSTED else 1.0
-        return min(BOUNDS[1], max(least, max(recent, default=0.0) * MARGIN))
+        lowest = BOUNDS[0] if len(recent) >= MIN_TO_LOWER else 1.0
+        return min(BOUNDS[1], max(lowest, max(recent, default=0.0) * MARGIN))
 
 
 def _is_unspaced(text: str) -> bool:
-    """Whether a quarter of `text` is of scripts without blanks."""
-    return unspaced(text) * 4 > len(text)
+    """Return whether more than a quarter of `text` is in scripts without blanks."""
+    return count_unspaced(text) * 4 > len(text)

@@ -1,4 +1,4 @@
-"""What can be set about the pipeline, and what it must know about the model."""
+"""Define the settings of the pipeline, and the facts about a model that it needs."""
 
 from __future__ import annotations
 
@@ -7,31 +7,33 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class RagSettings:
-    """Settings of the same names hold the defaults of a server."""
+    """Settings of the pipeline. The server's settings of the same names give their values."""
 
     rag_enabled: bool = True
+    """Whether sources are processed at all."""
     rag_min_quality_score: float = 2
-    """Percent of the best passage's score below which a passage is not shown."""
+    """Percentage of the best passage's score below which a passage is not shown."""
     rag_max_paragraphs: int = 40
-    """Passages at most; the token budget usually ends sooner."""
+    """Largest number of passages; the token budget usually ends sooner."""
     rag_quality_floor_threshold: float = 3
-    """Tenths of a question that the sources must cover; below that they are dropped. 0 never drops them."""
+    """Tenths of the question that the sources must cover; otherwise they are dropped. 0 never drops them."""
     rag_dedup_similarity: float = 0.7
-    """Share of a passage's word triples already shown from which on it is a duplicate."""
+    """Share of a passage's word triples, 0 to 1, from which it counts as a duplicate if they were shown already."""
     rag_max_prefill_seconds: float = 20
-    """Seconds that reading the prompt may take; 0 for no limit."""
+    """Seconds that prefill may take; 0 for no limit."""
     disable_think_for_rag_below_ctx: int = 8192
-    """Context length below which thinking is switched off while sources are used."""
+    """Context length in tokens below which thinking is off while sources are used."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
-    """What the budget depends on."""
+    """The facts that the budget depends on."""
 
     context_length: int
+    """Tokens for prompt and answer together."""
     answer_tokens: int = 1024
-    """Room that is kept for the answer."""
+    """Tokens reserved for the answer; at most a quarter of the context is reserved."""
     prefill_speed: float | None = None
-    """Tokens a second that the model reads, where it has been measured."""
+    """Tokens per second, measured with the model's last answers; None before the first one."""
     rag_tokens: int | None = None
-    """Tokens of sources that the model makes sense of, where that is known."""
+    """Tokens of sources that the model can use well, from its ``model.yaml``; None if not set."""

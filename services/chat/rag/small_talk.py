@@ -1,4 +1,7 @@
-"""Closed lists: messages that only acknowledge or ask to go on, and words that point back to what was said."""
+"""Recognise messages that only acknowledge or ask to go on, and words that refer to earlier messages.
+
+The lists are closed: a message that is not in them is a question, so no question is lost.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +69,7 @@ o onu onun onlar onların bu bunu bunun şu orada هو هي هم هذا هذه �
 그 그것 그는 그녀 거기 이것""".split()
 )
 _AMBIGUOUS = frozenset("es la lo die sie das der o y le les ihr sein zijn haar".split())
-"""Left out: as often an article or a verb as a pronoun."""
+"""Words of `_POINTING` that are left out, since they are as often an article or a verb as a pronoun."""
 _POINTING_UNSPACED = re.compile(
     "它|他|她|那里|那裡|那儿|这里|这个|这些|那个|那些|這個|那個|其中|それ|これ|あれ|彼|彼女|そこ"
 )
@@ -83,8 +86,9 @@ _PHRASES = frozenset(
 _REWORK = re.compile("|".join(f"(?:{line.strip().lstrip('|')})" for line in _REWORKING.strip().splitlines()))
 
 
-def acknowledges(message: str) -> bool:
-    """Whether a message only thanks, agrees, or asks to go on or to say the same in other words."""
+def is_acknowledgement(message: str) -> bool:
+    """Return whether a message only thanks, agrees, or asks to go on or to say the same in other words."""
+    # A longer message surely says something more, whatever words it begins with.
     if len(message) > 80:
         return False
     plain = unicodedata.normalize("NFC", message).casefold()
@@ -98,7 +102,7 @@ def acknowledges(message: str) -> bool:
 
 
 def points_back(message: str) -> bool:
-    """Whether a message needs what was said before to be understood, as far as its words tell."""
+    """Return whether the words of a message show that it cannot be understood without the earlier messages."""
     words = set(_WORD.findall(message.casefold()))
     return bool(
         words & (_POINTING - _AMBIGUOUS) or _LEADING.match(message.strip()) or _POINTING_UNSPACED.search(message)

@@ -1,4 +1,4 @@
-"""What the steps of the pipeline hand to each other."""
+"""Define the types that the steps of the pipeline pass to each other."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from services.core.message import Messages
 
-TITLE = 60
-"""Characters of a title that tell one source from another."""
+MAX_TITLE = 60
+"""Characters of a title that are shown; they suffice to distinguish sources."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,28 +22,31 @@ class Source:
     text: str
 
     def label(self) -> str:
-        """How it is named to the model: its number and its title, else its host. More costs what a passage could say."""
+        """Return its heading in the prompt: the number, and the title or else the host.
+
+        It is short, because each token of it is one less for a passage.
+        """
         name = self.title() or host_of(self.url or self.name)
         return f"[{self.id}] {name}" if name else f"[{self.id}]"
 
     def title(self) -> str:
-        """As much of its title as is shown, nothing where it has none."""
-        return "" if "://" in self.name else " ".join(self.name.split())[:TITLE]
+        """Return the title as it is shown; empty without one."""
+        return "" if "://" in self.name else " ".join(self.name.split())[:MAX_TITLE]
 
 
 def host_of(url: str) -> str:
-    """``example.org`` of ``https://www.example.org/page``, nothing for what is no address."""
+    """Return ``example.org`` for ``https://www.example.org/page``; empty if `url` is no address."""
     rest = url.partition("://")[2]
-    return rest.partition("/")[0].removeprefix("www.")[:TITLE]
+    return rest.partition("/")[0].removeprefix("www.")[:MAX_TITLE]
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A request taken apart."""
+class RagRequest:
+    """The parts of a request with sources."""
 
     sources: tuple[Source, ...]
     question: str
     system: str
-    """What the system messages say besides the sources and their template."""
+    """Text of the system messages without the sources and the template around them."""
     history: Messages
-    """The messages between, oldest first."""
+    """Messages between the system messages and the question, oldest first."""

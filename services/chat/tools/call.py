@@ -1,4 +1,4 @@
-"""From the JSON a model wrote to the calls it means. Pure."""
+"""Turn the JSON that a model wrote into calls of tools."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any, NoReturn
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """A call of a tool that was offered."""
+class ParsedCall:
+    """A call that was read from text. Unlike `core.message.ToolCall` it has no id yet."""
 
     name: str
     arguments: str
@@ -18,61 +18,66 @@ class Call:
 
 
 class NoCall(Exception):
-    """The JSON means something else."""
+    """The text is not a call of an available tool."""
 
 
-def calls_of(text: str, names: Collection[str], name: str = "") -> list[Call]:
-    """The calls that `text` means, none if any part of it is no call of one of `names`.
+def parse_calls(text: str, names: Collection[str], name: str = "") -> list[ParsedCall]:
+    """Return the calls in the JSON `text`; empty if any part of it is not a call of one of `names`.
 
-    `name` is the tool's where it stands before `text`, which then is its arguments.
+    With `name`, `text` is the arguments of a call of that tool.
     """
     try:
-        value = json.loads(text, strict=False, parse_constant=refuse)
-        return [named(name, value, names)] if name else found(value, names)
+        value = json.loads(text, strict=False, parse_constant=refuse_constant)
+        return [make_call(name, value, names)] if name else calls_from_json(value, names)
     except (NoCall, ValueError, RecursionError):
         return []
 
 
-def found(value: Any, names: Collection[str]) -> list[Call]:
+def calls_from_json(value: Any, names: Collection[str]) -> list[ParsedCall]:
+    """Return the calls that a JSON value stands for: one, a list, or OpenAI's ``tool_calls``. Raises `NoCall`."""
+    # A model may copy the shape of OpenAI's answers.
     if isinstance(value, dict) and "tool_calls" in value:
         value = value["tool_calls"]
-    return [call(item, names) for item in (value if isinstance(value, list) else [value])]
+    return [call_from_json(item, names) for item in (value if isinstance(value, list) else [value])]
 
 
-def call(value: Any, names: Collection[str]) -> Call:
-    """One call, as models of all families write it, or as OpenAI's API does. Raises `NoCall`."""
+def call_from_json(value: Any, names: Collection[str]) -> ParsedCall:
+    """Return the call in a JSON object, as models of all families or OpenAI's API write it. Raises `NoCall`."""
     if not isinstance(value, dict):
         raise NoCall
     inner = value.get("function")
     if isinstance(inner, dict):
         value = inner
     name = value.get("name", inner)
+    # Llama's word for the arguments is parameters.
     arguments = value.get("arguments", value.get("parameters", {}))
+    # OpenAI's API has the arguments as a string, and a model may copy that.
     if isinstance(arguments, str):
-        arguments = json.loads(arguments, strict=False, parse_constant=refuse)
-    return named(name, arguments, names)
+        arguments = json.loads(arguments, strict=False, parse_constant=refuse_constant)
+    return make_call(name, arguments, names)
 
 
-def named(name: Any, arguments: Any, names: Collection[str]) -> Call:
-    """Return the call of `name`. Raises `NoCall` where it is not among `names`, or `arguments` are no JSON object."""
+def make_call(name: Any, arguments: Any, names: Collection[str]) -> ParsedCall:
+    """Return the call of `name`. Raises `NoCall` if it is not one of `names`, or `arguments` is not a JSON object."""
     if not isinstance(name, str) or name not in names or not isinstance(arguments, dict):
         raise NoCall
     try:
-        return Call(name, written(arguments))
+        return ParsedCall(name, dump_json(arguments))
     except (ValueError, TypeError, RecursionError):
         raise NoCall from None
 
 
-def written(value: Any) -> str:
-    """`value` as JSON that can be sent. Raises `ValueError` for infinite numbers."""
+def dump_json(value: Any) -> str:
+    """Return `value` as JSON text that UTF-8 can encode. Raises `ValueError` for infinite numbers."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    return text if valid(text) else json.dumps(value, allow_nan=False)
+    return text if is_valid_unicode(text) else json.dumps(value, allow_nan=False)
 
 
-def valid(text: str) -> bool:
-    """Whether `text` has no halves of characters, which JSON can escape and UTF-8 cannot hold."""
+def is_valid_unicode(text: str) -> bool:
+    """Return whether `text` has no lone surrogates, which JSON can escape but UTF-8 cannot encode."""
     return not any("\ud800" <= char <= "\udfff" for char in text)
 
 
-def refuse(constant: str) -> NoReturn:
+def refuse_constant(constant: str) -> NoReturn:
+    """Raise `ValueError`: Python reads ``NaN`` and ``Infinity``, but they are not JSON."""
     raise ValueError(f"{constant} is no JSON")

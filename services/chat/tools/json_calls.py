@@ -1,74 +1,74 @@
-"""Reads calls that are JSON, bare or in a fence. Pure."""
+"""Read calls that are JSON, with or without a fence around them."""
 
 from __future__ import annotations
 
-from services.chat.tools.call import Call, NoCall, calls_of
-from services.chat.tools.source import Reading, Source
-from services.chat.tools.values import Tools
+from services.chat.tools.call import NoCall, ParsedCall, parse_calls
+from services.chat.tools.reader import Reader, Reading
+from services.chat.tools.values import ToolSchemas
 
 FENCE = "```"
 
-LANGUAGE = 16
-"""Letters that the language of a fence has at most."""
+MAX_LANGUAGE_LETTERS = 16
+"""Letters of the language behind a fence; a longer word is text."""
 
-KEYS = ("name", "arguments", "parameters", "function", "type", "id", "tool_calls")
-"""With one of these a call's JSON begins."""
-
-
-def calls(source: Source, tools: Tools) -> Reading[list[Call]]:
-    """Read a call, or a list of calls, in a fence or without one."""
-    yield from source.blanks()
-    if (yield from source.literal(FENCE)):
-        yield from language(source)
-    yield from opening(source)
-    return whole((yield from source.json()), tools)
+CALL_KEYS = ("name", "arguments", "parameters", "function", "type", "id", "tool_calls")
+"""The JSON of a call begins with one of these keys. Other JSON is sent to the client at its first key."""
 
 
-def fenced(source: Source, tools: Tools) -> Reading[list[Call]]:
-    """Read a call, or a list of calls, in a fence."""
-    yield from source.require(FENCE)
-    yield from language(source)
-    yield from opening(source)
-    return whole((yield from source.json()), tools)
+def read_calls(reader: Reader, tools: ToolSchemas) -> Reading[list[ParsedCall]]:
+    """Read a call or a list of calls, with or without a fence. Raises `NoCall`."""
+    yield from reader.blanks()
+    if (yield from reader.literal(FENCE)):
+        yield from read_language(reader)
+    yield from check_opening(reader)
+    return require_calls((yield from reader.json()), tools)
 
 
-def arguments(source: Source, tools: Tools, name: str) -> Reading[list[Call]]:
-    """Read the arguments of a call of `name`, a JSON object, in a fence or without one."""
-    yield from source.blanks()
-    if (yield from source.literal(FENCE)):
-        yield from language(source)
-    if (yield from source.peek()) != "{":
+def read_fenced_calls(reader: Reader, tools: ToolSchemas) -> Reading[list[ParsedCall]]:
+    """Read a call or a list of calls inside a fence. Raises `NoCall`."""
+    yield from reader.require(FENCE)
+    yield from read_language(reader)
+    yield from check_opening(reader)
+    return require_calls((yield from reader.json()), tools)
+
+
+def read_arguments(reader: Reader, tools: ToolSchemas, name: str) -> Reading[list[ParsedCall]]:
+    """Read the arguments of a call of `name`, a JSON object, with or without a fence. Raises `NoCall`."""
+    yield from reader.blanks()
+    if (yield from reader.literal(FENCE)):
+        yield from read_language(reader)
+    if (yield from reader.peek()) != "{":
         raise NoCall
-    return whole((yield from source.json()), tools, name)
+    return require_calls((yield from reader.json()), tools, name)
 
 
-def language(source: Source) -> Reading[None]:
+def read_language(reader: Reader) -> Reading[None]:
     """Read the language of a fence, and the blanks behind it."""
-    yield from source.letters(LANGUAGE)
-    yield from source.blanks()
+    yield from reader.letters(MAX_LANGUAGE_LETTERS)
+    yield from reader.blanks()
 
 
-def opening(source: Source) -> Reading[None]:
-    """Look whether JSON opens here as that of a call does: an object, or a list of them, with a key that calls have.
+def check_opening(reader: Reader) -> Reading[None]:
+    """Check that the JSON of a call begins here: an object, or a list of objects, with one of `CALL_KEYS`.
 
-    Reads nothing. Raises `NoCall`.
+    Consumes nothing. Raises `NoCall`.
     """
-    start = source.position
-    if (yield from source.literal("[")):
-        yield from source.blanks()
-    yield from source.require("{")
-    yield from source.blanks()
-    yield from source.require('"')
-    for key in KEYS:
-        if (yield from source.literal(f'{key}"')):
-            source.position = start
+    start = reader.position
+    if (yield from reader.literal("[")):
+        yield from reader.blanks()
+    yield from reader.require("{")
+    yield from reader.blanks()
+    yield from reader.require('"')
+    for key in CALL_KEYS:
+        if (yield from reader.literal(f'{key}"')):
+            reader.position = start
             return
     raise NoCall
 
 
-def whole(text: str, tools: Tools, name: str = "") -> list[Call]:
-    """Return the calls that `text` means. Raises `NoCall` where any part of it is none."""
-    found = calls_of(text, tools, name)
-    if not found:
+def require_calls(text: str, tools: ToolSchemas, name: str = "") -> list[ParsedCall]:
+    """Return the calls in the JSON `text`. Raises `NoCall` if any part of it is not a call."""
+    calls = parse_calls(text, tools, name)
+    if not calls:
         raise NoCall
-    return found
+    return calls

@@ -1,4 +1,4 @@
-"""How a request's tools come into the prompt of its model, and how much of it they may take. Pure."""
+"""Decide how the tools of a request enter the prompt, and limit the room that they take."""
 
 from __future__ import annotations
 
@@ -17,92 +17,104 @@ from services.core.request import GenerationRequest, Tool
 from services.core.settings import Settings
 from services.engines.registry import spec_of
 
-SHARE = 2
-"""Tools may take one in so many tokens of the context: the rest is for the conversation and the answer."""
+CONTEXT_SHARE = 2
+"""Tools may take one of this many parts of the context; the rest is for the conversation and the answer."""
 
 CHARACTERS_PER_TOKEN = 4
-"""What most texts have about."""
+"""Characters per token of most texts, for tools that are too large anyway."""
 
-FAR = 32
-"""Characters per token that tools may take, from which on nothing is estimated: all others would wait for that."""
+LENGTH_PER_TOKEN_LIMIT = 32
+"""Characters per allowed token above which the text is surely too large. It is not estimated then: other requests
+would wait for that."""
 
 
 _TOOLS = re.compile(r"\{%-?[^%]*\btools\b")
-"""A statement that reads ``tools``: a template that only has the word in a text does not know them."""
+"""A statement of a template that reads ``tools``. A template that only has the word in a text does not render tools."""
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What a job needs for its tools."""
+    """What an `EngineRequest` needs for its tools."""
 
     messages: Messages
+    """The messages, with the tools as text if the model's template does not render them."""
     tools: tuple[Tool, ...] = ()
     family: str = ""
+    """The name of the model's family of calls."""
     template_tools: list[dict[str, Any]] | None = None
-    """For the model's own template."""
+    """The tools for the model's own template; None if they are text in `messages`."""
 
 
-def offer(generation: GenerationRequest, messages: Messages, model: Model, settings: Settings) -> Offer:
-    """The offer for `generation`, whose messages are `messages`.
+def make_offer(generation: GenerationRequest, messages: Messages, model: Model, settings: Settings) -> Offer:
+    """Return the offer for `generation`, whose messages are `messages`.
 
-    The model's own template renders the tools where it knows them and they fit; else they become a compact text.
-    Raises `BadRequest` where a demanded call is impossible, and where the tools are too large.
+    The model's own template renders the tools if it can and they fit; otherwise they become a compact text. Raises
+    `BadRequest` if a demanded call is impossible, or if the tools are too large.
     """
-    own = template_knows(model) and spec_of(model).renders_template(settings)
+    template_has_tools = template_renders(model, settings)
     family = families.of_model(model)
-    said = messages if own else prompt.as_text(messages, family)
+    plain_messages = messages if template_has_tools else prompt.calls_as_text(messages, family)
     if not generation.tools:
-        return Offer(said)
-    if left_out(generation, model):
-        return dropped(generation, said, f"The model {model.id!r} calls no tools: {why_dropped(model)}.")
-    definitions = [definition(tool) for tool in generation.tools]
-    if own and size(definitions, model) <= room(model):
+        return Offer(plain_messages)
+    if leaves_tools_out(generation, model):
+        return offer_without_tools(
+            generation, plain_messages, f"The model {model.id!r} calls no tools: {drop_reason(model)}."
+        )
+    definitions = [tool_definition(tool) for tool in generation.tools]
+    # The model was trained with its own template, so its calls are better with it than with the compact text.
+    if template_has_tools and definition_tokens(definitions, model) <= token_limit(model):
         return Offer(messages, generation.tools, family.name, definitions)
     text = prompt.instructions(generation.tools, family, generation.call_required)
-    tokens = about(text, model)
-    if tokens <= room(model):
+    tokens = approximate_tokens(text, model)
+    if tokens <= token_limit(model):
         return Offer(
-            prompt.with_instructions(prompt.as_text(messages, family), text, model), generation.tools, family.name
+            prompt.with_instructions(prompt.calls_as_text(messages, family), text, model), generation.tools, family.name
         )
-    refusal = too_large(tokens, len(generation.tools), model)
+    refusal = too_large_message(tokens, len(generation.tools), model)
     if settings.tools_over_budget == "drop":
-        return dropped(generation, said, refusal)
+        return offer_without_tools(generation, plain_messages, refusal)
     raise BadRequest(refusal, param="tools")
 
 
-def left_out(generation: GenerationRequest, model: Model) -> bool:
+def leaves_tools_out(generation: GenerationRequest, model: Model) -> bool:
     """Return whether the model's settings leave the tools of `generation` out."""
     return model.tools == OFF or (model.tools == REQUIRED_ONLY and not generation.call_required)
 
 
-def why_dropped(model: Model) -> str:
-    """Return in a few words why tools of a request were left out, where they were."""
+def drop_reason(model: Model) -> str:
+    """Return in a few words why the tools of a request were left out, if they were."""
     if model.tools in (OFF, REQUIRED_ONLY):
         return f"its model.yaml has tools: {model.tools}"
     return "they take more than half of its context"
 
 
-def dropped(generation: GenerationRequest, messages: Messages, reason: str) -> Offer:
-    """An offer without tools. Raises `BadRequest` where a call is demanded."""
+def offer_without_tools(generation: GenerationRequest, messages: Messages, reason: str) -> Offer:
+    """Return an offer without tools. Raises `BadRequest` if the request demands a call."""
     if generation.call_required:
         raise BadRequest(f"{reason} Leave tool_choice out, or choose another model.", param="tool_choice")
     return Offer(messages)
 
 
+def template_renders(model: Model, settings: Settings) -> bool:
+    """Return whether the model's own template will render tools: it can, and the engine uses it."""
+    return template_knows(model) and spec_of(model).renders_template(settings)
+
+
 def template_knows(model: Model) -> bool:
-    """Return whether the model's own template knows tools, and calls in a form that is known here and wanted."""
-    named = families.BY_NAME.get(model.tools)
-    return knows_tools(model.chat_template) and (named is None or bool(named.signs))
+    """Return whether the model's own template renders tools, and asks for calls of a known family."""
+    named_family = families.BY_NAME.get(model.tools)
+    return knows_tools(model.chat_template) and (named_family is None or bool(named_family.template_signs))
 
 
 @lru_cache(maxsize=64)
 def knows_tools(template: str) -> bool:
-    """Return whether `template` renders tools, for a model of a known family."""
+    """Return whether `template` renders tools and belongs to a known family."""
     return bool(_TOOLS.search(template)) and families.of_template(template) is not families.AUTO
 
 
-def definition(tool: Tool) -> dict[str, Any]:
-    """A tool as chat templates know it, which is as OpenAI writes it."""
+def tool_definition(tool: Tool) -> dict[str, Any]:
+    """Return a tool in the format of chat templates, which is OpenAI's."""
+    # Chat templates read the properties, so they must be there.
     parameters = tool.parameters or {"type": "object", "properties": {}}
     return {
         "type": "function",
@@ -110,33 +122,39 @@ def definition(tool: Tool) -> dict[str, Any]:
     }
 
 
-def room(model: Model) -> int:
-    """Tokens that tools may take of the model's context."""
-    return model.context_length // SHARE
+def token_limit(model: Model) -> int:
+    """Return the tokens that tools may take of the model's context."""
+    return model.context_length // CONTEXT_SHARE
 
 
-def size(definitions: list[dict[str, Any]], model: Model) -> int:
-    return about(json.dumps(definitions, ensure_ascii=False), model)
+def definition_tokens(definitions: list[dict[str, Any]], model: Model) -> int:
+    """Return the tokens of the definitions as JSON, approximately."""
+    return approximate_tokens(json.dumps(definitions, ensure_ascii=False), model)
 
 
-def about(text: str, model: Model) -> int:
-    """Tokens that `text` takes of the context, estimated; far beyond the room by nothing but its length."""
-    return estimate(text) if len(text) <= room(model) * FAR else len(text) // CHARACTERS_PER_TOKEN
+def approximate_tokens(text: str, model: Model) -> int:
+    """Return the tokens of `text`, estimated; from the length alone if it is far above the limit."""
+    if len(text) > token_limit(model) * LENGTH_PER_TOKEN_LIMIT:
+        return len(text) // CHARACTERS_PER_TOKEN
+    return estimate(text)
 
 
-def taken(generation: GenerationRequest, model: Model) -> int:
-    """Tokens of the context that the tools of `generation` take at most."""
-    if not generation.tools or left_out(generation, model):
+def tokens_for_tools(generation: GenerationRequest, model: Model) -> int:
+    """Return the largest number of tokens that the tools of `generation` can take of the context."""
+    if not generation.tools or leaves_tools_out(generation, model):
         return 0
-    compact = about(prompt.instructions(generation.tools, families.of_model(model), generation.call_required), model)
-    whole = size([definition(tool) for tool in generation.tools], model) if template_knows(model) else 0
-    return max(found for found in (0, compact, whole) if found <= room(model))
+    text = prompt.instructions(generation.tools, families.of_model(model), generation.call_required)
+    sizes = [0, approximate_tokens(text, model)]
+    if template_knows(model):
+        sizes.append(definition_tokens([tool_definition(tool) for tool in generation.tools], model))
+    return max(tokens for tokens in sizes if tokens <= token_limit(model))
 
 
-def too_large(tokens: int, count: int, model: Model) -> str:
+def too_large_message(tokens: int, count: int, model: Model) -> str:
+    """Return the error message for tools that are too large."""
     return (
         f"The {count} tools of this request take about {tokens} tokens; the model {model.id!r} has a context of "
-        f"{model.context_length} tokens, of which tools may take {room(model)}. Offer fewer tools, choose a model with "
-        "a longer context, or switch the tools off in the client (Open WebUI: set Function Calling of the model to "
-        "Legacy, or take the Builtin Tools from its capabilities)."
+        f"{model.context_length} tokens, of which tools may take {token_limit(model)}. Offer fewer tools, choose a "
+        "model with a longer context, or switch the tools off in the client (Open WebUI: set Function Calling of the "
+        "model to Legacy, or take the Builtin Tools from its capabilities)."
     )

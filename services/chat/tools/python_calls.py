@@ -1,4 +1,4 @@
-"""Reads calls that are written as in Python: ``[get_weather(city="Paris"), get_time()]``. Literals only. Pure."""
+"""Read calls in Python's syntax: ``[get_weather(city="Paris"), get_time()]``. The arguments must be literals."""
 
 from __future__ import annotations
 
@@ -6,110 +6,115 @@ import ast
 import warnings
 from typing import Any
 
-from services.chat.tools.call import Call, NoCall, named, written
-from services.chat.tools.source import Reading, Source
-from services.chat.tools.values import Tools
+from services.chat.tools.call import NoCall, ParsedCall, dump_json, make_call
+from services.chat.tools.reader import Reader, Reading
+from services.chat.tools.values import ToolSchemas
 
-LONGEST = 65_536
-"""Characters of one call's arguments."""
+MAX_CHARACTERS = 65_536
+"""Characters of one call's arguments; `ast.parse` takes memory in proportion."""
 
-DEEPEST = 32
-"""Levels of brackets."""
+MAX_DEPTH = 32
+"""Levels of nested brackets: enough for arguments in use, and far below the parser's own limit."""
 
 QUOTES = ('"', "'")
+"""The quotation marks of Python's strings."""
 
-NAMES = {"true": True, "false": False, "null": None, "none": None}
-"""JSON's names of values, which models write in Python too."""
+NAMED_VALUES = {"true": True, "false": False, "null": None, "none": None}
+"""JSON's names of values, which models also write in Python's syntax."""
 
 
-def calls(source: Source, tools: Tools, method: str = "") -> Reading[list[Call]]:
-    """Read one call, or a list of calls in brackets. `method` stands behind the name, as ``.call`` does."""
-    listed = yield from source.literal("[")
-    found: list[Call] = []
+def read_calls(reader: Reader, tools: ToolSchemas, method: str = "") -> Reading[list[ParsedCall]]:
+    """Read one call, or a list of calls in brackets; `method` follows the name, as in ``.call``. Raises `NoCall`."""
+    listed = yield from reader.literal("[")
+    calls: list[ParsedCall] = []
     while True:
-        yield from source.blanks()
-        found.append((yield from call(source, tools, method)))
+        yield from reader.blanks()
+        calls.append((yield from read_call(reader, tools, method)))
         if not listed:
-            return found
-        yield from source.blanks()
-        if (yield from source.literal("]")):
-            return found
-        yield from source.require(",")
+            return calls
+        yield from reader.blanks()
+        if (yield from reader.literal("]")):
+            return calls
+        yield from reader.require(",")
 
 
-def call(source: Source, tools: Tools, method: str) -> Reading[Call]:
-    """Read one call, also one inside ``print()``."""
-    printed = "print" not in tools and (yield from source.literal("print("))
-    name = yield from source.name(tools)
-    yield from source.literal(method)
-    text = yield from brackets(source)
+def read_call(reader: Reader, tools: ToolSchemas, method: str) -> Reading[ParsedCall]:
+    """Read one call, also one inside ``print()``. Raises `NoCall`."""
+    # In a block of code, a model may print the result of a call.
+    printed = "print" not in tools and (yield from reader.literal("print("))
+    name = yield from reader.name(tools)
+    yield from reader.literal(method)
+    text = yield from read_brackets(reader)
     if printed:
-        yield from source.blanks()
-        yield from source.require(")")
+        yield from reader.blanks()
+        yield from reader.require(")")
     try:
-        return named(name, keywords(text), tools)
+        return make_call(name, parse_keywords(text), tools)
     except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
         raise NoCall from None
 
 
-def brackets(source: Source) -> Reading[str]:
-    """Read what begins with a round bracket, up to the bracket that closes it."""
-    if (yield from source.peek()) != "(":
+def read_brackets(reader: Reader) -> Reading[str]:
+    """Read from a round bracket to the one that closes it, and return both with their contents. Raises `NoCall`."""
+    if (yield from reader.peek()) != "(":
         raise NoCall
-    start, depth = source.position, 0
+    start, depth = reader.position, 0
     while True:
-        if (char := (yield from source.peek())) in QUOTES:
-            yield from string(source, char)
+        if (char := (yield from reader.peek())) in QUOTES:
+            yield from read_string(reader, char)
         else:
-            depth += ((yield from source.take()) in "([{") - (char in ")]}")
+            depth += ((yield from reader.take()) in "([{") - (char in ")]}")
         if not depth:
-            return source.text[start : source.position]
-        if depth > DEEPEST or source.position - start > LONGEST:
+            return reader.text[start : reader.position]
+        if depth > MAX_DEPTH or reader.position - start > MAX_CHARACTERS:
             raise NoCall
 
 
-def string(source: Source, quote: str) -> Reading[None]:
-    """Read a string, of one or of three quotes."""
-    closer = quote * 3 if (yield from source.literal(quote * 3)) else quote
+def read_string(reader: Reader, quote: str) -> Reading[None]:
+    """Read a string in single or triple quotes."""
+    closer = quote * 3 if (yield from reader.literal(quote * 3)) else quote
     if closer == quote:
-        yield from source.take()
-    while not (yield from source.literal(closer)):
-        if (yield from source.take()) == "\\":
-            yield from source.take()
+        yield from reader.take()
+    while not (yield from reader.literal(closer)):
+        if (yield from reader.take()) == "\\":
+            yield from reader.take()
 
 
-def keywords(text: str) -> dict[str, Any]:
-    """Return the arguments of a call, whose brackets are `text`. Raises all that `ast.parse` raises."""
+def parse_keywords(text: str) -> dict[str, Any]:
+    """Return the arguments of a call from `text`, its brackets and what is in them.
+
+    Raises what `ast.parse` raises.
+    """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of escapes that Python does not know: the text is not ours
+        warnings.simplefilter("ignore")  # about unknown escapes: a model wrote the text
         body = ast.parse(f"f{text}", mode="eval").body
     if not isinstance(body, ast.Call) or body.args:
         raise ValueError("arguments without a name")
-    return {str(item.arg): literal(item.value) for item in body.keywords if item.arg or refused(item)}
+    return {str(item.arg): literal_value(item.value) for item in body.keywords if item.arg or refuse_node(item)}
 
 
-def literal(node: ast.expr) -> Any:
-    """Return the value that `node` writes out. Raises `ValueError` for all that must be computed."""
+def literal_value(node: ast.expr) -> Any:
+    """Return the value of a literal. Raises `ValueError` for anything that must be computed."""
     match node:
         case ast.Constant(value=str() | int() | float() | None as value):
             return value
         case ast.List(elts=items) | ast.Tuple(elts=items):
-            return [literal(item) for item in items]
+            return [literal_value(item) for item in items]
         case ast.Dict(keys=keys, values=values):
-            return {key_of(key): literal(value) for key, value in zip(keys, values, strict=True)}
+            return {json_key(key): literal_value(value) for key, value in zip(keys, values, strict=True)}
         case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)):
             return -value
-        case ast.Name(id=name) if name in NAMES:
-            return NAMES[name]
-    return refused(node)
+        case ast.Name(id=name) if name in NAMED_VALUES:
+            return NAMED_VALUES[name]
+    return refuse_node(node)
 
 
-def key_of(node: ast.expr | None) -> str:
-    """Return the key of an entry, which is a string in JSON."""
-    key = literal(node) if node else refused(node)
-    return key if isinstance(key, str) else written(key)
+def json_key(node: ast.expr | None) -> str:
+    """Return the key of an entry as a string, since JSON has no other keys."""
+    key = literal_value(node) if node else refuse_node(node)
+    return key if isinstance(key, str) else dump_json(key)
 
 
-def refused(node: object) -> bool:
-    """Raise `ValueError` for what is no literal."""
+def refuse_node(node: object) -> bool:
+    """Raise `ValueError`: the node is not a literal."""
     raise ValueError(f"no literal: {node!r}")

@@ -1,111 +1,113 @@
-"""Finds calls in an answer while it is written, however it is cut into pieces. Pure, linear.
+"""Find calls in an answer while it is written, however it is cut into pieces. Takes linear time.
 
-A call begins with a marker of its family, and where an answer begins or a call ended also without one. Only what may
-still become a call is kept back. What is no call (an unknown name, a broken body, an end that is missing) is text again
-as a whole.
+A call begins with a marker of its family; at the beginning of an answer or behind a call also without one. Only text
+that may still become a call is held back. If it turns out not to be a call (an unknown name, invalid arguments, a
+missing end), all of it is text again.
 """
 
 from __future__ import annotations
 
 import re
 
-from services.chat.tools.call import Call, NoCall
+from services.chat.tools.call import NoCall, ParsedCall
 from services.chat.tools.families.base import Family
 from services.chat.tools.json_calls import FENCE
-from services.chat.tools.source import Reading, Source, first_of
-from services.chat.tools.values import Tools
+from services.chat.tools.reader import Reader, Reading, first_of
+from services.chat.tools.values import ToolSchemas
 
 
 class Scanner:
-    """The state for one answer."""
+    """Find the calls in one answer."""
 
-    def __init__(self, family: Family, tools: Tools) -> None:
-        """`tools` are those that are offered."""
+    def __init__(self, family: Family, tools: ToolSchemas) -> None:
+        """Take the model's family, and the tools that are offered."""
         self._family, self._tools = family, tools
         self._markers = re.compile("|".join(map(re.escape, family.markers)))
-        self._source = Source()
-        self._found: list[str | Call] = []
+        self._reader = Reader()
+        self._results: list[str | ParsedCall] = []
         self._reading = self._read()
 
-    def feed(self, text: str) -> list[str | Call]:
-        """Return what `text` decides: pieces of text, and calls."""
-        self._source.text += text
-        return self._go_on()
+    def feed(self, text: str) -> list[str | ParsedCall]:
+        """Return what can be decided with `text`: pieces of text, and calls."""
+        self._reader.text += text
+        return self._advance()
 
-    def finish(self) -> list[str | Call]:
-        """Return what was kept back, at the end of the answer."""
-        self._source.ended = True
-        return self._go_on()
+    def finish(self) -> list[str | ParsedCall]:
+        """Return what was held back, at the end of the answer."""
+        self._reader.ended = True
+        return self._advance()
 
-    def _go_on(self) -> list[str | Call]:
+    def _advance(self) -> list[str | ParsedCall]:
         next(self._reading, None)
-        found, self._found = self._found, []
-        return found
+        results, self._results = self._results, []
+        return results
 
     def _read(self) -> Reading[None]:
-        """Read the answer into `_found`."""
+        """Read the whole answer into `_results`."""
         bare = True
-        while (yield from self._source.peek()):
-            self._source.forget()
+        while (yield from self._reader.peek()):
+            # Decided text is dropped, so memory does not grow with the answer.
+            self._reader.forget()
             try:
-                calls = yield from self._calls(bare)
+                calls = yield from self._read_calls(bare)
             except NoCall:
-                yield from self._text()
+                yield from self._read_text()
                 bare = False
             else:
-                self._found += calls
-                yield from self._close()
+                self._results += calls
+                yield from self._read_closers()
                 bare = True
 
-    def _calls(self, bare: bool) -> Reading[list[Call]]:
-        """Read the calls that begin here. Raises `NoCall`."""
+    def _read_calls(self, bare: bool) -> Reading[list[ParsedCall]]:
+        """Read the calls that begin here; with `bare` also those without a marker. Raises `NoCall`."""
         if bare:
-            yield from self._source.blanks()
-        readings = [*self._family.marked(self._source, self._tools)]
-        readings += self._family.bare(self._source, self._tools) if bare else []
-        return (yield from first_of(self._source, readings))
+            yield from self._reader.blanks()
+        readings = [*self._family.readings_after_marker(self._reader, self._tools)]
+        # Elsewhere a call needs its marker: a sentence may contain JSON or a tool's name.
+        readings += self._family.readings_without_marker(self._reader, self._tools) if bare else []
+        return (yield from first_of(self._reader, readings))
 
-    def _text(self) -> Reading[None]:
-        """Read what was taken for a call and is none, and all up to where the next call may begin."""
-        source, least = self._source, max(self._source.position, 1)
+    def _read_text(self) -> Reading[None]:
+        """Read what looked like a call and is none, up to where the next call may begin."""
+        reader, search_from = self._reader, max(self._reader.position, 1)
         while True:
-            if found := self._markers.search(source.text, least):
-                source.position = found.start()
-            elif source.ended:
-                source.position = len(source.text)
+            if marker := self._markers.search(reader.text, search_from):
+                reader.position = marker.start()
+            elif reader.ended:
+                reader.position = len(reader.text)
             else:
-                source.position = len(source.text) - self._overlap(len(source.text) - least)
-            if source.position:
-                self._found.append(source.text[: source.position])
-                source.forget()
-            if found or source.ended:
+                reader.position = len(reader.text) - self._overlap(len(reader.text) - search_from)
+            if reader.position:
+                self._results.append(reader.text[: reader.position])
+                reader.forget()
+            if marker or reader.ended:
                 return
-            least = 0
+            search_from = 0
             yield
 
-    def _overlap(self, most: int) -> int:
-        """Return how many of the last characters, at most `most`, may be the beginning of a marker."""
-        text = self._source.text
+    def _overlap(self, limit: int) -> int:
+        """Return how many of the last `most` characters may be the beginning of a marker."""
+        text = self._reader.text
         sizes = (
             size
             for marker in self._family.markers
-            for size in range(min(most, len(marker) - 1), 0, -1)
+            for size in range(min(limit, len(marker) - 1), 0, -1)
             if text.endswith(marker[:size])
         )
         return max(sizes, default=0)
 
-    def _close(self) -> Reading[None]:
+    def _read_closers(self) -> Reading[None]:
         """Drop the closers behind a call, and the blanks around them."""
-        yield from self._source.blanks()
-        while (yield from self._closer()):
-            yield from self._source.blanks()
+        yield from self._reader.blanks()
+        while (yield from self._read_closer()):
+            yield from self._reader.blanks()
 
-    def _closer(self) -> Reading[bool]:
-        """Read one closer. A fence that names a language opens a new one and is none."""
-        start = self._source.position
+    def _read_closer(self) -> Reading[bool]:
+        """Read one closer, and return whether there was one. A fence with a language is none: it opens a block."""
+        start = self._reader.position
         for closer in self._family.closers:
-            if (yield from self._source.literal(closer)):
-                if closer != FENCE or not (yield from self._source.peek()).isalpha():
+            if (yield from self._reader.literal(closer)):
+                if closer != FENCE or not (yield from self._reader.peek()).isalpha():
                     return True
-                self._source.position = start
+                self._reader.position = start
         return False

@@ -1,4 +1,4 @@
-"""Values that a model wrote as plain text, typed by the JSON schema of the tool. Pure."""
+"""Convert values that a model wrote as plain text, by the JSON schema of the tool."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from services.chat.tools.call import refuse
+from services.chat.tools.call import refuse_constant
 
 Schema = Mapping[str, Any]
-Tools = Mapping[str, Schema]
+ToolSchemas = Mapping[str, Schema]
 """The tools that are offered: the JSON schema of the arguments by the tool's name."""
 
-KINDS: dict[type, tuple[str, ...]] = {
+JSON_TYPES: dict[type, tuple[str, ...]] = {
     bool: ("boolean",),
     int: ("integer", "number"),
     float: ("number", "integer"),
@@ -21,62 +21,63 @@ KINDS: dict[type, tuple[str, ...]] = {
     list: ("array",),
     dict: ("object",),
 }
-"""The types of JSON schema that a value may have; a float is an integer where it has no fraction."""
+"""The types of JSON schema that a Python value can have. A float counts as an integer if it has no fraction."""
 
-SPELLED = {"True": True, "False": False, "None": None}
-"""Values as templates that are rendered with Python write them."""
+PYTHON_NAMES = {"True": True, "False": False, "None": None}
+"""Python's names of values: templates that are rendered with Python teach models to write them."""
 
 STRUCTURES = (dict, list, type(None))
-"""Types that text is read as even where the schema allows a string too."""
+"""Types that a text becomes even if the schema also allows a string: nobody writes such a text as a string."""
 
 
-def typed(text: str, tool: Schema, field: str) -> Any:
+def typed_value(text: str, tool: Schema, field: str) -> Any:
     """Return the value of `text` for the argument `field` of a tool with the schema `tool`.
 
-    It stays a string where the schema names no other type, and where it is no JSON of a type that the schema names.
+    It stays a string if the schema names no other type, or if it is not JSON of a type that the schema names.
     """
     properties = tool.get("properties")
     schema = properties.get(field) if isinstance(properties, Mapping) else None
-    kinds = types(schema, tool)
-    value = parsed(text.strip()) if kinds - {"string"} else text
-    if isinstance(value, str) or not kinds & set(KINDS[type(value)]):
+    allowed = allowed_types(schema, tool)
+    value = json_or_text(text.strip()) if allowed - {"string"} else text
+    if isinstance(value, str) or not allowed & set(JSON_TYPES[type(value)]):
         return text
-    if isinstance(value, float) and not value.is_integer() and "number" not in kinds:
+    if isinstance(value, float) and not value.is_integer() and "number" not in allowed:
         return text
-    return text if "string" in kinds and not isinstance(value, STRUCTURES) else value
+    return text if "string" in allowed and not isinstance(value, STRUCTURES) else value
 
 
-def parsed(text: str) -> Any:
-    """Return the value of `text` as JSON, or `text` where it is none."""
-    if text in SPELLED:
-        return SPELLED[text]
+def json_or_text(text: str) -> Any:
+    """Return the value of `text` as JSON; `text` itself if it is not JSON."""
+    if text in PYTHON_NAMES:
+        return PYTHON_NAMES[text]
     try:
-        return json.loads(text, strict=False, parse_constant=refuse, parse_float=finite)
+        return json.loads(text, strict=False, parse_constant=refuse_constant, parse_float=finite_number)
     except (ValueError, RecursionError):
         return text
 
 
-def finite(text: str) -> float:
-    """Return the number that `text` writes out. Raises `ValueError` for infinite ones, which JSON cannot hold."""
+def finite_number(text: str) -> float:
+    """Return the number that `text` stands for. Raises `ValueError` for an infinite one, which JSON does not have."""
     value = float(text)
-    return value if math.isfinite(value) else refuse(text)
+    return value if math.isfinite(value) else refuse_constant(text)
 
 
-def types(schema: Any, root: Schema) -> set[str]:
-    """Return the names of the types that `schema` allows, none where it does not say. References begin at `root`."""
-    found: set[str] = set()
+def allowed_types(schema: Any, root: Schema) -> set[str]:
+    """Return the names of the types that `schema` allows; empty if it does not say. References start at `root`."""
+    names: set[str] = set()
     waiting, seen = [schema], set()
     while waiting:
         item = waiting.pop()
+        # A schema may refer to itself.
         if not isinstance(item, Mapping) or id(item) in seen:
             continue
         seen.add(id(item))
-        found.update(own_types(item))
+        names.update(own_types(item))
         for key in ("anyOf", "oneOf", "allOf"):
             waiting += item[key] if isinstance(item.get(key), list) else []
         if isinstance(item.get("$ref"), str):
-            waiting.append(referred(item["$ref"], root))
-    return found
+            waiting.append(resolve_reference(item["$ref"], root))
+    return names
 
 
 def own_types(schema: Schema) -> Iterator[str]:
@@ -85,15 +86,15 @@ def own_types(schema: Schema) -> Iterator[str]:
     if names is None:
         values = schema["enum"] if isinstance(schema.get("enum"), list) else []
         for value in [*values, schema["const"]] if "const" in schema else values:
-            yield from KINDS.get(type(value), ("string",))
+            yield from JSON_TYPES.get(type(value), ("string",))
     for name in names if isinstance(names, list) else [names]:
         if isinstance(name, str):
             yield name
 
 
-def referred(reference: str, root: Schema) -> Any:
-    """Return the schema that ``#/$defs/Name`` means, None where there is none."""
-    found: Any = root
+def resolve_reference(reference: str, root: Schema) -> Any:
+    """Return the schema that a reference such as ``#/$defs/Name`` points to; None if there is none."""
+    schema: Any = root
     for key in reference.removeprefix("#").split("/")[1:]:
-        found = found.get(key.replace("~1", "/").replace("~0", "~")) if isinstance(found, Mapping) else None
-    return found
+        schema = schema.get(key.replace("~1", "/").replace("~0", "~")) if isinstance(schema, Mapping) else None
+    return schema

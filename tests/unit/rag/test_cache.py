@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from services.chat.rag.cache import AnswerCache, key
+from services.chat.rag.cache import AnswerCache, cache_key
 from services.chat.rag.ratios import TokenRatios
 from services.chat.rag.speed import PrefillSpeeds
 from services.chat.tokens import estimate
@@ -41,7 +41,7 @@ def answer(reason: FinishReason = "stop") -> Iterator[Event]:
 
 
 def kept(cache: AnswerCache, job: EngineRequest = JOB, reason: FinishReason = "stop") -> bool:
-    assert list(cache.keeping(job, answer(reason))) == list(answer(reason))
+    assert list(cache.caching(job, answer(reason))) == list(answer(reason))
     return cache.find(job) is not None
 
 
@@ -60,7 +60,7 @@ def test_incomplete_answers_are_not_kept(reason: FinishReason) -> None:
 
 def test_an_answer_that_was_broken_off_is_not_kept() -> None:
     cache = AnswerCache(2, 60)
-    events = cache.keeping(JOB, answer())
+    events = cache.caching(JOB, answer())
     next(events)
     events.close()  # type: ignore[attr-defined]
     assert cache.find(JOB) is None
@@ -86,29 +86,29 @@ def test_the_least_recently_used_goes_first() -> None:
 
 
 def test_a_seed_matters_only_where_chance_does() -> None:
-    assert key(JOB) == key(replace(JOB, sampling=Sampling(temperature=0, seed=2)))
+    assert cache_key(JOB) == cache_key(replace(JOB, sampling=Sampling(temperature=0, seed=2)))
     warm = replace(JOB, sampling=Sampling(temperature=1, seed=1))
-    assert key(warm) != key(replace(JOB, sampling=Sampling(temperature=1, seed=2)))
+    assert cache_key(warm) != cache_key(replace(JOB, sampling=Sampling(temperature=1, seed=2)))
 
 
 def test_a_lone_surrogate_has_a_key() -> None:
-    assert key(replace(JOB, messages=(message("user", "\ud800"),)))
+    assert cache_key(replace(JOB, messages=(message("user", "\ud800"),)))
 
 
 def test_speeds_are_measured_and_follow() -> None:
     speeds = PrefillSpeeds()
-    assert speeds.of(MODEL) is None
-    speeds.note(MODEL, Done("stop", USAGE, {"prefill": 2.0}))
-    assert speeds.of(MODEL) == 50
-    speeds.note(MODEL, Done("stop", USAGE, {"prefill": 1.0}))
-    assert speeds.of(MODEL) == pytest.approx(65)
+    assert speeds.speed_of(MODEL) is None
+    speeds.record(MODEL, Done("stop", USAGE, {"prefill": 2.0}))
+    assert speeds.speed_of(MODEL) == 50
+    speeds.record(MODEL, Done("stop", USAGE, {"prefill": 1.0}))
+    assert speeds.speed_of(MODEL) == pytest.approx(65)
 
 
 @pytest.mark.parametrize("done", [Done("stop", USAGE), Done("stop", Usage(100, 3, 90), {"prefill": 1.0})])
 def test_what_says_nothing_is_not_measured(done: Done) -> None:
     speeds = PrefillSpeeds()
-    speeds.note(MODEL, done)
-    assert speeds.of(MODEL) is None
+    speeds.record(MODEL, done)
+    assert speeds.speed_of(MODEL) is None
 
 
 ENGLISH = "The tower at the edge of the town was built in the summer of that year. " * 40
@@ -119,7 +119,7 @@ def counted(ratios: TokenRatios, text: str, share: float, times: int = 1, **chan
     """An engine counts `share` of what is estimated."""
     job = replace(JOB, messages=(message("user", text),), **changes)
     for _ in range(times):
-        ratios.note(job, int(estimate(text) * share))
+        ratios.record(job, int(estimate(text) * share))
 
 
 def test_the_estimate_holds_until_a_model_was_measured() -> None:

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.chat.rag.clean import Line
+from services.chat.rag.clean import ScoredSegment
 from services.chat.rag.passages import Passage
-from services.chat.rag.pipeline import MOST_CHARACTERS, apply, fitting
-from services.chat.rag.prompt import ABSTAIN, ASK, language
+from services.chat.rag.pipeline import MAX_CHARACTERS, fitting_history, run_pipeline
+from services.chat.rag.prompt import ABSTENTIONS, TASKS, language_of
 from services.chat.rag.segments import Segment
-from services.chat.rag.select import select
+from services.chat.rag.select import select_passages
 from services.chat.rag.settings import ModelFacts, RagSettings
-from services.chat.rag.small_talk import acknowledges, points_back
+from services.chat.rag.small_talk import is_acknowledgement, points_back
 from services.chat.rag.sources import Source
 from services.chat.tokens import estimate
 from services.core.message import Messages, message
@@ -58,13 +58,13 @@ def test_the_answer_is_in_the_prompt_and_the_persona_before_it(tongue: str, in_s
     asked = messages(
         question, [web(4, question, page, "Towers", "https://e.org/t")], system="Be kind.", in_system=in_system
     )
-    outcome = apply(asked, FACTS, RagSettings())
+    outcome = run_pipeline(asked, FACTS, RagSettings())
     system, user = outcome.messages
     assert system == message("system", "Be kind.")
     assert "61" in user.text
     assert user.text.startswith("[4] Towers\n")
     assert user.text.endswith(question)
-    assert ASK[tongue] in user.text
+    assert TASKS[tongue] in user.text
     assert outcome.decision.used
     assert (outcome.decision.sources, outcome.decision.kept) == (1, 1)
 
@@ -72,7 +72,7 @@ def test_the_answer_is_in_the_prompt_and_the_persona_before_it(tongue: str, in_s
 @pytest.mark.parametrize("tongue", PAGES)
 def test_irrelevant_sources_are_dropped_and_the_talk_goes_on(tongue: str) -> None:
     question = PAGES[tongue][0]
-    outcome = apply(
+    outcome = run_pipeline(
         messages(question, [web(1, "q", filler(tongue, 3))], system="Be kind.", history=TALK), FACTS, RagSettings()
     )
     assert not outcome.decision.used
@@ -83,19 +83,19 @@ def test_irrelevant_sources_are_dropped_and_the_talk_goes_on(tongue: str) -> Non
 def test_a_new_topic_with_its_sources_keeps_them() -> None:
     question, answer, _ = PAGES["zh"]
     history = (message("user", "面包怎么做？"), message("assistant", "先和面，再烘烤。"))
-    assert apply(messages(question, [web(1, "q", answer)], history=history), FACTS, RagSettings()).decision.used
+    assert run_pipeline(messages(question, [web(1, "q", answer)], history=history), FACTS, RagSettings()).decision.used
 
 
 def test_without_sources_the_messages_stay() -> None:
     asked: Messages = (message("user", "Hello"),)
-    outcome = apply(asked, FACTS, RagSettings())
+    outcome = run_pipeline(asked, FACTS, RagSettings())
     assert outcome.messages is asked
-    assert outcome.found is None
+    assert outcome.rag_request is None
 
 
 def test_switched_off_the_sources_stay() -> None:
     asked = messages("How high?", [web(1, "q", "61 m")])
-    assert apply(asked, FACTS, RagSettings(rag_enabled=False)).messages is asked
+    assert run_pipeline(asked, FACTS, RagSettings(rag_enabled=False)).messages is asked
 
 
 @pytest.mark.parametrize("context", [512, 2048, 4096, 16384])
@@ -104,7 +104,7 @@ def test_the_prompt_fits(context: int) -> None:
     long_talk = tuple(message(role, "word " * 300) for role in ("user", "assistant")) * 8
     sources = [web(number, question, answer + filler("en", 400)) for number in range(1, 6)]
     facts = ModelFacts(context, answer_tokens=2048)
-    sent = apply(messages(question, sources, history=long_talk), facts, RagSettings()).messages
+    sent = run_pipeline(messages(question, sources, history=long_talk), facts, RagSettings()).messages
     assert sum(estimate(message.text) + 16 for message in sent) <= context - min(2048, context // 4)
 
 
@@ -112,22 +112,22 @@ def test_slow_models_get_shorter_prompts() -> None:
     question, answer, _ = PAGES["en"]
     asked = messages(question, [web(1, question, answer + filler("en", 400))])
     rag_settings = RagSettings(rag_max_prefill_seconds=5)
-    slow = apply(asked, ModelFacts(4096, prefill_speed=100), rag_settings).messages[-1].text
-    fast = apply(asked, ModelFacts(4096, prefill_speed=1000), rag_settings).messages[-1].text
+    slow = run_pipeline(asked, ModelFacts(4096, prefill_speed=100), rag_settings).messages[-1].text
+    fast = run_pipeline(asked, ModelFacts(4096, prefill_speed=1000), rag_settings).messages[-1].text
     assert estimate(slow) <= 500 < estimate(fast)
 
 
 def test_a_small_model_gets_as_much_as_it_makes_sense_of() -> None:
     question, answer, _ = PAGES["en"]
     asked = messages(question, [web(1, "q", filler("en", 200) + "\n" + answer + "\n" + filler("en", 200))])
-    small = apply(asked, ModelFacts(4096, rag_tokens=300), RagSettings())
-    assert small.decision.tokens <= 300 < apply(asked, ModelFacts(4096), RagSettings()).decision.tokens
+    small = run_pipeline(asked, ModelFacts(4096, rag_tokens=300), RagSettings())
+    assert small.decision.tokens <= 300 < run_pipeline(asked, ModelFacts(4096), RagSettings()).decision.tokens
     assert "61 metres" in small.messages[-1].text
 
 
 def test_duplicates_are_shown_once() -> None:
     question, answer, _ = PAGES["en"]
-    sent = apply(messages(question, [web(1, "q", answer), web(2, "q", answer)]), FACTS, RagSettings())
+    sent = run_pipeline(messages(question, [web(1, "q", answer), web(2, "q", answer)]), FACTS, RagSettings())
     assert sent.messages[-1].text.count("61 metres") == 1
     assert sent.decision.dropped == 1
 
@@ -135,7 +135,7 @@ def test_duplicates_are_shown_once() -> None:
 def shown(*sources: str) -> str:
     """What of them stands before the task."""
     asked = messages("How high is the water tower of Eastwick?", sources)
-    return str(apply(asked, FACTS, RagSettings()).messages[-1].text).partition(ASK["en"])[0]
+    return str(run_pipeline(asked, FACTS, RagSettings()).messages[-1].text).partition(TASKS["en"])[0]
 
 
 def test_a_heading_that_is_the_title_is_not_repeated() -> None:
@@ -171,33 +171,33 @@ def test_of_a_passage_too_long_the_best_filled_part_is_shown() -> None:
         "The tower is red. " * 3,
         "It is old. " * 9,
     ]
-    passage = Passage(0, tuple(Line(Segment(line, "\n", 0), line.split(), 3.0) for line in lines), 100, 3.0)
-    picked = select([passage], [1.0], [Source("1", "", "", "")], 80, estimate, RagSettings())
+    passage = Passage(0, tuple(ScoredSegment(Segment(line, "\n", 0), line.split(), 3.0) for line in lines), 100, 3.0)
+    picked = select_passages([passage], [1.0], [Source("1", "", "", "")], 80, estimate, RagSettings())
     assert [line.segment.text for line in picked[0].lines] == lines[2:]
 
 
 def test_documents_keep_their_order() -> None:
     text = "\n".join(f"Step {number}: the tower of Eastwick needs paint number {number}." for number in range(9))
-    sent = apply(messages("How is the tower of Eastwick painted?", [web(1, "q", text)]), FACTS, RagSettings())
+    sent = run_pipeline(messages("How is the tower of Eastwick painted?", [web(1, "q", text)]), FACTS, RagSettings())
     assert text in sent.messages[-1].text
 
 
 def test_weak_coverage_asks_for_abstention() -> None:
     text = "The water tower of Eastwick is a museum."
     rag_settings = RagSettings(rag_quality_floor_threshold=0)
-    strong = apply(messages("Where is the water tower of Eastwick?", [web(1, "q", text)]), FACTS, rag_settings)
-    weak = apply(
+    strong = run_pipeline(messages("Where is the water tower of Eastwick?", [web(1, "q", text)]), FACTS, rag_settings)
+    weak = run_pipeline(
         messages("Which architect planned the tower, and who paid him?", [web(1, "q", text)]), FACTS, rag_settings
     )
-    assert ABSTAIN["en"] not in strong.messages[-1].text
-    assert ABSTAIN["en"] in weak.messages[-1].text
+    assert ABSTENTIONS["en"] not in strong.messages[-1].text
+    assert ABSTENTIONS["en"] in weak.messages[-1].text
 
 
 def test_thinking_is_off_in_small_contexts_only() -> None:
     asked = messages(PAGES["en"][0], [web(1, "q", PAGES["en"][1])])
-    assert apply(asked, ModelFacts(4096), RagSettings()).thinking_off
-    assert not apply(asked, ModelFacts(8192), RagSettings()).thinking_off
-    assert "/no_think" not in apply(asked, ModelFacts(4096), RagSettings()).messages[-1].text
+    assert run_pipeline(asked, ModelFacts(4096), RagSettings()).thinking_off
+    assert not run_pipeline(asked, ModelFacts(8192), RagSettings()).thinking_off
+    assert "/no_think" not in run_pipeline(asked, ModelFacts(4096), RagSettings()).messages[-1].text
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ def test_thinking_is_off_in_small_contexts_only() -> None:
     ],
 )
 def test_acknowledgements(message: str, acknowledgement: bool) -> None:
-    assert acknowledges(message) is acknowledgement
+    assert is_acknowledgement(message) is acknowledgement
 
 
 @pytest.mark.parametrize(
@@ -248,14 +248,14 @@ def test_pointing_back(message: str, back: bool) -> None:
     ],
 )
 def test_language_of_a_question(text: str, tongue: str) -> None:
-    assert language(text) == tongue
-    assert tongue in ABSTAIN
+    assert language_of(text) == tongue
+    assert tongue in ABSTENTIONS
 
 
 def test_the_history_that_fits_begins_with_the_user() -> None:
     history = tuple(message(role, "word " * 50) for role in ("user", "assistant")) * 3
-    assert fitting(history, 350, estimate) == history[2:]
-    assert fitting(history, 10, estimate) == ()
+    assert fitting_history(history, 350, estimate) == history[2:]
+    assert fitting_history(history, 10, estimate) == ()
 
 
 HOSTILE = {
@@ -276,30 +276,30 @@ HOSTILE = {
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_pages_are_bounded_and_fit(text: str) -> None:
-    breaths: list[float] = [time.process_time()]
-    started = breaths[0]
+    pauses: list[float] = [time.process_time()]
+    started = pauses[0]
     sources = [web(1, "q", text), web(2, "q", "The tower is 61 m high.")]
-    outcome = apply(
+    outcome = run_pipeline(
         messages("How high is the tower?", sources),
         FACTS,
         RagSettings(),
-        breathe=lambda: breaths.append(time.process_time()),
+        give_way=lambda: pauses.append(time.process_time()),
     )
-    breaths.append(time.process_time())
+    pauses.append(time.process_time())
     assert sum(estimate(message.text) + 16 for message in outcome.messages) <= 3072
     assert time.process_time() - started < 20
-    assert max(second - first for first, second in pairwise(breaths)) < 2
+    assert max(second - first for first, second in pairwise(pauses)) < 2
 
 
 def test_what_is_beyond_the_limit_is_not_looked_at() -> None:
-    text = "x " * (MOST_CHARACTERS // 2) + "The tower is 61 m high."
-    sent = apply(messages("How high is the tower?", [web(1, "q", text)]), FACTS, RagSettings()).messages
+    text = "x " * (MAX_CHARACTERS // 2) + "The tower is 61 m high."
+    sent = run_pipeline(messages("How high is the tower?", [web(1, "q", text)]), FACTS, RagSettings()).messages
     assert "61 m" not in sent[-1].text
 
 
 @given(st.lists(st.text(max_size=300), min_size=1, max_size=4), st.text(min_size=1, max_size=100))
 def test_any_text_gets_an_answerable_prompt(texts: list[str], question: str) -> None:
     sources = [web(number, "q", text) for number, text in enumerate(texts, 1)]
-    sent = apply(messages(question, sources), FACTS, RagSettings()).messages
+    sent = run_pipeline(messages(question, sources), FACTS, RagSettings()).messages
     assert sent[-1].role == "user"
     assert question.strip() in sent[-1].text or not question.strip()

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.chat.rag import clean
-from services.chat.rag.query import Query, content
-from services.chat.rag.segments import LONGEST, segments
+from services.chat.rag.query import Query, content_terms
+from services.chat.rag.segments import MAX_SEGMENT, segments
 from services.chat.rag.words import WORD, terms
 from services.chat.tokens import estimate
 
@@ -49,7 +49,7 @@ def test_terms(text: str, expected: list[str]) -> None:
     ],
 )
 def test_what_a_question_is_about(question: str, expected: list[str]) -> None:
-    assert content(question) == expected
+    assert content_terms(question) == expected
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_segments_lose_nothing_but_blanks(text: str) -> None:
 
 @given(st.text(alphabet="ab.。 ", min_size=2000, max_size=9000))
 def test_segments_are_short(text: str) -> None:
-    assert all(len(segment.text) <= LONGEST for segment in segments(text))
+    assert all(len(segment.text) <= MAX_SEGMENT for segment in segments(text))
 
 
 def test_cleaning_keeps_prose_and_drops_menus() -> None:
@@ -109,10 +109,10 @@ def test_cleaning_survives_any_text(text: str) -> None:
     assert len(clean.clean(text)) <= len(text)
 
 
-def test_breathing_is_regular() -> None:
-    breaths: list[None] = []
-    clean.lines(PROSE * 40, lambda: breaths.append(None))
-    assert len(breaths) > 10
+def test_other_requests_get_to_run_regularly() -> None:
+    pauses: list[None] = []
+    clean.score_segments(PROSE * 40, lambda: pauses.append(None))
+    assert len(pauses) > 10
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from services.api.dialects.common.content import clean
-from services.chat.schema import shallow
+from services.chat.schema import bounded_json
 from services.core.errors import BadRequest
 from services.core.message import ToolCall
 from services.core.request import Tool
@@ -77,7 +77,7 @@ def chosen_tools(
 
 def tool(name: str, description: str | None, parameters: dict[str, Any] | None, where: str) -> Tool:
     """Return a tool of a request, at `where` in it. Raises `BadRequest`."""
-    found = shallow(parameters or {}, f"{where}.parameters")
+    found = bounded_json(parameters or {}, f"{where}.parameters")
     return Tool(name, clean(description or "", f"{where}.description"), found)
 
 
@@ -95,5 +95,5 @@ def earlier_call(id: str, name: str, arguments: str, where: str) -> ToolCall:
         value = None
     if not isinstance(value, dict):
         raise BadRequest(f"{path} is not the text of a JSON object.", param=path)
-    shallow(value, path)
+    bounded_json(value, path)
     return ToolCall(id, clean(name, f"{where}.tool_calls.function.name"), clean(arguments or "{}", path))

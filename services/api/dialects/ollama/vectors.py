@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import falcon
 
 from services.answering.vectors import Vector as Numbers
-from services.answering.vectors import cut, embed
+from services.answering.vectors import embed, with_dimensions
 from services.api.dialects.common.content import clean
 from services.api.dialects.ollama.answers import nanoseconds, total
 from services.api.dialects.ollama.keep_alive import keep_alive
@@ -58,7 +58,7 @@ class Embed(Vectors):
             resp,
             Embedded(
                 model=request.model or model.id,
-                embeddings=cut(vectors, request.dimensions or None, model) if vectors else [],
+                embeddings=with_dimensions(vectors, request.dimensions or None, model) if vectors else [],
                 total_duration=total(trace),
                 load_duration=nanoseconds(trace.seconds.get("load", 0)),
                 prompt_eval_count=usage.prompt_tokens,

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import falcon
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from services.answering.vectors import Input, cut, embed, score
+from services.answering.vectors import Input, embed, score, with_dimensions
 from services.api.dialects.common.bounds import Natural, Positive
 from services.api.dialects.common.content import clean
 from services.api.dialects.common.parameters import Idle, asking
@@ -16,7 +16,7 @@ from services.api.http.context import client
 from services.api.http.notices import finished, show
 from services.api.http.resource import Resource
 from services.api.http.stream import write_json
-from services.chat.vectors import best, packed
+from services.chat.vectors import base64_floats, ranked_indices
 from services.core.errors import BadRequest
 from services.core.events import Usage
 from services.core.model import Model
@@ -105,10 +105,10 @@ class Embeddings(Resource):
         model = self._service.model(request.model, "embedding")
         work = embed(self._service, model, inputs(request.input), client(req))
         vectors, usage = finished(resp, work)
-        encode = packed if request.encoding_format == "base64" else list
+        encode = base64_floats if request.encoding_format == "base64" else list
         data = [
             Embedding(object="embedding", index=index, embedding=encode(vector))
-            for index, vector in enumerate(cut(vectors, request.dimensions, model))
+            for index, vector in enumerate(with_dimensions(vectors, request.dimensions, model))
         ]
         write_json(resp, EmbeddingList(object="list", data=data, model=model.id, usage=read_tokens(usage)))
 
@@ -131,7 +131,7 @@ class Rerank(Resource):
                 relevance_score=scores[index],
                 document=RankedText(text=documents[index]) if request.return_documents else UNSET,
             )
-            for index in best(scores, request.top_n)
+            for index in ranked_indices(scores, request.top_n)
         ]
         write_json(
             resp,

@@ -1,4 +1,4 @@
-"""The families of models, by how they write calls: one file each, and one line in `FAMILIES`."""
+"""List the families of models by the way they write calls: one file each, and one entry in `FAMILIES`."""
 
 from __future__ import annotations
 
@@ -28,19 +28,23 @@ FAMILIES: tuple[Family, ...] = (
     Gemma(),
     Plain(),
 )
-"""The first whose sign a chat template has is that of its model: ``<tool_call>`` alone is Hermes'."""
+"""The first family with a sign in a chat template is the model's. So ``<tool_call>`` alone, which several families
+use, means Hermes: the families with further signs come before it."""
 
 AUTO = Auto(FAMILIES)
+"""The family of models whose chat template is unknown."""
 
 BY_NAME: dict[str, Family] = {family.name: family for family in (AUTO, *FAMILIES)}
+"""All families, by the name that ``tools`` in a ``model.yaml`` uses."""
 
 
 def of_model(model: Model) -> Family:
-    """Return the family that the model's settings name, else the one of its chat template."""
+    """Return the family that the model's settings name, else that of its chat template."""
+    # `tools` may also be off or required_only, which are not families.
     return BY_NAME.get(model.tools) or of_template(model.chat_template)
 
 
 @lru_cache(maxsize=64)
 def of_template(template: str) -> Family:
-    """Return the family of models with this chat template; `AUTO` where none is known."""
-    return next((family for family in FAMILIES if family.is_of(template)), AUTO)
+    """Return the family of models with this chat template; `AUTO` if it is unknown."""
+    return next((family for family in FAMILIES if family.matches(template)), AUTO)

@@ -1,26 +1,28 @@
-"""Models of no known family: whatever the marker of a call shows, and JSON in a fence or without one."""
+"""Read calls of models of an unknown family: after any family's marker, and as JSON with or without a fence."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from services.chat.tools.call import Call
+from services.chat.tools.call import ParsedCall
 from services.chat.tools.families.base import Family
 from services.chat.tools.families.plain import Plain
-from services.chat.tools.source import Reading, Source
-from services.chat.tools.values import Tools
+from services.chat.tools.reader import Reader, Reading
+from services.chat.tools.values import ToolSchemas
 
 
 class Auto(Plain):
-    """Reads the calls of all of `families` that begin with a marker, and bare JSON; writes JSON."""
+    """Read the calls of all `families` that begin with a marker, and JSON without one; write JSON."""
 
     name = "auto"
 
     def __init__(self, families: Sequence[Family]) -> None:
         self._families = families
+        # Several families share a marker; the order is that of the families.
         self.markers = tuple(dict.fromkeys(marker for family in families for marker in family.markers))
         self.closers = tuple(dict.fromkeys(closer for family in families for closer in family.closers))
 
-    def marked(self, source: Source, tools: Tools) -> Iterator[Reading[list[Call]]]:
+    def readings_after_marker(self, reader: Reader, tools: ToolSchemas) -> Iterator[Reading[list[ParsedCall]]]:
+        """Return the readings of all families, in their order."""
         for family in self._families:
-            yield from family.marked(source, tools)
+            yield from family.readings_after_marker(reader, tools)

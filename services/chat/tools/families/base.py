@@ -1,4 +1,4 @@
-"""What a family of models is: how its calls are found in text, and how they are written. Pure."""
+"""Define what a family of models is: how calls are found in its text, and how calls are written for it."""
 
 from __future__ import annotations
 
@@ -8,58 +8,58 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from services.chat.tools import json_calls
-from services.chat.tools.call import Call
+from services.chat.tools.call import ParsedCall
 from services.chat.tools.json_calls import FENCE
-from services.chat.tools.source import Reading, Source
-from services.chat.tools.values import Tools
+from services.chat.tools.reader import Reader, Reading
+from services.chat.tools.values import ToolSchemas
 
 NAME, ARGUMENTS = "<function>", "{...}"
-"""What stands for a name and for arguments in the example of a call."""
+"""Placeholders for a function's name and arguments in the example of a call."""
 
 
 class Family(ABC):
-    """How a family of models writes its calls."""
+    """Read and write the calls of one family of models."""
 
     name: ClassVar[str]
-    """As ``tools`` in ``model.yaml`` names it."""
-    signs: ClassVar[tuple[str, ...]] = ()
-    """Texts that only the chat templates of this family have; one of them is enough."""
+    """The name for ``tools`` in a ``model.yaml``."""
+    template_signs: ClassVar[tuple[str, ...]] = ()
+    """Texts that identify this family's chat templates; one of them is enough. Empty: no template is recognised."""
     markers: tuple[str, ...]
     """Texts with which a call begins, anywhere in an answer."""
     closers: tuple[str, ...] = (FENCE,)
     """Texts that may follow a call and belong to it."""
 
-    def is_of(self, template: str) -> bool:
-        """Return whether `template` is the chat template of such a model."""
-        return any(sign in template for sign in self.signs)
+    def matches(self, template: str) -> bool:
+        """Return whether `template` is a chat template of this family."""
+        return any(sign in template for sign in self.template_signs)
 
     @abstractmethod
-    def marked(self, source: Source, tools: Tools) -> Iterator[Reading[list[Call]]]:
-        """Return the ways to read the calls that begin with one of `markers`, to be tried in this order."""
+    def readings_after_marker(self, reader: Reader, tools: ToolSchemas) -> Iterator[Reading[list[ParsedCall]]]:
+        """Return the ways to read the calls that begin with one of `markers`, in the order in which to try them."""
 
-    def bare(self, source: Source, tools: Tools) -> Iterator[Reading[list[Call]]]:
-        """Return the ways to read the calls that begin an answer, or follow a call, without a marker.
+    def readings_without_marker(self, reader: Reader, tools: ToolSchemas) -> Iterator[Reading[list[ParsedCall]]]:
+        """Return the ways to read the calls without a marker, at the beginning of an answer or behind a call.
 
-        Engines leave out markers that are special tokens; and models of all families write bare JSON.
+        Engines leave out markers that are special tokens, and models of all families sometimes write JSON alone.
         """
-        yield json_calls.calls(source, tools)
+        yield json_calls.read_calls(reader, tools)
 
     @abstractmethod
-    def written(self, name: str, arguments: str) -> str:
+    def format_call(self, name: str, arguments: str) -> str:
         """Return a call as such a model writes it; `arguments` is the text of a JSON object."""
 
-    def example(self) -> str:
-        """Return what a model is shown of the form of a call."""
-        return self.written(NAME, ARGUMENTS)
+    def example_call(self) -> str:
+        """Return the example of a call for the prompt."""
+        return self.format_call(NAME, ARGUMENTS)
 
 
-def quoted(name: str) -> str:
-    """Return a name as JSON."""
+def json_string(name: str) -> str:
+    """Return a name as a JSON string."""
     return json.dumps(name, ensure_ascii=False)
 
 
-def fields(arguments: str) -> list[tuple[str, str]]:
-    """Return each argument and its value as text: a string as it is, all else as JSON."""
+def argument_texts(arguments: str) -> list[tuple[str, str]]:
+    """Return each argument and its value as text: a string as it is, everything else as JSON."""
     values = json.loads(arguments)
     return [
         (key, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))

@@ -1,15 +1,15 @@
-"""DeepSeek: V3 and R1 write ``function``, the name and fenced arguments; V3.1 only the name and the arguments."""
+"""Read and write DeepSeek's calls: ``function``, name and fenced JSON (V3, R1), or only name and JSON (V3.1)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from services.chat.tools import json_calls
-from services.chat.tools.call import Call
+from services.chat.tools.call import ParsedCall
 from services.chat.tools.families.base import Family
 from services.chat.tools.json_calls import FENCE
-from services.chat.tools.source import Reading, Source, first_of
-from services.chat.tools.values import Tools
+from services.chat.tools.reader import Reader, Reading, first_of
+from services.chat.tools.values import ToolSchemas
 
 CALLS, CALLS_END = "<｜tool▁calls▁begin｜>", "<｜tool▁calls▁end｜>"
 CALL, CALL_END, SEPARATOR = "<｜tool▁call▁begin｜>", "<｜tool▁call▁end｜>", "<｜tool▁sep｜>"
@@ -17,39 +17,45 @@ KIND = "function"
 
 
 class Deepseek(Family):
+    """Read and write calls between DeepSeek's special tokens."""
+
     name = "deepseek"
-    signs = (CALL,)
+    template_signs = (CALL,)
     markers = (CALLS, CALL)
     closers = (FENCE, CALL_END, CALLS_END)
 
-    def marked(self, source: Source, tools: Tools) -> Iterator[Reading[list[Call]]]:
-        yield tagged(source, tools)
+    def readings_after_marker(self, reader: Reader, tools: ToolSchemas) -> Iterator[Reading[list[ParsedCall]]]:
+        """Return the reading of a call in its tokens."""
+        yield read_tagged(reader, tools)
 
-    def bare(self, source: Source, tools: Tools) -> Iterator[Reading[list[Call]]]:
-        yield body(source, tools)
-        yield from super().bare(source, tools)
+    def readings_without_marker(self, reader: Reader, tools: ToolSchemas) -> Iterator[Reading[list[ParsedCall]]]:
+        """Return the readings of a call whose tokens the engine left out, and of JSON."""
+        yield read_body(reader, tools)
+        yield from super().readings_without_marker(reader, tools)
 
-    def written(self, name: str, arguments: str) -> str:
+    def format_call(self, name: str, arguments: str) -> str:
+        """Return a call in the format of V3.1, which is the shorter one."""
         return f"{CALLS}{CALL}{name}{SEPARATOR}{arguments}{CALL_END}{CALLS_END}"
 
 
-def tagged(source: Source, tools: Tools) -> Reading[list[Call]]:
+def read_tagged(reader: Reader, tools: ToolSchemas) -> Reading[list[ParsedCall]]:
     """Read the first call of a list, or a later one; the tokens that end it are closers."""
-    if (yield from source.literal(CALLS)):
-        yield from source.blanks()
-    yield from source.require(CALL)
-    return (yield from body(source, tools))
+    if (yield from reader.literal(CALLS)):
+        yield from reader.blanks()
+    yield from reader.require(CALL)
+    return (yield from read_body(reader, tools))
 
 
-def body(source: Source, tools: Tools) -> Reading[list[Call]]:
-    """Read a name and its arguments; the engine may have left out what parts them."""
-    name = yield from first_of(source, (source.name(tools), after_kind(source, tools)))
-    yield from source.literal(SEPARATOR)
-    return (yield from json_calls.arguments(source, tools, name))
+def read_body(reader: Reader, tools: ToolSchemas) -> Reading[list[ParsedCall]]:
+    """Read a name and its arguments; the tokens between them may be missing."""
+    # The name may itself begin with the word function, so the plain name is tried first.
+    name = yield from first_of(reader, (reader.name(tools), read_name_after_kind(reader, tools)))
+    yield from reader.literal(SEPARATOR)
+    return (yield from json_calls.read_arguments(reader, tools, name))
 
 
-def after_kind(source: Source, tools: Tools) -> Reading[str]:
-    """Read a name that follows its kind."""
-    yield from source.require(KIND)
-    yield from source.literal(SEPARATOR)
-    return (yield from source.name(tools))
+def read_name_after_kind(reader: Reader, tools: ToolSchemas) -> Reading[str]:
+    """Read and return a name that follows the word ``function``."""
+    yield from reader.require(KIND)
+    yield from reader.literal(SEPARATOR)
+    return (yield from reader.name(tools))

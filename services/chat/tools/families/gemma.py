@@ -1,64 +1,70 @@
-"""Gemma: calls as in Python or as JSON (Gemma 3), and the tokens for calls of FunctionGemma and Gemma 4."""
+"""Read and write Gemma's calls: Python's syntax or JSON (Gemma 3), or tokens (FunctionGemma, Gemma 4)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from services.chat.tools import python_calls
-from services.chat.tools.call import Call
+from services.chat.tools.call import ParsedCall
 from services.chat.tools.families import gemma_values
-from services.chat.tools.families.base import Family, quoted
+from services.chat.tools.families.base import Family, json_string
 from services.chat.tools.json_calls import FENCE
-from services.chat.tools.source import Reading, Source
-from services.chat.tools.values import Tools
+from services.chat.tools.reader import Reader, Reading
+from services.chat.tools.values import ToolSchemas
 
 CODE = f"{FENCE}tool_code"
 TOKENS = ("<start_function_call>", "<|tool_call>")
-"""What begins a call: FunctionGemma, Gemma 4."""
+"""The tokens before a call, of FunctionGemma and of Gemma 4."""
 
 CALL = "call:"
 
 
 class Gemma(Family):
+    """Read the calls of all Gemma models; write JSON, one of the two formats of Gemma 3."""
+
     name = "gemma"
-    signs = ("<start_of_turn>", "<|turn>", *TOKENS)
+    template_signs = ("<start_of_turn>", "<|turn>", *TOKENS)
     markers = (CODE, *TOKENS)
     closers = ("<end_function_call>", "<start_function_response>", "<tool_call|>", "<|tool_response>", FENCE)
 
-    def marked(self, source: Source, tools: Tools) -> Iterator[Reading[list[Call]]]:
-        yield code(source, tools)
+    def readings_after_marker(self, reader: Reader, tools: ToolSchemas) -> Iterator[Reading[list[ParsedCall]]]:
+        """Return the readings of a block of code, and of a call behind one of `TOKENS`."""
+        yield read_code_block(reader, tools)
         for token in TOKENS:
-            yield tagged(source, tools, token)
+            yield read_tagged(reader, tools, token)
 
-    def bare(self, source: Source, tools: Tools) -> Iterator[Reading[list[Call]]]:
-        yield from super().bare(source, tools)
-        yield python_calls.calls(source, tools)
-        yield call(source, tools)
+    def readings_without_marker(self, reader: Reader, tools: ToolSchemas) -> Iterator[Reading[list[ParsedCall]]]:
+        """Return the readings of JSON, of Python's syntax, and of a call whose token the engine left out."""
+        yield from super().readings_without_marker(reader, tools)
+        yield python_calls.read_calls(reader, tools)
+        yield read_call(reader, tools)
 
-    def written(self, name: str, arguments: str) -> str:
-        return f'{{"name": {quoted(name)}, "parameters": {arguments}}}'
-
-
-def code(source: Source, tools: Tools) -> Reading[list[Call]]:
-    """Read a block of code; its closing fence is a closer, and may be missing."""
-    yield from source.require(CODE)
-    yield from source.blanks()
-    found = yield from python_calls.calls(source, tools)
-    yield from source.blanks()
-    while (yield from source.peek()) and not (yield from source.ahead((FENCE,))):
-        found += yield from python_calls.calls(source, tools)
-        yield from source.blanks()
-    return found
+    def format_call(self, name: str, arguments: str) -> str:
+        """Return a call as JSON with ``parameters``."""
+        return f'{{"name": {json_string(name)}, "parameters": {arguments}}}'
 
 
-def tagged(source: Source, tools: Tools, token: str) -> Reading[list[Call]]:
-    """Read a call behind its token; the token behind it is a closer, and may be missing."""
-    yield from source.require(token)
-    return (yield from call(source, tools))
+def read_code_block(reader: Reader, tools: ToolSchemas) -> Reading[list[ParsedCall]]:
+    """Read the calls in a block of code; the closing fence is a closer, and may be missing."""
+    yield from reader.require(CODE)
+    yield from reader.blanks()
+    calls = yield from python_calls.read_calls(reader, tools)
+    yield from reader.blanks()
+    # One block may have several calls, one per line.
+    while (yield from reader.peek()) and not (yield from reader.ahead((FENCE,))):
+        calls += yield from python_calls.read_calls(reader, tools)
+        yield from reader.blanks()
+    return calls
 
 
-def call(source: Source, tools: Tools) -> Reading[list[Call]]:
-    """Read ``call:NAME{key:value}``."""
-    yield from source.require(CALL)
-    name = yield from source.name(tools)
-    return [(yield from gemma_values.call(source, tools, name))]
+def read_tagged(reader: Reader, tools: ToolSchemas, token: str) -> Reading[list[ParsedCall]]:
+    """Read a call behind its token; the token behind the call is a closer, and may be missing."""
+    yield from reader.require(token)
+    return (yield from read_call(reader, tools))
+
+
+def read_call(reader: Reader, tools: ToolSchemas) -> Reading[list[ParsedCall]]:
+    """Read a call of the form ``call:NAME{key:value}``."""
+    yield from reader.require(CALL)
+    name = yield from reader.name(tools)
+    return [(yield from gemma_values.read_call(reader, tools, name))]

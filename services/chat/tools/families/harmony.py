@@ -1,15 +1,18 @@
-"""Harmony, of gpt-oss: ``<|channel|>commentary to=functions.NAME <|constrain|>json<|message|>{...}<|call|>``."""
+"""Read and write the calls of gpt-oss, in its format Harmony.
+
+A call is ``<|channel|>commentary to=functions.NAME <|constrain|>json<|message|>{...}<|call|>``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from services.chat.tools import json_calls
-from services.chat.tools.call import Call, NoCall
+from services.chat.tools.call import NoCall, ParsedCall
 from services.chat.tools.families.base import Family
 from services.chat.tools.json_calls import FENCE
-from services.chat.tools.source import Reading, Source
-from services.chat.tools.values import Tools
+from services.chat.tools.reader import Reader, Reading
+from services.chat.tools.values import ToolSchemas
 
 START, CHANNEL, CONSTRAIN, MESSAGE, CALL = "<|start|>", "<|channel|>", "<|constrain|>", "<|message|>", "<|call|>"
 ROLE, RECIPIENT, FORMAT = "assistant", "to=functions.", "json"
@@ -17,43 +20,50 @@ COMMENTARY, CHANNELS = "commentary", ("commentary", "analysis")
 
 
 class Harmony(Family):
+    """Read and write calls in Harmony's messages."""
+
     name = "harmony"
-    signs = (f"{CHANNEL}{COMMENTARY}", "<|channel|>analysis", RECIPIENT)
+    template_signs = (f"{CHANNEL}{COMMENTARY}", "<|channel|>analysis", RECIPIENT)
     markers = (f"{START}{ROLE}", CHANNEL, f"{COMMENTARY} {RECIPIENT}")
     closers = (CALL, FENCE)
 
-    def marked(self, source: Source, tools: Tools) -> Iterator[Reading[list[Call]]]:
-        yield message(source, tools)
+    def readings_after_marker(self, reader: Reader, tools: ToolSchemas) -> Iterator[Reading[list[ParsedCall]]]:
+        """Return the reading of a message to a function."""
+        yield read_message(reader, tools)
 
-    def bare(self, source: Source, tools: Tools) -> Iterator[Reading[list[Call]]]:
-        yield from super().bare(source, tools)
-        yield message(source, tools)
+    def readings_without_marker(self, reader: Reader, tools: ToolSchemas) -> Iterator[Reading[list[ParsedCall]]]:
+        """Return the readings of JSON, and of a message whose tokens the engine left out."""
+        yield from super().readings_without_marker(reader, tools)
+        yield read_message(reader, tools)
 
-    def written(self, name: str, arguments: str) -> str:
+    def format_call(self, name: str, arguments: str) -> str:
+        """Return a call as a message on the channel ``commentary``."""
         return f"{CHANNEL}{COMMENTARY} {RECIPIENT}{name} {CONSTRAIN}{FORMAT}{MESSAGE}{arguments}{CALL}"
 
 
-def message(source: Source, tools: Tools) -> Reading[list[Call]]:
-    """Read a message to a function. Its special tokens may be missing, its recipient may stand before the channel."""
-    if (yield from source.literal(START)):
-        yield from source.require(ROLE)
-    name = yield from recipient(source, tools)
-    yield from source.literal(CHANNEL)
+def read_message(reader: Reader, tools: ToolSchemas) -> Reading[list[ParsedCall]]:
+    """Read a message to a function. Its tokens may be missing, and the recipient may come before the channel."""
+    if (yield from reader.literal(START)):
+        yield from reader.require(ROLE)
+    name = yield from read_recipient(reader, tools)
+    yield from reader.literal(CHANNEL)
+    # The documented channel for functions is commentary; gpt-oss also calls them on analysis.
     for channel in CHANNELS:
-        if (yield from source.literal(channel)):
+        if (yield from reader.literal(channel)):
             break
-    name = name or (yield from recipient(source, tools))
+    name = name or (yield from read_recipient(reader, tools))
     if not name:
         raise NoCall
-    yield from source.blanks()
+    yield from reader.blanks()
+    # Engines that leave out special tokens leave only the word json.
     for part in (CONSTRAIN, FORMAT, MESSAGE):
-        yield from source.literal(part)
-    return (yield from json_calls.arguments(source, tools, name))
+        yield from reader.literal(part)
+    return (yield from json_calls.read_arguments(reader, tools, name))
 
 
-def recipient(source: Source, tools: Tools) -> Reading[str]:
-    """Read the name of a tool as a recipient; return an empty one where there is none."""
-    yield from source.blanks()
-    if not (yield from source.literal(RECIPIENT)):
+def read_recipient(reader: Reader, tools: ToolSchemas) -> Reading[str]:
+    """Read the name of a tool as the recipient and return it; empty if there is none."""
+    yield from reader.blanks()
+    if not (yield from reader.literal(RECIPIENT)):
         return ""
-    return (yield from source.name(tools))
+    return (yield from reader.name(tools))

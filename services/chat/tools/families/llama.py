@@ -1,47 +1,59 @@
-"""Llama 3.1 and later: JSON with ``parameters``, ``<function=name>{...}</function>``, or calls as in Python."""
+"""Read and write the calls of Llama 3.1 and later.
+
+They are JSON with ``parameters``, ``<function=name>{...}</function>``, or Python's syntax.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from services.chat.tools import json_calls, python_calls
-from services.chat.tools.call import Call
-from services.chat.tools.families.base import Family, quoted
+from services.chat.tools.call import ParsedCall
+from services.chat.tools.families.base import Family, json_string
 from services.chat.tools.json_calls import FENCE
-from services.chat.tools.source import Reading, Source, first_of
-from services.chat.tools.values import Tools
+from services.chat.tools.reader import Reader, Reading, first_of
+from services.chat.tools.values import ToolSchemas
 
 TAG, FUNCTION, FUNCTION_END = "<|python_tag|>", "<function=", "</function>"
 
 
 class Llama(Family):
+    """Read calls in all of Llama's formats; write JSON."""
+
     name = "llama"
-    signs = (TAG, '"parameters": dictionary of argument name and its value')
+    template_signs = (TAG, '"parameters": dictionary of argument name and its value')
     markers = (TAG, FUNCTION)
     closers = ("<|eom_id|>", FUNCTION_END, ";", FENCE)
 
-    def marked(self, source: Source, tools: Tools) -> Iterator[Reading[list[Call]]]:
-        yield tagged(source, tools)
-        yield function(source, tools)
+    def readings_after_marker(self, reader: Reader, tools: ToolSchemas) -> Iterator[Reading[list[ParsedCall]]]:
+        """Return the readings of what follows ``<|python_tag|>``, and of a function's tag."""
+        yield read_tagged(reader, tools)
+        yield read_function(reader, tools)
 
-    def bare(self, source: Source, tools: Tools) -> Iterator[Reading[list[Call]]]:
-        yield from super().bare(source, tools)
-        yield python_calls.calls(source, tools)
+    def readings_without_marker(self, reader: Reader, tools: ToolSchemas) -> Iterator[Reading[list[ParsedCall]]]:
+        """Return the readings of JSON, and of Python's syntax."""
+        yield from super().readings_without_marker(reader, tools)
+        yield python_calls.read_calls(reader, tools)
 
-    def written(self, name: str, arguments: str) -> str:
-        return f'{{"name": {quoted(name)}, "parameters": {arguments}}}'
-
-
-def tagged(source: Source, tools: Tools) -> Reading[list[Call]]:
-    """Read what follows the tag: JSON, or ``name.call(...)``, as the built-in tools are called."""
-    yield from source.require(TAG)
-    yield from source.blanks()
-    return (yield from first_of(source, (json_calls.calls(source, tools), python_calls.calls(source, tools, ".call"))))
+    def format_call(self, name: str, arguments: str) -> str:
+        """Return a call as JSON with ``parameters``."""
+        return f'{{"name": {json_string(name)}, "parameters": {arguments}}}'
 
 
-def function(source: Source, tools: Tools) -> Reading[list[Call]]:
+def read_tagged(reader: Reader, tools: ToolSchemas) -> Reading[list[ParsedCall]]:
+    """Read what follows the tag: JSON, or ``name.call(...)``, the form for built-in tools."""
+    yield from reader.require(TAG)
+    yield from reader.blanks()
+    return (
+        yield from first_of(
+            reader, (json_calls.read_calls(reader, tools), python_calls.read_calls(reader, tools, ".call"))
+        )
+    )
+
+
+def read_function(reader: Reader, tools: ToolSchemas) -> Reading[list[ParsedCall]]:
     """Read the tag of a function, and its arguments as JSON."""
-    yield from source.require(FUNCTION)
-    name = yield from source.name(tools)
-    yield from source.require(">")
-    return (yield from json_calls.arguments(source, tools, name))
+    yield from reader.require(FUNCTION)
+    name = yield from reader.name(tools)
+    yield from reader.require(">")
+    return (yield from json_calls.read_arguments(reader, tools, name))

@@ -1,24 +1,28 @@
-"""Models that learn the form of a call from the prompt: JSON, in a fence or without one."""
+"""Read and write calls of models that learn the format from the prompt: JSON, with or without a fence."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from services.chat.tools import json_calls
-from services.chat.tools.call import Call
-from services.chat.tools.families.base import Family, quoted
+from services.chat.tools.call import ParsedCall
+from services.chat.tools.families.base import Family, json_string
 from services.chat.tools.json_calls import FENCE
-from services.chat.tools.source import Reading, Source
-from services.chat.tools.values import Tools
+from services.chat.tools.reader import Reader, Reading
+from services.chat.tools.values import ToolSchemas
 
 
 class Plain(Family):
+    """Read and write calls as plain JSON."""
+
     name = "json"
     markers: tuple[str, ...] = (FENCE,)
     closers: tuple[str, ...] = (FENCE, ";")
 
-    def marked(self, source: Source, tools: Tools) -> Iterator[Reading[list[Call]]]:
-        yield json_calls.fenced(source, tools)
+    def readings_after_marker(self, reader: Reader, tools: ToolSchemas) -> Iterator[Reading[list[ParsedCall]]]:
+        """Return the reading of JSON in a fence."""
+        yield json_calls.read_fenced_calls(reader, tools)
 
-    def written(self, name: str, arguments: str) -> str:
-        return f'{{"name": {quoted(name)}, "arguments": {arguments}}}'
+    def format_call(self, name: str, arguments: str) -> str:
+        """Return a call as JSON."""
+        return f'{{"name": {json_string(name)}, "arguments": {arguments}}}'

@@ -1,4 +1,4 @@
-"""Tools as text, a demanded call as a schema, and JSON taken out of answers."""
+"""Check tools as text, a demanded call as a schema, and JSON taken out of answers."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from services.answering import repair
 from services.answering.answer import respond
 from services.answering.sources import Sources
 from services.chat import schema
-from services.chat.rag.cache import key
+from services.chat.rag.cache import cache_key
 from services.chat.tools import prompt
 from services.chat.tools.families import AUTO, BY_NAME
-from services.chat.tools.grammar import call_schema, either
+from services.chat.tools.grammar import call_or_answer_schema, call_schema
 from services.core.errors import BadRequest
 from services.core.events import Done, Event, Notice, Text, TokenLogprob, Usage, Waiting
 from services.core.message import ToolCall, message
@@ -61,12 +61,12 @@ def test_a_conversation_with_calls_as_text() -> None:
         replace(message("tool", "5"), call_id="1"),
         replace(message("tool", "6"), call_id="unknown"),
     )
-    assert prompt.as_text(messages, BY_NAME["hermes"]) == (
+    assert prompt.calls_as_text(messages, BY_NAME["hermes"]) == (
         USER,
         message("assistant", 'I look.\n<tool_call>\n{"name": "f", "arguments": {"a": 1}}\n</tool_call>'),
         message("user", "Result of f:\n5\n\nResult of the function:\n6"),
     )
-    assert prompt.as_text((USER, USER), AUTO) == (USER, USER)
+    assert prompt.calls_as_text((USER, USER), AUTO) == (USER, USER)
 
 
 @pytest.mark.parametrize(
@@ -87,8 +87,8 @@ def test_the_schema_of_a_call(value: Any, right: bool | None) -> None:
     assert schema.validator(calls).is_valid(value) is bool(right)
     own = {"properties": {"guest": {"$ref": "#/$defs/G"}}, "$defs": {"G": GUEST}, "required": ["guest"],
            "additionalProperties": False, "type": "object"}  # fmt: skip
-    assert schema.validator(either(calls, own)).is_valid(value) is (right is not False)
-    assert schema.validator(either(call_schema([BOOK]), own)).is_valid({"guest": {"name": "Ann"}})
+    assert schema.validator(call_or_answer_schema(calls, own)).is_valid(value) is (right is not False)
+    assert schema.validator(call_or_answer_schema(call_schema([BOOK]), own)).is_valid({"guest": {"name": "Ann"}})
 
 
 @pytest.mark.parametrize(
@@ -111,9 +111,9 @@ def test_json_is_taken_out_of_an_answer(text: str, found: str | None) -> None:
     wanted = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
     if found is None:
         with pytest.raises(schema.Unsatisfied):
-            schema.found(text, wanted)
+            schema.matching_json(text, wanted)
     else:
-        assert schema.found(text, wanted) == found
+        assert schema.matching_json(text, wanted) == found
         validate(json.loads(found), wanted)
 
 
@@ -127,9 +127,9 @@ def test_a_schema_is_told_without_what_only_people_read() -> None:
 
 def test_tools_make_a_kept_answer_another_one() -> None:
     ask = GenerationRequest((USER,))
-    keys = {key(planned(replace(ask, tools=tools))) for tools in ((), (WEATHER,), (BOOK,))}
+    keys = {cache_key(planned(replace(ask, tools=tools))) for tools in ((), (WEATHER,), (BOOK,))}
     assert len(keys) == 3
-    assert key(planned(ask)) == key(planned(ask))
+    assert cache_key(planned(ask)) == cache_key(planned(ask))
 
 
 def test_sources_get_less_room_where_there_are_tools() -> None:
@@ -180,7 +180,7 @@ def test_a_second_attempt_is_told_what_was_wrong_and_counts_with_the_first() -> 
 def test_an_engine_with_grammars_is_trusted() -> None:
     job = planned(GenerationRequest((USER,), json_schema={"required": ["a"]}))
     assert (job.json_schema, job.answer_schema) == ({"required": ["a"]}, None)
-    assert not repair.needed(job)
+    assert not repair.needs_check(job)
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,10 @@
-"""The stage that turns calls in text into events."""
+"""Turn calls in text into events while the answer streams."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from services.chat.tools.stage import split
+from services.chat.tools.stream import split_calls
 from services.core.events import Done, Event, Reasoning, Text, TokenLogprob, ToolCallDelta, Usage, Waiting
 from services.core.message import message
 from services.core.request import EngineRequest, GenerationRequest, Tool
@@ -18,15 +18,15 @@ def made(**changes: Any) -> EngineRequest:
 END = Done("stop", Usage(1, 2))
 
 
-def staged(job: EngineRequest, *events: Event) -> list[Event]:
-    return [event for event in split(job, iter([*events, END])) if not isinstance(event, Waiting)]
+def streamed(job: EngineRequest, *events: Event) -> list[Event]:
+    return [event for event in split_calls(job, iter([*events, END])) if not isinstance(event, Waiting)]
 
 
 TWO = '{"name": "add", "arguments": {"a": 1}} {"name": "add", "arguments": {"a": 1}}'
 
 
 def test_a_call_becomes_its_pieces_and_the_finish_reason() -> None:
-    first, second, third, fourth, done = staged(made(), Text(TWO))
+    first, second, third, fourth, done = streamed(made(), Text(TWO))
     assert isinstance(first, ToolCallDelta)
     assert isinstance(third, ToolCallDelta)
     assert (first.index, first.name, first.arguments) == (0, "add", "")
@@ -37,26 +37,26 @@ def test_a_call_becomes_its_pieces_and_the_finish_reason() -> None:
 
 
 def test_one_call_where_several_are_not_wanted() -> None:
-    assert len(staged(made(parallel_calls=False), Text(TWO))) == 3
+    assert len(streamed(made(parallel_calls=False), Text(TWO))) == 3
 
 
 def test_reasoning_passes_and_its_calls_are_none() -> None:
     thought = Reasoning('<tool_call>{"name": "add", "arguments": {}}</tool_call>')
-    assert staged(made(), thought, Text("no")) == [thought, Text("no"), END]
+    assert streamed(made(), thought, Text("no")) == [thought, Text("no"), END]
 
 
 def test_waiting_goes_out_while_text_is_held_back() -> None:
-    events = list(split(made(), iter([Text('{"name": "a'), Text("dd"), END])))
+    events = list(split_calls(made(), iter([Text('{"name": "a'), Text("dd"), END])))
     assert events == [Waiting("decode"), Waiting("decode"), Text('{"name": "add'), END]
 
 
 def test_logprobs_go_with_the_text_and_are_dropped_with_a_call() -> None:
     entry = (TokenLogprob("x", -1.0),)
-    assert staged(made(), Text('{"na', entry), Text("x", entry)) == [Text('{"nax', entry + entry), END]
-    assert [e for e in staged(made(), Text(TWO, entry)) if isinstance(e, Text)] == []
+    assert streamed(made(), Text('{"na', entry), Text("x", entry)) == [Text('{"nax', entry + entry), END]
+    assert [e for e in streamed(made(), Text(TWO, entry)) if isinstance(e, Text)] == []
 
 
-def test_closing_the_stage_closes_what_it_reads() -> None:
+def test_closing_the_stream_closes_what_it_reads() -> None:
     closed = []
 
     def source() -> Any:
@@ -66,7 +66,7 @@ def test_closing_the_stage_closes_what_it_reads() -> None:
         finally:
             closed.append(True)
 
-    stage = split(made(), source())
-    next(stage)
-    stage.close()  # type: ignore[attr-defined]
+    stream = split_calls(made(), source())
+    next(stream)
+    stream.close()  # type: ignore[attr-defined]
     assert closed

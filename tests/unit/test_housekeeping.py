@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from services.chat.tasks import is_housekeeping
+from services.chat.housekeeping import is_housekeeping
 from services.core.message import Messages, Role, message
 from tests.openwebui import DEFAULT_TEMPLATE, TITLE
 
 HISTORY = "\n### Chat History:\n<chat_history>\nUSER: hi\nASSISTANT:\n</chat_history>"
 
 
-def asked(text: str, role: Role = "user") -> Messages:
+def chat(text: str, role: Role = "user") -> Messages:
     return (message(role, text),)
 
 
@@ -25,9 +25,9 @@ def asked(text: str, role: Role = "user") -> Messages:
     ],
 )
 def test_what_open_webui_asks_on_its_own(text: str) -> None:
-    assert is_housekeeping(asked(text))
-    assert not is_housekeeping(asked("hi") + asked(text))
-    assert not is_housekeeping(asked(text, "system"))
+    assert is_housekeeping(chat(text))
+    assert not is_housekeeping(chat("hi") + chat(text))
+    assert not is_housekeeping(chat(text, "system"))
 
 
 @pytest.mark.parametrize(
@@ -43,4 +43,4 @@ def test_what_open_webui_asks_on_its_own(text: str) -> None:
     ],
 )
 def test_what_a_person_waits_for(text: str) -> None:
-    assert not is_housekeeping(asked(text))
+    assert not is_housekeeping(chat(text))
