@@ -29,44 +29,44 @@ from services.scheduler.scheduler import Monitor, Scheduler
 ENDPOINTS = (*(endpoint for dialect in DIALECTS for endpoint in dialect.endpoints), *OPERATOR)
 """Every path but those of the description."""
 
-EXPOSED = ["X-Request-Id", *HEADERS.values()]
-"""Headers that scripts of other origins may read."""
+EXPOSED_HEADERS = ["X-Request-Id", "Retry-After", *HEADERS.values()]
+"""Headers that scripts of other origins may read; CORS hides all that are not named."""
 
 
 class App(falcon.App[Any, Any]):
-    """The WSGI application, with what must end when it ends."""
+    """The WSGI application, and what stops with it."""
 
     service: Service
     monitor: Monitor
 
     def close(self) -> None:
-        """Refuse new work; running answers go on. Returns at once."""
+        """Refuse new requests; running answers go on. Does not block."""
         self.service.scheduler.close()
 
     def stop(self) -> None:
-        """End everything now, child processes included."""
+        """Stop the monitor and the scheduler, and kill the engines."""
         self.monitor.stop()
         self.service.scheduler.stop()
 
 
 def build(settings: Settings, specs: Sequence[EngineSpec] = SPECS) -> App:
-    """Return the application for `settings`; starts the monitor thread and nothing else. Never blocks.
+    """Return the application for `settings`, with its monitor thread started. Never blocks.
 
     Raises `SettingsError` for keys that cannot be used.
     """
-    metrics = measured(settings, specs)
+    metrics = build_metrics(settings, specs)
     scheduler = Scheduler(settings, maker(settings, specs), metrics=metrics)
-    app = App(middleware=middleware(settings, metrics))
+    app = App(middleware=build_middleware(settings, metrics))
     app.service = Service(settings, model_catalog(settings), scheduler, metrics)
     app.req_options.strip_url_path_trailing_slash = True
     ErrorHandlers(lambda path: dialect_of(path).error_body).install(app)
-    route(app)
+    add_routes(app)
     app.monitor = Monitor(scheduler.tidy, settings.monitor_interval)
     app.monitor.start()
     return app
 
 
-def measured(settings: Settings, specs: Sequence[EngineSpec]) -> Metrics:
+def build_metrics(settings: Settings, specs: Sequence[EngineSpec]) -> Metrics:
     """Return the metrics, with what is known of each engine before a model is loaded."""
     metrics = Metrics(settings.metrics_vllm_names)
     for spec in specs:
@@ -77,17 +77,17 @@ def measured(settings: Settings, specs: Sequence[EngineSpec]) -> Metrics:
     return metrics
 
 
-def middleware(settings: Settings, metrics: Metrics) -> list[Any]:
-    """Return what every request passes through, in this order."""
+def build_middleware(settings: Settings, metrics: Metrics) -> list[Any]:
+    """Return the middleware, in the order in which requests pass through it."""
     always: list[Any] = [RequestId(), AccessLog(metrics), Auth(settings, Keys(settings), KEY_HEADERS)]
     if not settings.cors_origins:
         return always
     origins = "*" if "*" in settings.cors_origins else settings.cors_origins
-    return [*always, falcon.CORSMiddleware(origins, expose_headers=EXPOSED)]
+    return [*always, falcon.CORSMiddleware(origins, expose_headers=EXPOSED_HEADERS)]
 
 
-def route(app: App) -> None:
-    """Add every path: those of each dialect, the operator's, and their description."""
+def add_routes(app: App) -> None:
+    """Add the paths of each dialect, those of the operator, and those of their description."""
     for endpoint in (*ENDPOINTS, *description().endpoints):
         endpoint.route(app, app.service)
 

@@ -11,10 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.api.dialects.anthropic.types import CountRequest, MessagesRequest
+from services.api.dialects.anthropic.types import CountTokensRequest, MessagesRequest
 from services.api.dialects.ollama import types as ollama
-from services.api.dialects.openai.types import ChatRequest, CompletionRequest
-from services.api.dialects.openai.vectors import EmbeddingRequest, RerankRequest
+from services.api.dialects.openai.types import ChatRequest, CompletionRequest, EmbeddingRequest, RerankRequest
 from services.api.dialects.responses.types import ResponsesRequest
 from services.api.operator.tokens import DetokenizeRequest, TokenizeRequest
 from tests.http.conftest import LIMIT, Api
@@ -44,15 +43,15 @@ ENDPOINTS = {
     "/v1/responses": Endpoint(ResponsesRequest, {"input": "x"}),
     "/v1/responses/input_tokens": Endpoint(ResponsesRequest, {"input": "x"}),
     "/v1/messages": Endpoint(MessagesRequest, {**GOOD, "max_tokens": 5}, any_type=("container",)),
-    "/v1/messages/count_tokens": Endpoint(CountRequest, GOOD),
-    "/api/chat": Endpoint(ollama.ChatRequest, WHOLE),
+    "/v1/messages/count_tokens": Endpoint(CountTokensRequest, GOOD),
+    "/api/chat": Endpoint(ollama.OllamaChatRequest, WHOLE),
     "/api/generate": Endpoint(
-        ollama.GenerateRequest, {"prompt": "x", "stream": False}, any_type=("width", "height", "steps")
+        ollama.OllamaGenerateRequest, {"prompt": "x", "stream": False}, any_type=("width", "height", "steps")
     ),
-    "/api/show": Endpoint(ollama.NamedRequest, {"model": "fake"}),
-    "/api/pull": Endpoint(ollama.NamedRequest, {"model": "fake", "stream": False}),
-    "/api/embed": Endpoint(ollama.EmbedRequest, {"input": "x"}),
-    "/api/embeddings": Endpoint(ollama.EmbeddingsRequest, {"prompt": "x"}),
+    "/api/show": Endpoint(ollama.OllamaModelRequest, {"model": "fake"}),
+    "/api/pull": Endpoint(ollama.OllamaModelRequest, {"model": "fake", "stream": False}),
+    "/api/embed": Endpoint(ollama.OllamaEmbedRequest, {"input": "x"}),
+    "/api/embeddings": Endpoint(ollama.OllamaEmbeddingsRequest, {"prompt": "x"}),
 }
 FIELDS = [(path, field) for path, endpoint in ENDPOINTS.items() for field in endpoint.kind.__struct_fields__]
 
@@ -100,7 +99,7 @@ def test_a_wrong_type_at_every_field(api: Api, path: str) -> None:
 
 
 def test_a_wrong_type_at_every_option_of_ollamas(api: Api) -> None:
-    options = ollama.Options.__struct_fields__
+    options = ollama.OllamaOptions.__struct_fields__
     bodies = {option: [{**WHOLE, "options": {option: value}} for value in WRONG] for option in options}
     check_types(api, "/api/chat", bodies, options)
 

@@ -273,10 +273,15 @@ def test_what_needs_a_registry_says_so(api: Api, method: str, path: str) -> None
 def test_the_document_lists_every_parameter() -> None:
     text = (ROOT / "docs" / "api.md").read_text().partition("<!-- ollama: ")[2].partition("### Models")[0]
     documented = dict(re.findall(r"^\| `(\w+)` \| [\w, ]+ \| (\w+)", text, re.M))
-    kinds: list[Any] = [types.ChatRequest, types.GenerateRequest, types.EmbedRequest, types.EmbeddingsRequest]
+    kinds: list[Any] = [
+        types.OllamaChatRequest,
+        types.OllamaGenerateRequest,
+        types.OllamaEmbedRequest,
+        types.OllamaEmbeddingsRequest,
+    ]
     assert documented.keys() == {field for kind in kinds for field in kind.__struct_fields__}
     assert {name for name, what in documented.items() if what == "ignored"} == set(IGNORED)
-    assert all(f"`{option}`" in text for option in types.Options.__struct_fields__)
+    assert all(f"`{option}`" in text for option in types.OllamaOptions.__struct_fields__)
 
 
 WEATHER = {"type": "function", "function": {"name": "weather", "description": "The weather of a city."}}

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from services import keys as program
-from services.api.http.auth import TOLD_EVERY, Refusals
+from services.api.http.auth import LOG_INTERVAL, Refusals
 from services.core.caller import Caller
 from services.core.keys import Keys, check, digest, from_file
 from services.core.settings import Settings, SettingsError
@@ -164,7 +164,7 @@ def test_refused_keys_are_counted_in_the_log(caplog: pytest.LogCaptureFixture) -
     refusals = Refusals(lambda: now[0])
     for _ in range(1000):
         refusals.note("192.0.2.1")
-    now[0] = TOLD_EVERY
+    now[0] = LOG_INTERVAL
     refusals.note("192.0.2.2")
     assert [record.getMessage() for record in caplog.records] == [
         "1 request(s) without a valid key, the last from 192.0.2.1",

@@ -13,9 +13,9 @@ import pytest
 from services.api.dialects.anthropic import requests as conversions
 from services.api.dialects.anthropic.answers import MessageHead, ending, usage_of, whole
 from services.api.dialects.anthropic.schemas import MessageEvent
-from services.api.dialects.anthropic.stream import frames, tell_error
+from services.api.dialects.anthropic.stream import error_frame, frames
 from services.api.dialects.anthropic.types import MessagesRequest
-from services.api.dialects.common.answer import Answer
+from services.api.dialects.common.answer import CollectedAnswer
 from services.core.errors import BadRequest, EngineFailed, ServiceError
 from services.core.events import Done, Event, Notice, Reasoning, Refusal, Text, ToolCallDelta, Usage, Waiting
 from services.core.message import Message, ToolCall
@@ -171,7 +171,7 @@ def sent(events: Iterator[Event]) -> Iterator[bytes]:
     try:
         yield from (frame for frame in frames(HEAD, events) if isinstance(frame, bytes))
     except ServiceError as error:
-        yield tell_error(error)
+        yield error_frame(error)
 
 
 def encoded(answer: msgspec.Struct) -> Any:
@@ -274,7 +274,7 @@ def test_a_refusal_is_the_text_and_the_reason() -> None:
         "stop_sequence": None,
         "stop_details": {"type": "refusal", "category": None, "explanation": "I cannot."},
     }
-    body = encoded(whole(HEAD, Answer(refusal="I cannot.")))
+    body = encoded(whole(HEAD, CollectedAnswer(refusal="I cannot.")))
     assert body["content"] == [{"type": "text", "text": "I cannot."}]
     assert {name: body[name] for name in end} == end
     anthropic.types.Message.model_validate(body)
@@ -296,5 +296,5 @@ def test_cached_tokens_are_counted_apart() -> None:
     ("arguments", "found"), [('{"a": 1}', {"a": 1}), ("", {}), ('{"a": ', {}), ("[1]", {}), ("null", {})]
 )
 def test_arguments_are_an_object(arguments: str, found: dict[str, Any]) -> None:
-    body = encoded(whole(HEAD, Answer(calls=[ToolCall("c", "f", arguments)], finish_reason="tool_calls")))
+    body = encoded(whole(HEAD, CollectedAnswer(calls=[ToolCall("c", "f", arguments)], finish_reason="tool_calls")))
     assert body["content"] == [{"type": "tool_use", "id": "c", "name": "f", "input": found}]

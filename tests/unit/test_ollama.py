@@ -11,10 +11,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from services.api.dialects.common.answer import collected
 from services.api.dialects.ollama import answers, models, requests
 from services.api.dialects.ollama.keep_alive import keep_alive
-from services.api.dialects.ollama.stream import collect, frames, tell_error
-from services.api.dialects.ollama.types import ChatRequest
+from services.api.dialects.ollama.stream import error_frame, frames
+from services.api.dialects.ollama.types import OllamaChatRequest
 from services.api.http.stream import encode_json
 from services.core.errors import BadRequest, EngineFailed
 from services.core.events import (
@@ -40,7 +41,7 @@ MODEL = Model("m", Path("nowhere/m.gguf"), "llama", 4096, 0, 7)
 
 def converted(**fields: Any) -> GenerationRequest:
     body = {"messages": [{"role": "user", "content": "x"}], **fields}
-    return requests.chat(msgspec.convert(body, ChatRequest), MODEL)
+    return requests.chat(msgspec.convert(body, OllamaChatRequest), MODEL)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +128,7 @@ def objects(*events: Event) -> list[dict[str, Any]]:
 
 def whole(*events: Event) -> Any:
     shown: list[Notice] = []
-    return json.loads(encode_json(collect(head(), answers.ChatShape(), iter(events), shown.append)))
+    return json.loads(encode_json(answers.whole(head(), answers.ChatShape(), collected(iter(events), shown.append))))
 
 
 CALLS = (
@@ -174,7 +175,7 @@ def test_reasoning_notices_and_heartbeats() -> None:
 
 
 def test_an_error_is_a_line() -> None:
-    assert tell_error(EngineFailed("It died.")) == b'{"error":"It died."}\n'
+    assert error_frame(EngineFailed("It died.")) == b'{"error":"It died."}\n'
 
 
 def test_the_times_are_the_engines_where_it_tells_them_else_ours() -> None:

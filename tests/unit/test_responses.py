@@ -11,7 +11,7 @@ import pydantic
 import pytest
 from openai.types.responses import Response, ResponseStreamEvent
 
-from services.api.dialects.common.answer import Answer, collected
+from services.api.dialects.common.answer import CollectedAnswer, collected
 from services.api.dialects.responses import requests as conversions
 from services.api.dialects.responses.answers import ResponseHead, usage_of, whole
 from services.api.dialects.responses.events import ResponseEvent
@@ -247,7 +247,7 @@ def sent(writer: ResponseWriter, events: Iterator[Event]) -> Iterator[bytes]:
     try:
         yield from (frame for frame in writer.frames(events) if isinstance(frame, bytes))
     except ServiceError as error:
-        yield writer.tell_error(error)
+        yield writer.error_frame(error)
 
 
 def written(events: Iterator[Event], head: ResponseHead = HEAD) -> list[dict[str, Any]]:
@@ -336,7 +336,7 @@ def test_a_refusal_is_a_part_of_its_own() -> None:
 
 
 def test_an_answer_cut_short_is_incomplete_in_its_last_item() -> None:
-    body = encoded(whole(HEAD, Answer(text="x", reasoning="h", finish_reason="length")))
+    body = encoded(whole(HEAD, CollectedAnswer(text="x", reasoning="h", finish_reason="length")))
     assert (body["status"], body["incomplete_details"]) == ("incomplete", {"reason": "max_output_tokens"})
     assert [item["status"] for item in body["output"]] == ["completed", "incomplete"]
 
@@ -372,7 +372,7 @@ def test_a_response_repeats_its_request() -> None:
         "reasoning": {"effort": "low", "summary": None}, "user": "me", "prompt_cache_key": "k",
     }  # fmt: skip
     head = ResponseHead("1", 1, "m", request(**fields))
-    body = encoded(whole(head, Answer()))
+    body = encoded(whole(head, CollectedAnswer()))
     assert {name: body[name] for name in fields} == fields
     assert (body["store"], body["background"], body["text"]["format"]) == (False, False, {"type": "text"})
     Response.model_validate(body)

@@ -1,4 +1,4 @@
-"""The dialects this server speaks. A dialect is a folder beside this file, and a name here."""
+"""List the dialects of this server. A dialect is a folder beside this file, and a name here."""
 
 from __future__ import annotations
 
@@ -15,6 +15,6 @@ KEY_HEADERS = tuple(dialect.key_header for dialect in DIALECTS if dialect.key_he
 
 
 def dialect_of(path: str) -> Dialect:
-    """Return the dialect whose shape the errors at `path` have: the one with the longest prefix of it."""
+    """Return the dialect whose shape the errors at `path` have: the one with the longest prefix of the path."""
     claims = [(len(prefix), dialect) for dialect in DIALECTS for prefix in dialect.prefixes if path.startswith(prefix)]
     return max(claims, key=lambda claim: claim[0])[1] if claims else OPENAI

@@ -1,7 +1,8 @@
-"""Who may come in: every request but a probe needs a key, where keys are asked for.
+"""Check API keys: where keys are configured, every request but a probe needs one.
 
-Where none are, the server listens on this computer alone, and whoever asks it owns it; with `allow_anonymous` it may
-listen to all, who own nothing. `require_admin` is the first line of a responder that changes what others use.
+Without keys the server listens on this computer alone, and every caller is an administrator. With `allow_anonymous` it
+may listen on all addresses, and callers without a key are no administrators. A responder that changes what others use
+begins with `require_admin`.
 """
 
 from __future__ import annotations
@@ -22,23 +23,25 @@ from services.core.settings import Settings
 PRIORITY_HEADER = "X-RKLLM-Priority"
 PRIORITIES = ("interactive", "background")
 
-OPEN = frozenset({"/", "/health", "/v1/health", "/ready", "/v1/ready", "/docs", "/openapi.json"})
-"""Paths that answer whoever asks, since neither the machines that watch a server nor a browser's address bar have a
-key. They tell nothing that the files of this project do not."""
+OPEN_PATHS = frozenset({"/", "/health", "/v1/health", "/ready", "/v1/ready", "/docs", "/openapi.json"})
+"""Paths that need no key: neither a monitoring system nor the address bar of a browser has one. Their answers have
+no secrets."""
 
 METRICS = "/metrics"
 
-IN_ADDRESS = frozenset({"key", "api_key", "api-key", "apikey", "x-api-key", "token", "access_token", "authorization"})
-"""Names of query parameters under which people send keys."""
+KEY_PARAMETERS = frozenset(
+    {"key", "api_key", "api-key", "apikey", "x-api-key", "token", "access_token", "authorization"}
+)
+"""Names of query parameters in which people send keys."""
 
-TOLD_EVERY = 10.0
-"""Seconds between two log lines about refused keys, however many come."""
+LOG_INTERVAL = 10.0
+"""The least seconds between two log lines about refused keys."""
 
 log = logging.getLogger(__name__)
 
 
 class Auth:
-    """Finds out who asks, before anything of the request is read. Never waits."""
+    """Middleware that identifies the caller before the body is read. Never blocks."""
 
     def __init__(
         self,
@@ -47,35 +50,35 @@ class Auth:
         key_headers: Sequence[str] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`key_headers` are those in which some clients send keys, besides ``Authorization``."""
+        """Take the headers in which some clients send keys, besides ``Authorization``."""
         self._keys, self._key_headers = keys, key_headers
-        self._open = OPEN | {METRICS} if settings.metrics_public else OPEN
+        self._open = OPEN_PATHS | {METRICS} if settings.metrics_public else OPEN_PATHS
         self._anonymous = settings.allow_anonymous or not keys.configured
-        self._nobody = Caller(admin=not keys.configured and is_loopback(settings.host))
+        self._keyless = Caller(admin=not keys.configured and is_loopback(settings.host))
         self._refusals = Refusals(clock)
 
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Raises `Unauthorized` and `BadRequest`."""
-        req.context.caller = self._nobody
+        """Set the caller of the request. Raises `Unauthorized` and `BadRequest`."""
+        req.context.caller = self._keyless
         refuse_key_in_address(req)
-        # A browser asks with OPTIONS what it may send before it sends the key; the answer tells nothing else.
+        # A browser asks with OPTIONS what it may send, before it sends the key; the answer has no secrets.
         if req.path in self._open or req.method == "OPTIONS":
             return
         caller = with_priority(self._caller(req), req.get_header(PRIORITY_HEADER))
         req.context.caller, req.context.trace.key = caller, caller.name
 
     def _caller(self, req: falcon.Request) -> Caller:
-        # Without any keys the header is of no concern: a proxy in front may have its own passwords in it.
+        # Without keys the header is ignored: it may have a password for the proxy in front of the server.
         if self._anonymous and not self._keys.configured:
-            return self._nobody
-        secret = presented(req, self._key_headers)
+            return self._keyless
+        secret = presented_key(req, self._key_headers)
         if secret is None or not self._keys.configured:
             if self._anonymous:
-                return self._nobody
-            raise self._refused(req, "This server needs an API key, and the request has none.")
+                return self._keyless
+            raise self._refused(req, "This server needs an API key; the request has none.")
         found = self._keys.find(secret)
         if found is None:
-            raise self._refused(req, "The API key of this request is unknown here: mistyped, or revoked.")
+            raise self._refused(req, "The API key of this request is unknown: it is mistyped or revoked.")
         return found
 
     def _refused(self, req: falcon.Request, found: str) -> Unauthorized:
@@ -86,27 +89,27 @@ class Auth:
 
 
 class Refusals:
-    """A log line for refused keys: at once for the first, then one per `TOLD_EVERY` seconds for all since."""
+    """Logs refused keys: the first at once, then one line per `LOG_INTERVAL` seconds for all since. Thread-safe."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock, self._lock = clock, threading.Lock()
         self._count, self._next = 0, float("-inf")
 
     def note(self, address: str) -> None:
-        """Count one more, from `address`."""
+        """Count one more refused key, sent from `address`; log it if a line is due."""
         with self._lock:
             self._count += 1
             now = self._clock()
             if now < self._next:
                 return
-            count, self._count, self._next = self._count, 0, now + TOLD_EVERY
+            count, self._count, self._next = self._count, 0, now + LOG_INTERVAL
         log.warning("%d request(s) without a valid key, the last from %s", count, address)
 
 
-def presented(req: falcon.Request, key_headers: Sequence[str]) -> bytes | None:
-    """Return the key a request brings in ``Authorization``, else in one of `key_headers`; None for none.
+def presented_key(req: falcon.Request, key_headers: Sequence[str]) -> bytes | None:
+    """Return the key of a request: that in ``Authorization``, else that in one of `key_headers`, else None.
 
-    Raises `Unauthorized` for another kind of authorization.
+    Raises `Unauthorized` for another scheme than ``Bearer``.
     """
     header = req.get_header("Authorization")
     if header is None:
@@ -119,30 +122,30 @@ def presented(req: falcon.Request, key_headers: Sequence[str]) -> bytes | None:
 
 
 def refuse_key_in_address(req: falcon.Request) -> None:
-    """Raises `BadRequest`. Addresses are kept in logs and histories, ours excepted, so a key there is no secret."""
+    """Raise `BadRequest` if the address has a key: addresses stay in logs and histories, so it is no secret there."""
     for name, values in req.params.items():
         found = values if isinstance(values, list) else [values]
-        if name.lower() in IN_ADDRESS or any(value.startswith(KEY_PREFIX) for value in found):
+        if name.lower() in KEY_PARAMETERS or any(value.startswith(KEY_PREFIX) for value in found):
             raise BadRequest(
-                "The request's address holds a key. Addresses are kept in logs and histories, so revoke that key, make "
+                "The request's address has a key. Addresses are kept in logs and histories, so revoke that key, make "
                 "a new one, and send it in the header 'Authorization: Bearer KEY'."
             )
 
 
 def with_priority(caller: Caller, wanted: str | None) -> Caller:
-    """`caller`, in the background where the request says so; a key that is there stays. Raises `BadRequest`."""
+    """Return `caller`, with low priority if the header says so; a key of low priority stays so. Raises `BadRequest`."""
     if wanted is None:
         return caller
     if wanted not in PRIORITIES:
-        raise BadRequest(f"{PRIORITY_HEADER} takes interactive or background; found {wanted!r}.")
+        raise BadRequest(f"The header {PRIORITY_HEADER} is {wanted!r}; send interactive or background.")
     return replace(caller, low_priority=caller.low_priority or wanted == "background")
 
 
 def require_admin(req: falcon.Request) -> None:
-    """Raises `Forbidden` unless the request comes from an administrator."""
+    """Raise `Forbidden` unless the caller is an administrator."""
     caller: Caller = req.context.caller
     if not caller.admin:
-        whose = f"the key {caller.name!r} has not" if caller.name else "a request without a key has not"
+        found = f"the key {caller.name!r} has not" if caller.name else "a request without a key has not"
         raise Forbidden(
-            f"This needs the role of an administrator, which {whose}. Use the admin key; docs/install.md says where."
+            f"This needs the role of an administrator, which {found}. Send the admin key; docs/install.md says where."
         )

@@ -1,4 +1,4 @@
-"""A request's body: read within its limits, decoded into its type."""
+"""Read the body of a request within its limits, and decode it into its type."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from services.core.errors import BadRequest, PayloadTooLarge, RequestTimeout, Se
 T = TypeVar("T")
 
 READ_SIZE = 256 * 1024
-"""Bytes per read."""
+"""The most bytes of one read."""
 
 DRAIN_FACTOR = 4
-"""A body of up to this many times the limit is read and dropped, so that the client sees the answer and no reset."""
+"""A body of up to so many times the limit is read and dropped, so that the client gets the answer and no reset."""
 
 PATH = re.compile(r" - at `(?:key in )?\$\.?([^`]*)`$")
-"""Where msgspec says what is wrong."""
+"""How msgspec names the field at fault, at the end of its message."""
 
 
 def parse(req: falcon.Request, kind: type[T], limit: int, timeout: float, blank: bytes = b"") -> T:
-    """The body as a `kind`, an empty one as if it were `blank`. Blocks for at most `timeout` seconds per read.
+    """Return the body as a `kind`, an empty one as if it were `blank`. Blocks for at most `timeout` seconds per read.
 
-    Raises `PayloadTooLarge` over `limit` bytes, `RequestTimeout`, `BadRequest`. The timeout stays on the socket: a
-    client that stops reading its answer for as long loses it, and with it the accelerator.
+    Raises `PayloadTooLarge` over `limit` bytes, `RequestTimeout`, `BadRequest`. The timeout stays on the socket: an
+    answer that its client does not read for so long is cancelled, and its slot is free.
     """
     sock = connection(req)
     if sock is not None:
@@ -35,7 +35,9 @@ def parse(req: falcon.Request, kind: type[T], limit: int, timeout: float, blank:
     try:
         data = read(req, limit)
     except TimeoutError as error:
-        raise RequestTimeout(f"The request's body did not arrive: nothing came for {timeout:g} s.") from error
+        raise RequestTimeout(
+            f"The request's body did not arrive: nothing came for {timeout:g} s. Send it again."
+        ) from error
     except ServiceError:
         raise
     except Exception as error:
@@ -45,11 +47,11 @@ def parse(req: falcon.Request, kind: type[T], limit: int, timeout: float, blank:
 
 
 def read(req: falcon.Request, limit: int) -> bytes:
-    """The whole body. Raises `PayloadTooLarge` and `TimeoutError`."""
+    """Return the whole body. Blocks; raises `PayloadTooLarge` over `limit` bytes, and what the stream raises."""
     source = req.stream if req.env.get("wsgi.input_terminated") else req.bounded_stream
     chunks, size, most = [], 0, limit * DRAIN_FACTOR
     while size <= most:
-        # Never ask for more than it takes to know: the HTTP server blocks until it has all that was asked for.
+        # Never ask for more than is needed: the HTTP server blocks until it has as many bytes as were asked for.
         data = source.read(min(READ_SIZE, most + 1 - size))
         if not data:
             break
@@ -57,12 +59,14 @@ def read(req: falcon.Request, limit: int) -> bytes:
         if size <= limit:
             chunks.append(data)
     if size > limit:
-        raise PayloadTooLarge(f"The request's body is larger than the {limit} bytes this server takes.")
+        raise PayloadTooLarge(
+            f"The request's body is larger than {limit} bytes; send less, or raise max_body_bytes on the server."
+        )
     return b"".join(chunks)
 
 
 def decode(data: bytes, kind: type[T]) -> T:
-    """Raises `BadRequest` that names the field."""
+    """Return `data` as a `kind`. Raises `BadRequest` that names the field at fault."""
     try:
         return msgspec.json.decode(data, type=kind)
     except msgspec.ValidationError as error:
@@ -73,4 +77,4 @@ def decode(data: bytes, kind: type[T]) -> T:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadRequest(f"The request's body is no JSON: {error}.") from error
     except RecursionError as error:
-        raise BadRequest("The request's JSON is nested too deeply.") from error
+        raise BadRequest("The request's JSON is nested too deeply; send a flatter one.") from error

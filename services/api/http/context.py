@@ -1,4 +1,4 @@
-"""What is known of a request before its body: its connection, its caller, its trace."""
+"""Get what is known of a request besides its body: its connection, its caller, its trace."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ def connection(req: falcon.Request) -> socket.socket | None:
 
 
 def client(req: falcon.Request) -> Client:
-    """Return what watches the connection of `req`; call it after the body was read."""
+    """Return the client of `req`, which watches its connection; call it after the body was read."""
     return Client(connection(req), req.context.trace, req.context.caller)

@@ -1,9 +1,10 @@
-"""One path of the API: what serves it, and what its description says of it."""
+"""Declare a path of the API once: what serves it, and what its description says of it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import falcon
@@ -13,7 +14,7 @@ from services.answering.service import Service
 Access = Literal["open", "user", "admin"]
 
 VERSION = "/v1"
-"""Paths that begin so exist without it too, for clients that are given the bare address."""
+"""Paths that begin with it exist without it too, for clients that are given the bare address."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,17 +29,19 @@ class Operation:
     request: Any = None
     response: Any = None
     stream: Any = None
-    """What one event of a streamed answer is; None where nothing streams."""
+    """The type of one event of a streamed answer; None where nothing streams."""
     media: str = "application/json"
-    """The response's content type, where it is no JSON."""
+    """The content type of the response."""
     stream_media: str = "text/event-stream"
+    """The content type of a streamed answer."""
     stream_end: str = ""
-    """The data of the last event, where that is none of the others' kind."""
+    """The data of the last event, where it is not of the type `stream`; else empty."""
     access: Access = "user"
+    """Who may use it: everybody, users with a key, administrators."""
     names_model: bool = False
-    """Whether 404 is the answer for a model that is not there."""
+    """Whether the request names a model, so that 404 may be the answer."""
     takes_slot: bool = False
-    """Whether it waits in the queue and runs an engine: everything that can happen there can be the answer."""
+    """Whether it waits in the queue and runs an engine, so that every error of those may be the answer."""
     body_optional: bool = False
     """Whether the request may have no body."""
     statuses: tuple[int, ...] = ()
@@ -48,7 +51,7 @@ class Operation:
 
     @property
     def errors(self) -> tuple[int, ...]:
-        """Return the statuses of its errors. 400 is for everybody: a key in the address is refused everywhere."""
+        """Return the statuses of its errors, in order. 400 is among them always: a key in the address is refused."""
         found = {400, *self.statuses}
         if self.access != "open":
             found.add(401)
@@ -63,30 +66,34 @@ class Operation:
         return tuple(sorted(found))
 
 
+model_run = partial(Operation, names_model=True, takes_slot=True)
+"""Makes an `Operation` that waits for its slot and runs a model."""
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """A path. Its route and its part of the description are both made of this."""
 
     path: str
     resource: Callable[[Service], object]
-    """Makes what serves it: a class of resources."""
+    """Makes what serves the path: a class of resources."""
     tag: str
-    """The heading it stands under in the description."""
+    """The heading of the path in the description."""
     operations: tuple[Operation, ...]
     suffix: str | None = None
-    """Of the responders, where one resource serves several paths: ``on_get_one`` for ``one``."""
+    """The suffix of the responders where one resource serves several paths: ``on_get_one`` for ``one``."""
     versioned_only: bool = False
-    """Whether it does not exist without its version."""
+    """Whether the path does not exist without its version."""
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """Return the path, and the same without its version."""
+        """Return the path with its version, and without it where it has one and may lose it."""
         if self.versioned_only or not self.path.startswith(f"{VERSION}/"):
             return (self.path,)
         return (self.path, self.path.removeprefix(VERSION))
 
     def route(self, app: falcon.App[Any, Any], service: Service) -> None:
-        """Add the path to `app`, under all its spellings, with one resource for them."""
+        """Add all `paths` to `app`, served by one resource."""
         resource = self.resource(service)
         for path in self.paths:
             if self.suffix:

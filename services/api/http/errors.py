@@ -15,18 +15,18 @@ from services.core.errors import BadRequest, ClientGone, InternalError, MethodNo
 log = logging.getLogger(__name__)
 
 ErrorBody = Callable[[ServiceError], msgspec.Struct]
-"""Makes a dialect's body of an error."""
+"""Returns the body of an error in the shape of a dialect."""
 
 
 class ErrorHandlers:
     """Falcon's error handlers. Falcon picks the handler of the most specific class."""
 
     def __init__(self, body_of: Callable[[str], ErrorBody]) -> None:
-        """`body_of` returns what makes the body of an error at a path."""
+        """Take `body_of`, which returns the `ErrorBody` of a path."""
         self._body_of = body_of
 
     def install(self, app: falcon.App[Any, Any]) -> None:
-        """Make `app` answer all errors in our shapes."""
+        """Make `app` answer all errors in the shapes of the dialects."""
         app.add_error_handler(Exception, self.on_bug)
         app.add_error_handler(falcon.HTTPError, self.on_http_error)
         app.add_error_handler(ServiceError, self.on_service_error)
@@ -35,7 +35,7 @@ class ErrorHandlers:
     def on_service_error(
         self, req: falcon.Request, resp: falcon.Response, error: ServiceError, params: dict[str, Any]
     ) -> None:
-        """Answer with the status and the headers of `error`."""
+        """Answer with the status, the headers and the message of `error`; log those that are the server's fault."""
         if error.status >= 500:
             log.warning("%s answered %d: %s", req.context.id, error.status, error.message)
         resp.status = error.status
@@ -48,14 +48,14 @@ class ErrorHandlers:
     def on_http_error(
         self, req: falcon.Request, resp: falcon.Response, error: falcon.HTTPError, params: dict[str, Any]
     ) -> None:
-        """Answer Falcon's own errors: an unknown path, a method that a path does not take."""
+        """Answer Falcon's own errors, such as an unknown path or a method that a path does not take."""
         status = falcon.http_status_to_code(error.status)
         for name, value in dict(error.headers or {}).items():
             resp.set_header(name, value)
         resp.status = status
         message = {
-            404: f"There is no {req.path!r} here. docs/api.md lists all paths; the chat is at /v1/chat/completions.",
-            405: f"{req.path!r} does not take {req.method}.",
+            404: f"There is no path {req.path!r}; docs/api.md lists all paths. Chats are at /v1/chat/completions.",
+            405: f"{req.path!r} does not take the method {req.method}; docs/api.md lists the methods of each path.",
         }.get(status, error.description or error.title or str(error.status))
         kind = {404: NotFound, 405: MethodNotAllowed}.get(status, BadRequest)
         self._write(req, resp, kind(message))
@@ -63,12 +63,12 @@ class ErrorHandlers:
     def on_client_gone(
         self, req: falcon.Request, resp: falcon.Response, error: ClientGone, params: dict[str, Any]
     ) -> None:
-        """Answer nobody: 499 is what access logs call a client that left."""
+        """Set the status 499, which access logs know for a client that left; nobody reads the body."""
         resp.status = 499
         self._write(req, resp, BadRequest("The client closed the connection."))
 
     def on_bug(self, req: falcon.Request, resp: falcon.Response, error: Exception, params: dict[str, Any]) -> None:
-        """Answer 500; the log has the traceback."""
+        """Answer 500, and log the traceback."""
         log.error("%s %s %s failed", req.context.id, req.method, req.path, exc_info=error)
         resp.status = 500
         self._write(req, resp, InternalError())

@@ -1,4 +1,4 @@
-"""Show in a response's headers what the steps below have to say of its answer."""
+"""Show notices in the headers of a response."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ HEADERS: Mapping[NoticeKind, str] = {
 
 T = TypeVar("T")
 
-Show = Callable[[Notice], None]
-"""Shows a notice: `show` of one response."""
+ShowNotice = Callable[[Notice], None]
+"""Shows a notice: `show_notice` of one response."""
 
 
-def show(resp: falcon.Response, notice: Notice) -> None:
-    """Set the header of a notice. Warnings add up; of all other kinds the newest counts."""
+def show_notice(resp: falcon.Response, notice: Notice) -> None:
+    """Set the header of a notice. Warnings are joined; of the other kinds the newest one counts."""
     name = HEADERS[notice.kind]
     before = resp.get_header(name) if name == WARNING_HEADER else None
     resp.set_header(name, f"{before}; {notice.value}" if before else notice.value)
 
 
-def finished(resp: falcon.Response, work: Generator[Notice | Waiting, None, T]) -> T:
+def run_to_end(resp: falcon.Response, work: Generator[Notice | Waiting, None, T]) -> T:
     """Run `work` to its end, show its notices and return its result. Blocks; raises what `work` raises."""
     while True:
         try:
@@ -41,4 +41,4 @@ def finished(resp: falcon.Response, work: Generator[Notice | Waiting, None, T]) 
             result: T = end.value
             return result
         if isinstance(event, Notice):
-            show(resp, event)
+            show_notice(resp, event)

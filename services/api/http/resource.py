@@ -1,4 +1,4 @@
-"""What all resources share: the service behind them, and the way a body is read."""
+"""Define the base of all resources: the service behind them, and how they read a body."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class Resource:
-    """One path's responders. Each parses, asks the service, and encodes; nothing else."""
+    """The responders of a path. Each parses a request, calls the service and encodes the answer; nothing else."""
 
     def __init__(self, service: Service) -> None:
         self._service = service

@@ -1,4 +1,4 @@
-"""Write responses: JSON as a whole, and streams, whose first bytes exist before the status is sent."""
+"""Write responses: whole ones as JSON, and streams, whose first bytes exist before the status is sent."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import falcon
 import msgspec
 
-from services.api.http.notices import show
+from services.api.http.notices import show_notice
 from services.core.errors import ClientGone, InternalError, ServiceError
 from services.core.events import Notice, Waiting
 
@@ -20,63 +20,66 @@ encode_json = msgspec.json.Encoder().encode
 EVENT_STREAM = "text/event-stream"
 
 Frames = Generator[bytes | Notice]
-"""What a dialect makes of events: bytes for the body, and the notices as they came."""
+"""What a dialect makes of the events of an answer: bytes for the body, and the notices unchanged."""
 
-TellError = Callable[[ServiceError], bytes]
-"""Writes an error as the last bytes of a stream."""
+ErrorFrame = Callable[[ServiceError], bytes]
+"""Returns the last bytes of a stream that an error ends."""
 
 
 def write_json(resp: falcon.Response, payload: Any) -> None:
-    """Write `payload`, a struct or what else msgspec encodes, as the body."""
+    """Set the body to `payload`, a struct or whatever else msgspec encodes, as JSON."""
     resp.content_type = falcon.MEDIA_JSON
     resp.data = encode_json(payload)
 
 
-def write_stream(resp: falcon.Response, content_type: str, frames: Frames, tell_error: TellError) -> None:
-    """Write `frames` as the body; blocks until its first bytes are there, and raises what `frames` raises before them.
+def write_stream(resp: falcon.Response, content_type: str, frames: Frames, error_frame: ErrorFrame) -> None:
+    """Set the body to `frames`; block until its first bytes are there, and raise what `frames` raises before them.
 
-    So whatever fails before the first byte becomes a real status, and the notices before it become headers.
+    So a failure before the first byte becomes a status, and the notices before it become headers. A failure after it
+    ends the stream with what `error_frame` returns.
     """
-    resp.stream = ByteStream(frames, tell_error, resp)
+    resp.stream = ByteStream(frames, error_frame, resp)
     resp.content_type = content_type
-    # Nothing on the way to the client shall keep or gather the stream.
+    # No cache or proxy on the way to the client may keep or buffer the stream.
     resp.set_header("Cache-Control", "no-cache")
     resp.set_header("X-Accel-Buffering", "no")
 
 
 def sse(payload: Any) -> bytes:
-    """Return one server-sent event. JSON has no raw line ends, so one ``data:`` line always holds it."""
+    """Return one server-sent event. JSON has no raw line ends, so it fits one ``data:`` line."""
     return b"data: " + encode_json(payload) + b"\n\n"
 
 
 def named_sse(name: str, payload: Any) -> bytes:
-    """Return one server-sent event with a name, for clients that listen by names."""
+    """Return one server-sent event with a name, for clients that listen for names."""
     return b"event: " + name.encode() + b"\n" + sse(payload)
 
 
 def comment(event: Waiting) -> bytes:
-    """Return an SSE comment: clients skip it, proxies see traffic, a person with curl sees why it takes time."""
+    """Return an SSE comment: clients skip it, proxies see traffic, people with curl see what the request waits for."""
     return f": {event}\n\n".encode()
 
 
 class ByteStream:
-    """The body of a streamed response. It owns its frames: closing it closes them, in whatever phase they are.
+    """The body of a streamed response. It owns its frames: closing it closes them.
 
-    It has its first bytes from the start: closing a generator that never ran would run none of its ``finally`` blocks.
+    The frames have run to their first bytes before there is a body: closing a generator that never ran would run none
+    of its ``finally`` blocks, and so cancel nothing.
     """
 
-    def __init__(self, frames: Frames, tell_error: TellError, resp: falcon.Response) -> None:
-        """Run `frames` to the first bytes; blocks and raises as they do. Notices become headers of `resp`."""
-        self._frames, self._tell_error = frames, tell_error
+    def __init__(self, frames: Frames, error_frame: ErrorFrame, resp: falcon.Response) -> None:
+        """Run `frames` to their first bytes; block and raise as they do. Notices before become headers of `resp`."""
+        self._frames, self._error_frame = frames, error_frame
         self._first: bytes | None = first_bytes(frames, resp)
         self.on_close: Callable[[], None] = lambda: None
         """Called once, when the last byte is sent or the client has left."""
 
     def __iter__(self) -> Iterator[bytes]:
+        """Return the body itself."""
         return self
 
     def __next__(self) -> bytes:
-        """Return the next bytes; an error becomes what the dialect makes of it, and the end of the stream."""
+        """Return the next bytes, and block until they are there. An error becomes the last bytes."""
         if self._first is not None:
             first, self._first = self._first, None
             return first
@@ -87,23 +90,25 @@ class ByteStream:
         except ClientGone:
             pass
         except ServiceError as error:
-            return self._tell_error(error)
+            return self._error_frame(error)
         except Exception:
             log.exception("A stream broke off")
-            return self._tell_error(InternalError())
+            return self._error_frame(InternalError())
         raise StopIteration
 
     def close(self) -> None:
-        """Close the frames, which cancels what runs. The server always calls this."""
-        self._frames.close()
+        """Close the frames, which cancels what runs, and call `on_close` once. The server always calls this."""
         on_close, self.on_close = self.on_close, lambda: None
-        on_close()
+        try:
+            self._frames.close()
+        finally:
+            on_close()
 
 
 def first_bytes(frames: Frames, resp: falcon.Response) -> bytes:
-    """Return the first bytes, and show the notices before them in the headers of `resp`."""
+    """Return the first bytes of `frames`, empty for none, and show the notices before them in the headers of `resp`."""
     for frame in frames:
         if isinstance(frame, bytes):
             return frame
-        show(resp, frame)
+        show_notice(resp, frame)
     return b""

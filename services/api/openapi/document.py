@@ -1,4 +1,4 @@
-"""Make the OpenAPI document from the endpoints and their structs; nothing of it is written by hand. Pure."""
+"""Make the OpenAPI document from the endpoints and their structs. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from services import __version__
-from services.api.dialects.common.bounds import Most
+from services.api.dialects.common.bounds import MaxItems
 from services.api.dialects.table import KEY_HEADERS, dialect_of
 from services.api.http.auth import PRIORITIES, PRIORITY_HEADER
 from services.api.http.endpoint import Endpoint, Operation
@@ -21,12 +21,13 @@ REASONS = {
     404: "There is no such model",
     408: "The body did not arrive in time",
     413: "The body is too large",
-    429: "The key has as many requests in line as it may have",
-    501: "There is no registry of models here",
-    502: "The engine failed; the next request starts it anew",
-    503: "The line is full, the server ends, or the model's engine is not here",
-    504: "The engine said nothing for longer than its limit",
+    429: "The key has as many requests in the queue as it may have",
+    501: "This server has no registry of models",
+    502: "The engine failed; the next request starts it again",
+    503: "The queue is full, the server stops, or it does not have the engine of the model",
+    504: "The engine wrote nothing for longer than its limit",
 }
+"""The description of each status."""
 
 REF = "#/components/schemas/{name}"
 
@@ -38,7 +39,7 @@ KEYS = {
 PRIORITY = {
     "name": PRIORITY_HEADER,
     "in": "header",
-    "description": "A low-priority request (background) runs after interactive ones.",
+    "description": "With background the request has low priority: it runs after interactive ones.",
     "schema": {"type": "string", "enum": list(PRIORITIES)},
 }
 
@@ -51,7 +52,7 @@ def document(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
     for endpoint in endpoints:
         for path in endpoint.paths:
             for operation in endpoint.operations:
-                paths.setdefault(path, {})[operation.method] = described(endpoint, operation, path, schemas)
+                paths.setdefault(path, {})[operation.method] = operation_object(endpoint, operation, path, schemas)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -68,49 +69,51 @@ def document(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
 
 
 class Schemas:
-    """The schema of each type, by identity."""
+    """The schemas of types; a type is found by its identity, since not all types can be hashed."""
 
     def __init__(self, found: Mapping[int, dict[str, Any]]) -> None:
         self._found = found
 
     def of(self, kind: Any) -> dict[str, Any]:
-        """Return how to refer to the schema of a type."""
+        """Return the schema of a type, which is a reference for a struct."""
         return self._found[id(kind)]
 
 
 def schemas_of(endpoints: tuple[Endpoint, ...]) -> tuple[Schemas, dict[str, Any]]:
-    """Return how to refer to each type, and the components that are referred to."""
+    """Return the schemas of all types of `endpoints`, and the components that they refer to."""
     operations = [operation for endpoint in endpoints for operation in endpoint.operations]
     kinds = [kind for each in operations for kind in (each.request, each.response, each.stream) if kind is not None]
     kinds += [dialect_of(path).error for endpoint in endpoints for path in endpoint.paths]
     types = list({id(kind): kind for kind in kinds}.values())
     references, components = msgspec.json.schema_components(types, ref_template=REF)
-    return Schemas({id(kind): reference for kind, reference in zip(types, references, strict=True)}), worded(components)
+    return Schemas({id(kind): reference for kind, reference in zip(types, references, strict=True)}), bounds_in_words(
+        components
+    )
 
 
-def worded(schema: Any) -> Any:
-    """Return the schema with the bound of `Most` lists in words.
+def bounds_in_words(schema: Any) -> Any:
+    """Return `schema` with the bound `MaxItems` as a description.
 
-    A body that breaks it is often refused for its size first, with another status than a wrong value has.
+    A body over that bound is often refused for its size first, with 413 and not with the status of a wrong value.
     """
     if isinstance(schema, list):
-        return [worded(inner) for inner in schema]
+        return [bounds_in_words(inner) for inner in schema]
     if not isinstance(schema, dict):
         return schema
-    found = {key: worded(inner) for key, inner in schema.items()}
-    if found.get("maxItems") == Most.max_length:
+    found = {key: bounds_in_words(inner) for key, inner in schema.items()}
+    if found.get("maxItems") == MaxItems.max_length:
         found["description"] = f"At most {found.pop('maxItems')}."
     return found
 
 
-def described(endpoint: Endpoint, operation: Operation, path: str, schemas: Schemas) -> dict[str, Any]:
-    """Return one operation as OpenAPI has it."""
+def operation_object(endpoint: Endpoint, operation: Operation, path: str, schemas: Schemas) -> dict[str, Any]:
+    """Return the Operation Object of a method of `path`."""
     found: dict[str, Any] = {
         "tags": [endpoint.tag],
         "summary": operation.summary if path == endpoint.path else f"The same as {endpoint.path}.",
         "operationId": f"{operation.method}{path}".replace("/", "_").replace("{", "").replace("}", "").rstrip("_"),
         "security": [] if operation.access == "open" else [{name: []} for name in KEYS],
-        "responses": responses(operation, path, schemas),
+        "responses": responses_object(operation, path, schemas),
     }
     if parameters := [*path_parameters(path), *([PRIORITY] if operation.takes_slot else [])]:
         found["parameters"] = parameters
@@ -123,14 +126,16 @@ def described(endpoint: Endpoint, operation: Operation, path: str, schemas: Sche
 
 
 def path_parameters(path: str) -> list[dict[str, Any]]:
+    """Return the Parameter Objects of the fields in `path`."""
     names = [part[1:-1] for part in path.split("/") if part.startswith("{")]
     return [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
 
 
-def responses(operation: Operation, path: str, schemas: Schemas) -> dict[str, Any]:
+def responses_object(operation: Operation, path: str, schemas: Schemas) -> dict[str, Any]:
+    """Return the Responses Object of an operation: its success and its errors."""
     error = schemas.of(dialect_of(path).error)
     refused = {"application/json": {"schema": error}}
-    success = {**whole(operation, schemas), **streamed(operation, schemas, error)}
+    success = {**whole_content(operation, schemas), **stream_content(operation, schemas, error)}
     found = {"200": {"description": REASONS[200], "content": success}}
     found |= {str(status): {"description": REASONS[status], "content": refused} for status in operation.errors}
     for status in operation.also_success:
@@ -138,15 +143,15 @@ def responses(operation: Operation, path: str, schemas: Schemas) -> dict[str, An
     return found
 
 
-def whole(operation: Operation, schemas: Schemas) -> dict[str, Any]:
+def whole_content(operation: Operation, schemas: Schemas) -> dict[str, Any]:
     """Return the content of an answer that is sent whole."""
     if operation.response is None:
         return {}
     return {operation.media: {"schema": schemas.of(operation.response)}}
 
 
-def streamed(operation: Operation, schemas: Schemas, error: dict[str, Any]) -> dict[str, Any]:
-    """Return the content of a stream: the schema of one event, or line. An error may be the last of them."""
+def stream_content(operation: Operation, schemas: Schemas, error: dict[str, Any]) -> dict[str, Any]:
+    """Return the content of a streamed answer: the schema of one event or line, of which the last may be an error."""
     if operation.stream is None:
         return {}
     item = {"anyOf": [schemas.of(operation.stream), error]}

@@ -1,4 +1,4 @@
-"""The OpenAPI document as one HTML page. Nothing is loaded from anywhere, and no script runs. Pure."""
+"""Render the OpenAPI document as one HTML page, which loads nothing and runs no script. Pure."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ POLICY = (
     f"default-src 'none'; style-src 'sha256-{base64.b64encode(sha256(STYLE.encode()).digest()).decode()}'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""The page's Content-Security-Policy: its own style, and nothing else."""
+"""The Content-Security-Policy of the page: its own style and nothing else."""
 
 REF = "#/components/schemas/"
 
 
 def page(document: Mapping[str, Any]) -> str:
-    """The whole page. Paths that exist twice are shown with their version alone."""
+    """Return the page. Paths that exist with and without their version are shown with it alone."""
     info = document["info"]
     sections = "".join(section(document, tag["name"]) for tag in document["tags"])
     types = "".join(type_block(name, schema) for name, schema in sorted(document["components"]["schemas"].items()))
@@ -40,13 +40,14 @@ def page(document: Mapping[str, Any]) -> str:
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f"<title>{title}</title><style>{STYLE}</style><h1>{title}</h1><p>{escape(info['description'])} "
-        f'The same for programs: <a href="/openapi.json">/openapi.json</a>.</p>'
-        f"<p>Keys go into the header <code>Authorization: Bearer KEY</code>, or <code>x-api-key</code>.</p>"
+        f'For programs: <a href="/openapi.json">/openapi.json</a>.</p>'
+        f"<p>Send a key in the header <code>Authorization: Bearer KEY</code>, or <code>x-api-key</code>.</p>"
         f"{sections}<h2>Types</h2>{types}</html>"
     )
 
 
 def section(document: Mapping[str, Any], tag: str) -> str:
+    """Return the operations under one heading."""
     return f"<h2>{escape(tag)}</h2>" + "".join(
         block(path, method, operation)
         for path, methods in document["paths"].items()
@@ -56,11 +57,12 @@ def section(document: Mapping[str, Any], tag: str) -> str:
 
 
 def is_copy(document: Mapping[str, Any], path: str, operation: Mapping[str, Any]) -> bool:
+    """Return whether the operation is that of the path with its version."""
     return f"/v1{path}" in document["paths"] and operation["summary"].startswith("The same as")
 
 
 def block(path: str, method: str, operation: Mapping[str, Any]) -> str:
-    """One operation: a line, and its details below it."""
+    """Return one operation: a summary that opens to its details."""
     who = "without a key" if not operation["security"] else "administrator" if "403" in operation["responses"] else ""
     rows = "".join(f"<tr><th>{row[0]}<td>{row[1]}" for row in details(operation))
     return (
@@ -70,6 +72,7 @@ def block(path: str, method: str, operation: Mapping[str, Any]) -> str:
 
 
 def details(operation: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the rows of an operation: its parameters, its body, its responses. Both columns are HTML."""
     for parameter in operation.get("parameters", ()):
         yield escape(parameter["name"]), f"{parameter['in']}: {spelled(parameter['schema'])}"
     for media, body in operation.get("requestBody", {}).get("content", {}).items():
@@ -83,7 +86,7 @@ def details(operation: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def item_of(schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What one event or line of a stream is; any other schema as it is."""
+    """Return the schema of one event or line of a stream; any other schema unchanged."""
     data = schema.get("properties", {}).get("data", schema)
     text = data.get("anyOf", [data])[0]
     item: Mapping[str, Any] = text.get("contentSchema", schema)
@@ -91,6 +94,7 @@ def item_of(schema: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def type_block(name: str, schema: Mapping[str, Any]) -> str:
+    """Return one type: a name that opens to its fields."""
     required = set(schema.get("required", ()))
     rows = "".join(
         f"<tr><th><code>{escape(field)}</code><td>{spelled(kind)}<td>{'required' if field in required else ''}"
@@ -104,7 +108,7 @@ def type_block(name: str, schema: Mapping[str, Any]) -> str:
 
 
 def spelled(schema: Mapping[str, Any]) -> str:
-    """A schema in a few words; a named type as a link to it."""
+    """Return a schema in a few words, as HTML; a named type is a link to it."""
     if "$ref" in schema:
         name = escape(schema["$ref"].removeprefix(REF))
         return f'<a href="#{name}">{name}</a>'
@@ -119,6 +123,7 @@ def spelled(schema: Mapping[str, Any]) -> str:
 
 
 def limits(schema: Mapping[str, Any]) -> str:
+    """Return the bounds of a value in brackets, empty for none."""
     signs = {
         "minimum": "≥",
         "exclusiveMinimum": "&gt;",

@@ -1,4 +1,4 @@
-"""``/openapi.json`` for programs and ``/docs`` for people: the description of the API."""
+"""Serve the description of the API: ``/openapi.json`` for programs and ``/docs`` for people."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Description:
         resp.data, resp.content_type = self._json, falcon.MEDIA_JSON
 
     def on_get_page(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer with the document as a page to read."""
+        """Answer with the document as a page."""
         resp.data, resp.content_type = self._page, falcon.MEDIA_HTML
         resp.set_header("Content-Security-Policy", POLICY)
         resp.set_header("X-Content-Type-Options", "nosniff")
@@ -46,7 +46,7 @@ def own_endpoints(resource: Callable[[Service], object]) -> tuple[Endpoint, ...]
             "/docs",
             resource,
             TAG,
-            (probe(summary="This description, to read.", media="text/html", response=str),),
+            (probe(summary="This description as a page.", media="text/html", response=str),),
             suffix="page",
         ),
     )

@@ -1,4 +1,4 @@
-"""The paths of whoever runs the server: health, metrics, models, tokens, the preview of sources.
+"""Declare the paths for whoever runs the server: health, metrics, models, tokens, the preview of sources.
 
 Their errors have OpenAI's shape.
 """
@@ -8,31 +8,30 @@ from __future__ import annotations
 from functools import partial
 
 from services.api.dialects.openai.types import ChatRequest
-from services.api.http.endpoint import Endpoint, Operation
+from services.api.http.endpoint import Endpoint, Operation, model_run
 from services.api.operator.health import Health, HealthReport, ReadyReport
 from services.api.operator.metrics import MetricsPage
 from services.api.operator.models import (
-    Loaded,
     ModelEntry,
     ModelList,
+    ModelLoaded,
     ModelRequest,
     Models,
-    Unloaded,
+    ModelsUnloaded,
     UnloadRequest,
 )
-from services.api.operator.preview import Preview, RagPreview
+from services.api.operator.preview import RagPreview, RagPreviewAnswer
 from services.api.operator.tokens import (
     Detokenize,
-    Detokenized,
+    DetokenizeAnswer,
     DetokenizeRequest,
     Tokenize,
+    TokenizeAnswer,
     TokenizeRequest,
-    Tokens,
 )
 
 ANSWERS, MODELS, SERVER = "Answers", "Models", "The server"
 
-asked = partial(Operation, names_model=True, takes_slot=True)
 probe = partial(Operation, method="get", access="open")
 NO_BODY = probe(method="head", summary="The same without a body.")
 
@@ -42,8 +41,10 @@ ENDPOINTS = (
         Tokenize,
         ANSWERS,
         (
-            asked(
-                summary="A text, or a chat's prompt, in the model's tokens.", request=TokenizeRequest, response=Tokens
+            model_run(
+                summary="The tokens of a text, or of a chat's prompt.",
+                request=TokenizeRequest,
+                response=TokenizeAnswer,
             ),
         ),
     ),
@@ -51,7 +52,7 @@ ENDPOINTS = (
         "/v1/detokenize",
         Detokenize,
         ANSWERS,
-        (asked(summary="The text that tokens stand for.", request=DetokenizeRequest, response=Detokenized),),
+        (model_run(summary="The text that tokens stand for.", request=DetokenizeRequest, response=DetokenizeAnswer),),
     ),
     Endpoint(
         "/v1/rag/preview",
@@ -59,9 +60,9 @@ ENDPOINTS = (
         ANSWERS,
         (
             Operation(
-                summary="What the sources in a chat request would become, and why, without asking the model.",
+                summary="What would become of the sources in a chat request, and why. The model is not run.",
                 request=ChatRequest,
-                response=Preview,
+                response=RagPreviewAnswer,
                 access="admin",
                 names_model=True,
             ),
@@ -74,7 +75,7 @@ ENDPOINTS = (
         "/v1/models/{name}",
         Models,
         MODELS,
-        (Operation(method="get", summary="One of them.", response=ModelEntry, names_model=True),),
+        (Operation(method="get", summary="One model on disk.", response=ModelEntry, names_model=True),),
         suffix="one",
     ),
     Endpoint(
@@ -82,10 +83,10 @@ ENDPOINTS = (
         Models,
         MODELS,
         (
-            asked(
+            model_run(
                 summary="Loads a model before its first question, when a slot is free.",
                 request=ModelRequest,
-                response=Loaded,
+                response=ModelLoaded,
                 access="admin",
             ),
         ),
@@ -96,10 +97,10 @@ ENDPOINTS = (
         Models,
         MODELS,
         (
-            asked(
+            model_run(
                 summary="Frees the memory of a model, or of all, when a slot is free; never ends a running answer.",
                 request=UnloadRequest,
-                response=Unloaded,
+                response=ModelsUnloaded,
                 body_optional=True,
                 access="admin",
             ),
@@ -114,7 +115,7 @@ ENDPOINTS = (
         SERVER,
         (
             probe(
-                summary="200 when a chat could be answered, 503 when there is no model for it.",
+                summary="Readiness: 200 if a model can answer a chat, 503 if there is none.",
                 response=ReadyReport,
                 statuses=(503,),
                 also_success=(503,),
@@ -126,7 +127,7 @@ ENDPOINTS = (
         "/metrics",
         MetricsPage,
         SERVER,
-        # Open or not by the setting metrics_public.
-        (probe(summary="The figures for Prometheus.", media="text/plain", response=str, statuses=(401,)),),
+        # The setting metrics_public decides whether it needs a key.
+        (probe(summary="The metrics, for Prometheus.", media="text/plain", response=str, statuses=(401,)),),
     ),
 )

@@ -1,4 +1,4 @@
-"""``/health`` and ``/ready``: answered from snapshots, whatever runs."""
+"""Serve ``/health`` and ``/ready`` from snapshots, whatever runs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from services.api.http.stream import write_json
 
 
 class HealthReport(AnswerStruct):
-    """Whether the server lives, and what runs."""
+    """Liveness, and what runs."""
 
     status: Literal["ok"]
     version: str
@@ -29,7 +29,7 @@ class HealthReport(AnswerStruct):
 
 
 class ReadyReport(AnswerStruct):
-    """Whether a chat could be answered."""
+    """Readiness: whether a model can answer a chat."""
 
     ready: bool
     models_available: Count
@@ -40,7 +40,7 @@ class Health(Resource):
     """Liveness and readiness. Never blocks, not even during a model load."""
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Report what runs."""
+        """Answer with what runs."""
         status, catalog = self._service.scheduler.status(), self._service.catalog
         report = HealthReport(
             status="ok",
@@ -56,10 +56,10 @@ class Health(Resource):
         )
         write_json(resp, report)
 
-    on_head = on_get  # Ollama's clients ask for the root so
+    on_head = on_get  # Ollama's clients check the root with HEAD
 
     def on_get_ready(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer 200 when a chat could be answered, 503 when there is no model to answer it."""
+        """Answer 200 if a model can answer a chat, 503 if there is none."""
         catalog = self._service.catalog
         count = sum(not model.capabilities.isdisjoint(ANSWERS) for model in catalog.models())
         resp.status = 200 if count else 503

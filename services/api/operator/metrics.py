@@ -1,4 +1,4 @@
-"""``/metrics``: the figures for Prometheus."""
+"""Serve ``/metrics`` for Prometheus."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from services.api.http.resource import Resource
 
 
 class MetricsPage(Resource):
-    """Snapshots and counters; it takes no slot and waits for nobody who has one."""
+    """Counters and snapshots. Never waits for a slot."""
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer with Prometheus text."""
+        """Answer with the metrics as text."""
         metrics = self._service.metrics
         metrics.start_at_zero(model.id for model in self._service.catalog.models())
         resp.data, resp.content_type = metrics.page(), CONTENT_TYPE_PLAIN_0_0_4

@@ -1,4 +1,4 @@
-"""``/v1/models``: the models on disk, and loading and unloading them."""
+"""Serve ``/v1/models``: list the models on disk, load and unload them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from msgspec import Struct
 from services.api.dialects.common.schema import AnswerStruct, Count
 from services.api.http.auth import require_admin
 from services.api.http.context import client
-from services.api.http.notices import finished
+from services.api.http.notices import run_to_end
 from services.api.http.resource import Resource
 from services.api.http.stream import write_json
 from services.core.model import Model
@@ -29,7 +29,7 @@ class UnloadRequest(Struct):
 
 
 class ModelEntry(AnswerStruct, tag_field="object", tag="model"):
-    """A model as OpenAI lists it, with what clients of a small box want to know besides."""
+    """A model as OpenAI lists it, with further fields of this server."""
 
     id: str
     created: int
@@ -43,20 +43,20 @@ class ModelEntry(AnswerStruct, tag_field="object", tag="model"):
 
 
 class ModelList(AnswerStruct, tag_field="object", tag="list"):
-    """All models."""
+    """All models on disk."""
 
     data: list[ModelEntry]
 
 
-class Loaded(AnswerStruct):
+class ModelLoaded(AnswerStruct):
     """A model that is loaded now."""
 
     status: Literal["loaded"]
     model: str
 
 
-class Unloaded(AnswerStruct):
-    """The models that were unloaded, the last used one last."""
+class ModelsUnloaded(AnswerStruct):
+    """The models that were unloaded, the most recently used one last."""
 
     status: Literal["unloaded"]
     model: str | None
@@ -64,34 +64,34 @@ class Unloaded(AnswerStruct):
 
 
 class Models(Resource):
-    """The models on disk, and those in memory."""
+    """The models on disk and in memory."""
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """List all models."""
+        """List the models on disk."""
         write_json(resp, ModelList(data=[entry(model) for model in self._service.catalog.models()]))
 
     def on_get_one(self, req: falcon.Request, resp: falcon.Response, name: str) -> None:
-        """Describe one model."""
+        """Describe one model. Raises `ModelNotFound`."""
         write_json(resp, entry(self._service.catalog.resolve(name)))
 
     def on_post_select(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Load a model before its first question."""
+        """Load a model before its first question. Blocks; raises `ServiceError`."""
         require_admin(req)
         model = self._service.model(self.parse(req, ModelRequest).model)
-        finished(resp, self._service.scheduler.select(model, client(req)))
-        write_json(resp, Loaded(status="loaded", model=model.id))
+        run_to_end(resp, self._service.scheduler.select(model, client(req)))
+        write_json(resp, ModelLoaded(status="loaded", model=model.id))
 
     def on_post_unload(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Free the memory of one model, or of all where the request names none."""
+        """Unload one model, or all where the request names none. Blocks; raises `ServiceError`."""
         require_admin(req)
         name = self.parse(req, UnloadRequest, blank=b"{}").model
         model = self._service.catalog.resolve(name) if name else None
-        gone = finished(resp, self._service.scheduler.unload(client(req), model))
-        write_json(resp, Unloaded(status="unloaded", model=gone[-1] if gone else None, models=gone))
+        gone = run_to_end(resp, self._service.scheduler.unload(client(req), model))
+        write_json(resp, ModelsUnloaded(status="unloaded", model=gone[-1] if gone else None, models=gone))
 
 
 def entry(model: Model) -> ModelEntry:
-    """Return a model as it is listed."""
+    """Return the entry of a model in the list."""
     return ModelEntry(
         id=model.id,
         created=model.created,

@@ -1,4 +1,4 @@
-"""``/v1/rag/preview``: what a chat request's sources become, without asking the model."""
+"""Serve ``/v1/rag/preview``: what would become of the sources in a chat request. The model is not run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from msgspec import UNSET, UnsetType
 from services.api.dialects.common.schema import AnswerStruct, Count
 from services.api.dialects.openai import requests
 from services.api.dialects.openai.answers import function_of
-from services.api.dialects.openai.schemas import Call
+from services.api.dialects.openai.schemas import ChatToolCall
 from services.api.dialects.openai.types import ChatRequest
 from services.api.http.auth import require_admin
 from services.api.http.resource import Resource
@@ -22,13 +22,13 @@ class PreviewMessage(AnswerStruct):
 
     role: Role
     content: str
-    tool_calls: list[Call] | UnsetType = UNSET
+    tool_calls: list[ChatToolCall] | UnsetType = UNSET
     tool_call_id: str | UnsetType = UNSET
     name: str | UnsetType = UNSET
 
 
 class PreviewDecision(AnswerStruct):
-    """What was decided about the sources; `Decision` says what each field means."""
+    """The decision about the sources; the fields are those of `Decision`."""
 
     used: bool
     reason: str
@@ -40,8 +40,8 @@ class PreviewDecision(AnswerStruct):
     ms: float
 
 
-class Preview(AnswerStruct):
-    """The messages that would be sent, and why."""
+class RagPreviewAnswer(AnswerStruct):
+    """The messages that would be sent, and the decision about the sources."""
 
     messages: list[PreviewMessage]
     thinking: bool | None
@@ -55,12 +55,12 @@ class RagPreview(Resource):
     """``POST /v1/rag/preview``."""
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer with what would be sent."""
+        """Answer with what would be sent. Does not block; raises `ServiceError`."""
         require_admin(req)
         request = self.parse(req, ChatRequest)
         model = self._service.model(request.model)
         prepared = self._service.prepare(requests.chat(request), model)
-        messages = [preview(each) for each in prepared.messages]
+        messages = [preview_message(each) for each in prepared.messages]
         made = prepared.outcome.decision if prepared.outcome else NO_CHAT
         decision = PreviewDecision(
             used=made.used,
@@ -72,12 +72,12 @@ class RagPreview(Resource):
             coverage=made.coverage,
             ms=made.ms,
         )
-        write_json(resp, Preview(messages=messages, thinking=prepared.thinking, decision=decision))
+        write_json(resp, RagPreviewAnswer(messages=messages, thinking=prepared.thinking, decision=decision))
 
 
-def preview(message: Message) -> PreviewMessage:
+def preview_message(message: Message) -> PreviewMessage:
     """Return a message as it would be sent."""
-    calls = [Call(id=call.id, function=function_of(call)) for call in message.calls]
+    calls = [ChatToolCall(id=call.id, function=function_of(call)) for call in message.calls]
     return PreviewMessage(
         role=message.role,
         content=message.text,

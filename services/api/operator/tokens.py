@@ -1,7 +1,4 @@
-"""``/v1/tokenize`` and ``/v1/detokenize``: texts to tokens and back, in vLLM's shapes.
-
-The tokenizer is the model's own.
-"""
+"""Serve ``/v1/tokenize`` and ``/v1/detokenize`` in vLLM's shapes, with the tokenizer of the model."""
 
 from __future__ import annotations
 
@@ -12,15 +9,15 @@ import falcon
 from msgspec import Meta, Struct
 
 from services.answering.plan import data_request, plan
-from services.api.dialects.common.bounds import Most, Natural
+from services.api.dialects.common.bounds import MaxItems, Natural
 from services.api.dialects.common.content import clean
-from services.api.dialects.common.parameters import Idle, asking
+from services.api.dialects.common.parameters import NeutralValues, requested
 from services.api.dialects.common.schema import AnswerStruct, Count
 from services.api.dialects.common.tools import ToolList
 from services.api.dialects.openai import requests
 from services.api.dialects.openai.types import ChatRequest, RequestMessage
 from services.api.http.context import client
-from services.api.http.notices import finished
+from services.api.http.notices import run_to_end
 from services.api.http.resource import Resource
 from services.api.http.stream import write_json
 from services.core.errors import BadRequest
@@ -33,7 +30,7 @@ class TokenizeRequest(Struct, kw_only=True):
 
     model: str | None = None
     prompt: str | None = None
-    messages: Annotated[list[RequestMessage], Meta(min_length=1), Most] | None = None
+    messages: Annotated[list[RequestMessage], Meta(min_length=1), MaxItems] | None = None
     add_special_tokens: bool | None = None
     return_token_strs: bool | None = None
     add_generation_prompt: bool | None = None
@@ -50,39 +47,43 @@ class DetokenizeRequest(Struct, kw_only=True):
     tokens: list[Natural]
 
 
-class Tokens(AnswerStruct):
+class TokenizeAnswer(AnswerStruct):
+    """The ids of the tokens, with their texts where the request wants them."""
+
     count: Count
     max_model_len: Count
     tokens: list[int]
     token_strs: list[str] | None
 
 
-class Detokenized(AnswerStruct):
+class DetokenizeAnswer(AnswerStruct):
+    """The text of the tokens."""
+
     prompt: str
 
 
-OF_A_CHAT: Idle = {
+CHAT_REFUSED: NeutralValues = {
     "add_special_tokens": (None, False),
     "add_generation_prompt": (None, True),
     "continue_final_message": (None, False),
     "chat_template": (None,),
 }
-"""Parameters that would make another prompt than the one a chat is sent with."""
+"""Parameters that would change the prompt of a chat; a value that asks for something is refused."""
 
 
 class Tokenize(Resource):
-    """``POST /v1/tokenize``. Waits for a slot: the tokenizer is the engine's."""
+    """``POST /v1/tokenize``. Waits for a slot, since the tokenizer is in the engine."""
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer with the tokens of a text, or of a chat's prompt."""
+        """Answer with the tokens of a text, or of a chat's prompt. Blocks; raises `ServiceError`."""
         request = self.parse(req, TokenizeRequest)
         model = self._service.model(request.model)
         if (request.prompt is None) == (request.messages is None):
-            raise BadRequest("Send either a prompt or messages.", param="prompt")
+            raise BadRequest("Send either a prompt or messages; the request has both or neither.", param="prompt")
         wanted = self._of_text(request, model, req) if request.messages is None else self._of_chat(request, model, req)
-        (found,), _ = finished(resp, self._service.data(wanted, client(req)))
+        (found,), _ = run_to_end(resp, self._service.data(wanted, client(req)))
         ids, texts = found["ids"], found["texts"]
-        body = Tokens(
+        body = TokenizeAnswer(
             count=len(ids),
             max_model_len=model.context_length,
             tokens=ids,
@@ -96,9 +97,12 @@ class Tokenize(Resource):
         return replace(wanted, special_tokens=request.add_special_tokens is not False)
 
     def _of_chat(self, request: TokenizeRequest, model: Model, req: falcon.Request) -> EngineRequest:
-        """Return the request about the prompt that an answer would be made from, its sources as they are."""
-        for name in asking(request, OF_A_CHAT):
-            raise BadRequest(f"{name} has no effect on a chat here: its prompt is always the model's own.", param=name)
+        """Return the request for the tokens of a chat's prompt, with all sources. Raises `BadRequest`."""
+        for name in requested(request, CHAT_REFUSED):
+            raise BadRequest(
+                f"{name} cannot change the prompt of a chat, which the model's template makes; leave {name} out.",
+                param=name,
+            )
         chat = ChatRequest(
             messages=request.messages or [], chat_template_kwargs=request.chat_template_kwargs, tools=request.tools
         )
@@ -109,9 +113,9 @@ class Detokenize(Resource):
     """``POST /v1/detokenize``. Waits for a slot as `Tokenize` does."""
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer with the text that tokens stand for."""
+        """Answer with the text of tokens. Blocks; raises `ServiceError`."""
         request = self.parse(req, DetokenizeRequest)
         model = self._service.model(request.model)
         wanted = data_request("detokenize", model, (tuple(request.tokens),), req.context.id)
-        (text,), _ = finished(resp, self._service.data(wanted, client(req)))
-        write_json(resp, Detokenized(prompt=text))
+        (text,), _ = run_to_end(resp, self._service.data(wanted, client(req)))
+        write_json(resp, DetokenizeAnswer(prompt=text))

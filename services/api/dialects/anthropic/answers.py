@@ -1,4 +1,4 @@
-"""Convert an answer to a message of Anthropic's API, and its blocks. Pure."""
+"""Convert an answer to a message of Anthropic's API and its blocks. Pure."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from services.api.dialects.anthropic.schemas import (
     ThinkingBlock,
     ToolUseBlock,
 )
-from services.api.dialects.common.answer import Answer
+from services.api.dialects.common.answer import CollectedAnswer
 from services.core.events import Done, Usage
 
 
 @dataclass(frozen=True, slots=True)
 class MessageHead:
-    """What a message says besides its answer."""
+    """What a message has besides its answer."""
 
     id: str
     model: str
     max_tokens: int
-    """The request's limit: it tells why an answer was cut short."""
+    """The limit of the request, which tells a cut at the limit from one at the end of the context."""
 
 
 def opening(head: MessageHead) -> MessageOpening:
@@ -46,8 +46,8 @@ def opening(head: MessageHead) -> MessageOpening:
     )
 
 
-def whole(head: MessageHead, answer: Answer) -> MessageAnswer:
-    """Return the message that is sent whole."""
+def whole(head: MessageHead, answer: CollectedAnswer) -> MessageAnswer:
+    """Return the whole message."""
     end = ending(head, answer, answer.refusal)
     return MessageAnswer(
         id=head.id,
@@ -61,8 +61,8 @@ def whole(head: MessageHead, answer: Answer) -> MessageAnswer:
     )
 
 
-def blocks(answer: Answer) -> list[AnswerBlock]:
-    """Return the blocks of an answer, one at least: clients look for the first."""
+def blocks(answer: CollectedAnswer) -> list[AnswerBlock]:
+    """Return the blocks of an answer, at least one: clients read the first."""
     found: list[AnswerBlock] = [thinking_block(answer.reasoning)] if answer.reasoning else []
     text = answer.refusal or answer.text
     if text or not (answer.reasoning or answer.calls):
@@ -77,7 +77,7 @@ def thinking_block(text: str) -> ThinkingBlock:
 
 
 def arguments(text: str) -> dict[str, Any]:
-    """Return the arguments of a call; none where an answer was cut short in them."""
+    """Return the arguments of a call, empty where the answer was cut off in them."""
     try:
         found = msgspec.json.decode(text or "{}")
     except msgspec.DecodeError:
@@ -85,15 +85,15 @@ def arguments(text: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def ending(head: MessageHead, answer: Answer | Done, refusal: str = "") -> MessageEnding:
-    """Return why the answer ended; `refusal` is why there is none."""
+def ending(head: MessageHead, answer: CollectedAnswer | Done, refusal: str = "") -> MessageEnding:
+    """Return why an answer ended; `refusal` says why there is no answer, and is empty where there is one."""
     if refusal:
         details = RefusalDetails(category=None, explanation=refusal)
         return MessageEnding(stop_reason="refusal", stop_sequence=None, stop_details=details)
     return MessageEnding(stop_reason=stop_reason(head, answer), stop_sequence=answer.stop or None)
 
 
-def stop_reason(head: MessageHead, answer: Answer | Done) -> StopReason:
+def stop_reason(head: MessageHead, answer: CollectedAnswer | Done) -> StopReason:
     """Return Anthropic's word for why an answer ended."""
     if answer.finish_reason == "tool_calls":
         return "tool_use"
@@ -104,7 +104,7 @@ def stop_reason(head: MessageHead, answer: Answer | Done) -> StopReason:
 
 
 def usage_of(usage: Usage) -> MessageUsage:
-    """Return token counts as Anthropic names them: the prompt is the sum of new and cached tokens."""
+    """Return token counts as Anthropic names them: those of the prompt without those of the cache."""
     return MessageUsage(
         input_tokens=usage.prompt_tokens - usage.cached_tokens,
         cache_creation_input_tokens=0,

@@ -1,13 +1,13 @@
-"""Anthropic's API as the application knows it."""
+"""Declare Anthropic's dialect: its paths, what each of them takes and answers, and its errors."""
 
 from __future__ import annotations
 
 from services.api.dialects.anthropic.errors import error_body
 from services.api.dialects.anthropic.resources import CountTokens, Messages
 from services.api.dialects.anthropic.schemas import MessageAnswer, MessageError, MessageEvent, MessageTokenCount
-from services.api.dialects.anthropic.types import CountRequest, MessagesRequest
+from services.api.dialects.anthropic.types import CountTokensRequest, MessagesRequest
 from services.api.dialects.dialect import Dialect
-from services.api.http.endpoint import Endpoint, Operation
+from services.api.http.endpoint import Endpoint, model_run
 
 TAG = "Anthropic's API"
 
@@ -18,13 +18,11 @@ ANTHROPIC = Dialect(
             Messages,
             TAG,
             (
-                Operation(
+                model_run(
                     summary="A chat answer, whole or streamed.",
                     request=MessagesRequest,
                     response=MessageAnswer,
                     stream=MessageEvent,
-                    names_model=True,
-                    takes_slot=True,
                 ),
             ),
         ),
@@ -33,12 +31,10 @@ ANTHROPIC = Dialect(
             CountTokens,
             TAG,
             (
-                Operation(
-                    summary="How long the prompt of the same message would be.",
-                    request=CountRequest,
+                model_run(
+                    summary="How many tokens the prompt of the same message has.",
+                    request=CountTokensRequest,
                     response=MessageTokenCount,
-                    names_model=True,
-                    takes_slot=True,
                 ),
             ),
         ),

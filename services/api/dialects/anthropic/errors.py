@@ -1,4 +1,4 @@
-"""Errors as Anthropic's clients read them."""
+"""Write errors in Anthropic's shape."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TYPES: Mapping[int, str] = {
     429: "rate_limit_error",
     503: "overloaded_error",
 }
-"""Anthropic's types by status; other errors of the client are ``invalid_request_error``, of ours ``api_error``."""
+"""Anthropic's types by status; other 4xx are ``invalid_request_error``, other 5xx ``api_error``."""
 
 
 def error_body(error: ServiceError) -> MessageError:

@@ -7,21 +7,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from services.api.dialects.anthropic.types import (
-    CountRequest,
+    CountTokensRequest,
     InputBlock,
     MessagesRequest,
     MessagesTool,
     MessagesToolChoice,
 )
 from services.api.dialects.common.content import ContentPart, part, text_parts
-from services.api.dialects.common.parameters import Idle, asking, stops
-from services.api.dialects.common.tools import Choice, Chosen, chosen_tools, earlier_call, tool
+from services.api.dialects.common.parameters import NeutralValues, requested, stops
+from services.api.dialects.common.tools import ToolChoice, ToolChoiceMode, choose_tools, earlier_call, tool
 from services.core.errors import BadRequest
 from services.core.message import Message, Part, ToolCall
 from services.core.request import GenerationRequest, Tool
 from services.core.sampling import Sampling
 
-IGNORED: Idle = {
+IGNORED: NeutralValues = {
     "mcp_servers": (None, []),
     "context_management": (None,),
     "service_tier": (None, "auto", "standard_only"),
@@ -29,39 +29,39 @@ IGNORED: Idle = {
 }
 """Parameters without effect; a value that asks for something is named in the warning."""
 
-THINKING_IGNORED: Idle = {"budget_tokens": (None,), "display": (None, "summarized")}
-"""The same of ``thinking``."""
+THINKING_IGNORED: NeutralValues = {"budget_tokens": (None,), "display": (None, "summarized")}
+"""The same for the fields of ``thinking``."""
 
-OUTPUT_IGNORED: Idle = {"effort": (None,)}
-"""The same of ``output_config``."""
+OUTPUT_IGNORED: NeutralValues = {"effort": (None,)}
+"""The same for the fields of ``output_config``."""
 
 THINKING = {"enabled": True, "disabled": False, "adaptive": None}
-"""How a client sets the switch; None leaves it to the model."""
+"""The thinking switch for each type of ``thinking``; None leaves it to the model."""
 
-CHOICES: Mapping[str, Choice] = {"auto": "auto", "any": "required", "tool": "required", "none": "none"}
-"""OpenAI's word for each choice of tools."""
+MODES: Mapping[str, ToolChoiceMode] = {"auto": "auto", "any": "required", "tool": "required", "none": "none"}
+"""The mode for each type of ``tool_choice``."""
 
 EARLIER_REASONING = ("thinking", "redacted_thinking")
-"""Blocks that clients send back and no chat template shows the model again."""
+"""Types of blocks that clients send back and no chat template has a place for."""
 
 
-def ignored(request: CountRequest) -> list[str]:
+def ignored(request: CountTokensRequest) -> list[str]:
     """Return the names of the parameters with which `request` asks for what this server does not do."""
     return [
-        *asking(request, IGNORED),
-        *asking(request.thinking, THINKING_IGNORED, "thinking."),
-        *asking(request.output_config, OUTPUT_IGNORED, "output_config."),
+        *requested(request, IGNORED),
+        *requested(request.thinking, THINKING_IGNORED, "thinking."),
+        *requested(request.output_config, OUTPUT_IGNORED, "output_config."),
     ]
 
 
-def chat(request: CountRequest) -> GenerationRequest:
-    """Return what a request asks for; one that only counts tokens has no sampling. Raises `BadRequest`."""
-    choice = chosen(request)
+def chat(request: CountTokensRequest) -> GenerationRequest:
+    """Return what a request asks for; a request that counts tokens has no sampling. Raises `BadRequest`."""
+    choice = tool_choice(request)
     output = request.output_config and request.output_config.format
     generation = GenerationRequest(
         messages=tuple(messages(request)),
         json_schema=output.schema if output else None,
-        schema_strict=output is not None,  # Anthropic has no other
+        schema_strict=output is not None,  # Anthropic's schemas are always strict
         thinking=THINKING[request.thinking.type] if request.thinking else None,
         tools=choice.tools,
         call_required=choice.required,
@@ -76,18 +76,20 @@ def sampled(generation: GenerationRequest, request: MessagesRequest) -> Generati
     return replace(generation, max_tokens=request.max_tokens, sampling=sampling, stop=stops(request.stop_sequences))
 
 
-def chosen(request: CountRequest) -> Chosen:
+def tool_choice(request: CountTokensRequest) -> ToolChoice:
     """Return the tools that are offered. Raises `BadRequest`."""
     offered = [offered_tool(each, f"tools[{i}]") for i, each in enumerate(request.tools or ())]
     choice = request.tool_choice or MessagesToolChoice("auto")
     if choice.type == "tool" and choice.name is None:
-        raise BadRequest("tool_choice names no tool; send its name.", param="tool_choice.name")
+        raise BadRequest(
+            "tool_choice has the type 'tool' but no name; send the name of a tool.", param="tool_choice.name"
+        )
     names = [choice.name] if choice.type == "tool" and choice.name else None
-    return chosen_tools(offered, CHOICES[choice.type], names, parallel=choice.disable_parallel_tool_use is not True)
+    return choose_tools(offered, MODES[choice.type], names, parallel=choice.disable_parallel_tool_use is not True)
 
 
 def offered_tool(sent: MessagesTool, where: str) -> Tool:
-    """Return a tool of the client's own. Raises `BadRequest` for one of Anthropic's servers."""
+    """Return a tool, which must be the client's own. Raises `BadRequest` for one that runs on Anthropic's servers."""
     if sent.type not in (None, "custom"):
         raise BadRequest(
             f"{where} is of the type {sent.type!r}, which runs on Anthropic's servers. Send tools of your own, "
@@ -97,7 +99,7 @@ def offered_tool(sent: MessagesTool, where: str) -> Tool:
     return tool(sent.name, sent.description, sent.input_schema, where)
 
 
-def messages(request: CountRequest) -> list[Message]:
+def messages(request: CountTokensRequest) -> list[Message]:
     """Return the system prompt and the conversation as messages. Raises `BadRequest`."""
     found = [Message("system", blocks(request.system, "system"))] if request.system else []
     for index, sent in enumerate(request.messages):
@@ -112,45 +114,50 @@ def messages(request: CountRequest) -> list[Message]:
 
 
 def user(content: Sequence[InputBlock], where: str) -> list[Message]:
-    """Return the messages that one of the user is: each result of a tool is a message of its own."""
+    """Return the messages that a message of the user becomes: each result of a tool is one of its own.
+
+    Raises `BadRequest`.
+    """
     results = [tool_result(b, f"{where}[{i}]") for i, b in enumerate(content) if b.type == "tool_result"]
     parts = tuple(block(b, f"{where}[{i}]") for i, b in enumerate(content) if b.type != "tool_result")
     return [*results, *([Message("user", parts)] if parts or not results else [])]
 
 
 def assistant(content: Sequence[InputBlock], where: str) -> Message:
-    """Return what the model said and called before; its reasoning is left out."""
-    calls = [call(b, f"{where}[{i}]") for i, b in enumerate(content) if b.type == "tool_use"]
+    """Return a message of the assistant: its text and its calls, without its reasoning. Raises `BadRequest`."""
+    calls = [tool_call(b, f"{where}[{i}]") for i, b in enumerate(content) if b.type == "tool_use"]
     apart = ("tool_use", *EARLIER_REASONING)
     parts = [block(b, f"{where}[{i}]") for i, b in enumerate(content) if b.type not in apart]
     return Message("assistant", tuple(parts), tuple(calls))
 
 
-def call(sent: InputBlock, where: str) -> ToolCall:
-    """Return the call that a block is. Raises `BadRequest`."""
+def tool_call(sent: InputBlock, where: str) -> ToolCall:
+    """Return a call in an earlier message. Raises `BadRequest`."""
     if sent.id is None or sent.name is None:
-        raise BadRequest(f"{where} is a tool_use without an id or a name.", param=where)
+        raise BadRequest(f"{where} is a tool_use without an id or a name; send both.", param=where)
     return earlier_call(sent.id, sent.name, json.dumps(sent.input or {}, ensure_ascii=False), where)
 
 
 def tool_result(sent: InputBlock, where: str) -> Message:
-    """Return the message that a tool's result is. Raises `BadRequest`.
+    """Return the result of a tool as a message. Raises `BadRequest`.
 
-    The text of a failed one begins with ``Error:``: messages of tools have no field for it.
+    The text of a failed call begins with ``Error:``, since messages have no field for it.
     """
     if sent.tool_use_id is None:
-        raise BadRequest(f"{where} is a tool_result without a tool_use_id.", param=f"{where}.tool_use_id")
+        raise BadRequest(
+            f"{where} is a tool_result without a tool_use_id; send the id of its call.", param=f"{where}.tool_use_id"
+        )
     found = Message("tool", blocks(sent.content or "", f"{where}.content"), call_id=sent.tool_use_id)
     return found.with_text(f"Error: {found.text}") if sent.is_error else found
 
 
 def blocks(content: str | Sequence[InputBlock], where: str) -> tuple[Part, ...]:
-    """Return content as parts. Raises `BadRequest` for blocks that are no text."""
+    """Return content as parts of a message. Raises `BadRequest` for blocks that are no text."""
     if isinstance(content, str):
         return text_parts(content, where)
     return tuple(block(each, f"{where}[{index}]") for index, each in enumerate(content))
 
 
 def block(sent: InputBlock, where: str) -> Part:
-    """Return a block as a part. Raises `BadRequest` for one that is no text."""
+    """Return a block as a part of a message. Raises `BadRequest` for one that is no text."""
     return part(ContentPart(sent.type, sent.text), where)

@@ -1,4 +1,4 @@
-"""The types of the answers of Anthropic's API, of the events of its stream, and of its errors."""
+"""Define what the answers of Anthropic's API, the events of its streams and its errors are made of."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class MessageAnswer(MessageHeader):
 
 
 class MessageTokenCount(AnswerStruct):
-    """How many tokens a prompt has."""
+    """The number of tokens of a prompt."""
 
     input_tokens: Count
 
@@ -112,13 +112,13 @@ class ThinkingDelta(AnswerStruct, tag_field="type", tag="thinking_delta"):
     thinking: str
 
 
-class InputDelta(AnswerStruct, tag_field="type", tag="input_json_delta"):
+class InputJSONDelta(AnswerStruct, tag_field="type", tag="input_json_delta"):
     """A piece of the JSON text of a call's input."""
 
     partial_json: str
 
 
-BlockDelta = TextDelta | ThinkingDelta | InputDelta
+BlockDelta = TextDelta | ThinkingDelta | InputJSONDelta
 
 
 class ContentBlockDelta(AnswerStruct, tag_field="type", tag="content_block_delta"):

@@ -12,7 +12,7 @@ from services.api.dialects.anthropic.schemas import (
     ContentBlockDelta,
     ContentBlockStart,
     ContentBlockStop,
-    InputDelta,
+    InputJSONDelta,
     MessageDelta,
     MessageEvent,
     MessageStart,
@@ -29,7 +29,10 @@ from services.core.events import Done, Event, Notice, Piece, Reasoning, Refusal,
 
 
 def frames(head: MessageHead, events: Iterator[Event]) -> Frames:
-    """Yield server-sent events up to ``message_stop``."""
+    """Yield server-sent events up to ``message_stop``.
+
+    Blocks as `events` do, and raises the same; closing it closes `events`.
+    """
     blocks, refusal, begun = Blocks(), "", False
     with closing(events):
         for event in events:
@@ -44,14 +47,14 @@ def frames(head: MessageHead, events: Iterator[Event]) -> Frames:
                 yield f": {event}\n".encode() + encoded(Ping())
             elif isinstance(event, Piece):
                 refusal = event.text if isinstance(event, Refusal) else refusal
-                yield from map(encoded, blocks.grow(event))
+                yield from map(encoded, blocks.add(event))
             elif isinstance(event, Done):
                 yield from map(encoded, blocks.end())
                 yield encoded(MessageDelta(delta=ending(head, event, refusal), usage=usage_of(event.usage)))
                 yield encoded(MessageStop())
 
 
-def tell_error(error: ServiceError) -> bytes:
+def error_frame(error: ServiceError) -> bytes:
     """Return the last event of a stream that an error ends."""
     return encoded(error_body(error))
 
@@ -67,10 +70,10 @@ class Blocks:
     def __init__(self) -> None:
         self._index = -1
         self._kind: object = None
-        """What the open block is made of: a type of piece, or the index of a call."""
+        """What the open block consists of: a type of piece, or the index of a call; None before the first block."""
 
-    def grow(self, piece: Piece) -> Iterator[MessageEvent]:
-        """Take a piece and yield its events; an empty piece of a call's arguments has no delta."""
+    def add(self, piece: Piece) -> Iterator[MessageEvent]:
+        """Take a piece and yield its events. An empty piece of a call's arguments has no delta."""
         kind = piece.index if isinstance(piece, ToolCallDelta) else type(piece)
         if kind != self._kind:
             yield from self._stop()
@@ -80,7 +83,7 @@ class Blocks:
             yield ContentBlockDelta(index=self._index, delta=delta)
 
     def end(self) -> Iterator[MessageEvent]:
-        """Yield the end of the last block; an answer without any gets an empty one: clients look for the first."""
+        """Yield the end of the last block. An answer without blocks gets an empty one, since clients read the first."""
         if self._index < 0:
             yield self._start(Text(""))
             self._kind = Text
@@ -103,11 +106,11 @@ def delta_of(piece: Piece) -> BlockDelta | None:
         case Reasoning():
             return ThinkingDelta(thinking=piece.text)
         case ToolCallDelta():
-            return InputDelta(partial_json=piece.arguments) if piece.arguments else None
+            return InputJSONDelta(partial_json=piece.arguments) if piece.arguments else None
 
 
 def empty_block(piece: Piece) -> AnswerBlock:
-    """Return the block that a piece begins, without its content."""
+    """Return the empty block that a piece begins."""
     match piece:
         case Text() | Refusal():
             return TextBlock(text="")

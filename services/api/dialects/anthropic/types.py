@@ -1,4 +1,4 @@
-"""What clients of Anthropic's API may send, typed. Unknown fields are tolerated; known ones must have their type."""
+"""Define what clients of Anthropic's API may send. Unknown fields are tolerated; known ones must have their type."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from services.api.dialects.common.bounds import Effort, Most, Natural, Positive, Probability, StopList, Temperature
-from services.api.dialects.common.tools import FunctionTitle
+from services.api.dialects.common.bounds import Effort, MaxItems, Natural, Positive, Probability, StopList, Temperature
+from services.api.dialects.common.tools import FunctionName
 
 
 class InputBlock(Struct):
@@ -19,7 +19,7 @@ class InputBlock(Struct):
     name: str | None = None
     input: dict[str, Any] | None = None
     tool_use_id: str | None = None
-    content: str | Annotated[list[InputBlock], Most] | None = None
+    content: str | Annotated[list[InputBlock], MaxItems] | None = None
     is_error: bool | None = None
 
 
@@ -27,17 +27,17 @@ class InputMessage(Struct):
     """One message of the conversation."""
 
     role: Literal["user", "assistant", "system"]
-    content: str | Annotated[list[InputBlock], Most]
+    content: str | Annotated[list[InputBlock], MaxItems]
 
 
 class MessagesTool(Struct):
     """A tool that may be called."""
 
-    name: FunctionTitle
+    name: FunctionName
     input_schema: dict[str, Any] = {}
     description: str = ""
     type: str | None = None
-    """``custom``, or left out; all others are tools of Anthropic's servers."""
+    """``custom``, or left out; tools of all other types run on Anthropic's servers."""
 
 
 class MessagesToolChoice(Struct):
@@ -64,18 +64,18 @@ class OutputFormat(Struct):
 
 
 class OutputConfig(Struct):
-    """How the answer shall be."""
+    """What the answer must be like."""
 
     effort: Effort | None = None
     format: OutputFormat | None = None
 
 
-class CountRequest(Struct, kw_only=True):
+class CountTokensRequest(Struct, kw_only=True):
     """``POST /v1/messages/count_tokens``, and what both requests share."""
 
-    messages: Annotated[list[InputMessage], Meta(min_length=1), Most]
+    messages: Annotated[list[InputMessage], Meta(min_length=1), MaxItems]
     model: str | None = None
-    system: str | Annotated[list[InputBlock], Most] | None = None
+    system: str | Annotated[list[InputBlock], MaxItems] | None = None
     tools: list[MessagesTool] | None = None
     tool_choice: MessagesToolChoice | None = None
     thinking: ThinkingConfig | None = None
@@ -85,7 +85,7 @@ class CountRequest(Struct, kw_only=True):
     context_management: dict[str, Any] | None = None
 
 
-class MessagesRequest(CountRequest, kw_only=True):
+class MessagesRequest(CountTokensRequest, kw_only=True):
     """``POST /v1/messages``."""
 
     max_tokens: Positive

@@ -1,10 +1,11 @@
-"""An answer with all its pieces joined, for responses that are sent whole."""
+"""Collect the events of an answer, for responses that are sent whole."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from services.api.http.notices import ShowNotice
 from services.core.events import (
     Done,
     Event,
@@ -22,36 +23,36 @@ from services.core.message import ToolCall
 
 
 @dataclass(slots=True)
-class Answer:
-    """What the events of one answer say, up to its end."""
+class CollectedAnswer:
+    """A complete answer: what its events say together."""
 
     text: str = ""
     reasoning: str = ""
     refusal: str = ""
-    """In place of the text: why there is none."""
+    """Why there is no answer; empty where there is one."""
     calls: list[ToolCall] = field(default_factory=list)
     logprobs: list[TokenLogprob] = field(default_factory=list)
     finish_reason: FinishReason = "stop"
     usage: Usage = field(default_factory=Usage)
     timings: dict[str, float] = field(default_factory=dict)
     stop: str = ""
-    """The stop string that ended it; empty where none did."""
+    """The stop string that ended the answer; empty where none did."""
 
 
-def collected(events: Iterator[Event], show: Callable[[Notice], None]) -> Answer:
-    """Return the whole answer; `show` is given its notices. Blocks until its end; raises what the events raise."""
-    pieces = Pieces()
+def collected(events: Iterator[Event], show: ShowNotice) -> CollectedAnswer:
+    """Return the complete answer, and `show` its notices. Blocks until its end; raises what `events` raise."""
+    collector = AnswerCollector()
     with closing(events):
         for event in events:
             if isinstance(event, Notice):
                 show(event)
             else:
-                pieces.add(event)
-    return pieces.answer()
+                collector.add(event)
+    return collector.answer()
 
 
-class Pieces:
-    """Gathers events. Pieces are joined once, at the end: an answer may have a hundred thousand."""
+class AnswerCollector:
+    """Collects events. Their texts are joined once, at the end: an answer may have a hundred thousand pieces."""
 
     def __init__(self) -> None:
         self._text: list[str] = []
@@ -62,7 +63,7 @@ class Pieces:
         self._done: Done | None = None
 
     def add(self, event: Event) -> None:
-        """Take one event of the answer."""
+        """Take one event of the answer; one that is no part of it is skipped."""
         match event:
             case Text():
                 self._text.append(event.text)
@@ -76,10 +77,10 @@ class Pieces:
             case Done():
                 self._done = event
 
-    def answer(self) -> Answer:
-        """Return the whole answer; its events must have come to their end."""
+    def answer(self) -> CollectedAnswer:
+        """Return the complete answer. Call it after `Done` was added."""
         assert self._done is not None
-        return Answer(
+        return CollectedAnswer(
             text="".join(self._text),
             reasoning="".join(self._reasoning),
             refusal=self._refusal,
@@ -93,5 +94,5 @@ class Pieces:
 
 
 def joined(pieces: list[ToolCallDelta]) -> ToolCall:
-    """Return the call that `pieces` are."""
+    """Return the call that `pieces` join to; the first has its id and its name."""
     return ToolCall(pieces[0].id, pieces[0].name, "".join(piece.arguments for piece in pieces))

@@ -1,4 +1,4 @@
-"""Types of request fields that several dialects have, with the bounds of their values.
+"""Define types of request fields that several dialects have, with the bounds of their values.
 
 A bound is checked before any work on the value, and stands in ``/openapi.json``.
 """
@@ -20,5 +20,5 @@ StopList = Annotated[list[Annotated[str, Meta(max_length=1000)]], Meta(max_lengt
 TopLogprobs = Annotated[int, Meta(ge=0, le=20)]
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 
-Most = Meta(max_length=4096)
-"""Messages of a conversation and parts of one: more than any context holds, few enough to be read at once."""
+MaxItems = Meta(max_length=4096)
+"""The most messages of a conversation and parts of a message: more than fit a context, few enough to decode fast."""

@@ -1,4 +1,4 @@
-"""Content of messages: text and parts of a request, made safe for engines."""
+"""Convert the content of messages to parts, checked so that engines can take them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from services.core.errors import BadRequest
 from services.core.message import Part, TextPart
 
 TEXTS = ("text", "input_text", "output_text")
-"""Types of parts that are text, in any dialect."""
+"""Types of parts that are text, in all dialects."""
 
 
 class ImageURL(Struct):
-    """Where an image of a part is."""
+    """The address of an image."""
 
     url: str
 
@@ -29,14 +29,14 @@ class ContentPart(Struct):
 
 
 def clean(value: str, where: str) -> str:
-    """Return text an engine can take. Raises `BadRequest` for NUL: it ends a C string, and the rest would be lost."""
+    """Return `value`. Raises `BadRequest` for a NUL character: it ends a C string, and the rest would be lost."""
     if "\0" in value:
         raise BadRequest(f"{where} contains a NUL character; remove it.", param=where)
     return value
 
 
 def text_parts(content: str, where: str) -> tuple[Part, ...]:
-    """Return `content` as the one part of a message. Raises `BadRequest`."""
+    """Return `content` as the only part of a message. Raises `BadRequest`."""
     return (TextPart(clean(content, where)),)
 
 
@@ -50,7 +50,7 @@ def parts(content: str | Sequence[ContentPart] | None, where: str) -> tuple[Part
 
 
 def part(sent: ContentPart, where: str) -> Part:
-    """Return one part. Raises `BadRequest` for one that is no text."""
+    """Return one part of a message. Raises `BadRequest` for one that is no text."""
     found = sent.text if sent.type in TEXTS else sent.refusal if sent.type == "refusal" else None
     if found is None:
         raise BadRequest(

@@ -1,4 +1,4 @@
-"""Errors in OpenAI's shape, which several dialects share."""
+"""Write errors in OpenAI's shape, which several dialects share."""
 
 from __future__ import annotations
 

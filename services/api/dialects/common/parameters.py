@@ -1,4 +1,4 @@
-"""Parameters that all dialects treat alike: those without effect, stop strings, seeds, the thinking switch."""
+"""Read parameters that all dialects treat alike: those without effect, stop strings, seeds, the thinking switch."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
-Idle = Mapping[str, tuple[Any, ...]]
+NeutralValues = Mapping[str, tuple[Any, ...]]
 """Names of parameters, each with the values that ask for nothing."""
 
 LOW_PRIORITY_TIER = "flex"
@@ -17,23 +17,23 @@ NO_THINKING = ("none", "minimal")
 """Values of a reasoning effort that switch thinking off; the others switch it on."""
 
 
-def asking(request: Struct | None, idle: Idle, prefix: str = "") -> list[str]:
-    """Return the names of the parameters in `idle` with which `request` asks for something, each behind `prefix`."""
+def requested(request: Struct | None, neutral: NeutralValues, prefix: str = "") -> list[str]:
+    """Return the names of the parameters in `neutral` that `request` gives another value, each behind `prefix`."""
     if request is None:
         return []
-    return [prefix + name for name, values in idle.items() if getattr(request, name, None) not in values]
+    return [prefix + name for name, values in neutral.items() if getattr(request, name, None) not in values]
 
 
 def stops(stop: str | list[str] | None) -> tuple[str, ...]:
-    """Return the stop strings; empty ones would stop at once and are left out, as OpenAI does."""
+    """Return the stop strings without empty ones, which would stop at once; OpenAI leaves them out too."""
     return tuple(filter(None, [stop] if isinstance(stop, str) else stop or ()))
 
 
 def seed(value: int | None) -> int | None:
-    """Return a seed as engines take it: modulo 2^32."""
+    """Return `value` modulo 2^32, as engines take seeds; None for None."""
     return None if value is None else value % 2**32
 
 
 def thinks(effort: str | None) -> bool | None:
-    """Return what a reasoning effort makes of the thinking switch; None leaves it to the model."""
+    """Return the thinking switch for a reasoning effort; None leaves it to the model."""
     return None if effort is None else effort not in NO_THINKING

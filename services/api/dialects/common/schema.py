@@ -1,4 +1,4 @@
-"""The base of the types that answers are made of.
+"""Define the base of the types that answers are made of.
 
 The encoders return these structs, and ``/openapi.json`` is made from them, so the two cannot differ.
 """

@@ -1,4 +1,4 @@
-"""Convert tools and the choice among them from a dialect's words to those of a `GenerationRequest`."""
+"""Convert tools, the choice among them and earlier calls to the types of a `GenerationRequest`."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ from services.core.errors import BadRequest
 from services.core.message import ToolCall
 from services.core.request import Tool
 
-FunctionTitle = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:-]{1,128}$")]
+FunctionName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:-]{1,128}$")]
+"""Names that every family of calls can write."""
 
-Choice = Literal["none", "auto", "required"]
+ToolChoiceMode = Literal["none", "auto", "required"]
+"""Whether tools may be called: none, as the model likes, at least one."""
 
 
 class Function(Struct):
     """A function that may be called."""
 
-    name: FunctionTitle
+    name: FunctionName
     description: str | None = None
     parameters: dict[str, Any] | None = None
     strict: bool | None = None
@@ -40,7 +42,7 @@ ToolList = Annotated[list[FunctionTool], Meta(max_length=256)]
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class ToolChoice:
     """What becomes `tools`, `call_required` and `parallel_calls` of a `GenerationRequest`."""
 
     tools: tuple[Tool, ...] = ()
@@ -48,19 +50,18 @@ class Chosen:
     parallel: bool = True
 
 
-def chosen_tools(
+def choose_tools(
     tools: Sequence[Tool],
-    choice: Choice | None = None,
+    choice: ToolChoiceMode | None = None,
     names: Collection[str] | None = None,
     *,
     parallel: bool | None = None,
     param: str = "tool_choice",
-) -> Chosen:
-    """Return the part of `tools` that a request wants offered.
+) -> ToolChoice:
+    """Return the part of `tools` that a request wants offered, and whether one of them must be called.
 
-    `names` are those that its choice names, None where it names none; `choice` ``required`` with one name is a call of
-    just that one. Raises `BadRequest` for `param` where the choice names what is not there, and for tools that share a
-    name.
+    `names` are the tools that the choice names, None for all. `parallel` is None where the request does not say. Raises
+    `BadRequest` for `param` where the choice names a tool that is not there, and where two tools have the same name.
     """
     found = {tool.name: tool for tool in tools}
     if len(found) < len(tools):
@@ -68,11 +69,16 @@ def chosen_tools(
     unknown = sorted(set(names or ()) - found.keys())
     if unknown:
         known = ", ".join(found) or "none"
-        raise BadRequest(f"{param} names the tool {unknown[0]!r}, which is not among the tools: {known}.", param=param)
+        raise BadRequest(
+            f"{param} names the tool {unknown[0]!r}, which is not among the tools: {known}. Name one of them.",
+            param=param,
+        )
     if choice == "required" and not found:
-        raise BadRequest(f"{param} demands a call, but the request has no tools.", param=param)
+        raise BadRequest(
+            f"{param} demands a call, but the request has no tools; send some, or demand none.", param=param
+        )
     offered = () if choice == "none" else tuple(tool for tool in tools if names is None or tool.name in names)
-    return Chosen(offered, choice == "required" and bool(offered), parallel is not False)
+    return ToolChoice(offered, choice == "required" and bool(offered), parallel is not False)
 
 
 def tool(name: str, description: str | None, parameters: dict[str, Any] | None, where: str) -> Tool:
@@ -82,18 +88,18 @@ def tool(name: str, description: str | None, parameters: dict[str, Any] | None, 
 
 
 def tool_of(function: Function, where: str) -> Tool:
-    """Return the tool that a function is, at `where` in the request. Raises `BadRequest`."""
+    """Return the tool of a function, at `where` in the request. Raises `BadRequest`."""
     return tool(function.name, function.description, function.parameters, where)
 
 
 def earlier_call(id: str, name: str, arguments: str, where: str) -> ToolCall:
-    """Return a call in an earlier message. Raises `BadRequest` for arguments that are no JSON object."""
+    """Return a call of an earlier message, at `where`. Raises `BadRequest` for arguments that are no JSON object."""
     path = f"{where}.tool_calls.function.arguments"
     try:
         value = json.loads(arguments or "{}")
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
-        raise BadRequest(f"{path} is not the text of a JSON object.", param=path)
+        raise BadRequest(f"{path} is not the text of a JSON object; send one, such as {'{}'!r}.", param=path)
     bounded_json(value, path)
     return ToolCall(id, clean(name, f"{where}.tool_calls.function.name"), clean(arguments or "{}", path))

@@ -1,58 +1,61 @@
-"""Convert the parts of an answer to Ollama's objects. Pure, but for the time of day that each object has."""
+"""Convert an answer and its pieces to Ollama's objects. Pure, except for the time of day in each object."""
 
 from __future__ import annotations
 
 import datetime
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import UNSET
 
+from services.api.dialects.common.answer import CollectedAnswer
 from services.api.dialects.ollama.schemas import (
-    AnswerMessage,
-    AnswerObject,
-    Call,
-    CalledFunction,
-    ChatAnswer,
     DoneReason,
-    GenerateAnswer,
+    OllamaAnswer,
+    OllamaCalledFunction,
+    OllamaChatAnswer,
+    OllamaGenerateAnswer,
+    OllamaMessage,
+    OllamaToolCall,
 )
 from services.core.events import FinishReason, TokenLogprob, Usage
 from services.core.message import ToolCall
 from services.core.trace import Trace
 
-A = TypeVar("A", bound=AnswerObject)
+A = TypeVar("A", bound=OllamaAnswer)
 
 decode_arguments = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerHead:
-    """What every object of one response repeats, and where its times are."""
+    """What every object of one response repeats, and the trace with its times."""
 
     model: str
-    """As the client wrote it."""
+    """The name of the model as the client wrote it."""
     trace: Trace
 
 
-class Shape(Protocol):
-    """How one endpoint spells the objects of an answer."""
+class Shape(ABC):
+    """How one endpoint writes the objects of its answers, whole and in lines."""
 
+    @abstractmethod
     def part(
         self,
         head: AnswerHead,
         text: str = "",
         reasoning: str = "",
-        calls: Sequence[Call] = (),
+        calls: Sequence[OllamaToolCall] = (),
         logprobs: Sequence[TokenLogprob] = (),
-    ) -> AnswerObject:
-        """Return an object with a part of an answer, or with all of it. It is not the last one yet; see `ended`."""
+    ) -> OllamaAnswer:
+        """Return an object with a part of an answer, or with all of it; `ended` makes it the last one."""
 
 
-class ChatShape:
+class ChatShape(Shape):
     """Answers of a chat."""
 
     def part(
@@ -60,14 +63,14 @@ class ChatShape:
         head: AnswerHead,
         text: str = "",
         reasoning: str = "",
-        calls: Sequence[Call] = (),
+        calls: Sequence[OllamaToolCall] = (),
         logprobs: Sequence[TokenLogprob] = (),
-    ) -> ChatAnswer:
-        """Return an object whose text is in its message."""
-        return ChatAnswer(
+    ) -> OllamaChatAnswer:
+        """Return an object with the text in its message."""
+        return OllamaChatAnswer(
             model=head.model,
             created_at=now(),
-            message=AnswerMessage(
+            message=OllamaMessage(
                 role="assistant", content=text, thinking=reasoning or UNSET, tool_calls=list(calls) or UNSET
             ),
             logprobs=list(logprobs) or UNSET,
@@ -75,7 +78,7 @@ class ChatShape:
         )
 
 
-class GenerateShape:
+class GenerateShape(Shape):
     """Answers to a prompt."""
 
     def part(
@@ -83,11 +86,11 @@ class GenerateShape:
         head: AnswerHead,
         text: str = "",
         reasoning: str = "",
-        calls: Sequence[Call] = (),
+        calls: Sequence[OllamaToolCall] = (),
         logprobs: Sequence[TokenLogprob] = (),
-    ) -> GenerateAnswer:
-        """Return an object whose text is its response."""
-        return GenerateAnswer(
+    ) -> OllamaGenerateAnswer:
+        """Return an object with the text as its response."""
+        return OllamaGenerateAnswer(
             model=head.model,
             created_at=now(),
             response=text,
@@ -98,13 +101,23 @@ class GenerateShape:
         )
 
 
-def whole_calls(calls: Iterable[ToolCall]) -> list[Call]:
-    """Return the calls with their arguments as objects, without those that the end of the answer cut off."""
+def whole(head: AnswerHead, shape: Shape, answer: CollectedAnswer) -> OllamaAnswer:
+    """Return the whole response."""
+    only = shape.part(head, answer.text, answer.reasoning, whole_calls(answer.calls), answer.logprobs)
+    return ended(only, head, answer.finish_reason, answer.usage, answer.timings)
+
+
+def whole_calls(calls: Iterable[ToolCall]) -> list[OllamaToolCall]:
+    """Return the calls with their arguments as objects, without a call that the end of the answer cut off."""
     found = []
     for index, call in enumerate(calls):
         arguments = arguments_of(call)
         if arguments is not None:
-            found.append(Call(id=call.id, function=CalledFunction(index=index, name=call.name, arguments=arguments)))
+            found.append(
+                OllamaToolCall(
+                    id=call.id, function=OllamaCalledFunction(index=index, name=call.name, arguments=arguments)
+                )
+            )
     return found
 
 
@@ -117,9 +130,9 @@ def arguments_of(call: ToolCall) -> dict[str, Any] | None:
 
 
 def ended(last: A, head: AnswerHead, reason: FinishReason, usage: Usage, timings: dict[str, float]) -> A:
-    """Add to `last` what the last object of an answer has, and return it.
+    """Add to `last` the fields of the last object of an answer, and return it. Times are in nanoseconds.
 
-    The times of the phases are the engine's own where it tells them, else ours.
+    The times of prefill and decode are the engine's own where it measures them, else the server's.
     """
     spent = head.trace.seconds
     last.done, last.done_reason = True, done_reason(reason)
@@ -133,13 +146,13 @@ def ended(last: A, head: AnswerHead, reason: FinishReason, usage: Usage, timings
 
 
 def ended_without_text(last: A, reason: DoneReason) -> A:
-    """Make `last` the one object of a response to a request that asked nothing, and return it."""
+    """Make `last` the only object of a response to a request without a question, and return it."""
     last.done, last.done_reason = True, reason
     return last
 
 
 def done_reason(reason: FinishReason) -> DoneReason:
-    """Return Ollama's word for why an answer ended: it has none for calls."""
+    """Return Ollama's word for why an answer ended; it has none for calls."""
     return "stop" if reason == "tool_calls" else reason
 
 
@@ -154,11 +167,11 @@ def nanoseconds(seconds: float) -> int:
 
 
 def now() -> str:
-    """Return the time of day as RFC 3339 has it."""
+    """Return the time of day in the format of RFC 3339, in UTC."""
     return rfc3339(time.time())
 
 
 def rfc3339(seconds: float) -> str:
-    """Return a time in seconds since 1970 as RFC 3339 has it, in UTC."""
+    """Return a time, in seconds since 1970, in the format of RFC 3339, in UTC."""
     moment = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")

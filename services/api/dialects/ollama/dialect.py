@@ -1,40 +1,36 @@
-"""Ollama's API: its paths, and what each of them takes and answers."""
+"""Declare Ollama's dialect: its paths, what each of them takes and answers, and its errors."""
 
 from __future__ import annotations
-
-from functools import partial
 
 from services.api.dialects.dialect import Dialect
 from services.api.dialects.ollama.errors import error_body
 from services.api.dialects.ollama.resources import Chat, Generate, NoRegistry, Running, Show, Tags, Version
 from services.api.dialects.ollama.schemas import (
-    ChatAnswer,
-    Embedded,
-    Error,
-    GenerateAnswer,
-    ModelList,
-    PullStatus,
-    Release,
-    RunningList,
-    ShownModel,
-    Vector,
+    OllamaChatAnswer,
+    OllamaEmbedAnswer,
+    OllamaEmbeddingsAnswer,
+    OllamaError,
+    OllamaGenerateAnswer,
+    OllamaModelList,
+    OllamaPullStatus,
+    OllamaRunningList,
+    OllamaShownModel,
+    OllamaVersion,
 )
 from services.api.dialects.ollama.store import Delete, Pull
 from services.api.dialects.ollama.stream import NDJSON
 from services.api.dialects.ollama.types import (
-    ChatRequest,
-    EmbeddingsRequest,
-    EmbedRequest,
-    GenerateRequest,
-    NamedRequest,
+    OllamaChatRequest,
+    OllamaEmbeddingsRequest,
+    OllamaEmbedRequest,
+    OllamaGenerateRequest,
+    OllamaModelRequest,
 )
 from services.api.dialects.ollama.vectors import Embed, Embeddings
-from services.api.http.endpoint import Endpoint, Operation
+from services.api.http.endpoint import Endpoint, Operation, model_run
 
-TAG, REGISTRY = "Ollama's API", "Ollama's registry, which is not here"
+TAG, REGISTRY = "Ollama's API", "Ollama's registry, which this server does not have"
 
-run = partial(Operation, names_model=True, takes_slot=True)
-"""What waits for its slot and runs a model."""
 
 HEAD = Operation(method="head", summary="The same without a body.")
 
@@ -44,12 +40,12 @@ ANSWERS = (
         Chat,
         TAG,
         (
-            run(
+            model_run(
                 summary="A chat answer, streamed unless the request says otherwise. Without messages: loads, or with "
                 "keep_alive 0 unloads, for administrators.",
-                request=ChatRequest,
-                response=ChatAnswer,
-                stream=ChatAnswer,
+                request=OllamaChatRequest,
+                response=OllamaChatAnswer,
+                stream=OllamaChatAnswer,
                 stream_media=NDJSON,
                 statuses=(403,),
             ),
@@ -60,11 +56,11 @@ ANSWERS = (
         Generate,
         TAG,
         (
-            run(
+            model_run(
                 summary="Answers a prompt, or continues it (raw). Without a prompt: as /api/chat without messages.",
-                request=GenerateRequest,
-                response=GenerateAnswer,
-                stream=GenerateAnswer,
+                request=OllamaGenerateRequest,
+                response=OllamaGenerateAnswer,
+                stream=OllamaGenerateAnswer,
                 stream_media=NDJSON,
                 statuses=(403,),
             ),
@@ -74,13 +70,23 @@ ANSWERS = (
         "/api/embed",
         Embed,
         TAG,
-        (run(summary="Vectors of texts, of the length 1.", request=EmbedRequest, response=Embedded),),
+        (
+            model_run(
+                summary="Vectors of texts, of the length 1.", request=OllamaEmbedRequest, response=OllamaEmbedAnswer
+            ),
+        ),
     ),
     Endpoint(
         "/api/embeddings",
         Embeddings,
         TAG,
-        (run(summary="One vector, the older way.", request=EmbeddingsRequest, response=Vector),),
+        (
+            model_run(
+                summary="One vector, in Ollama's older API.",
+                request=OllamaEmbeddingsRequest,
+                response=OllamaEmbeddingsAnswer,
+            ),
+        ),
     ),
 )
 
@@ -89,7 +95,7 @@ MODELS = (
         "/api/show",
         Show,
         TAG,
-        (Operation(summary="One model.", request=NamedRequest, response=ShownModel, names_model=True),),
+        (Operation(summary="One model.", request=OllamaModelRequest, response=OllamaShownModel, names_model=True),),
     ),
     Endpoint(
         "/api/pull",
@@ -98,9 +104,9 @@ MODELS = (
         (
             Operation(
                 summary="Fetches a model of the manifest.",
-                request=NamedRequest,
-                response=PullStatus,
-                stream=PullStatus,
+                request=OllamaModelRequest,
+                response=OllamaPullStatus,
+                stream=OllamaPullStatus,
                 stream_media=NDJSON,
                 access="admin",
                 statuses=(404, 502, 503),
@@ -112,23 +118,25 @@ MODELS = (
         Delete,
         TAG,
         (
-            run(
+            model_run(
                 method="delete",
                 summary="Removes a model's folder, unloaded before.",
-                request=NamedRequest,
+                request=OllamaModelRequest,
                 access="admin",
             ),
         ),
     ),
     Endpoint(
-        "/api/tags", Tags, TAG, (Operation(method="get", summary="The models on disk.", response=ModelList), HEAD)
+        "/api/tags", Tags, TAG, (Operation(method="get", summary="The models on disk.", response=OllamaModelList), HEAD)
     ),
-    Endpoint("/api/ps", Running, TAG, (Operation(method="get", summary="The loaded models.", response=RunningList),)),
+    Endpoint(
+        "/api/ps", Running, TAG, (Operation(method="get", summary="The loaded models.", response=OllamaRunningList),)
+    ),
     Endpoint(
         "/api/version",
         Version,
         TAG,
-        (Operation(method="get", summary="Which release's API this follows.", response=Release), HEAD),
+        (Operation(method="get", summary="The release of Ollama whose API this is.", response=OllamaVersion), HEAD),
     ),
 )
 
@@ -138,8 +146,8 @@ MISSING = tuple(
         NoRegistry,
         REGISTRY,
         (
-            Operation(summary="Answers 501, and what to do instead.", statuses=(501,)),
-            Operation(method="head", summary="Answers 501, and what to do instead.", statuses=(501,)),
+            Operation(summary="Answers 501 and says what to do instead.", statuses=(501,)),
+            Operation(method="head", summary="Answers 501 and says what to do instead.", statuses=(501,)),
         ),
     )
     for name in ("create", "copy", "push", "blobs/{digest}")
@@ -149,5 +157,5 @@ OLLAMA = Dialect(
     endpoints=(*ANSWERS, *MODELS, *MISSING),
     prefixes=("/api/",),
     error_body=error_body,
-    error=Error,
+    error=OllamaError,
 )

@@ -1,11 +1,11 @@
-"""Errors as Ollama's clients read them."""
+"""Write errors in Ollama's shape."""
 
 from __future__ import annotations
 
-from services.api.dialects.ollama.schemas import Error
+from services.api.dialects.ollama.schemas import OllamaError
 from services.core.errors import ServiceError
 
 
-def error_body(error: ServiceError) -> Error:
+def error_body(error: ServiceError) -> OllamaError:
     """Return the body of an error."""
-    return Error(error=error.message)
+    return OllamaError(error=error.message)

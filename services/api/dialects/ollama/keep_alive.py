@@ -1,4 +1,4 @@
-"""How long a model stays loaded: ``keep_alive``, in seconds or as Go writes durations."""
+"""Read ``keep_alive``, the time a model stays loaded, in seconds or as Go writes durations."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ STEP = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h|)", re.ASCII)
 """One number of a duration, and its unit."""
 
 LONGEST_DURATION = 1000
-"""Characters of a duration; the longest that make sense have some twenty."""
+"""The most characters of a duration; useful ones have at most twenty."""
 
 
 def keep_alive(value: float | str | None) -> float | None:
-    """Return seconds; infinite for a negative value, None for the server's own limit. Raises `BadRequest`."""
+    """Return seconds: infinite for a negative value, None for None. Raises `BadRequest`."""
     seconds = duration(value) if isinstance(value, str) else value
     return math.inf if seconds is not None and seconds < 0 else seconds
 
 
 def duration(text: str) -> float:
-    """Return the seconds of ``5m``, ``1h30m``, ``-1``. Raises `BadRequest`."""
+    """Return the seconds of a duration such as ``5m``, ``1h30m``, ``-1``. Raises `BadRequest`."""
     seconds = seconds_of(text.strip())
     if seconds is None:
         raise BadRequest(

@@ -1,4 +1,4 @@
-"""Describe models as Ollama does: by what their files and their settings tell, and by nothing guessed."""
+"""Describe models as Ollama does, from their files and their settings; nothing is guessed."""
 
 from __future__ import annotations
 
@@ -13,20 +13,25 @@ from typing import Any
 from msgspec import UNSET
 
 from services.api.dialects.ollama.answers import rfc3339
-from services.api.dialects.ollama.schemas import Details, ListedModel, RunningModel, ShownModel
+from services.api.dialects.ollama.schemas import (
+    OllamaListedModel,
+    OllamaModelDetails,
+    OllamaRunningModel,
+    OllamaShownModel,
+)
 from services.core.errors import ModelNotFound
 from services.core.model import OFF, REQUIRED_ONLY, Model
 from services.models import gguf
 from services.models.catalog import Catalog
 
 TAG = ":latest"
-"""What Ollama's clients expect behind a name; every id answers to it."""
+"""The tag that Ollama's clients expect behind a name; every id may have it."""
 
 FOREVER = "9999-12-31T23:59:59Z"
-"""When a model expires that is never unloaded."""
+"""The time at which a model expires that is never unloaded."""
 
-AGES = 1e11
-"""Seconds beyond which is never: some 3000 years, which the calendar still has."""
+NEVER = 1e11
+"""Seconds from which on a time is `FOREVER`: 3000 years; a calendar cannot count much further."""
 
 FILE_TYPES = {
     0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 7: "Q8_0", 8: "Q5_0", 9: "Q5_1", 10: "Q2_K", 11: "Q3_K_S", 12: "Q3_K_M",
@@ -34,21 +39,21 @@ FILE_TYPES = {
     21: "Q2_K_S", 22: "IQ3_XS", 23: "IQ3_XXS", 24: "IQ1_S", 25: "IQ4_NL", 26: "IQ3_S", 27: "IQ3_M", 28: "IQ2_S",
     29: "IQ2_M", 30: "IQ4_XS", 31: "IQ1_M", 32: "BF16", 36: "TQ1_0", 37: "TQ2_0", 38: "MXFP4_MOE",
 }  # fmt: skip
-"""``general.file_type`` of a GGUF, by llama.cpp's names."""
+"""llama.cpp's names for ``general.file_type`` of a GGUF."""
 
 SIZE = re.compile(r"(?<![a-z0-9.])(\d+(?:\.\d+)?[bm])(?![a-z0-9])", re.IGNORECASE)
 QUANTIZATION = re.compile(r"(?<![a-z0-9])(w\d+a\d+(?:[-_]g\d+)?)(?![a-z0-9])", re.IGNORECASE)
-"""How the publishers of NPU models name them: ``Qwen3-1.7B-w8a8-rk3588.rkllm``."""
+"""Size and quantization in file names of NPU models, such as ``Qwen3-1.7B-w8a8-rk3588.rkllm``."""
 
 THINKING = ("enable_thinking", "<think>", "reasoning_content")
-"""Words in the chat template of a model that thinks."""
+"""Words in chat templates of models that can think."""
 
 Metadata = dict[str, gguf.Value]
 
 
 @functools.lru_cache(maxsize=64)
 def metadata_of(model: Model) -> Metadata:
-    """Return the metadata of a model's file, read once for each change of it; none where it cannot be read."""
+    """Return the metadata of a model's file, empty where it cannot be read. Reads the file once per change of it."""
     if model.path.suffix.lower() == ".gguf":
         with contextlib.suppress(OSError, ValueError, gguf.NotGguf):
             return gguf.metadata(model.path)
@@ -56,7 +61,7 @@ def metadata_of(model: Model) -> Metadata:
 
 
 def resolve(catalog: Catalog, name: str) -> Model:
-    """Return the model of ``name``, ``name:latest`` or ``name:tag``, whose tag is a part of an id.
+    """Return the model of ``name``, ``name:latest`` or ``name:tag``; the last means the id ``name-tag``.
 
     Raises `ModelNotFound`.
     """
@@ -66,9 +71,9 @@ def resolve(catalog: Catalog, name: str) -> Model:
     return catalog.resolve(bare)
 
 
-def listed_model(model: Model) -> ListedModel:
+def listed_model(model: Model) -> OllamaListedModel:
     """Return an entry of ``/api/tags``."""
-    return ListedModel(
+    return OllamaListedModel(
         name=model.id + TAG,
         model=model.id + TAG,
         size=model.size_bytes,
@@ -79,25 +84,25 @@ def listed_model(model: Model) -> ListedModel:
     )
 
 
-def running_model(model: Model, expires: float) -> RunningModel:
-    """Return an entry of ``/api/ps``; the model `expires` in so many seconds from now."""
-    return RunningModel(
+def running_model(model: Model, expires: float) -> OllamaRunningModel:
+    """Return an entry of ``/api/ps`` for a model that is unloaded in `expires` seconds."""
+    return OllamaRunningModel(
         name=model.id + TAG,
         model=model.id + TAG,
         size=model.size_bytes,
         digest=digest(model),
         details=details(model),
-        expires_at=FOREVER if expires > AGES else rfc3339(time.time() + max(0.0, expires)),
+        expires_at=FOREVER if expires > NEVER else rfc3339(time.time() + max(0.0, expires)),
         size_vram=0 if model.engine == "llama" else model.size_bytes,
         context_length=model.context_length,
     )
 
 
-def shown_model(model: Model) -> ShownModel:
+def shown_model(model: Model) -> OllamaShownModel:
     """Return the answer of ``/api/show``."""
     metadata = metadata_of(model)
     parameters = "\n".join(f"{name:<30} {value:g}" for name, value in model.sampling)
-    return ShownModel(
+    return OllamaShownModel(
         license=str(metadata.get("general.license") or "") or UNSET,
         parameters=parameters or UNSET,
         template=model.chat_template or UNSET,
@@ -110,18 +115,18 @@ def shown_model(model: Model) -> ShownModel:
 
 
 def digest(model: Model) -> str:
-    """Return a digest that is stable for a file.
+    """Return a digest of the name, the size and the change time of a model's file.
 
-    It is made of the file's name, size and time of change: reading gigabytes would take a minute.
+    It is not one of the content: reading gigabytes would take a minute.
     """
     return hashlib.sha256(f"{model.id} {model.size_bytes} {model.created}".encode()).hexdigest()
 
 
-def details(model: Model) -> Details:
-    """Return what the model's file and its name tell; a field is empty where nothing tells."""
+def details(model: Model) -> OllamaModelDetails:
+    """Return what the model's file and its name say; a field is empty where they say nothing."""
     metadata = metadata_of(model)
     family = str(metadata.get("general.architecture", ""))
-    return Details(
+    return OllamaModelDetails(
         parent_model="",
         format=model.path.suffix.lower().removeprefix("."),
         family=family,
@@ -133,13 +138,13 @@ def details(model: Model) -> Details:
 
 
 def quantization(model: Model, metadata: Metadata) -> str:
-    """Return how the weights are stored (``Q4_K_M``, ``W8A8``), empty where nothing tells."""
+    """Return the quantization of the weights (``Q4_K_M``, ``W8A8``), empty where it is unknown."""
     kind = metadata.get("general.file_type")
     return FILE_TYPES.get(kind, "") if isinstance(kind, int) else part_of_name(QUANTIZATION, model).upper()
 
 
 def part_of_name(pattern: re.Pattern[str], model: Model) -> str:
-    """Return what `pattern` finds in the name of the file, else in that of the folder; empty for nothing."""
+    """Return what `pattern` finds in the name of the file, else in the id of the model; empty for nothing."""
     found = pattern.search(model.path.stem) or pattern.search(model.id)
     return found[1] if found else ""
 
@@ -161,12 +166,12 @@ def _capabilities(model: Model) -> Iterator[str]:
 
 
 def thinks(model: Model) -> bool:
-    """Tell whether the model's settings or its chat template know of thinking."""
+    """Return whether the model can think, by its settings and its chat template."""
     return model.thinking is not None or any(word in model.chat_template for word in THINKING)
 
 
 def model_info(model: Model, metadata: Metadata) -> dict[str, Any]:
-    """Return the file's metadata; but the context is the one a request can use, for clients fill what this says."""
+    """Return the metadata of the file, with the context length that requests can use: clients fill as much."""
     family = str(metadata.get("general.architecture") or model.engine)
     return {
         "general.basename": model.name,

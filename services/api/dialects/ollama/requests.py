@@ -1,4 +1,4 @@
-"""Convert Ollama requests to `GenerationRequest`s. Pure. What has no effect is refused or named in a warning."""
+"""Convert requests of Ollama's API to `GenerationRequest`s. Pure."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Any
 import msgspec
 
 from services.api.dialects.common.content import clean, parts
-from services.api.dialects.common.parameters import Idle, asking, seed, stops
-from services.api.dialects.common.tools import chosen_tools, earlier_call, tool_of
+from services.api.dialects.common.parameters import NeutralValues, requested, seed, stops
+from services.api.dialects.common.tools import choose_tools, earlier_call, tool_of
 from services.api.dialects.ollama.keep_alive import keep_alive
 from services.api.dialects.ollama.types import (
-    Answered,
-    ChatRequest,
-    Common,
     Format,
-    GenerateRequest,
-    Options,
-    RequestMessage,
-    RequestToolCall,
+    OllamaAnswerRequest,
+    OllamaChatRequest,
+    OllamaGenerateRequest,
+    OllamaOptions,
+    OllamaRequest,
+    OllamaRequestMessage,
+    OllamaRequestToolCall,
 )
 from services.core.errors import BadRequest
 from services.core.message import Message, Messages, ToolCall, message
@@ -27,7 +27,7 @@ from services.core.model import Model
 from services.core.request import GenerationRequest, Tool
 from services.core.sampling import Sampling
 
-IGNORED: Idle = {
+IGNORED: NeutralValues = {
     "truncate": (None, False),
     "shift": (None, False),
     "context": (None, []),
@@ -35,9 +35,9 @@ IGNORED: Idle = {
     "height": (None,),
     "steps": (None,),
 }
-"""Parameters without effect, each with the values that ask for nothing; any other value is named in the warning."""
+"""Parameters without effect; a value that asks for something is named in the warning."""
 
-IGNORED_OPTIONS: Idle = {
+IGNORED_OPTIONS: NeutralValues = {
     "num_keep": (None,),
     "num_batch": (None,),
     "num_gpu": (None, -1),
@@ -57,36 +57,36 @@ IGNORED_OPTIONS: Idle = {
     "mirostat_eta": (None,),
     "penalize_newline": (None, False),
 }
-"""The same for ``options``; ``num_ctx`` is compared with the model."""
+"""The same for the fields of ``options``; ``num_ctx`` is compared with the model."""
 
-FIM = "This server has no models that fill in between a prompt and a suffix; leave 'suffix' out."
-TEMPLATE = "Each model has its own chat template here; leave 'template' out, or send a finished prompt with raw: true."
+FIM = "This server cannot fill in text between a prompt and a suffix; leave 'suffix' out."
+TEMPLATE = "Each model has its own chat template; leave 'template' out, or send a run_to_end prompt with raw: true."
 RAW = "A raw prompt is sent as it is; leave 'system', 'template' and 'context' out, or raw."
 IMAGES = "This model reads text only; leave the images out."
 
 
-def ignored(request: Common, model: Model) -> list[str]:
-    """Return the names of the parameters of `request` that ask for something this server does not do."""
+def ignored(request: OllamaRequest, model: Model) -> list[str]:
+    """Return the names of the parameters with which `request` asks for what this server does not do."""
     options = request.options
-    names = asking(request, IGNORED) + asking(options, IGNORED_OPTIONS, "options.")
+    names = requested(request, IGNORED) + requested(options, IGNORED_OPTIONS, "options.")
     if options and options.num_ctx not in (None, model.context_length):
         names.append("options.num_ctx")
     return names
 
 
-def wants_nothing(request: ChatRequest | GenerateRequest) -> bool:
-    """Tell whether no answer is asked for: such a request loads the model, or unloads it."""
-    return not (request.messages if isinstance(request, ChatRequest) else request.prompt)
+def wants_nothing(request: OllamaChatRequest | OllamaGenerateRequest) -> bool:
+    """Return whether the request has no question: such a request loads the model, or unloads it."""
+    return not (request.messages if isinstance(request, OllamaChatRequest) else request.prompt)
 
 
-def chat(request: ChatRequest, model: Model) -> GenerationRequest:
+def chat(request: OllamaChatRequest, model: Model) -> GenerationRequest:
     """Return what a chat asks for. Raises `BadRequest`."""
     tools = [tool_of(tool.function, f"tools[{index}].function") for index, tool in enumerate(request.tools or ())]
-    return generation(request, model, messages=messages(request.messages or ()), tools=chosen_tools(tools).tools)
+    return generation(request, model, messages=messages(request.messages or ()), tools=choose_tools(tools).tools)
 
 
-def generate(request: GenerateRequest, model: Model) -> GenerationRequest:
-    """Return a chat of one message, or the prompt as it is where it is `raw`. Raises `BadRequest`."""
+def generate(request: OllamaGenerateRequest, model: Model) -> GenerationRequest:
+    """Return a chat of one message, or the prompt unchanged where it is `raw`. Raises `BadRequest`."""
     prompt = clean(request.prompt or "", "prompt")
     refuse(bool(request.images), IMAGES, "images")
     refuse(bool(request.suffix), FIM, "suffix")
@@ -99,15 +99,15 @@ def generate(request: GenerateRequest, model: Model) -> GenerationRequest:
 
 
 def generation(
-    request: Answered,
+    request: OllamaAnswerRequest,
     model: Model,
     *,
     messages: Messages = (),
     prompt: str | None = None,
     tools: tuple[Tool, ...] = (),
 ) -> GenerationRequest:
-    """Return what chats and prompts share, with what is their own. Raises `BadRequest`."""
-    options = request.options or Options()
+    """Return a request for an answer with the parameters that chats and prompts share. Raises `BadRequest`."""
+    options = request.options or OllamaOptions()
     return GenerationRequest(
         messages=messages,
         prompt=prompt,
@@ -123,22 +123,22 @@ def generation(
 
 
 def refuse(wrong: bool, sentence: str, param: str) -> None:
-    """Raise `BadRequest` where the request is `wrong`."""
+    """Raise `BadRequest` with `sentence` if the request is `wrong`."""
     if wrong:
         raise BadRequest(sentence, param=param)
 
 
 def max_tokens(num_predict: int | None, model: Model) -> int | None:
-    """Return the most tokens of an answer.
+    """Return the most tokens of an answer; None for the default of the model.
 
-    Ollama's -1 (no end) and -2 (until the context is full) end alike here: when the context is full.
+    Ollama's -1 (no limit) and -2 (until the context is full) both end when the context is full.
     """
     if num_predict is None:
         return None
     return num_predict if num_predict > 0 else model.context_length
 
 
-def sampling(options: Options) -> Sampling:
+def sampling(options: OllamaOptions) -> Sampling:
     """Return the sampling parameters of a request."""
     return Sampling(
         temperature=options.temperature,
@@ -157,8 +157,8 @@ def schema(wanted: Format | None) -> dict[str, Any] | None:
     return {} if wanted == "json" else wanted if isinstance(wanted, dict) else None
 
 
-def messages(sent: Sequence[RequestMessage]) -> Messages:
-    """Return the messages of a chat. Calls get ids, and results those of their calls, where they have none.
+def messages(sent: Sequence[OllamaRequestMessage]) -> Messages:
+    """Return the messages of a chat. Calls without an id get one, and results without one get that of their call.
 
     Raises `BadRequest`.
     """
@@ -168,7 +168,7 @@ def messages(sent: Sequence[RequestMessage]) -> Messages:
         where = f"messages[{index}]"
         refuse(bool(each.images), f"{where}.images: {IMAGES}", f"{where}.images")
         content = parts(each.content, f"{where}.content")
-        calls = tuple(earlier(call, f"call_{index}_{i}", where) for i, call in enumerate(each.tool_calls or ()))
+        calls = tuple(tool_call(call, f"call_{index}_{i}", where) for i, call in enumerate(each.tool_calls or ()))
         open_calls += calls
         if each.role == "tool":
             name = each.tool_name if each.tool_name is None else clean(each.tool_name, f"{where}.tool_name")
@@ -178,19 +178,19 @@ def messages(sent: Sequence[RequestMessage]) -> Messages:
     return tuple(found)
 
 
-def earlier(call: RequestToolCall, id: str, where: str) -> ToolCall:
-    """Return a call of an earlier message, with `id` where it has none. Raises `BadRequest`.
+def tool_call(sent: OllamaRequestToolCall, id: str, where: str) -> ToolCall:
+    """Return a call in an earlier message, with `id` where it has none. Raises `BadRequest`.
 
-    Its arguments are an object here and their text everywhere else.
+    Ollama's clients send its arguments as an object, not as the text of one.
     """
-    arguments = msgspec.json.encode(call.function.arguments).decode()
-    return earlier_call(call.id or id, call.function.name, arguments, where)
+    arguments = msgspec.json.encode(sent.function.arguments).decode()
+    return earlier_call(sent.id or id, sent.function.name, arguments, where)
 
 
-def answered_call(result: RequestMessage, open_calls: list[ToolCall]) -> str | None:
-    """Return the id of the call that `result` answers, and take that call out of `open_calls`.
+def answered_call(result: OllamaRequestMessage, open_calls: list[ToolCall]) -> str | None:
+    """Return the id of the call that `result` answers, and remove that call from `open_calls`.
 
-    It is the call that the message names, else the first open call of the tool that it names. None where neither says.
+    It is the call whose id the message has, else the first open call of the tool that it names; None for no such call.
     """
     by_id = (call for call in open_calls if call.id == result.tool_call_id)
     by_name = (call for call in open_calls if result.tool_name in (None, call.name))

@@ -1,4 +1,4 @@
-"""The Ollama endpoints. Each resource parses, asks the service, and encodes; nothing else."""
+"""Serve Ollama's paths for answers, and those that describe models."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from typing import Any, ClassVar
 
 import falcon
 
+from services.api.dialects.common.answer import collected
 from services.api.dialects.ollama import requests
-from services.api.dialects.ollama.answers import AnswerHead, ChatShape, GenerateShape, Shape, ended_without_text
+from services.api.dialects.ollama.answers import AnswerHead, ChatShape, GenerateShape, Shape, ended_without_text, whole
 from services.api.dialects.ollama.keep_alive import keep_alive
 from services.api.dialects.ollama.models import listed_model, resolve, running_model, shown_model, thinks
-from services.api.dialects.ollama.schemas import ModelList, Release, RunningList
-from services.api.dialects.ollama.stream import NDJSON, collect, frames, tell_error
-from services.api.dialects.ollama.types import ChatRequest, GenerateRequest, NamedRequest
+from services.api.dialects.ollama.schemas import OllamaModelList, OllamaRunningList, OllamaVersion
+from services.api.dialects.ollama.stream import NDJSON, error_frame, frames
+from services.api.dialects.ollama.types import OllamaChatRequest, OllamaGenerateRequest, OllamaModelRequest
 from services.api.http.auth import require_admin
 from services.api.http.context import client
-from services.api.http.notices import finished, show
+from services.api.http.notices import run_to_end, show_notice
 from services.api.http.resource import Resource
 from services.api.http.stream import write_json, write_stream
 from services.core.errors import Unsupported
@@ -24,13 +25,15 @@ from services.core.model import Model
 from services.core.request import GenerationRequest
 
 RELEASE = "0.13.0"
-"""The release of Ollama whose API this follows: clients compare it with the one they need."""
+"""The release of Ollama whose API this is; clients compare it with the one they need."""
 
-NO_REGISTRY = "Models are not built, copied or uploaded here: each is a folder under models_dir; see docs/models.md."
+NO_REGISTRY = (
+    "This server cannot build, copy or upload models. Add a folder under models_dir instead; see docs/models.md."
+)
 
 
 class OllamaResource(Resource):
-    """What all of them share: names of models may have Ollama's tags."""
+    """The base of all: names of models may have Ollama's tags."""
 
     def _model(self, name: str | None) -> Model:
         """Return the model a request names, as `Service.model` does. Raises `ModelNotFound` and `BadRequest`."""
@@ -46,31 +49,41 @@ class Answers(OllamaResource):
         self,
         req: falcon.Request,
         resp: falcon.Response,
-        request: ChatRequest | GenerateRequest,
+        request: OllamaChatRequest | OllamaGenerateRequest,
         model: Model,
         generation: GenerationRequest,
     ) -> None:
-        """Answer `generation`, and write the response as `request` wants it: streamed, unless it says otherwise."""
+        """Answer `generation`, and write the answer as `request` wants it: streamed, unless it says otherwise.
+
+        Blocks until the first bytes of a stream are there, else until the answer is complete.
+        """
         names = requests.ignored(request, model)
         if generation.thinking and not thinks(model):
             names.append("think")
         events = self._service.answer(generation, model, client(req), names)
         head = AnswerHead(request.model or model.id, req.context.trace)
         if request.stream is False:
-            write_json(resp, collect(head, self.shape, events, partial(show, resp)))
+            write_json(resp, whole(head, self.shape, collected(events, partial(show_notice, resp))))
         else:
-            write_stream(resp, NDJSON, frames(head, self.shape, events), tell_error)
+            write_stream(resp, NDJSON, frames(head, self.shape, events), error_frame)
 
     def _load(
-        self, req: falcon.Request, resp: falcon.Response, request: ChatRequest | GenerateRequest, model: Model
+        self,
+        req: falcon.Request,
+        resp: falcon.Response,
+        request: OllamaChatRequest | OllamaGenerateRequest,
+        model: Model,
     ) -> None:
-        """Load the model, or unload it where it shall stay for no time. The response is one object, never a stream."""
+        """Load the model, or unload it where ``keep_alive`` is 0; write one object, never a stream.
+
+        Blocks. Raises `Forbidden` and what the scheduler raises.
+        """
         keep = keep_alive(request.keep_alive)
         if keep == 0:
             require_admin(req)
-            finished(resp, self._service.scheduler.unload(client(req), model))
+            run_to_end(resp, self._service.scheduler.unload(client(req), model))
         else:
-            finished(resp, self._service.scheduler.select(model, client(req), keep))
+            run_to_end(resp, self._service.scheduler.select(model, client(req), keep))
         empty = self.shape.part(AnswerHead(request.model or model.id, req.context.trace))
         write_json(resp, ended_without_text(empty, "unload" if keep == 0 else "load"))
 
@@ -81,8 +94,8 @@ class Chat(Answers):
     shape = ChatShape()
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer a chat; without messages, load or unload the model."""
-        request = self.parse(req, ChatRequest)
+        """Answer a chat; without messages, load or unload the model. Blocks; raises `ServiceError`."""
+        request = self.parse(req, OllamaChatRequest)
         model = self._model(request.model)
         if requests.wants_nothing(request):
             self._load(req, resp, request, model)
@@ -96,8 +109,8 @@ class Generate(Answers):
     shape = GenerateShape()
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer a prompt, or continue it; without one, load or unload the model."""
-        request = self.parse(req, GenerateRequest)
+        """Answer a prompt, or continue it; without one, load or unload the model. Blocks; raises `ServiceError`."""
+        request = self.parse(req, OllamaGenerateRequest)
         model = self._model(request.model)
         generation = requests.generate(request, model)
         if requests.wants_nothing(request):
@@ -111,7 +124,7 @@ class Tags(OllamaResource):
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """List the models on disk."""
-        write_json(resp, ModelList(models=[listed_model(model) for model in self._service.catalog.models()]))
+        write_json(resp, OllamaModelList(models=[listed_model(model) for model in self._service.catalog.models()]))
 
     on_head = on_get
 
@@ -121,7 +134,7 @@ class Show(OllamaResource):
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Describe one model."""
-        request = self.parse(req, NamedRequest)
+        request = self.parse(req, OllamaModelRequest)
         write_json(resp, shown_model(self._model(request.model or request.name)))
 
 
@@ -129,10 +142,10 @@ class Running(OllamaResource):
     """``GET /api/ps``."""
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """List the loaded models. It is a snapshot, and does not wait."""
+        """List the loaded models, from a snapshot. Does not block."""
         expiries = self._service.scheduler.status().models
         loaded = [model for model in self._service.catalog.models() if model.id in expiries]
-        write_json(resp, RunningList(models=[running_model(model, expiries[model.id]) for model in loaded]))
+        write_json(resp, OllamaRunningList(models=[running_model(model, expiries[model.id]) for model in loaded]))
 
 
 class Version(OllamaResource):
@@ -140,13 +153,13 @@ class Version(OllamaResource):
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer with the release of Ollama whose API this is."""
-        write_json(resp, Release(version=RELEASE))
+        write_json(resp, OllamaVersion(version=RELEASE))
 
     on_head = on_get
 
 
 class NoRegistry(OllamaResource):
-    """What belongs to a registry of models, which this server has not."""
+    """The paths of a registry of models, which this server does not have."""
 
     def on_post(self, req: falcon.Request, resp: falcon.Response, **params: Any) -> None:
         """Raise `Unsupported`, which says what to do instead."""

@@ -1,4 +1,4 @@
-"""The types of the answers to Ollama's clients."""
+"""Define what the answers of Ollama's API, the lines of its streams and its errors are made of."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from services.core.events import TokenLogprob
 DoneReason = Literal["stop", "length", "load", "unload", "error"]
 
 
-class Error(AnswerStruct):
+class OllamaError(AnswerStruct):
     """An error as Ollama's clients read it."""
 
     error: str
 
 
-class CalledFunction(AnswerStruct):
+class OllamaCalledFunction(AnswerStruct):
     """A function and its arguments."""
 
     index: Count
@@ -26,23 +26,23 @@ class CalledFunction(AnswerStruct):
     arguments: dict[str, Any]
 
 
-class Call(AnswerStruct):
+class OllamaToolCall(AnswerStruct):
     """A call of a tool."""
 
     id: str
-    function: CalledFunction
+    function: OllamaCalledFunction
 
 
-class AnswerMessage(AnswerStruct):
+class OllamaMessage(AnswerStruct):
     """The message of a chat's answer, or a piece of it."""
 
     role: Literal["assistant"]
     content: str
     thinking: str | UnsetType = UNSET
-    tool_calls: list[Call] | UnsetType = UNSET
+    tool_calls: list[OllamaToolCall] | UnsetType = UNSET
 
 
-class AnswerObject(AnswerStruct):
+class OllamaAnswer(AnswerStruct):
     """What every object of an answer has. Only the last one has the numbers, in tokens and nanoseconds."""
 
     model: str
@@ -58,22 +58,22 @@ class AnswerObject(AnswerStruct):
     eval_duration: Count | UnsetType = UNSET
 
 
-class ChatAnswer(AnswerObject, kw_only=True):
+class OllamaChatAnswer(OllamaAnswer, kw_only=True):
     """A chat's answer, or one line of its stream."""
 
-    message: AnswerMessage
+    message: OllamaMessage
 
 
-class GenerateAnswer(AnswerObject, kw_only=True):
+class OllamaGenerateAnswer(OllamaAnswer, kw_only=True):
     """The answer to a prompt, or one line of its stream."""
 
     response: str
     thinking: str | UnsetType = UNSET
-    tool_calls: list[Call] | UnsetType = UNSET
+    tool_calls: list[OllamaToolCall] | UnsetType = UNSET
 
 
-class Details(AnswerStruct):
-    """What the files of a model say; empty where they say nothing."""
+class OllamaModelDetails(AnswerStruct):
+    """What the files of a model say; a field is empty where they say nothing."""
 
     parent_model: str
     format: str
@@ -84,30 +84,30 @@ class Details(AnswerStruct):
     context_length: Count
 
 
-class ModelIdentity(AnswerStruct):
+class OllamaModelEntry(AnswerStruct):
     """What every entry of a list of models has."""
 
     name: str
     model: str
     size: Count
     digest: str
-    details: Details
+    details: OllamaModelDetails
 
 
-class ListedModel(ModelIdentity):
+class OllamaListedModel(OllamaModelEntry):
     """A model on disk."""
 
     modified_at: str
     capabilities: list[str]
 
 
-class ModelList(AnswerStruct):
+class OllamaModelList(AnswerStruct):
     """All models on disk."""
 
-    models: list[ListedModel]
+    models: list[OllamaListedModel]
 
 
-class RunningModel(ModelIdentity):
+class OllamaRunningModel(OllamaModelEntry):
     """A loaded model."""
 
     expires_at: str
@@ -115,16 +115,16 @@ class RunningModel(ModelIdentity):
     context_length: Count
 
 
-class RunningList(AnswerStruct):
+class OllamaRunningList(AnswerStruct):
     """All loaded models."""
 
-    models: list[RunningModel]
+    models: list[OllamaRunningModel]
 
 
-class ShownModel(AnswerStruct):
+class OllamaShownModel(AnswerStruct):
     """All that is known of one model."""
 
-    details: Details
+    details: OllamaModelDetails
     model_info: dict[str, Any]
     capabilities: list[str]
     modified_at: str
@@ -134,13 +134,13 @@ class ShownModel(AnswerStruct):
     system: str | UnsetType = UNSET
 
 
-class Release(AnswerStruct):
+class OllamaVersion(AnswerStruct):
     """The release of Ollama whose API this is."""
 
     version: str
 
 
-class PullStatus(AnswerStruct):
+class OllamaPullStatus(AnswerStruct):
     """How far a download is; the last one says ``success``."""
 
     status: str
@@ -149,7 +149,7 @@ class PullStatus(AnswerStruct):
     completed: Count | UnsetType = UNSET
 
 
-class Embedded(AnswerStruct):
+class OllamaEmbedAnswer(AnswerStruct):
     """A vector for each text."""
 
     model: str
@@ -159,7 +159,7 @@ class Embedded(AnswerStruct):
     prompt_eval_count: Count
 
 
-class Vector(AnswerStruct):
+class OllamaEmbeddingsAnswer(AnswerStruct):
     """One vector, empty without a prompt."""
 
     embedding: list[float]

@@ -1,4 +1,4 @@
-"""Models come and go: ``/api/pull`` from the manifest, ``/api/delete``. For administrators."""
+"""Serve ``/api/pull`` and ``/api/delete``, which fetch and remove models. For administrators."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from services.answering.removal import remove
 from services.answering.service import Service
 from services.api.dialects.ollama.models import TAG
 from services.api.dialects.ollama.resources import OllamaResource
-from services.api.dialects.ollama.schemas import PullStatus
-from services.api.dialects.ollama.stream import NDJSON, line, tell_error
-from services.api.dialects.ollama.types import NamedRequest
+from services.api.dialects.ollama.schemas import OllamaPullStatus
+from services.api.dialects.ollama.stream import NDJSON, error_frame, line
+from services.api.dialects.ollama.types import OllamaModelRequest
 from services.api.http.auth import require_admin
 from services.api.http.context import client
-from services.api.http.notices import finished
+from services.api.http.notices import run_to_end
 from services.api.http.stream import Frames, write_json, write_stream
 from services.core.client import Client
 from services.core.errors import BadRequest
@@ -32,49 +32,49 @@ class Pull(OllamaResource):
         self._fetcher = Fetcher(service.settings, service.catalog)
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Fetch a model of the manifest."""
+        """Fetch a model of the manifest. Blocks; raises `ServiceError`."""
         require_admin(req)
-        request = self.parse(req, NamedRequest)
+        request = self.parse(req, OllamaModelRequest)
         statuses = pull(self._fetcher, model_id(request), client(req))
         if request.stream is False:
             *_, last = statuses
             write_json(resp, last)
         else:
-            write_stream(resp, NDJSON, frames(statuses), tell_error)
+            write_stream(resp, NDJSON, frames(statuses), error_frame)
 
 
 class Delete(OllamaResource):
     """``DELETE /api/delete``."""
 
     def on_delete(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Unload a model, and remove its folder."""
+        """Unload a model, and remove its folder. Blocks; raises `ServiceError`."""
         require_admin(req)
-        name = model_id(self.parse(req, NamedRequest))
-        finished(resp, remove(self._service, name, client(req)))
+        name = model_id(self.parse(req, OllamaModelRequest))
+        run_to_end(resp, remove(self._service, name, client(req)))
 
 
-def model_id(request: NamedRequest) -> str:
-    """Return the id a request means. Raises `BadRequest`."""
+def model_id(request: OllamaModelRequest) -> str:
+    """Return the id of the model that a request names. Raises `BadRequest`."""
     name = request.model or request.name
     if not name:
-        raise BadRequest("The request names no model.", param="model")
+        raise BadRequest("The request names no model; send its id as model.", param="model")
     return name.removesuffix(TAG).replace(":", "-").lower()
 
 
-def pull(fetcher: Fetcher, name: str, client: Client) -> Generator[PullStatus]:
+def pull(fetcher: Fetcher, name: str, client: Client) -> Generator[OllamaPullStatus]:
     """Fetch a model where it is not there yet, and yield how far it is. Blocks and raises as `Fetcher.fetch` does."""
     with contextlib.closing(fetcher.fetch(name, client)) as steps:
         for step in steps:
             yield status_of(step)
-    yield PullStatus(status="success")
+    yield OllamaPullStatus(status="success")
 
 
-def status_of(step: FetchStarted | FetchProgress) -> PullStatus:
-    """Return a step of a download as Ollama tells it."""
+def status_of(step: FetchStarted | FetchProgress) -> OllamaPullStatus:
+    """Return a step of a download in Ollama's words."""
     entry = step.entry
     if isinstance(step, FetchStarted):
-        return PullStatus(status="pulling manifest")
-    return PullStatus(
+        return OllamaPullStatus(status="pulling manifest")
+    return OllamaPullStatus(
         status=f"pulling {entry.file}",
         digest=f"sha256:{entry.sha256}" if entry.sha256 else UNSET,
         total=entry.size,
@@ -82,8 +82,8 @@ def status_of(step: FetchStarted | FetchProgress) -> PullStatus:
     )
 
 
-def frames(statuses: Generator[PullStatus]) -> Frames:
-    """Yield one status a line."""
+def frames(statuses: Generator[OllamaPullStatus]) -> Frames:
+    """Yield one status per line. Blocks as `statuses` do, and raises the same; closing it closes `statuses`."""
     with contextlib.closing(statuses):
         for status in statuses:
             yield line(status)

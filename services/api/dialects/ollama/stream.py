@@ -1,4 +1,4 @@
-"""Run an answer: to one object, or to one object a line."""
+"""Write the stream of Ollama's API: one JSON object per line, the last with ``done``."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from services.api.dialects.common.answer import Pieces, collected
+from services.api.dialects.common.answer import AnswerCollector
 from services.api.dialects.ollama.answers import AnswerHead, Shape, ended, whole_calls
 from services.api.dialects.ollama.errors import error_body
-from services.api.dialects.ollama.schemas import AnswerObject
-from services.api.http.notices import Show
 from services.api.http.stream import Frames, encode_json
 from services.core.errors import ServiceError
 from services.core.events import Done, Event, Notice, Reasoning, Text, ToolCallDelta, Waiting, closing
@@ -18,35 +16,19 @@ from services.core.events import Done, Event, Notice, Reasoning, Text, ToolCallD
 NDJSON = "application/x-ndjson"
 
 HEARTBEAT = b" "
-"""Sent while there is nothing to say: JSON may begin with spaces, so it is a part of the next line and no line itself.
+"""Sent while nothing else flows. JSON may begin with spaces, so the space is a part of the next line.
 
-An empty line is broken JSON to the `ollama` package, and Open WebUI makes an end (``stop``) of a piece without text.
+The `ollama` package cannot read an empty line, and Open WebUI takes an object without text for the end (``stop``).
 """
 
 
-def line(payload: Struct) -> bytes:
-    """Return one line of a stream. JSON has no raw line ends, so one line always holds it."""
-    return encode_json(payload) + b"\n"
-
-
-def tell_error(error: ServiceError) -> bytes:
-    """Return the last line of a stream that an error ends. No line has ``done`` then."""
-    return line(error_body(error))
-
-
-def collect(head: AnswerHead, shape: Shape, events: Iterator[Event], show: Show) -> AnswerObject:
-    """Return the whole response. Blocks until the answer is complete; raises what the events raise."""
-    answer = collected(events, show)
-    whole = shape.part(head, answer.text, answer.reasoning, whole_calls(answer.calls), answer.logprobs)
-    return ended(whole, head, answer.finish_reason, answer.usage, answer.timings)
-
-
 def frames(head: AnswerHead, shape: Shape, events: Iterator[Event]) -> Frames:
-    """Yield one object a line, the last with ``done``.
+    """Yield one object per line, the last with ``done``.
 
-    Calls are sent whole, at the end: Ollama's clients know no pieces of them.
+    Calls are sent whole, at the end: Ollama's clients know no pieces of them. Blocks as `events` do, and raises the
+    same; closing it closes `events`.
     """
-    pieces = Pieces()
+    collector = AnswerCollector()
     with closing(events):
         for event in events:
             match event:
@@ -55,14 +37,24 @@ def frames(head: AnswerHead, shape: Shape, events: Iterator[Event]) -> Frames:
                 case Waiting():
                     yield HEARTBEAT
                 case ToolCallDelta():
-                    pieces.add(event)
+                    collector.add(event)
                     yield HEARTBEAT
                 case Text():
                     yield line(shape.part(head, event.text, logprobs=event.logprobs))
                 case Reasoning():
                     yield line(shape.part(head, reasoning=event.text))
                 case Done():
-                    pieces.add(event)
-                    if calls := pieces.answer().calls:
+                    collector.add(event)
+                    if calls := collector.answer().calls:
                         yield line(shape.part(head, calls=whole_calls(calls)))
                     yield line(ended(shape.part(head), head, event.finish_reason, event.usage, event.timings))
+
+
+def line(payload: Struct) -> bytes:
+    """Return one line of a stream. JSON has no raw line ends, so it fits one line."""
+    return encode_json(payload) + b"\n"
+
+
+def error_frame(error: ServiceError) -> bytes:
+    """Return the last line of a stream that an error ends. No line has ``done`` then."""
+    return line(error_body(error))

@@ -1,4 +1,4 @@
-"""What Ollama clients may send, typed. Unknown fields are tolerated; known ones must have their type.
+"""Define what clients of Ollama's API may send. Unknown fields are tolerated; known ones must have their type.
 
 A field set to null means the same as a field left out.
 """
@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from services.api.dialects.common.bounds import (
-    Most,
+    MaxItems,
     Natural,
     Penalty,
     Probability,
@@ -27,8 +27,8 @@ Think = bool | Literal["low", "medium", "high", "max"]
 Format = dict[str, Any] | Literal["json", ""]
 
 
-class Options(Struct, kw_only=True):
-    """``options`` of a request. Those without a type have no effect, whatever they are; a warning names them."""
+class OllamaOptions(Struct, kw_only=True):
+    """The ``options`` of a request. Those of the type `Any` have no effect; a warning names them."""
 
     temperature: Temperature | None = None
     top_k: Natural | None = None
@@ -40,7 +40,7 @@ class Options(Struct, kw_only=True):
     seed: Seed | None = None
     """-1 asks for none."""
     num_predict: Tokens | None = None
-    """0 and less ask for as many as the context holds."""
+    """0 and less ask for as many as fit the context."""
     stop: str | StopList | None = None
     num_ctx: Tokens | None = None
 
@@ -64,43 +64,43 @@ class Options(Struct, kw_only=True):
     penalize_newline: Any = None
 
 
-class FunctionCall(Struct):
-    """A function and its arguments, which are an object here and no text."""
+class OllamaFunctionCall(Struct):
+    """A function, and its arguments as an object."""
 
     name: str
     arguments: dict[str, Any] = {}
     index: int | None = None
 
 
-class RequestToolCall(Struct):
+class OllamaRequestToolCall(Struct):
     """A call that an earlier answer made."""
 
-    function: FunctionCall
+    function: OllamaFunctionCall
     id: str | None = None
 
 
-class RequestMessage(Struct):
+class OllamaRequestMessage(Struct):
     """A message of a chat."""
 
     role: Literal["system", "user", "assistant", "tool"]
     content: str | None = None
     thinking: str | None = None
     images: list[Any] | None = None
-    tool_calls: list[RequestToolCall] | None = None
+    tool_calls: list[OllamaRequestToolCall] | None = None
     tool_name: str | None = None
     tool_call_id: str | None = None
 
 
-class Common(Struct, kw_only=True):
+class OllamaRequest(Struct, kw_only=True):
     """What all requests to a model share."""
 
     model: str | None = None
     keep_alive: float | str | None = None
     """Seconds, or a duration as Go writes it (``5m``, ``1h30m``); negative: for ever."""
-    options: Options | None = None
+    options: OllamaOptions | None = None
 
 
-class Answered(Common, kw_only=True):
+class OllamaAnswerRequest(OllamaRequest, kw_only=True):
     """What requests for an answer share."""
 
     stream: bool | None = None
@@ -112,14 +112,14 @@ class Answered(Common, kw_only=True):
     shift: bool | None = None
 
 
-class ChatRequest(Answered, kw_only=True):
+class OllamaChatRequest(OllamaAnswerRequest, kw_only=True):
     """``POST /api/chat``."""
 
-    messages: Annotated[list[RequestMessage], Most] | None = None
+    messages: Annotated[list[OllamaRequestMessage], MaxItems] | None = None
     tools: ToolList | None = None
 
 
-class GenerateRequest(Answered, kw_only=True):
+class OllamaGenerateRequest(OllamaAnswerRequest, kw_only=True):
     """``POST /api/generate``."""
 
     prompt: str | None = None
@@ -134,7 +134,7 @@ class GenerateRequest(Answered, kw_only=True):
     steps: Any = None
 
 
-class EmbedRequest(Common, kw_only=True):
+class OllamaEmbedRequest(OllamaRequest, kw_only=True):
     """``POST /api/embed``."""
 
     input: str | list[str]
@@ -142,13 +142,13 @@ class EmbedRequest(Common, kw_only=True):
     dimensions: Natural | None = None
 
 
-class EmbeddingsRequest(Common, kw_only=True):
+class OllamaEmbeddingsRequest(OllamaRequest, kw_only=True):
     """``POST /api/embeddings``, the older of the two."""
 
     prompt: str | None = None
 
 
-class NamedRequest(Struct, kw_only=True):
+class OllamaModelRequest(Struct, kw_only=True):
     """Requests about a model: ``show``, ``pull``, ``delete``. `name` is the older spelling."""
 
     model: str | None = None

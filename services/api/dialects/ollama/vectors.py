@@ -1,4 +1,4 @@
-"""Vectors for Ollama's clients: the newer endpoint and the older one."""
+"""Serve ``/api/embed`` and the older ``/api/embeddings``."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ from collections.abc import Sequence
 
 import falcon
 
-from services.answering.vectors import Vector as Numbers
-from services.answering.vectors import embed, with_dimensions
+from services.answering.vectors import Vector, embed, with_dimensions
 from services.api.dialects.common.content import clean
 from services.api.dialects.ollama.answers import nanoseconds, total
 from services.api.dialects.ollama.keep_alive import keep_alive
 from services.api.dialects.ollama.requests import ignored
 from services.api.dialects.ollama.resources import OllamaResource
-from services.api.dialects.ollama.schemas import Embedded, Vector
-from services.api.dialects.ollama.types import EmbeddingsRequest, EmbedRequest
+from services.api.dialects.ollama.schemas import OllamaEmbedAnswer, OllamaEmbeddingsAnswer
+from services.api.dialects.ollama.types import OllamaEmbeddingsRequest, OllamaEmbedRequest
 from services.api.http.context import client
-from services.api.http.notices import finished, show
+from services.api.http.notices import run_to_end, show_notice
 from services.api.http.stream import write_json
 from services.core.events import Usage
 from services.core.model import Model
@@ -29,26 +28,23 @@ class Vectors(OllamaResource):
         self,
         req: falcon.Request,
         resp: falcon.Response,
-        request: EmbedRequest | EmbeddingsRequest,
+        request: OllamaEmbedRequest | OllamaEmbeddingsRequest,
         model: Model,
         texts: Sequence[str],
-    ) -> tuple[list[Numbers], Usage]:
-        """Return the vector of each text, and what they took.
-
-        Blocks. Raises `BadRequest` where the model makes no vectors, and what `embed` raises.
-        """
+    ) -> tuple[list[Vector], Usage]:
+        """Return the vector of each text, of the length 1, and the token counts. Blocks; raises as `embed` does."""
         for notice in self._service.warnings(ignored(request, model)):
-            show(resp, notice)
+            show_notice(resp, notice)
         work = embed(self._service, model, texts, client(req), keep_alive(request.keep_alive))
-        return finished(resp, work)
+        return run_to_end(resp, work)
 
 
 class Embed(Vectors):
     """``POST /api/embed``."""
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer with a vector of the length 1 for each text."""
-        request = self.parse(req, EmbedRequest)
+        """Answer with a vector for each text. Blocks; raises `ServiceError`."""
+        request = self.parse(req, OllamaEmbedRequest)
         model = self._model(request.model)
         given = [request.input] if isinstance(request.input, str) else request.input
         texts = [clean(text, f"input[{index}]") for index, text in enumerate(given)]
@@ -56,7 +52,7 @@ class Embed(Vectors):
         trace = req.context.trace
         write_json(
             resp,
-            Embedded(
+            OllamaEmbedAnswer(
                 model=request.model or model.id,
                 embeddings=with_dimensions(vectors, request.dimensions or None, model) if vectors else [],
                 total_duration=total(trace),
@@ -70,9 +66,9 @@ class Embeddings(Vectors):
     """``POST /api/embeddings``."""
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer with one vector, an empty one for no prompt."""
-        request = self.parse(req, EmbeddingsRequest)
+        """Answer with the vector of the prompt, an empty one for no prompt. Blocks; raises `ServiceError`."""
+        request = self.parse(req, OllamaEmbeddingsRequest)
         model = self._model(request.model)
         texts = [clean(request.prompt, "prompt")] if request.prompt else []
         vectors, _ = self._vectors(req, resp, request, model, texts)
-        write_json(resp, Vector(embedding=vectors[0] if vectors else []))
+        write_json(resp, OllamaEmbeddingsAnswer(embedding=vectors[0] if vectors else []))

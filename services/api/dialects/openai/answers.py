@@ -1,42 +1,51 @@
-"""Convert events to the choices of OpenAI's completions. Pure."""
+"""Convert an answer and its pieces to the choices of OpenAI's completions. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import ClassVar
 
 from msgspec import UNSET, Struct, UnsetType
 
-from services.api.dialects.common.answer import Answer
+from services.api.dialects.common.answer import CollectedAnswer
+from services.api.dialects.openai.logprobs import chat_logprobs, text_logprobs
 from services.api.dialects.openai.schemas import (
-    AnswerMessage,
-    CachedTokens,
-    Call,
-    CallDelta,
-    CalledFunction,
     ChatChoice,
+    ChatChunkChoice,
     ChatCompletion,
     ChatCompletionChunk,
-    ChatLogprobs,
-    ChunkChoice,
-    Delta,
-    FunctionDelta,
-    Reason,
+    ChatDelta,
+    ChatFinishReason,
+    ChatFunctionCall,
+    ChatFunctionDelta,
+    ChatMessage,
+    ChatToolCall,
+    ChatToolCallDelta,
+    CompletionUsage,
+    PromptTokensDetails,
     TextChoice,
     TextChunkChoice,
     TextCompletion,
     TextCompletionChunk,
-    TextLogprobs,
+)
+from services.core.events import (
+    Done,
+    FinishReason,
+    Piece,
+    Reasoning,
+    Refusal,
+    Text,
+    TokenLogprob,
+    ToolCallDelta,
     Usage,
 )
-from services.core.events import Done, FinishReason, Piece, Reasoning, Refusal, Text, TokenLogprob, ToolCallDelta
-from services.core.events import Usage as Tokens
 from services.core.message import ToolCall
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class CompletionHead:
     """What every object and chunk of one response repeats."""
 
     id: str
@@ -46,56 +55,60 @@ class Head:
     fingerprint: str
 
 
-W = TypeVar("W")
-C = TypeVar("C")
-S = TypeVar("S", bound=Struct)
+class Shape(ABC):
+    """How one endpoint writes the choices of its answers, whole and in chunks."""
 
+    completion: ClassVar[Callable[..., Struct]]
+    """The type of the whole response."""
+    chunk: ClassVar[Callable[..., Struct]]
+    """The type of one event of a stream."""
 
-class Shape(Protocol, Generic[W, C]):
-    """How one endpoint spells its choices: `W` a whole one, `C` a part of one in a chunk."""
+    @abstractmethod
+    def opening(self, index: int) -> Struct | None:
+        """Return the part of a choice in its first chunk, None for no such chunk."""
 
-    def opening(self, index: int) -> C | None:
-        """Return a choice's first chunk, None for no such chunk."""
+    @abstractmethod
+    def piece(self, index: int, event: Piece) -> Struct:
+        """Return the part of a choice that one piece is."""
 
-    def piece(self, index: int, event: Piece) -> C:
-        """Return a choice's chunk for one piece."""
+    @abstractmethod
+    def ending(self, index: int, done: Done) -> Struct:
+        """Return the part of a choice in its last chunk."""
 
-    def ending(self, index: int, done: Done) -> C:
-        """Return a choice's last chunk."""
-
-    def whole(self, index: int, answer: Answer) -> W:
+    @abstractmethod
+    def whole(self, index: int, answer: CollectedAnswer) -> Struct:
         """Return a complete choice."""
 
-    def chunk(self, head: Head, choices: list[C], usage: Usage | UnsetType | None) -> Struct:
-        """Return one event of a stream."""
 
-    def completion(self, head: Head, choices: list[W], usage: Usage) -> Struct:
-        """Return the whole response."""
-
-
-class ChatShape:
+class ChatShape(Shape):
     """Choices of a chat."""
 
-    def opening(self, index: int) -> ChunkChoice | None:
-        return self._choice(index, Delta(role="assistant", content=""))
+    completion, chunk = ChatCompletion, ChatCompletionChunk
 
-    def piece(self, index: int, event: Piece) -> ChunkChoice:
+    def opening(self, index: int) -> ChatChunkChoice | None:
+        """Return the choice with the role of its message."""
+        return self._choice(index, ChatDelta(role="assistant", content=""))
+
+    def piece(self, index: int, event: Piece) -> ChatChunkChoice:
+        """Return the choice with one piece of its message."""
         match event:
             case Text():
-                return self._choice(index, Delta(content=event.text), event.logprobs)
+                return self._choice(index, ChatDelta(content=event.text), event.logprobs)
             case Reasoning():
-                return self._choice(index, Delta(reasoning_content=event.text))
+                return self._choice(index, ChatDelta(reasoning_content=event.text))
             case Refusal():
-                return self._choice(index, Delta(refusal=event.text))
+                return self._choice(index, ChatDelta(refusal=event.text))
             case ToolCallDelta():
                 return self._choice(index, self.call_delta(event))
 
-    def ending(self, index: int, done: Done) -> ChunkChoice:
-        return self._choice(index, Delta(), reason=self.reason(done.finish_reason))
+    def ending(self, index: int, done: Done) -> ChatChunkChoice:
+        """Return the choice with why it ended."""
+        return self._choice(index, ChatDelta(), reason=self.reason(done.finish_reason))
 
-    def whole(self, index: int, answer: Answer) -> ChatChoice:
+    def whole(self, index: int, answer: CollectedAnswer) -> ChatChoice:
+        """Return the choice with its whole message; its content is None where there are only calls, or a refusal."""
         silent = bool(answer.refusal or (answer.calls and not answer.text))
-        message = AnswerMessage(
+        message = ChatMessage(
             role="assistant",
             content=None if silent else answer.text,
             refusal=answer.refusal or None,
@@ -106,65 +119,74 @@ class ChatShape:
         reason = self.reason(answer.finish_reason)
         return ChatChoice(index=index, message=message, logprobs=chat_logprobs(answer.logprobs), finish_reason=reason)
 
-    def chunk(self, head: Head, choices: list[ChunkChoice], usage: Usage | UnsetType | None) -> ChatCompletionChunk:
-        return enveloped(ChatCompletionChunk, head, choices, usage)
-
-    def completion(self, head: Head, choices: list[ChatChoice], usage: Usage) -> ChatCompletion:
-        return enveloped(ChatCompletion, head, choices, usage)
-
-    def reason(self, reason: FinishReason) -> Reason:
-        """Return the endpoint's word for why a choice ended."""
+    def reason(self, reason: FinishReason) -> ChatFinishReason:
+        """Return OpenAI's word for why a choice ended."""
         return reason
 
-    def call_delta(self, piece: ToolCallDelta) -> Delta:
+    def call_delta(self, piece: ToolCallDelta) -> ChatDelta:
         """Return a piece of a call."""
-        function = FunctionDelta(arguments=piece.arguments, name=piece.name or UNSET)
+        function = ChatFunctionDelta(arguments=piece.arguments, name=piece.name or UNSET)
         if not piece.id:
-            return Delta(tool_calls=[CallDelta(index=piece.index, function=function)])
-        return Delta(tool_calls=[CallDelta(index=piece.index, id=piece.id, type="function", function=function)])
+            return ChatDelta(tool_calls=[ChatToolCallDelta(index=piece.index, function=function)])
+        return ChatDelta(
+            tool_calls=[ChatToolCallDelta(index=piece.index, id=piece.id, type="function", function=function)]
+        )
 
-    def add_calls(self, message: AnswerMessage, calls: list[ToolCall]) -> None:
+    def add_calls(self, message: ChatMessage, calls: list[ToolCall]) -> None:
         """Add whole calls to a message."""
-        message.tool_calls = [Call(id=call.id, function=function_of(call)) for call in calls]
+        message.tool_calls = [ChatToolCall(id=call.id, function=function_of(call)) for call in calls]
 
     def _choice(
-        self, index: int, delta: Delta, logprobs: Iterable[TokenLogprob] = (), reason: Reason | None = None
-    ) -> ChunkChoice:
-        return ChunkChoice(index=index, delta=delta, logprobs=chat_logprobs(logprobs), finish_reason=reason)
+        self,
+        index: int,
+        delta: ChatDelta,
+        logprobs: Iterable[TokenLogprob] = (),
+        reason: ChatFinishReason | None = None,
+    ) -> ChatChunkChoice:
+        return ChatChunkChoice(index=index, delta=delta, logprobs=chat_logprobs(logprobs), finish_reason=reason)
 
 
-class OlderChatShape(ChatShape):
-    """For requests with ``functions``, OpenAI's older name for tools: one call, and no id."""
+class LegacyChatShape(ChatShape):
+    """For requests with ``functions``, OpenAI's legacy name for tools: one call, and no id."""
 
-    def reason(self, reason: FinishReason) -> Reason:
+    def reason(self, reason: FinishReason) -> ChatFinishReason:
+        """Return ``function_call`` in place of ``tool_calls``."""
         return "function_call" if reason == "tool_calls" else reason
 
-    def call_delta(self, piece: ToolCallDelta) -> Delta:
-        return Delta(function_call=FunctionDelta(arguments=piece.arguments, name=piece.name or UNSET))
+    def call_delta(self, piece: ToolCallDelta) -> ChatDelta:
+        """Return a piece of the one call."""
+        return ChatDelta(function_call=ChatFunctionDelta(arguments=piece.arguments, name=piece.name or UNSET))
 
-    def add_calls(self, message: AnswerMessage, calls: list[ToolCall]) -> None:
+    def add_calls(self, message: ChatMessage, calls: list[ToolCall]) -> None:
+        """Add the first call to a message."""
         message.function_call = function_of(calls[0])
 
 
-class TextShape:
+class TextShape(Shape):
     """Continuations of prompts."""
 
+    completion, chunk = TextCompletion, TextCompletionChunk
+
     def __init__(self, echo: str = "") -> None:
-        """`echo` goes before the answer."""
+        """Put `echo`, the text of the prompt, before each answer."""
         self._echo = echo
 
     def opening(self, index: int) -> TextChunkChoice | None:
+        """Return the choice with the echo of the prompt, None where none is wanted."""
         return self._choice(index, self._echo) if self._echo else None
 
     def piece(self, index: int, event: Piece) -> TextChunkChoice:
+        """Return the choice with one piece of its text."""
         if isinstance(event, Text):
             return self._choice(index, event.text, event.logprobs)
         return self._choice(index, "" if isinstance(event, ToolCallDelta) else event.text)
 
     def ending(self, index: int, done: Done) -> TextChunkChoice:
+        """Return the choice with why it ended."""
         return self._choice(index, "", reason=done.finish_reason)
 
-    def whole(self, index: int, answer: Answer) -> TextChoice:
+    def whole(self, index: int, answer: CollectedAnswer) -> TextChoice:
+        """Return the choice with its whole text."""
         return TextChoice(
             index=index,
             text=self._echo + answer.text,
@@ -172,20 +194,26 @@ class TextShape:
             finish_reason=answer.finish_reason,
         )
 
-    def chunk(self, head: Head, choices: list[TextChunkChoice], usage: Usage | UnsetType | None) -> TextCompletionChunk:
-        return enveloped(TextCompletionChunk, head, choices, usage)
-
-    def completion(self, head: Head, choices: list[TextChoice], usage: Usage) -> TextCompletion:
-        return enveloped(TextCompletion, head, choices, usage)
-
     def _choice(
         self, index: int, text: str, logprobs: Iterable[TokenLogprob] = (), reason: FinishReason | None = None
     ) -> TextChunkChoice:
         return TextChunkChoice(index=index, text=text, logprobs=text_logprobs(logprobs), finish_reason=reason)
 
 
-def enveloped(kind: Callable[..., S], head: Head, choices: list[Any], usage: Usage | UnsetType | None) -> S:
-    """Return a whole answer or a chunk: its choices and what every one has."""
+def whole(head: CompletionHead, shapes: Sequence[Shape], answers: Sequence[CollectedAnswer], n: int) -> Struct:
+    """Return the whole response: one choice for each answer, `n` of them per prompt."""
+    choices = [shape.whole(index, answer) for index, (shape, answer) in enumerate(zip(shapes, answers, strict=True))]
+    usage = sum((usage_of_choice(answer.usage, index, n) for index, answer in enumerate(answers)), Usage())
+    return with_head(shapes[0].completion, head, choices, usage_of(usage))
+
+
+def with_head(
+    kind: Callable[..., Struct],
+    head: CompletionHead,
+    choices: Sequence[Struct],
+    usage: CompletionUsage | UnsetType | None,
+) -> Struct:
+    """Return a whole response or a chunk, which `kind` makes: its choices, and what all of them repeat."""
     return kind(
         id=head.id,
         created=head.created,
@@ -196,43 +224,21 @@ def enveloped(kind: Callable[..., S], head: Head, choices: list[Any], usage: Usa
     )
 
 
-def function_of(call: ToolCall) -> CalledFunction:
+def function_of(call: ToolCall) -> ChatFunctionCall:
     """Return the function of a whole call."""
-    return CalledFunction(name=call.name, arguments=call.arguments)
+    return ChatFunctionCall(name=call.name, arguments=call.arguments)
 
 
-def usage_of(tokens: Tokens) -> Usage:
-    """Return token counts as OpenAI tells them."""
-    return Usage(
-        prompt_tokens=tokens.prompt_tokens,
-        completion_tokens=tokens.completion_tokens,
-        total_tokens=tokens.prompt_tokens + tokens.completion_tokens,
-        prompt_tokens_details=CachedTokens(cached_tokens=tokens.cached_tokens),
+def usage_of_choice(usage: Usage, index: int, n: int) -> Usage:
+    """Return what choice `index`, one of `n` per prompt, adds to the usage: as with OpenAI the prompt counts once."""
+    return usage if index % n == 0 else Usage(completion_tokens=usage.completion_tokens)
+
+
+def usage_of(usage: Usage) -> CompletionUsage:
+    """Return token counts as OpenAI names them."""
+    return CompletionUsage(
+        prompt_tokens=usage.prompt_tokens,
+        completion_tokens=usage.completion_tokens,
+        total_tokens=usage.prompt_tokens + usage.completion_tokens,
+        prompt_tokens_details=PromptTokensDetails(cached_tokens=usage.cached_tokens),
     )
-
-
-def chat_logprobs(entries: Iterable[TokenLogprob]) -> ChatLogprobs | None:
-    """Return a chat's logprobs, None where there are none."""
-    content = list(entries)
-    return ChatLogprobs(content=content) if content else None
-
-
-def text_logprobs(entries: Iterable[TokenLogprob]) -> TextLogprobs | None:
-    """Return logprobs in the older shape, None where there are none."""
-    entries = list(entries)
-    if not entries:
-        return None
-    return TextLogprobs(
-        tokens=[entry.token for entry in entries],
-        token_logprobs=[entry.logprob for entry in entries],
-        top_logprobs=[{top.token: top.logprob for top in (*entry.top_logprobs, entry)} for entry in entries],
-        text_offset=offsets(entries),
-    )
-
-
-def offsets(entries: list[TokenLogprob]) -> list[int]:
-    """Return where each token starts, in characters from the first."""
-    starts = [0]
-    for entry in entries[:-1]:
-        starts.append(starts[-1] + len(entry.token))
-    return starts

@@ -1,8 +1,6 @@
-"""OpenAI's completions, embeddings and rerank as a dialect."""
+"""Declare OpenAI's dialect: its paths, what each of them takes and answers, and its errors."""
 
 from __future__ import annotations
-
-from functools import partial
 
 from services.api.dialects.common.errors import Error, error_body
 from services.api.dialects.dialect import Dialect
@@ -10,23 +8,17 @@ from services.api.dialects.openai.resources import ChatCompletions, TextCompleti
 from services.api.dialects.openai.schemas import (
     ChatCompletion,
     ChatCompletionChunk,
+    EmbeddingList,
+    RerankAnswer,
     TextCompletion,
     TextCompletionChunk,
 )
-from services.api.dialects.openai.types import ChatRequest, CompletionRequest
-from services.api.dialects.openai.vectors import (
-    EmbeddingList,
-    EmbeddingRequest,
-    Embeddings,
-    Ranking,
-    Rerank,
-    RerankRequest,
-)
-from services.api.http.endpoint import Endpoint, Operation
+from services.api.dialects.openai.types import ChatRequest, CompletionRequest, EmbeddingRequest, RerankRequest
+from services.api.dialects.openai.vectors import Embeddings, Rerank
+from services.api.http.endpoint import Endpoint, model_run
 
 TAG = "Answers"
 
-asked = partial(Operation, names_model=True, takes_slot=True)
 
 ENDPOINTS = (
     Endpoint(
@@ -34,7 +26,7 @@ ENDPOINTS = (
         ChatCompletions,
         TAG,
         (
-            asked(
+            model_run(
                 summary="A chat answer, whole or streamed.",
                 request=ChatRequest,
                 response=ChatCompletion,
@@ -48,7 +40,7 @@ ENDPOINTS = (
         TextCompletions,
         TAG,
         (
-            asked(
+            model_run(
                 summary="Continues a raw prompt, without a chat template.",
                 request=CompletionRequest,
                 response=TextCompletion,
@@ -61,13 +53,13 @@ ENDPOINTS = (
         "/v1/embeddings",
         Embeddings,
         TAG,
-        (asked(summary="A vector for each text.", request=EmbeddingRequest, response=EmbeddingList),),
+        (model_run(summary="A vector for each text.", request=EmbeddingRequest, response=EmbeddingList),),
     ),
     Endpoint(
         "/v1/rerank",
         Rerank,
         TAG,
-        (asked(summary="Texts by how near they are to a question.", request=RerankRequest, response=Ranking),),
+        (model_run(summary="Texts by how near they are to a question.", request=RerankRequest, response=RerankAnswer),),
     ),
 )
 

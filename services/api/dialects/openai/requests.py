@@ -1,28 +1,28 @@
-"""Convert OpenAI requests to `GenerationRequest`s. Pure. What has no effect is refused or named in a warning."""
+"""Convert requests of OpenAI's completions to `GenerationRequest`s. Pure."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from services.api.dialects.common.content import clean, parts
-from services.api.dialects.common.parameters import LOW_PRIORITY_TIER, Idle, seed, stops, thinks
-from services.api.dialects.common.tools import Choice, Chosen, chosen_tools, earlier_call, tool_of
+from services.api.dialects.common.parameters import LOW_PRIORITY_TIER, NeutralValues, requested, seed, stops, thinks
+from services.api.dialects.common.tools import ToolChoice, ToolChoiceMode, choose_tools, earlier_call, tool_of
 from services.api.dialects.openai.types import (
     ChatRequest,
-    Common,
+    ChatToolChoice,
+    CompletionParameters,
     CompletionRequest,
-    FunctionName,
-    NamedTool,
+    NamedFunction,
     RequestMessage,
     RequestToolCall,
     ResponseFormat,
 )
 from services.core.errors import BadRequest
-from services.core.message import Message, Role
+from services.core.message import Message, Role, ToolCall
 from services.core.request import GenerationRequest
 from services.core.sampling import Sampling
 
-IGNORED: Idle = {
+IGNORED: NeutralValues = {
     "modalities": (None, [], ["text"]),
     "audio": (None,),
     "prediction": (None,),
@@ -35,14 +35,19 @@ IGNORED: Idle = {
 }
 """Parameters without effect; a value that asks for something is named in the warning."""
 
-MOST_PROMPTS = 128
-"""Of one completion; each is a run of its own."""
+MAX_PROMPTS = 128
+"""The most prompts of one completion; each is a run of its own."""
+
+
+def ignored(request: CompletionParameters) -> list[str]:
+    """Return the names of the parameters with which `request` asks for what this server does not do."""
+    return requested(request, IGNORED)
 
 
 def chat(request: ChatRequest) -> GenerationRequest:
     """Return what a chat asks for. Raises `BadRequest`."""
     kwargs = dict(request.chat_template_kwargs or {})
-    choice = chosen(request)
+    choice = tool_choice(request)
     return GenerationRequest(
         messages=tuple(message(each, f"messages[{i}]") for i, each in enumerate(request.messages)),
         max_tokens=request.max_completion_tokens or request.max_tokens,
@@ -73,11 +78,11 @@ def prompts(prompt: str | list[str | int | list[int]]) -> list[str | list[int]]:
     ids = [token for token in prompt if isinstance(token, int)]
     several = [part for part in prompt if not isinstance(part, int)]
     if ids and several:
-        raise BadRequest("A prompt is a text or a list of token ids, not both in one list.", param="prompt")
-    if len(several) > MOST_PROMPTS:
-        raise BadRequest(f"There are {len(several)} prompts; send at most {MOST_PROMPTS} at once.", param="prompt")
+        raise BadRequest("The list of prompts has texts and token ids; send one kind alone.", param="prompt")
+    if len(several) > MAX_PROMPTS:
+        raise BadRequest(f"There are {len(several)} prompts; send at most {MAX_PROMPTS} at once.", param="prompt")
     if [] in several or "" in several or not prompt:
-        raise BadRequest("An empty text or list is no prompt; a model continues one token at least.", param="prompt")
+        raise BadRequest("A prompt is empty; send at least one character or token.", param="prompt")
     return several or [ids]
 
 
@@ -95,7 +100,7 @@ def completion(request: CompletionRequest, prompt: str | list[int]) -> Generatio
     )
 
 
-def sampling(request: Common) -> Sampling:
+def sampling(request: CompletionParameters) -> Sampling:
     """Return the sampling parameters of a request."""
     return Sampling(
         temperature=request.temperature,
@@ -118,7 +123,8 @@ def schema(response_format: ResponseFormat | None) -> dict[str, Any] | None:
         return {}
     if response_format.json_schema is None:
         raise BadRequest(
-            "response_format has the type json_schema but no json_schema.", param="response_format.json_schema"
+            "response_format has the type json_schema but no json_schema; send the schema there.",
+            param="response_format.json_schema",
         )
     return response_format.json_schema.schema
 
@@ -146,44 +152,55 @@ def message(sent: RequestMessage, where: str) -> Message:
     return Message(
         role=role,
         parts=parts(sent.content, f"{where}.content"),
-        calls=tuple(earlier_call(call.id, call.function.name, call.function.arguments, where) for call in calls),
+        calls=tuple(tool_call(call, where) for call in calls),
         call_id=sent.tool_call_id,
         name=clean(sent.name, f"{where}.name") if role == "tool" and sent.name else None,
     )
 
 
+def tool_call(sent: RequestToolCall, where: str) -> ToolCall:
+    """Return a call in an earlier message. Raises `BadRequest`."""
+    return earlier_call(sent.id, sent.function.name, sent.function.arguments, where)
+
+
 def calls_of(sent: RequestMessage) -> list[RequestToolCall]:
-    """Return the calls of a message; OpenAI's older single call among them."""
-    older = [RequestToolCall("", sent.function_call)] if sent.function_call else []
-    return older + (sent.tool_calls or [])
+    """Return the calls of a message, the single call of OpenAI's legacy shape among them."""
+    legacy = [RequestToolCall("", sent.function_call)] if sent.function_call else []
+    return legacy + (sent.tool_calls or [])
 
 
-def chosen(request: ChatRequest) -> Chosen:
-    """Return the tools of a chat that are offered; ``functions`` and ``function_call`` are their older names."""
+def tool_choice(request: ChatRequest) -> ToolChoice:
+    """Return the tools that are offered; ``functions`` and ``function_call`` are their legacy names.
+
+    Raises `BadRequest`.
+    """
     if request.tools is None and request.functions is not None:
-        return older(request)
+        return legacy_tool_choice(request)
     tools = [tool_of(item.function, f"tools[{i}].function") for i, item in enumerate(request.tools or ())]
     choice = request.tool_choice
-    if not isinstance(choice, NamedTool):
-        return chosen_tools(tools, choice, parallel=request.parallel_tool_calls)
-    mode, names = named(choice)
-    return chosen_tools(tools, mode, names, parallel=request.parallel_tool_calls)
+    if not isinstance(choice, ChatToolChoice):
+        return choose_tools(tools, choice, parallel=request.parallel_tool_calls)
+    mode, names = named_tools(choice)
+    return choose_tools(tools, mode, names, parallel=request.parallel_tool_calls)
 
 
-def named(choice: NamedTool) -> tuple[Choice, list[str]]:
+def named_tools(choice: ChatToolChoice) -> tuple[ToolChoiceMode, list[str]]:
     """Return what a choice that is an object wants: the mode and the names. Raises `BadRequest`."""
     if choice.type == "allowed_tools" and choice.allowed_tools is not None:
         allowed = choice.allowed_tools
         return allowed.mode, [item.function.name for item in allowed.tools if item.function]
     if choice.type == "function" and choice.function is not None:
         return "required", [choice.function.name]
-    raise BadRequest(f"tool_choice has the type {choice.type!r} but no {choice.type!r}.", param="tool_choice")
+    raise BadRequest(
+        f"tool_choice has the type {choice.type!r} but no field {choice.type!r}; send it with the names of tools.",
+        param="tool_choice",
+    )
 
 
-def older(request: ChatRequest) -> Chosen:
-    """Return the functions of a request in OpenAI's older shape."""
+def legacy_tool_choice(request: ChatRequest) -> ToolChoice:
+    """Return the tools that a request in OpenAI's legacy shape offers. Raises `BadRequest`."""
     tools = [tool_of(item, f"functions[{i}]") for i, item in enumerate(request.functions or ())]
     choice = request.function_call
-    if isinstance(choice, FunctionName):
-        return chosen_tools(tools, "required", [choice.name], parallel=False, param="function_call")
-    return chosen_tools(tools, "none" if choice == "none" else "auto", parallel=False, param="function_call")
+    if isinstance(choice, NamedFunction):
+        return choose_tools(tools, "required", [choice.name], parallel=False, param="function_call")
+    return choose_tools(tools, "none" if choice == "none" else "auto", parallel=False, param="function_call")

@@ -1,4 +1,4 @@
-"""The types of the answers of OpenAI's completions."""
+"""Define what the answers of OpenAI's completions, and the chunks of their streams, are made of."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from msgspec import UNSET, UnsetType
 from services.api.dialects.common.schema import AnswerStruct, Count
 from services.core.events import FinishReason, TokenLogprob
 
-Reason = FinishReason | Literal["function_call"]
+ChatFinishReason = FinishReason | Literal["function_call"]
 
 
-class CachedTokens(AnswerStruct):
+class PromptTokensDetails(AnswerStruct):
     """Details of a prompt's tokens."""
 
     cached_tokens: Count
 
 
-class Usage(AnswerStruct):
+class CompletionUsage(AnswerStruct):
     """Token counts."""
 
     prompt_tokens: Count
     completion_tokens: Count
     total_tokens: Count
-    prompt_tokens_details: CachedTokens
+    prompt_tokens_details: PromptTokensDetails
 
 
 class ChatLogprobs(AnswerStruct):
@@ -34,38 +34,38 @@ class ChatLogprobs(AnswerStruct):
     refusal: None = None
 
 
-class CalledFunction(AnswerStruct):
+class ChatFunctionCall(AnswerStruct):
     """A function and the text of its arguments."""
 
     name: str
     arguments: str
 
 
-class Call(AnswerStruct, tag_field="type", tag="function"):
+class ChatToolCall(AnswerStruct, tag_field="type", tag="function"):
     """A call of a tool."""
 
     id: str
-    function: CalledFunction
+    function: ChatFunctionCall
 
 
-class AnswerMessage(AnswerStruct):
+class ChatMessage(AnswerStruct):
     """The message of a whole choice."""
 
     role: Literal["assistant"]
     content: str | None
     refusal: str | None
     reasoning_content: str | UnsetType = UNSET
-    tool_calls: list[Call] | UnsetType = UNSET
-    function_call: CalledFunction | UnsetType = UNSET
+    tool_calls: list[ChatToolCall] | UnsetType = UNSET
+    function_call: ChatFunctionCall | UnsetType = UNSET
 
 
 class ChatChoice(AnswerStruct):
     """One answer of a chat."""
 
     index: Count
-    message: AnswerMessage
+    message: ChatMessage
     logprobs: ChatLogprobs | None
-    finish_reason: Reason
+    finish_reason: ChatFinishReason
 
 
 class Envelope(AnswerStruct):
@@ -81,54 +81,54 @@ class ChatCompletion(Envelope, tag_field="object", tag="chat.completion"):
     """A chat's whole answer."""
 
     choices: list[ChatChoice]
-    usage: Usage
+    usage: CompletionUsage
 
 
-class FunctionDelta(AnswerStruct):
+class ChatFunctionDelta(AnswerStruct):
     """A piece of a function's arguments; the first piece has its name."""
 
     arguments: str
     name: str | UnsetType = UNSET
 
 
-class CallDelta(AnswerStruct):
+class ChatToolCallDelta(AnswerStruct):
     """A piece of a call; the first piece has its id."""
 
     index: Count
-    function: FunctionDelta
+    function: ChatFunctionDelta
     id: str | UnsetType = UNSET
     type: Literal["function"] | UnsetType = UNSET
 
 
-class Delta(AnswerStruct):
+class ChatDelta(AnswerStruct):
     """A piece of a choice's message."""
 
     role: Literal["assistant"] | UnsetType = UNSET
     content: str | UnsetType = UNSET
     reasoning_content: str | UnsetType = UNSET
     refusal: str | UnsetType = UNSET
-    tool_calls: list[CallDelta] | UnsetType = UNSET
-    function_call: FunctionDelta | UnsetType = UNSET
+    tool_calls: list[ChatToolCallDelta] | UnsetType = UNSET
+    function_call: ChatFunctionDelta | UnsetType = UNSET
 
 
-class ChunkChoice(AnswerStruct):
+class ChatChunkChoice(AnswerStruct):
     """A choice's part of a chunk."""
 
     index: Count
-    delta: Delta
+    delta: ChatDelta
     logprobs: ChatLogprobs | None
-    finish_reason: Reason | None
+    finish_reason: ChatFinishReason | None
 
 
 class ChatCompletionChunk(Envelope, tag_field="object", tag="chat.completion.chunk"):
     """One event; the last but ``[DONE]`` has the usage, where it was asked for."""
 
-    choices: list[ChunkChoice]
-    usage: Usage | UnsetType | None = UNSET
+    choices: list[ChatChunkChoice]
+    usage: CompletionUsage | UnsetType | None = UNSET
 
 
 class TextLogprobs(AnswerStruct):
-    """Logprobs in the older shape: a list per property, one item per token."""
+    """Logprobs in the legacy shape: a list per property, one item per token."""
 
     tokens: list[str]
     token_logprobs: list[float]
@@ -150,7 +150,7 @@ class TextCompletion(Envelope, tag_field="object", tag="text_completion"):
     """The whole continuation of prompts."""
 
     choices: list[TextChoice]
-    usage: Usage
+    usage: CompletionUsage
 
 
 class TextChunkChoice(AnswerStruct):
@@ -166,4 +166,52 @@ class TextCompletionChunk(Envelope, tag_field="object", tag="text_completion"):
     """One event; the last but ``[DONE]`` has the usage, where it was asked for."""
 
     choices: list[TextChunkChoice]
-    usage: Usage | UnsetType | None = UNSET
+    usage: CompletionUsage | UnsetType | None = UNSET
+
+
+class PromptUsage(AnswerStruct):
+    """Token counts of a request whose answer is no text, so both numbers are the same."""
+
+    prompt_tokens: Count
+    total_tokens: Count
+
+
+class Embedding(AnswerStruct):
+    """The vector of one text."""
+
+    object: Literal["embedding"]
+    index: Count
+    embedding: list[float] | str
+    """Numbers, or with ``encoding_format: base64`` their bytes."""
+
+
+class EmbeddingList(AnswerStruct):
+    """A vector for each text."""
+
+    object: Literal["list"]
+    data: list[Embedding]
+    model: str
+    usage: PromptUsage
+
+
+class RerankedDocument(AnswerStruct):
+    """The text of a ranked document."""
+
+    text: str
+
+
+class RerankResult(AnswerStruct):
+    """One document, by its place in the request, and how relevant it is."""
+
+    index: Count
+    relevance_score: float
+    document: RerankedDocument | UnsetType = UNSET
+
+
+class RerankAnswer(AnswerStruct):
+    """The documents, the most relevant one first."""
+
+    id: str
+    model: str
+    results: list[RerankResult]
+    usage: PromptUsage

@@ -1,54 +1,37 @@
-"""Run the answers of a completion: to one object, or to server-sent events."""
+"""Write the stream of OpenAI's completions: chunks as server-sent events, up to ``[DONE]``."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TypeVar
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET
 
-from services.api.dialects.common.answer import collected
 from services.api.dialects.common.errors import error_body
-from services.api.dialects.openai.answers import Head, Shape, usage_of
-from services.api.http.notices import Show
+from services.api.dialects.openai.answers import (
+    CompletionHead,
+    Shape,
+    usage_of,
+    usage_of_choice,
+    with_head,
+)
 from services.api.http.stream import Frames, comment, sse
 from services.core.errors import ServiceError
 from services.core.events import Done, Event, Notice, Piece, Usage, Waiting, closing
 
-DONE = b"data: [DONE]\n\n"
-
-W = TypeVar("W")
-C = TypeVar("C")
-
-Answers = Iterator[Iterator[Event]]
-"""One event stream per choice, run one after the other."""
+LAST_FRAME = b"data: [DONE]\n\n"
 
 
-def tell_error(error: ServiceError) -> bytes:
-    """Return the last event of a stream that an error ends. It has no ``[DONE]``: its answer is not done."""
-    return sse(error_body(error))
+def frames(
+    head: CompletionHead,
+    shapes: Sequence[Shape],
+    answers: Iterator[Iterator[Event]],
+    n: int,
+    include_usage: bool,
+) -> Frames:
+    """Yield server-sent events up to ``[DONE]``, the choices one after the other, `n` of them per prompt.
 
-
-def of_choice(usage: Usage, index: int, n: int) -> Usage:
-    """Return what choice `index`, one of `n` per prompt, adds to the usage: as with OpenAI the prompt counts once."""
-    return usage if index % n == 0 else Usage(completion_tokens=usage.completion_tokens)
-
-
-def collect(head: Head, shapes: Sequence[Shape[W, C]], answers: Answers, n: int, show: Show) -> Struct:
-    """Return the whole response, with `n` choices per prompt.
-
-    Blocks until the last answer is complete; raises what the events raise.
+    Blocks as `answers` do, and raises the same; closing it closes the answer that runs.
     """
-    usage, choices = Usage(), []
-    for index, (shape, events) in enumerate(zip(shapes, answers, strict=True)):
-        answer = collected(events, show)
-        usage += of_choice(answer.usage, index, n)
-        choices.append(shape.whole(index, answer))
-    return shapes[0].completion(head, choices, usage_of(usage))
-
-
-def frames(head: Head, shapes: Sequence[Shape[W, C]], answers: Answers, n: int, include_usage: bool) -> Frames:
-    """Yield server-sent events, with `n` choices per prompt, ending with ``[DONE]``."""
     total, usage = Usage(), None if include_usage else UNSET
     for index, (shape, events) in enumerate(zip(shapes, answers, strict=True)):
         opening = shape.opening(index)
@@ -61,13 +44,18 @@ def frames(head: Head, shapes: Sequence[Shape[W, C]], answers: Answers, n: int, 
                     yield comment(event)
                     continue
                 if opening is not None:
-                    yield sse(shape.chunk(head, [opening], usage))
+                    yield sse(with_head(shape.chunk, head, [opening], usage))
                     opening = None
                 if isinstance(event, Done):
-                    total += of_choice(event.usage, index, n)
-                    yield sse(shape.chunk(head, [shape.ending(index, event)], usage))
+                    total += usage_of_choice(event.usage, index, n)
+                    yield sse(with_head(shape.chunk, head, [shape.ending(index, event)], usage))
                 elif isinstance(event, Piece):
-                    yield sse(shape.chunk(head, [shape.piece(index, event)], usage))
+                    yield sse(with_head(shape.chunk, head, [shape.piece(index, event)], usage))
     if include_usage:
-        yield sse(shapes[0].chunk(head, [], usage_of(total)))
-    yield DONE
+        yield sse(with_head(shapes[0].chunk, head, [], usage_of(total)))
+    yield LAST_FRAME
+
+
+def error_frame(error: ServiceError) -> bytes:
+    """Return the last event of a stream that an error ends. No ``[DONE]`` follows: the answer is not complete."""
+    return sse(error_body(error))

@@ -1,4 +1,4 @@
-"""What OpenAI clients may send, typed. Unknown fields are tolerated; known ones must have their type.
+"""Define what clients of OpenAI's completions may send. Unknown fields are tolerated; known ones must have their type.
 
 A field set to null means the same as a field left out, as with OpenAI.
 """
@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 
 from services.api.dialects.common.bounds import (
     Effort,
-    Most,
+    MaxItems,
     Natural,
     Penalty,
     Positive,
@@ -23,64 +23,81 @@ from services.api.dialects.common.bounds import (
     TopLogprobs,
 )
 from services.api.dialects.common.content import ContentPart
-from services.api.dialects.common.tools import Choice, Function, ToolList
+from services.api.dialects.common.tools import Function, ToolChoiceMode, ToolList
+
+MAX_TEXTS = 2048
+"""The most texts of one request for vectors or scores, as with OpenAI."""
 
 
 class FunctionCall(Struct):
+    """A function, and its arguments as the text of a JSON object."""
+
     name: str
     arguments: str
 
 
 class RequestToolCall(Struct):
+    """A call that an earlier answer made."""
+
     id: str
     function: FunctionCall
     type: Literal["function"] = "function"
 
 
 class RequestMessage(Struct):
+    """A message of a chat."""
+
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
-    content: str | Annotated[list[ContentPart], Most] | None = None
+    content: str | Annotated[list[ContentPart], MaxItems] | None = None
     name: str | None = None
     tool_calls: list[RequestToolCall] | None = None
     function_call: FunctionCall | None = None
     tool_call_id: str | None = None
 
 
-class FunctionName(Struct):
+class NamedFunction(Struct):
+    """The name of a function."""
+
     name: str
 
 
 class AllowedTools(Struct):
-    """The functions of a choice among a part of the tools."""
+    """The part of the tools that may be called."""
 
-    tools: list[NamedTool]
+    tools: list[ChatToolChoice]
     mode: Literal["auto", "required"] = "auto"
 
 
-class NamedTool(Struct):
+class ChatToolChoice(Struct):
     """``tool_choice`` as an object: one function, or a part of the tools."""
 
     type: Literal["function", "allowed_tools"] = "function"
-    function: FunctionName | None = None
+    function: NamedFunction | None = None
     allowed_tools: AllowedTools | None = None
 
 
 class StreamOptions(Struct):
+    """What a stream has besides its choices."""
+
     include_usage: bool | None = None
 
 
 class JSONSchema(Struct):
+    """The schema that an answer must satisfy."""
+
     schema: dict[str, Any]
     name: str | None = None
     strict: bool | None = None
 
 
 class ResponseFormat(Struct):
+    """Free text, any JSON object, or JSON of a schema."""
+
     type: Literal["text", "json_object", "json_schema"]
     json_schema: JSONSchema | None = None
 
 
-class Common(Struct, kw_only=True):
+class CompletionParameters(Struct, kw_only=True):
     """What chat and text completions share."""
 
     model: str | None = None
@@ -102,10 +119,10 @@ class Common(Struct, kw_only=True):
     user: str | None = None
 
 
-class ChatRequest(Common, kw_only=True):
+class ChatRequest(CompletionParameters, kw_only=True):
     """``POST /v1/chat/completions``."""
 
-    messages: Annotated[list[RequestMessage], Meta(min_length=1), Most]
+    messages: Annotated[list[RequestMessage], Meta(min_length=1), MaxItems]
     max_completion_tokens: Positive | None = None
     logprobs: bool | None = None
     top_logprobs: TopLogprobs | None = None
@@ -117,8 +134,8 @@ class ChatRequest(Common, kw_only=True):
 
     tools: ToolList | None = None
     functions: Annotated[list[Function], Meta(max_length=256)] | None = None
-    tool_choice: Choice | NamedTool | None = None
-    function_call: Literal["none", "auto"] | FunctionName | None = None
+    tool_choice: ToolChoiceMode | ChatToolChoice | None = None
+    function_call: Literal["none", "auto"] | NamedFunction | None = None
     parallel_tool_calls: bool | None = None
     modalities: list[str] | None = None
     audio: dict[str, Any] | None = None
@@ -132,7 +149,7 @@ class ChatRequest(Common, kw_only=True):
     safety_identifier: str | None = None
 
 
-class CompletionRequest(Common, kw_only=True):
+class CompletionRequest(CompletionParameters, kw_only=True):
     """``POST /v1/completions``."""
 
     prompt: str | list[str | Natural | list[Natural]]
@@ -140,3 +157,32 @@ class CompletionRequest(Common, kw_only=True):
     echo: bool | None = None
     suffix: str | None = None
     best_of: int | None = None
+
+
+class EmbeddingRequest(Struct, kw_only=True):
+    """``POST /v1/embeddings``."""
+
+    input: str | list[str | Natural | list[Natural]]
+    model: str | None = None
+    encoding_format: Literal["float", "base64"] | None = None
+    dimensions: Positive | None = None
+    user: str | None = None
+
+
+class RerankDocument(Struct):
+    """A text to rank."""
+
+    text: str
+
+
+class RerankRequest(Struct, kw_only=True):
+    """``POST /v1/rerank``."""
+
+    query: str
+    documents: Annotated[list[str | RerankDocument], Meta(min_length=1, max_length=MAX_TEXTS)]
+    model: str | None = None
+    top_n: Positive | None = None
+    return_documents: bool | None = None
+    rank_fields: list[str] | None = None
+    max_chunks_per_doc: int | None = None
+    max_tokens_per_doc: int | None = None

@@ -1,19 +1,26 @@
-"""``/v1/embeddings`` in OpenAI's shape and ``/v1/rerank`` in Cohere's and Jina's."""
+"""Serve ``/v1/embeddings`` in OpenAI's shape and ``/v1/rerank`` in Cohere's and Jina's."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import falcon
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET
 
 from services.answering.vectors import Input, embed, score, with_dimensions
-from services.api.dialects.common.bounds import Natural, Positive
 from services.api.dialects.common.content import clean
-from services.api.dialects.common.parameters import Idle, asking
-from services.api.dialects.common.schema import AnswerStruct, Count
+from services.api.dialects.common.parameters import NeutralValues, requested
+from services.api.dialects.openai.schemas import (
+    Embedding,
+    EmbeddingList,
+    PromptUsage,
+    RerankAnswer,
+    RerankedDocument,
+    RerankResult,
+)
+from services.api.dialects.openai.types import MAX_TEXTS, EmbeddingRequest, RerankDocument, RerankRequest
 from services.api.http.context import client
-from services.api.http.notices import finished, show
+from services.api.http.notices import run_to_end, show_notice
 from services.api.http.resource import Resource
 from services.api.http.stream import write_json
 from services.chat.vectors import base64_floats, ranked_indices
@@ -21,125 +28,57 @@ from services.core.errors import BadRequest
 from services.core.events import Usage
 from services.core.model import Model
 
-MOST_TEXTS = 2048
-"""Of one request, as OpenAI has it."""
-
-
-class EmbeddingRequest(Struct, kw_only=True):
-    """``POST /v1/embeddings``."""
-
-    input: str | list[str | Natural | list[Natural]]
-    model: str | None = None
-    encoding_format: Literal["float", "base64"] | None = None
-    dimensions: Positive | None = None
-    user: str | None = None
-
-
-class Document(Struct):
-    """A text to rank."""
-
-    text: str
-
-
-class RerankRequest(Struct, kw_only=True):
-    """``POST /v1/rerank``."""
-
-    query: str
-    documents: Annotated[list[str | Document], Meta(min_length=1, max_length=MOST_TEXTS)]
-    model: str | None = None
-    top_n: Positive | None = None
-    return_documents: bool | None = None
-    rank_fields: list[str] | None = None
-    max_chunks_per_doc: int | None = None
-    max_tokens_per_doc: int | None = None
-
-
-IGNORED: Idle = {"rank_fields": (None,), "max_chunks_per_doc": (None,), "max_tokens_per_doc": (None,)}
+IGNORED: NeutralValues = {"rank_fields": (None,), "max_chunks_per_doc": (None,), "max_tokens_per_doc": (None,)}
 """Parameters of a `RerankRequest` without effect; any value but null is named in the warning."""
-
-
-class ReadTokens(AnswerStruct):
-    """Nothing is written, so both numbers are the same."""
-
-    prompt_tokens: Count
-    total_tokens: Count
-
-
-class Embedding(AnswerStruct):
-    object: Literal["embedding"]
-    index: Count
-    embedding: list[float] | str
-    """Numbers, or with ``encoding_format: base64`` their bytes."""
-
-
-class EmbeddingList(AnswerStruct):
-    object: Literal["list"]
-    data: list[Embedding]
-    model: str
-    usage: ReadTokens
-
-
-class RankedText(AnswerStruct):
-    text: str
-
-
-class Ranked(AnswerStruct):
-    index: Count
-    relevance_score: float
-    document: RankedText | UnsetType = UNSET
-
-
-class Ranking(AnswerStruct):
-    id: str
-    model: str
-    results: list[Ranked]
-    usage: ReadTokens
 
 
 class Embeddings(Resource):
     """``POST /v1/embeddings``."""
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer with a vector for each text."""
+        """Answer with a vector for each text. Blocks; raises `ServiceError`."""
         request = self.parse(req, EmbeddingRequest)
         model = self._service.model(request.model, "embedding")
         work = embed(self._service, model, inputs(request.input), client(req))
-        vectors, usage = finished(resp, work)
+        vectors, usage = run_to_end(resp, work)
         encode = base64_floats if request.encoding_format == "base64" else list
         data = [
             Embedding(object="embedding", index=index, embedding=encode(vector))
             for index, vector in enumerate(with_dimensions(vectors, request.dimensions, model))
         ]
-        write_json(resp, EmbeddingList(object="list", data=data, model=model.id, usage=read_tokens(usage)))
+        write_json(resp, EmbeddingList(object="list", data=data, model=model.id, usage=prompt_usage(usage)))
 
 
 class Rerank(Resource):
     """``POST /v1/rerank``."""
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer with the documents by how near they are to the query."""
+        """Answer with the documents, the most relevant to the query first. Blocks; raises `ServiceError`."""
         request = self.parse(req, RerankRequest)
         model = self._model(request.model)
-        for notice in self._service.warnings(asking(request, IGNORED)):
-            show(resp, notice)
+        for notice in self._service.warnings(requested(request, IGNORED)):
+            show_notice(resp, notice)
         documents = [text_of(document, f"documents[{i}]") for i, document in enumerate(request.documents)]
         work = score(self._service, model, filled(request.query, "query"), documents, client(req))
-        scores, usage = finished(resp, work)
+        scores, usage = run_to_end(resp, work)
         results = [
-            Ranked(
+            RerankResult(
                 index=index,
                 relevance_score=scores[index],
-                document=RankedText(text=documents[index]) if request.return_documents else UNSET,
+                document=RerankedDocument(text=documents[index]) if request.return_documents else UNSET,
             )
             for index in ranked_indices(scores, request.top_n)
         ]
         write_json(
             resp,
-            Ranking(id=f"rerank-{req.context.id}", model=model.id, results=results, usage=read_tokens(usage)),
+            RerankAnswer(id=f"rerank-{req.context.id}", model=model.id, results=results, usage=prompt_usage(usage)),
         )
 
     def _model(self, name: str | None) -> Model:
-        """Return a model made for it where there is one, else one whose embeddings can be compared."""
+        """Return the model that a request names, else one made to rank, else one whose embeddings can be compared.
+
+        Raises `ModelNotFound` and `BadRequest`.
+        """
         able = any("rerank" in model.capabilities for model in self._service.catalog.models())
         return self._service.model(name, "rerank" if able else "embedding")
 
@@ -152,15 +91,15 @@ def inputs(given: str | list[Any]) -> list[Input]:
         raise BadRequest("The list of inputs is empty; send at least one text.", param="input")
     if all(isinstance(item, int) for item in given):
         return [tuple(given)]
-    if len(given) > MOST_TEXTS:
-        raise BadRequest(f"The input has {len(given)} texts; send at most {MOST_TEXTS} at once.", param="input")
-    return [one_input(item, f"input[{index}]") for index, item in enumerate(given)]
+    if len(given) > MAX_TEXTS:
+        raise BadRequest(f"The input has {len(given)} texts; send at most {MAX_TEXTS} at once.", param="input")
+    return [input_of(item, f"input[{index}]") for index, item in enumerate(given)]
 
 
-def one_input(item: str | int | list[int], where: str) -> Input:
+def input_of(item: str | int | list[int], where: str) -> Input:
     """Return one text of a list of them. Raises `BadRequest`."""
     if isinstance(item, int):
-        raise BadRequest(f"{where} is a number among texts; send texts, or tokens alone.", param="input")
+        raise BadRequest(f"{where} is a token id among texts; send one kind alone.", param="input")
     if isinstance(item, str):
         return filled(item, where)
     if not item:
@@ -168,7 +107,7 @@ def one_input(item: str | int | list[int], where: str) -> Input:
     return tuple(item)
 
 
-def text_of(document: str | Document, where: str) -> str:
+def text_of(document: str | RerankDocument, where: str) -> str:
     """Return the text of a document. Raises `BadRequest`."""
     return filled(document if isinstance(document, str) else document.text, where)
 
@@ -180,6 +119,6 @@ def filled(text: str, where: str) -> str:
     return clean(text, where)
 
 
-def read_tokens(usage: Usage) -> ReadTokens:
-    """Return the counts of a request that writes nothing."""
-    return ReadTokens(prompt_tokens=usage.prompt_tokens, total_tokens=usage.prompt_tokens)
+def prompt_usage(usage: Usage) -> PromptUsage:
+    """Return the token counts of a request whose answer is no text."""
+    return PromptUsage(prompt_tokens=usage.prompt_tokens, total_tokens=usage.prompt_tokens)

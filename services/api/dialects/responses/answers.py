@@ -6,17 +6,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from services.api.dialects.common.answer import Answer
+from services.api.dialects.common.answer import CollectedAnswer
 from services.api.dialects.common.parameters import LOW_PRIORITY_TIER
 from services.api.dialects.responses.schemas import (
     CallItem,
     IncompleteDetails,
-    InputDetails,
+    InputTokensDetails,
     MessageItem,
-    OutputDetails,
     OutputItem,
     OutputRefusal,
     OutputText,
+    OutputTokensDetails,
     ReasoningItem,
     ReasoningText,
     ResponseAnswer,
@@ -37,10 +37,10 @@ Prefix = Literal["rs", "msg", "fc"]
 
 @dataclass(frozen=True, slots=True)
 class ResponseHead:
-    """What a response says besides its answer."""
+    """What a response has besides its answer."""
 
     id: str
-    """The HTTP request's; the ids of the response and of its items are made of it."""
+    """The id of the HTTP request; those of the response and of its items are made from it."""
     created: int
     """Seconds since 1970."""
     model: str
@@ -51,14 +51,14 @@ class ResponseHead:
         return f"{prefix}_{self.id}_{index}"
 
 
-def whole(head: ResponseHead, answer: Answer) -> ResponseAnswer:
-    """Return the response that is sent whole."""
+def whole(head: ResponseHead, answer: CollectedAnswer) -> ResponseAnswer:
+    """Return the whole response."""
     status = status_of(answer.finish_reason)
     return response(head, status, output(head, answer, status), answer.usage)
 
 
-def output(head: ResponseHead, answer: Answer, status: Status) -> list[OutputItem]:
-    """Return the items of an answer. The last one has its `status`: an answer that was cut short ends in it."""
+def output(head: ResponseHead, answer: CollectedAnswer, status: Status) -> list[OutputItem]:
+    """Return the items of an answer. The last one has the `status` of the answer, which is cut off in it or nowhere."""
     items: list[OutputItem] = []
     if answer.reasoning:
         items.append(reasoning_item(head.item_id("rs", 0), [ReasoningText(text=answer.reasoning)]))
@@ -105,9 +105,9 @@ def response(
     usage: Usage | None = None,
     error: ServiceError | None = None,
 ) -> ResponseAnswer:
-    """Return a response: its output, what it repeats of its request, and what this server never does.
+    """Return a response with `items` as its output, and with what it repeats of its request.
 
-    `usage` is known when the answer has ended.
+    `usage` is None until the answer has ended. Fields for what this server does not do have constant values.
     """
     request = head.request
     text, reasoning = request.text or TextConfig(), request.reasoning or ReasoningConfig()
@@ -147,15 +147,15 @@ def usage_of(usage: Usage) -> ResponseUsage:
     """Return token counts as the Responses API names them."""
     return ResponseUsage(
         input_tokens=usage.prompt_tokens,
-        input_tokens_details=InputDetails(cached_tokens=usage.cached_tokens, cache_write_tokens=0),
+        input_tokens_details=InputTokensDetails(cached_tokens=usage.cached_tokens, cache_write_tokens=0),
         output_tokens=usage.completion_tokens,
-        output_tokens_details=OutputDetails(reasoning_tokens=0),
+        output_tokens_details=OutputTokensDetails(reasoning_tokens=0),
         total_tokens=usage.prompt_tokens + usage.completion_tokens,
     )
 
 
 def response_error(error: ServiceError) -> ResponseError:
-    """Return the error of a response, with the nearest of OpenAI's codes for one."""
+    """Return the error of a response, with the nearest of the codes that OpenAI has for one."""
     if isinstance(error, QueueFull):
         return ResponseError(code="rate_limit_exceeded", message=error.message)
     code: Literal["invalid_prompt", "server_error"] = (

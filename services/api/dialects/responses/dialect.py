@@ -1,4 +1,4 @@
-"""OpenAI's Responses API as the application knows it."""
+"""Declare the dialect of OpenAI's Responses API: its paths, what each of them takes and answers, and its errors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from services.api.dialects.responses.events import ResponseEvent
 from services.api.dialects.responses.resources import InputTokens, Responses
 from services.api.dialects.responses.schemas import InputTokenCount, ResponseAnswer
 from services.api.dialects.responses.types import ResponsesRequest
-from services.api.http.endpoint import Endpoint, Operation
+from services.api.http.endpoint import Endpoint, model_run
 
 TAG = "Answers"
 
@@ -19,13 +19,11 @@ RESPONSES = Dialect(
             Responses,
             TAG,
             (
-                Operation(
-                    summary="OpenAI's newer API for the same, without state on the server.",
+                model_run(
+                    summary="A chat answer, whole or streamed, in OpenAI's newer API; the server keeps no state.",
                     request=ResponsesRequest,
                     response=ResponseAnswer,
                     stream=ResponseEvent,
-                    names_model=True,
-                    takes_slot=True,
                 ),
             ),
         ),
@@ -34,12 +32,10 @@ RESPONSES = Dialect(
             InputTokens,
             TAG,
             (
-                Operation(
-                    summary="How long the prompt of the same request would be.",
+                model_run(
+                    summary="How many tokens the prompt of the same request has.",
                     request=ResponsesRequest,
                     response=InputTokenCount,
-                    names_model=True,
-                    takes_slot=True,
                 ),
             ),
         ),

@@ -1,4 +1,4 @@
-"""The types of the events of the Responses API's stream."""
+"""Define what the events of the Responses API's streams are made of."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ from services.core.events import TokenLogprob
 
 
 class NumberedEvent(AnswerStruct, tag_field="type"):
-    """What every event has."""
+    """The base of all events."""
 
     sequence_number: Count
-    """From 0 for a stream's first event."""
+    """The place of the event in its stream, from 0."""
 
 
-class ResponseWide(NumberedEvent):
-    """An event with the whole response, as far as there is one."""
+class ResponseStateEvent(NumberedEvent):
+    """An event with the whole response, as complete as it is."""
 
     response: ResponseAnswer
 
 
-class ResponseCreated(ResponseWide, tag="response.created"):
+class ResponseCreated(ResponseStateEvent, tag="response.created"):
     """The first event."""
 
 
-class ResponseInProgress(ResponseWide, tag="response.in_progress"):
+class ResponseInProgress(ResponseStateEvent, tag="response.in_progress"):
     """The second event."""
 
 
-class ResponseCompleted(ResponseWide, tag="response.completed"):
+class ResponseCompleted(ResponseStateEvent, tag="response.completed"):
     """The last event of a complete answer."""
 
 
-class ResponseIncomplete(ResponseWide, tag="response.incomplete"):
+class ResponseIncomplete(ResponseStateEvent, tag="response.incomplete"):
     """The last event of an answer that was cut short."""
 
 
-class ResponseFailed(ResponseWide, tag="response.failed"):
+class ResponseFailed(ResponseStateEvent, tag="response.failed"):
     """The last event of an answer that an error ended."""
 
 

@@ -1,4 +1,4 @@
-"""Items of a streamed response while they grow, and the events of their growth. Pure."""
+"""Build the items of a streamed response piece by piece, with the events of each step. Pure."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ from services.core.message import ToolCall
 E = TypeVar("E", bound=ItemEvent)
 
 
-class GrowingItem(ABC):
-    """One item of the output. Its events are numbered when they are made: send each before the next is made."""
+class ItemBuilder(ABC):
+    """Builds one item of the output. Its events are numbered when they are made: send each before the next is made."""
 
     prefix: ClassVar[Prefix]
 
     def __init__(self, first: Piece, head: ResponseHead, index: int, numbers: Iterator[int]) -> None:
-        """Begin with nothing; `grow` takes the `first` piece too.
+        """Begin without a piece; `add` is called with the `first` one too.
 
-        `index` is the item's place in the output, `numbers` are those of the stream's events.
+        `index` is the place of the item in the output; `numbers` counts the events of the stream.
         """
         self.id, self.index, self._numbers = head.item_id(self.prefix, index), index, numbers
         self._first = first
@@ -50,40 +50,40 @@ class GrowingItem(ABC):
 
     @property
     def text(self) -> str:
-        """Return what the pieces join to."""
+        """Return the text of all pieces until now."""
         return "".join(self._pieces)
 
     def event(self, kind: Callable[..., E], **fields: object) -> E:
-        """Return an event with the next number: its `fields`, and those that all events of the item have."""
+        """Return an event with the next number, its `fields`, and those that all events of the item have."""
         return kind(sequence_number=next(self._numbers), item_id=self.id, output_index=self.index, **fields)
 
     @abstractmethod
-    def begun(self) -> OutputItem:
-        """Return the item as it is before its first piece."""
+    def empty(self) -> OutputItem:
+        """Return the item without a piece."""
 
     @abstractmethod
-    def grown(self, status: Status) -> OutputItem:
-        """Return the item with the pieces that it has."""
+    def item(self, status: Status) -> OutputItem:
+        """Return the item with all pieces until now."""
 
     @abstractmethod
     def start(self) -> Iterator[ItemEvent]:
-        """Yield what follows the event that adds the item."""
+        """Yield the events between the one that adds the item and the first piece."""
 
     @abstractmethod
-    def grow(self, piece: Piece) -> Iterator[ItemEvent]:
+    def add(self, piece: Piece) -> Iterator[ItemEvent]:
         """Take a piece and yield its event."""
 
     @abstractmethod
     def stop(self) -> Iterator[ItemEvent]:
-        """Yield what precedes the event that ends the item."""
+        """Yield the events between the last piece and the one that ends the item."""
 
 
-class ItemOfPart(GrowingItem):
-    """An item with one part."""
+class PartItemBuilder(ItemBuilder):
+    """Builds an item that has one part."""
 
     @abstractmethod
     def part(self) -> OutputPart:
-        """Return the part with the pieces that it has."""
+        """Return the part with all pieces until now."""
 
     @abstractmethod
     def done(self) -> ItemEvent:
@@ -99,21 +99,21 @@ class ItemOfPart(GrowingItem):
         yield self.event(ContentPartDone, content_index=0, part=self.part())
 
 
-class GrowingText(ItemOfPart):
-    """A message with the text of the answer."""
+class TextBuilder(PartItemBuilder):
+    """Builds the message with the text of the answer."""
 
     prefix = "msg"
 
     def __init__(self, first: Piece, head: ResponseHead, index: int, numbers: Iterator[int]) -> None:
-        """Begin as `GrowingItem` does."""
+        """Begin as every `ItemBuilder` does."""
         super().__init__(first, head, index, numbers)
         self._logprobs: list[TokenLogprob] = []
 
-    def begun(self) -> OutputItem:
+    def empty(self) -> OutputItem:
         """Return the message without its part."""
         return message_item(self.id, [], "in_progress")
 
-    def grown(self, status: Status) -> OutputItem:
+    def item(self, status: Status) -> OutputItem:
         """Return the message."""
         return message_item(self.id, [output_text(self.text, self._logprobs)], status)
 
@@ -121,7 +121,7 @@ class GrowingText(ItemOfPart):
         """Return the text."""
         return output_text(self.text, self._logprobs)
 
-    def grow(self, piece: Piece) -> Iterator[ItemEvent]:
+    def add(self, piece: Piece) -> Iterator[ItemEvent]:
         """Take a piece of text."""
         assert isinstance(piece, Text)
         self._pieces.append(piece.text)
@@ -133,16 +133,16 @@ class GrowingText(ItemOfPart):
         return self.event(OutputTextDone, content_index=0, text=self.text, logprobs=self._logprobs)
 
 
-class GrowingReasoning(ItemOfPart):
-    """The model's reasoning."""
+class ReasoningBuilder(PartItemBuilder):
+    """Builds the item of the model's reasoning."""
 
     prefix = "rs"
 
-    def begun(self) -> OutputItem:
+    def empty(self) -> OutputItem:
         """Return the item without its part."""
         return reasoning_item(self.id, [], "in_progress")
 
-    def grown(self, status: Status) -> OutputItem:
+    def item(self, status: Status) -> OutputItem:
         """Return the item."""
         return reasoning_item(self.id, [ReasoningText(text=self.text)], status)
 
@@ -150,7 +150,7 @@ class GrowingReasoning(ItemOfPart):
         """Return the reasoning."""
         return ReasoningText(text=self.text)
 
-    def grow(self, piece: Piece) -> Iterator[ItemEvent]:
+    def add(self, piece: Piece) -> Iterator[ItemEvent]:
         """Take a piece of reasoning."""
         assert isinstance(piece, Reasoning)
         self._pieces.append(piece.text)
@@ -161,16 +161,16 @@ class GrowingReasoning(ItemOfPart):
         return self.event(ReasoningTextDone, content_index=0, text=self.text)
 
 
-class GrowingRefusal(ItemOfPart):
-    """A message that says why there is no answer. It comes in one piece."""
+class RefusalBuilder(PartItemBuilder):
+    """Builds the message that says why there is no answer. It comes in one piece."""
 
     prefix = "msg"
 
-    def begun(self) -> OutputItem:
+    def empty(self) -> OutputItem:
         """Return the message without its part."""
         return message_item(self.id, [], "in_progress")
 
-    def grown(self, status: Status) -> OutputItem:
+    def item(self, status: Status) -> OutputItem:
         """Return the message."""
         return message_item(self.id, [OutputRefusal(refusal=self.text)], status)
 
@@ -178,7 +178,7 @@ class GrowingRefusal(ItemOfPart):
         """Return the refusal."""
         return OutputRefusal(refusal=self.text)
 
-    def grow(self, piece: Piece) -> Iterator[ItemEvent]:
+    def add(self, piece: Piece) -> Iterator[ItemEvent]:
         """Take the refusal."""
         assert isinstance(piece, Refusal)
         self._pieces.append(piece.text)
@@ -189,16 +189,16 @@ class GrowingRefusal(ItemOfPart):
         return self.event(RefusalDone, content_index=0, refusal=self.text)
 
 
-class GrowingCall(GrowingItem):
-    """A call of a function. Its first piece has its id and its name."""
+class CallBuilder(ItemBuilder):
+    """Builds a call of a function. Its first piece has its id and its name."""
 
     prefix = "fc"
 
-    def begun(self) -> OutputItem:
+    def empty(self) -> OutputItem:
         """Return the call without arguments."""
-        return self.grown("in_progress")
+        return self.item("in_progress")
 
-    def grown(self, status: Status) -> OutputItem:
+    def item(self, status: Status) -> OutputItem:
         """Return the call."""
         assert isinstance(self._first, ToolCallDelta)
         return call_item(self.id, ToolCall(self._first.id, self._first.name, self.text), status)
@@ -207,7 +207,7 @@ class GrowingCall(GrowingItem):
         """Yield nothing: a call has no parts."""
         yield from ()
 
-    def grow(self, piece: Piece) -> Iterator[ItemEvent]:
+    def add(self, piece: Piece) -> Iterator[ItemEvent]:
         """Take a piece of the arguments; an empty one has no event."""
         assert isinstance(piece, ToolCallDelta)
         if piece.arguments:
@@ -219,10 +219,10 @@ class GrowingCall(GrowingItem):
         yield self.event(CallArgumentsDone, arguments=self.text)
 
 
-ITEMS: Mapping[type[Piece], type[GrowingItem]] = {
-    Text: GrowingText,
-    Reasoning: GrowingReasoning,
-    Refusal: GrowingRefusal,
-    ToolCallDelta: GrowingCall,
+BUILDERS: Mapping[type[Piece], type[ItemBuilder]] = {
+    Text: TextBuilder,
+    Reasoning: ReasoningBuilder,
+    Refusal: RefusalBuilder,
+    ToolCallDelta: CallBuilder,
 }
-"""The item that each kind of piece begins."""
+"""The builder of the item that each type of piece begins."""

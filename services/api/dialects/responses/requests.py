@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from services.api.dialects.common.content import parts, text_parts
-from services.api.dialects.common.parameters import LOW_PRIORITY_TIER, Idle, asking, thinks
-from services.api.dialects.common.tools import Choice, Chosen, chosen_tools, earlier_call, tool
+from services.api.dialects.common.parameters import LOW_PRIORITY_TIER, NeutralValues, requested, thinks
+from services.api.dialects.common.tools import ToolChoice, ToolChoiceMode, choose_tools, earlier_call, tool
 from services.api.dialects.responses.types import (
-    InputItem,
+    ResponseInputItem,
     ResponsesRequest,
     ResponseTool,
     ResponseToolChoice,
@@ -20,7 +20,7 @@ from services.core.message import Message, ToolCall
 from services.core.request import GenerationRequest, Tool
 from services.core.sampling import Sampling
 
-IGNORED: Idle = {
+IGNORED: NeutralValues = {
     "store": (None, False),
     "truncation": (None, "disabled"),
     "service_tier": (None, "auto", "default", LOW_PRIORITY_TIER),
@@ -29,18 +29,20 @@ IGNORED: Idle = {
 }
 """Parameters without effect; a value that asks for something is named in the warning."""
 
-TEXT_IGNORED: Idle = {"verbosity": (None, "medium")}
-"""The same of ``text``."""
+TEXT_IGNORED: NeutralValues = {"verbosity": (None, "medium")}
+"""The same for the fields of ``text``."""
 
-STATE: Idle = {
+STATE: NeutralValues = {
     "previous_response_id": (None,),
     "conversation": (None,),
     "background": (None, False),
     "prompt": (None,),
 }
-"""Parameters that need a server which keeps its responses; a value that asks for something is refused."""
+"""Parameters that need a server that keeps its responses; a value that asks for something is refused."""
 
 LOGPROBS = "message.output_text.logprobs"
+"""The value of ``include`` that asks for logprobs."""
+
 
 INCLUDABLE = frozenset(
     {
@@ -59,11 +61,11 @@ INCLUDABLE = frozenset(
 
 def ignored(request: ResponsesRequest) -> list[str]:
     """Return the names of the parameters with which `request` asks for what this server does not do."""
-    names = asking(request, IGNORED)
+    names = requested(request, IGNORED)
     # Only names that OpenAI documents: they become header text and metric labels, which a client must not choose.
-    asked = sorted({f"include {name}" if name in INCLUDABLE else "include" for name in request.include or ()})
-    names += [name for name in asked if name != f"include {LOGPROBS}"]
-    names += asking(request.text, TEXT_IGNORED, "text.")
+    included = sorted({f"include {name}" if name in INCLUDABLE else "include" for name in request.include or ()})
+    names += [name for name in included if name != f"include {LOGPROBS}"]
+    names += requested(request.text, TEXT_IGNORED, "text.")
     if request.reasoning and (request.reasoning.summary or request.reasoning.generate_summary):
         names.append("reasoning.summary")
     return names
@@ -71,13 +73,13 @@ def ignored(request: ResponsesRequest) -> list[str]:
 
 def chat(request: ResponsesRequest) -> GenerationRequest:
     """Return what a request asks for. Raises `BadRequest`."""
-    for name in asking(request, STATE):
+    for name in requested(request, STATE):
         raise BadRequest(
-            f"{name} has no use here: this server keeps no responses. Send the whole conversation as input, and "
-            "read the answer, or its stream, from the same request.",
+            f"{name} needs stored responses, and this server keeps no responses. Send the whole conversation as input, "
+            f"and leave {name} out.",
             param=name,
         )
-    choice = chosen(request)
+    choice = tool_choice(request)
     wants_logprobs = request.top_logprobs is not None or LOGPROBS in (request.include or ())
     return GenerationRequest(
         messages=tuple(messages(request)),
@@ -101,7 +103,7 @@ def schema(text: TextConfig | None) -> dict[str, Any] | None:
     if text.format.type == "json_object":
         return {}
     if text.format.schema is None:
-        raise BadRequest("text.format has the type json_schema but no schema.", param="text.format.schema")
+        raise BadRequest("text.format has the type json_schema but no schema; send one.", param="text.format.schema")
     return text.format.schema
 
 
@@ -111,17 +113,17 @@ def strict(text: TextConfig | None) -> bool:
     return bool(wanted and wanted.type == "json_schema" and wanted.strict)
 
 
-def chosen(request: ResponsesRequest) -> Chosen:
+def tool_choice(request: ResponsesRequest) -> ToolChoice:
     """Return the tools that are offered. Raises `BadRequest`."""
     offered = [offered_tool(each, f"tools[{i}]") for i, each in enumerate(request.tools or ())]
     choice = request.tool_choice
     if not isinstance(choice, ResponseToolChoice):
-        return chosen_tools(offered, choice, parallel=request.parallel_tool_calls)
-    mode, names = named(choice)
-    return chosen_tools(offered, mode, names, parallel=request.parallel_tool_calls)
+        return choose_tools(offered, choice, parallel=request.parallel_tool_calls)
+    mode, names = named_tools(choice)
+    return choose_tools(offered, mode, names, parallel=request.parallel_tool_calls)
 
 
-def named(choice: ResponseToolChoice) -> tuple[Choice, list[str]]:
+def named_tools(choice: ResponseToolChoice) -> tuple[ToolChoiceMode, list[str]]:
     """Return what a choice that is an object wants: the mode and the names. Raises `BadRequest`."""
     if choice.type == "allowed_tools":
         return choice.mode or "auto", [each.name for each in choice.tools or () if each.name]
@@ -131,7 +133,7 @@ def named(choice: ResponseToolChoice) -> tuple[Choice, list[str]]:
 
 
 def offered_tool(sent: ResponseTool, where: str) -> Tool:
-    """Return a tool, which must be a function. Raises `BadRequest`."""
+    """Return a tool, which must be a function. Raises `BadRequest` for one that runs on OpenAI's servers."""
     if sent.type != "function" or sent.name is None:
         raise BadRequest(
             f"{where} is of the type {sent.type!r}; this server runs no tools of its own. Send tools of the type "
@@ -144,7 +146,7 @@ def offered_tool(sent: ResponseTool, where: str) -> Tool:
 def messages(request: ResponsesRequest) -> list[Message]:
     """Return the instructions and the input as messages. Raises `BadRequest`.
 
-    Calls join the assistant's message before them: they are one answer of the model.
+    Calls are added to the assistant's message before them: together they are one answer of the model.
     """
     found: list[Message] = []
     if request.instructions:
@@ -155,16 +157,16 @@ def messages(request: ResponsesRequest) -> list[Message]:
         where = f"input[{index}]"
         if item.type == "function_call":
             before = found.pop() if found and found[-1].role == "assistant" else Message("assistant")
-            found.append(replace(before, calls=(*before.calls, call(item, where))))
+            found.append(replace(before, calls=(*before.calls, tool_call(item, where))))
         elif item.type == "function_call_output":
             found.append(tool_result(item, where))
-        elif item.type != "reasoning":  # no chat template shows the model its earlier reasoning
+        elif item.type != "reasoning":  # no chat template has a place for it
             found.append(message(item, where))
     return found
 
 
-def message(item: InputItem, where: str) -> Message:
-    """Return the message that an item is. Raises `BadRequest`."""
+def message(item: ResponseInputItem, where: str) -> Message:
+    """Return the message of an item. Raises `BadRequest`."""
     if item.type not in (None, "message"):
         raise BadRequest(
             f"{where} is of the type {item.type!r}. Send items of the types message, function_call, "
@@ -173,19 +175,21 @@ def message(item: InputItem, where: str) -> Message:
         )
     content = parts(item.content, f"{where}.content")
     if item.role is None or item.content is None:
-        raise BadRequest(f"{where} is a message without a role or without content.", param=where)
+        raise BadRequest(f"{where} is a message without a role or without content; send both.", param=where)
     return Message("system" if item.role == "developer" else item.role, content)
 
 
-def tool_result(item: InputItem, where: str) -> Message:
-    """Return the message that a function's output is. Raises `BadRequest`."""
+def tool_result(item: ResponseInputItem, where: str) -> Message:
+    """Return the output of a function as a message. Raises `BadRequest`."""
     if item.call_id is None:
-        raise BadRequest(f"{where} is a function_call_output without a call_id.", param=f"{where}.call_id")
+        raise BadRequest(
+            f"{where} is a function_call_output without a call_id; send that of its call.", param=f"{where}.call_id"
+        )
     return Message("tool", parts(item.output, f"{where}.output"), call_id=item.call_id)
 
 
-def call(item: InputItem, where: str) -> ToolCall:
-    """Return the call that an item is. Raises `BadRequest`."""
+def tool_call(item: ResponseInputItem, where: str) -> ToolCall:
+    """Return the call of an earlier answer. Raises `BadRequest`."""
     if item.call_id is None or item.name is None:
-        raise BadRequest(f"{where} is a function_call without a call_id or a name.", param=where)
+        raise BadRequest(f"{where} is a function_call without a call_id or a name; send both.", param=where)
     return earlier_call(item.call_id, item.name, item.arguments or "{}", where)

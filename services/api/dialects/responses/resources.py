@@ -1,4 +1,4 @@
-"""``/v1/responses`` and ``/v1/responses/input_tokens``: OpenAI's Responses API, with no state on the server."""
+"""Serve ``/v1/responses`` and ``/v1/responses/input_tokens``, with no state on the server."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from services.api.dialects.responses.schemas import InputTokenCount
 from services.api.dialects.responses.stream import ResponseWriter
 from services.api.dialects.responses.types import ResponsesRequest
 from services.api.http.context import client
-from services.api.http.notices import finished, show
+from services.api.http.notices import run_to_end, show_notice
 from services.api.http.resource import Resource
 from services.api.http.stream import EVENT_STREAM, write_json, write_stream
 
@@ -23,7 +23,7 @@ class Responses(Resource):
     """``POST /v1/responses``."""
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer a chat."""
+        """Answer a chat. Blocks; raises `ServiceError`."""
         request = self.parse(req, ResponsesRequest)
         model = self._service.model(request.model)
         generation = requests.chat(request)
@@ -31,17 +31,17 @@ class Responses(Resource):
         head = ResponseHead(req.context.id, int(time.time()), model.id, request)
         if request.stream:
             writer = ResponseWriter(head)
-            write_stream(resp, EVENT_STREAM, writer.frames(events), writer.tell_error)
+            write_stream(resp, EVENT_STREAM, writer.frames(events), writer.error_frame)
         else:
-            write_json(resp, whole(head, collected(events, partial(show, resp))))
+            write_json(resp, whole(head, collected(events, partial(show_notice, resp))))
 
 
 class InputTokens(Resource):
     """``POST /v1/responses/input_tokens``."""
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Count the tokens of the prompt that the same request would be answered from."""
+        """Count the tokens of the prompt of the same request. Blocks; raises `ServiceError`."""
         request = self.parse(req, ResponsesRequest)
         model = self._service.model(request.model)
-        count = finished(resp, self._service.count_tokens(requests.chat(request), model, client(req)))
+        count = run_to_end(resp, self._service.count_tokens(requests.chat(request), model, client(req)))
         write_json(resp, InputTokenCount(input_tokens=count))

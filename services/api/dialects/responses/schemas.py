@@ -1,4 +1,4 @@
-"""The types of the answers of OpenAI's Responses API; those of its stream are in events.py."""
+"""Define what the answers of OpenAI's Responses API are made of; the events of its streams are in ``events``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from services.api.dialects.common.bounds import Effort
 from services.api.dialects.common.schema import AnswerStruct, Count
-from services.api.dialects.common.tools import Choice
+from services.api.dialects.common.tools import ToolChoiceMode
 from services.api.dialects.responses.types import ResponseTool, ResponseToolChoice, TextFormat
 from services.core.events import TokenLogprob
 
@@ -14,7 +14,7 @@ Status = Literal["in_progress", "completed", "incomplete", "failed"]
 
 
 class ReasoningText(AnswerStruct, tag_field="type", tag="reasoning_text"):
-    """The model's reasoning itself."""
+    """The text of the model's reasoning."""
 
     text: str
 
@@ -38,7 +38,7 @@ OutputPart = OutputText | OutputRefusal | ReasoningText
 
 
 class ReasoningItem(AnswerStruct, tag_field="type", tag="reasoning"):
-    """The model's reasoning. Nobody writes a summary of it."""
+    """The model's reasoning. It has no summary."""
 
     id: str
     summary: list[Any]
@@ -48,7 +48,7 @@ class ReasoningItem(AnswerStruct, tag_field="type", tag="reasoning"):
 
 
 class MessageItem(AnswerStruct, tag_field="type", tag="message"):
-    """What the model answers."""
+    """The answer of the model."""
 
     id: str
     role: Literal["assistant"]
@@ -69,15 +69,15 @@ class CallItem(AnswerStruct, tag_field="type", tag="function_call"):
 OutputItem = ReasoningItem | MessageItem | CallItem
 
 
-class InputDetails(AnswerStruct):
+class InputTokensDetails(AnswerStruct):
     """Details of a prompt's tokens."""
 
     cached_tokens: Count
     cache_write_tokens: Count
 
 
-class OutputDetails(AnswerStruct):
-    """Details of an answer's tokens. No engine tells how many were reasoning: the number is 0."""
+class OutputTokensDetails(AnswerStruct):
+    """Details of an answer's tokens. No engine counts those of the reasoning, so their number is 0."""
 
     reasoning_tokens: Count
 
@@ -86,9 +86,9 @@ class ResponseUsage(AnswerStruct):
     """Token counts."""
 
     input_tokens: Count
-    input_tokens_details: InputDetails
+    input_tokens_details: InputTokensDetails
     output_tokens: Count
-    output_tokens_details: OutputDetails
+    output_tokens_details: OutputTokensDetails
     total_tokens: Count
 
 
@@ -120,7 +120,7 @@ class ResponseText(AnswerStruct):
 
 
 class ResponseAnswer(AnswerStruct, tag_field="object", tag="response"):
-    """The answer, and what was asked for."""
+    """The answer, and the parameters of its request."""
 
     id: str
     created_at: int
@@ -140,7 +140,7 @@ class ResponseAnswer(AnswerStruct, tag_field="object", tag="response"):
     safety_identifier: str | None
     temperature: float | None
     text: ResponseText
-    tool_choice: Choice | ResponseToolChoice
+    tool_choice: ToolChoiceMode | ResponseToolChoice
     tools: list[ResponseTool]
     top_logprobs: Count
     top_p: float | None
@@ -153,6 +153,6 @@ class ResponseAnswer(AnswerStruct, tag_field="object", tag="response"):
 
 
 class InputTokenCount(AnswerStruct, tag_field="object", tag="response.input_tokens"):
-    """How many tokens a prompt has."""
+    """The number of tokens of a prompt."""
 
     input_tokens: Count

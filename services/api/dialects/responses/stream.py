@@ -15,15 +15,15 @@ from services.api.dialects.responses.events import (
     ResponseFailed,
     ResponseIncomplete,
     ResponseInProgress,
-    ResponseWide,
+    ResponseStateEvent,
 )
-from services.api.dialects.responses.items import ITEMS, GrowingItem
+from services.api.dialects.responses.items import BUILDERS, ItemBuilder
 from services.api.dialects.responses.schemas import OutputItem, Status
 from services.api.http.stream import Frames, comment, named_sse
 from services.core.errors import ServiceError
 from services.core.events import Done, Event, Notice, Piece, ToolCallDelta, Usage, Waiting, closing
 
-ENDINGS: Mapping[Status, type[ResponseWide]] = {
+ENDINGS: Mapping[Status, type[ResponseStateEvent]] = {
     "completed": ResponseCompleted,
     "incomplete": ResponseIncomplete,
     "failed": ResponseFailed,
@@ -32,18 +32,21 @@ ENDINGS: Mapping[Status, type[ResponseWide]] = {
 
 
 class ResponseWriter:
-    """Writes one response. Each item begins with its first piece and ends with the first piece of the next."""
+    """Writes the stream of a response. An item ends with the first piece of the next one."""
 
     def __init__(self, head: ResponseHead) -> None:
         self._head = head
         self._numbers = itertools.count()
         self._ended: list[OutputItem] = []
-        self._item: GrowingItem | None = None
+        self._item: ItemBuilder | None = None
         self._kind: object = None
-        """What the growing item is made of: a type of piece, or the index of a call."""
+        """What the item consists of: a type of piece, or the index of a call; None before the first item."""
 
     def frames(self, events: Iterator[Event]) -> Frames:
-        """Yield server-sent events; the last is ``response.completed`` or ``response.incomplete``."""
+        """Yield server-sent events; the last is ``response.completed`` or ``response.incomplete``.
+
+        Blocks as `events` do, and raises the same; closing it closes `events`.
+        """
         begun = False
         with closing(events):
             for event in events:
@@ -57,21 +60,21 @@ class ResponseWriter:
                 if isinstance(event, Waiting):
                     yield comment(event)
                 elif isinstance(event, Piece):
-                    yield from map(encoded, self._grow(event))
+                    yield from map(encoded, self._add(event))
                 elif isinstance(event, Done):
                     status = status_of(event.finish_reason)
                     yield from map(encoded, self._end_item(status))
                     yield self._response(ENDINGS[status], status, event.usage)
 
-    def tell_error(self, error: ServiceError) -> bytes:
-        """Return the last event of a response that an error ends: ``response.failed``, with what there is of it."""
+    def error_frame(self, error: ServiceError) -> bytes:
+        """Return the last event of a response that an error ends: ``response.failed``, with the output until then."""
         if self._item:
-            self._ended.append(self._item.grown("incomplete"))
+            self._ended.append(self._item.item("incomplete"))
         return self._response(ResponseFailed, "failed", error=error)
 
     def _response(
         self,
-        kind: type[ResponseWide],
+        kind: type[ResponseStateEvent],
         status: Status,
         usage: Usage | None = None,
         error: ServiceError | None = None,
@@ -79,22 +82,22 @@ class ResponseWriter:
         body = response(self._head, status, self._ended, usage, error)
         return encoded(kind(sequence_number=next(self._numbers), response=body))
 
-    def _grow(self, piece: Piece) -> Iterator[NumberedEvent]:
+    def _add(self, piece: Piece) -> Iterator[NumberedEvent]:
         kind = piece.index if isinstance(piece, ToolCallDelta) else type(piece)
         if self._item is None or kind != self._kind:
             yield from self._end_item("completed")
-            self._item = ITEMS[type(piece)](piece, self._head, len(self._ended), self._numbers)
+            self._item = BUILDERS[type(piece)](piece, self._head, len(self._ended), self._numbers)
             self._kind = kind
-            yield self._item_event(OutputItemAdded, self._item.index, self._item.begun())
+            yield self._item_event(OutputItemAdded, self._item.index, self._item.empty())
             yield from self._item.start()
-        yield from self._item.grow(piece)
+        yield from self._item.add(piece)
 
     def _end_item(self, status: Status) -> Iterator[NumberedEvent]:
         if self._item is None:
             return
         yield from self._item.stop()
         item, self._item = self._item, None
-        self._ended.append(item.grown(status))
+        self._ended.append(item.item(status))
         yield self._item_event(OutputItemDone, item.index, self._ended[-1])
 
     def _item_event(self, kind: type[OutputItemAdded | OutputItemDone], index: int, item: OutputItem) -> NumberedEvent:

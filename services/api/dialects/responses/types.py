@@ -1,4 +1,4 @@
-"""What clients of the Responses API may send, typed. Unknown fields are tolerated; known ones must have their type."""
+"""Define what clients of the Responses API may send. Unknown fields are tolerated; known ones must have their type."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from services.api.dialects.common.bounds import Effort, Most, Positive, Probability, Temperature, TopLogprobs
+from services.api.dialects.common.bounds import Effort, MaxItems, Positive, Probability, Temperature, TopLogprobs
 from services.api.dialects.common.content import ContentPart
-from services.api.dialects.common.tools import Choice, FunctionTitle
+from services.api.dialects.common.tools import FunctionName, ToolChoiceMode
 
 
-class InputItem(Struct):
+class ResponseInputItem(Struct):
     """One item of the input; which fields count depends on `type`. One without a type is a message."""
 
     type: str | None = None
     role: Literal["user", "assistant", "system", "developer"] | None = None
-    content: str | Annotated[list[ContentPart], Most] | None = None
+    content: str | Annotated[list[ContentPart], MaxItems] | None = None
     call_id: str | None = None
     name: str | None = None
     arguments: str | None = None
-    output: str | Annotated[list[ContentPart], Most] | None = None
+    output: str | Annotated[list[ContentPart], MaxItems] | None = None
 
 
 class ResponseTool(Struct, omit_defaults=True):
-    """A function, without an object around it; all other types are tools of OpenAI's servers."""
+    """A function, without an object around it; tools of all other types run on OpenAI's servers."""
 
     type: str
-    name: FunctionTitle | None = None
+    name: FunctionName | None = None
     description: str | None = None
     parameters: dict[str, Any] | None = None
     strict: bool | None = None
@@ -53,14 +53,14 @@ class TextFormat(Struct, omit_defaults=True):
 
 
 class TextConfig(Struct, omit_defaults=True):
-    """How the text of the answer shall be."""
+    """What the text of the answer must be like."""
 
     format: TextFormat | None = None
     verbosity: str | None = None
 
 
 class ReasoningConfig(Struct, omit_defaults=True):
-    """How the model shall reason."""
+    """How much the model reasons."""
 
     effort: Effort | None = None
     summary: str | None = None
@@ -70,7 +70,7 @@ class ReasoningConfig(Struct, omit_defaults=True):
 class ResponsesRequest(Struct, kw_only=True):
     """``POST /v1/responses``, and ``POST /v1/responses/input_tokens``."""
 
-    input: str | Annotated[list[InputItem], Meta(min_length=1), Most]
+    input: str | Annotated[list[ResponseInputItem], Meta(min_length=1), MaxItems]
     model: str | None = None
     instructions: str | None = None
     stream: bool | None = None
@@ -81,7 +81,7 @@ class ResponsesRequest(Struct, kw_only=True):
     text: TextConfig | None = None
     reasoning: ReasoningConfig | None = None
     tools: list[ResponseTool] | None = None
-    tool_choice: Choice | ResponseToolChoice | None = None
+    tool_choice: ToolChoiceMode | ResponseToolChoice | None = None
     parallel_tool_calls: bool | None = None
     include: list[str] | None = None
     metadata: dict[str, Any] | None = None
