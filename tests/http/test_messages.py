@@ -89,6 +89,11 @@ def test_what_ends_an_answer_reaches_the_engine(
     assert (body["stop_reason"], body["stop_sequence"], body["content"][0]["text"]) == (reason, stop, text)
 
 
+def test_an_error_before_the_first_event_is_a_status(api: Api) -> None:
+    result = ask(api, {"fault": "exit", "phase": "prefill"}, stream=True)
+    assert (result.status_code, result.json["error"]["type"]) == (502, "api_error")
+
+
 @pytest.mark.parametrize(
     ("body", "status", "kind", "says"),
     [

@@ -55,6 +55,7 @@ def test_every_reference_leads_somewhere() -> None:
     assert set(names) == set(DOCUMENT["components"]["schemas"])
     for schema in DOCUMENT["components"]["schemas"].values():
         jsonschema.Draft202012Validator.check_schema(schema)
+    assert not [name for name in names if "." in name], "two structs of the API have the same class name"
     ids = [operation["operationId"] for _, _, operation in described()]
     assert len(set(ids)) == len(ids)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from services.api.dialects.openai.requests import IGNORED
+from services.api.http.notices import HEADERS
 from services.api.dialects.openai.types import ChatRequest, CompletionRequest
 from tests.engines import ROOT, write_fake_model
 from tests.http.conftest import Api, chunks
@@ -96,6 +97,8 @@ def test_cors_is_off_by_default_and_a_setting(api: Api, make: Callable[..., Api]
     assert allowed.headers["access-control-allow-origin"] == "http://page.example"
     anyone = make(cors_origins=("*",)).http.simulate_get("/health", headers=headers)
     assert anyone.headers["access-control-allow-origin"] == "*"
+    exposed = anyone.headers["access-control-expose-headers"].split(", ")
+    assert {"X-Request-Id", "Retry-After", *HEADERS.values()} == set(exposed)
 
 
 def test_the_document_lists_every_parameter_as_it_is() -> None:
