@@ -215,6 +215,7 @@ def test_the_page_loads_nothing_and_its_links_lead_somewhere(api: Api) -> None:
     (style,) = re.findall(r"<style>(.*?)</style>", result.text, re.DOTALL)
     assert base64.b64encode(sha256(style.encode()).digest()).decode() in result.headers["content-security-policy"]
     assert "default-src 'none'" in result.headers["content-security-policy"]
+    assert "<code>x-api-key</code>" in result.text
     for path in ("/v1/chat/completions", "/v1/models/{name}", "/metrics"):
         assert f"<code>{path}</code>" in result.text
 

@@ -41,9 +41,15 @@ def page(document: Mapping[str, Any]) -> str:
         f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f"<title>{title}</title><style>{STYLE}</style><h1>{title}</h1><p>{escape(info['description'])} "
         f'For programs: <a href="/openapi.json">/openapi.json</a>.</p>'
-        f"<p>Send a key in the header <code>Authorization: Bearer KEY</code>, or <code>x-api-key</code>.</p>"
+        f"<p>Send a key in the header <code>Authorization: Bearer KEY</code>{key_headers(document)}.</p>"
         f"{sections}<h2>Types</h2>{types}</html>"
     )
+
+
+def key_headers(document: Mapping[str, Any]) -> str:
+    """Return the other headers that may have the key, as HTML; empty for none."""
+    schemes = document["components"].get("securitySchemes", {}).values()
+    return "".join(f" or <code>{escape(scheme['name'])}</code>" for scheme in schemes if scheme["type"] == "apiKey")
 
 
 def section(document: Mapping[str, Any], tag: str) -> str:

@@ -52,7 +52,7 @@ class ToolChoice:
 
 def choose_tools(
     tools: Sequence[Tool],
-    choice: ToolChoiceMode | None = None,
+    mode: ToolChoiceMode | None = None,
     names: Collection[str] | None = None,
     *,
     parallel: bool | None = None,
@@ -70,15 +70,15 @@ def choose_tools(
     if unknown:
         known = ", ".join(found) or "none"
         raise BadRequest(
-            f"{param} names the tool {unknown[0]!r}, which is not among the tools: {known}. Name one of them.",
+            f"{param} names the tool {unknown[0]!r}, which the request does not have; name one that it has: {known}.",
             param=param,
         )
-    if choice == "required" and not found:
+    if mode == "required" and not found:
         raise BadRequest(
             f"{param} demands a call, but the request has no tools; send some, or demand none.", param=param
         )
-    offered = () if choice == "none" else tuple(tool for tool in tools if names is None or tool.name in names)
-    return ToolChoice(offered, choice == "required" and bool(offered), parallel is not False)
+    offered = () if mode == "none" else tuple(tool for tool in tools if names is None or tool.name in names)
+    return ToolChoice(offered, mode == "required" and bool(offered), parallel is not False)
 
 
 def tool(name: str, description: str | None, parameters: dict[str, Any] | None, where: str) -> Tool:

@@ -28,7 +28,7 @@ RELEASE = "0.13.0"
 """The release of Ollama whose API this is; clients compare it with the one they need."""
 
 NO_REGISTRY = (
-    "This server cannot build, copy or upload models. Add a folder under models_dir instead; see docs/models.md."
+    "This server cannot build, copy or upload models: each is a folder under models_dir. Add one; see docs/models.md."
 )
 
 
