@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from services.api.dialects.openai.requests import IGNORED
-from services.api.http.notices import HEADERS
 from services.api.dialects.openai.types import ChatRequest, CompletionRequest
+from services.api.http.notices import HEADERS
 from tests.engines import ROOT, write_fake_model
 from tests.http.conftest import Api, chunks
 

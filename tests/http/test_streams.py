@@ -24,7 +24,11 @@ def body(path: str, asked: object = "hello", **more: Any) -> dict[str, Any]:
     """Return a request of `path`: a script for the engine, a text, or the messages of a chat."""
     text = asked if isinstance(asked, str) else json.dumps(asked)
     sent = asked if isinstance(asked, list) else [{"role": "user", "content": text}]
-    fields = {TEXT: {"prompt": text}, OLLAMA_TEXT: {"prompt": text}, RESPONSES: {"input": sent}}
+    fields: dict[str, dict[str, Any]] = {
+        TEXT: {"prompt": text},
+        OLLAMA_TEXT: {"prompt": text},
+        RESPONSES: {"input": sent},
+    }
     limit = {"max_tokens": 50} if path == MESSAGES else {}
     return {**fields.get(path, {"messages": sent}), **limit, **more}
 
