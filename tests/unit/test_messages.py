@@ -240,11 +240,11 @@ def test_notices_go_past_the_stream() -> None:
 def test_an_empty_answer_has_an_empty_block() -> None:
     names = [name for name, _, _ in streamed(of(Done("stop", Usage())))]
     assert names == ["message_start", "block_start", "block_stop", "message_delta", "message_stop"]
-    assert encoded(whole(HEAD, Answer()))["content"] == [{"type": "text", "text": ""}]
+    assert encoded(whole(HEAD, CollectedAnswer()))["content"] == [{"type": "text", "text": ""}]
 
 
 def test_reasoning_is_a_block_of_its_own() -> None:
-    assert encoded(whole(HEAD, Answer(text="yes", reasoning="hm")))["content"] == [
+    assert encoded(whole(HEAD, CollectedAnswer(text="yes", reasoning="hm")))["content"] == [
         {"type": "thinking", "thinking": "hm", "signature": ""},
         {"type": "text", "text": "yes"},
     ]
