@@ -32,7 +32,7 @@ class Sampling(Struct, frozen=True, kw_only=True):
     """Id of a token, as a text, to what is added to its logit."""
 
 
-def given(sampling: Sampling) -> dict[str, Any]:
-    """Return the parameters of `sampling` that have a value, by name."""
-    values = {name: getattr(sampling, name) for name in Sampling.__struct_fields__}
+def given(parameters: Struct) -> dict[str, Any]:
+    """Return the sampling parameters that have a value in `parameters`, by name; it may lack some of the fields."""
+    values = {name: getattr(parameters, name, None) for name in Sampling.__struct_fields__}
     return {name: value for name, value in values.items() if value is not None}

@@ -9,7 +9,7 @@ import falcon
 from msgspec import Meta, Struct
 
 from services.answering.plan import data_request, plan
-from services.api.dialects.common.bounds import MaxItems, Natural
+from services.api.dialects.common.bounds import MaxItems
 from services.api.dialects.common.content import clean
 from services.api.dialects.common.parameters import NeutralValues, requested
 from services.api.dialects.common.schema import AnswerStruct, Count
@@ -23,6 +23,7 @@ from services.api.http.stream import write_json
 from services.core.errors import BadRequest
 from services.core.model import Model
 from services.core.request import EngineRequest
+from services.core.sampling import Natural
 
 
 class TokenizeRequest(Struct, kw_only=True):

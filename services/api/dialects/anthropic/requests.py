@@ -14,12 +14,11 @@ from services.api.dialects.anthropic.types import (
     MessagesToolChoice,
 )
 from services.api.dialects.common.content import ContentPart, part, text_parts
-from services.api.dialects.common.parameters import NeutralValues, requested, stops
+from services.api.dialects.common.parameters import NeutralValues, requested, sampling_of, stops
 from services.api.dialects.common.tools import ToolChoice, ToolChoiceMode, choose_tools, earlier_call, tool
 from services.core.errors import BadRequest
 from services.core.message import Message, Part, ToolCall
 from services.core.request import GenerationRequest, Tool
-from services.core.sampling import Sampling
 
 IGNORED: NeutralValues = {
     "mcp_servers": (None, []),
@@ -72,7 +71,7 @@ def chat(request: CountTokensRequest) -> GenerationRequest:
 
 def sampled(generation: GenerationRequest, request: MessagesRequest) -> GenerationRequest:
     """Return `generation` with the limit, the sampling parameters and the stop strings of a request."""
-    sampling = Sampling(temperature=request.temperature, top_p=request.top_p, top_k=request.top_k)
+    sampling = sampling_of(request)
     return replace(generation, max_tokens=request.max_tokens, sampling=sampling, stop=stops(request.stop_sequences))
 
 

@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from services.api.dialects.common.bounds import Effort, MaxItems, Natural, Positive, Probability, StopList, Temperature
+from services.api.dialects.common.bounds import Effort, MaxItems, Positive, StopList
 from services.api.dialects.common.tools import FunctionName
+from services.core.sampling import Natural, Probability, Temperature
 
 
 class InputBlock(Struct):

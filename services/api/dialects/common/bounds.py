@@ -1,6 +1,7 @@
 """Define types of request fields that several dialects have, with the bounds of their values.
 
-A bound is checked before any work on the value, and stands in ``/openapi.json``.
+A bound is checked before any work on the value, and stands in ``/openapi.json``. Those of sampling parameters are in
+`services.core.sampling`.
 """
 
 from __future__ import annotations
@@ -9,13 +10,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-Probability = Annotated[float, Meta(ge=0, le=1)]
-Penalty = Annotated[float, Meta(ge=-2, le=2)]
-RepeatPenalty = Annotated[float, Meta(gt=0, le=10)]
-Temperature = Annotated[float, Meta(ge=0, le=2)]
-Natural = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Positive = Annotated[int, Meta(ge=1, le=2**31 - 1)]
-Seed = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 StopList = Annotated[list[Annotated[str, Meta(max_length=1000)]], Meta(max_length=16)]
 TopLogprobs = Annotated[int, Meta(ge=0, le=20)]
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]

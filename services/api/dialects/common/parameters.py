@@ -7,6 +7,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from services.core.sampling import Sampling, given
+
 NeutralValues = Mapping[str, tuple[Any, ...]]
 """Names of parameters, each with the values that ask for nothing."""
 
@@ -29,9 +31,15 @@ def stops(stop: str | list[str] | None) -> tuple[str, ...]:
     return tuple(filter(None, [stop] if isinstance(stop, str) else stop or ()))
 
 
-def seed(value: int | None) -> int | None:
-    """Return `value` modulo 2^32, as engines take seeds; None for None."""
-    return None if value is None else value % 2**32
+def sampling_of(request: Struct, no_seed: int | None = None) -> Sampling:
+    """Return the sampling parameters of `request`, which may lack some; `no_seed` is the seed that asks for none."""
+    values = given(request)
+    seed = values.pop("seed", None)
+    if seed is not None and seed != no_seed:
+        values["seed"] = seed % 2**32  # as engines take seeds
+    if not values.get("logit_bias"):
+        values.pop("logit_bias", None)
+    return Sampling(**values)
 
 
 def thinks(effort: str | None) -> bool | None:

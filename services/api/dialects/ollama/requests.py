@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from services.api.dialects.common.content import clean, parts
-from services.api.dialects.common.parameters import NeutralValues, requested, seed, stops
+from services.api.dialects.common.parameters import NeutralValues, requested, sampling_of, stops
 from services.api.dialects.common.tools import choose_tools, earlier_call, tool_of
 from services.api.dialects.ollama.keep_alive import keep_alive
 from services.api.dialects.ollama.types import (
@@ -25,7 +25,6 @@ from services.core.errors import BadRequest
 from services.core.message import Message, Messages, ToolCall, message
 from services.core.model import Model
 from services.core.request import GenerationRequest, Tool
-from services.core.sampling import Sampling
 
 IGNORED: NeutralValues = {
     "truncate": (None, False),
@@ -60,7 +59,7 @@ IGNORED_OPTIONS: NeutralValues = {
 """The same for the fields of ``options``; ``num_ctx`` is compared with the model."""
 
 FIM = "This server cannot fill in text between a prompt and a suffix; leave 'suffix' out."
-TEMPLATE = "Each model has its own chat template; leave 'template' out, or send a run_to_end prompt with raw: true."
+TEMPLATE = "Each model has its own chat template; leave 'template' out, or send a finished prompt with raw: true."
 RAW = "A raw prompt is sent as it is; leave 'system', 'template' and 'context' out, or raw."
 IMAGES = "This model reads text only; leave the images out."
 
@@ -112,7 +111,7 @@ def generation(
         messages=messages,
         prompt=prompt,
         max_tokens=max_tokens(options.num_predict, model),
-        sampling=sampling(options),
+        sampling=sampling_of(options, no_seed=-1),
         stop=stops(options.stop),
         logprobs=(request.top_logprobs or 0) if request.logprobs else None,
         json_schema=schema(request.format),
@@ -136,20 +135,6 @@ def max_tokens(num_predict: int | None, model: Model) -> int | None:
     if num_predict is None:
         return None
     return num_predict if num_predict > 0 else model.context_length
-
-
-def sampling(options: OllamaOptions) -> Sampling:
-    """Return the sampling parameters of a request."""
-    return Sampling(
-        temperature=options.temperature,
-        top_p=options.top_p,
-        top_k=options.top_k,
-        min_p=options.min_p,
-        frequency_penalty=options.frequency_penalty,
-        presence_penalty=options.presence_penalty,
-        repeat_penalty=options.repeat_penalty,
-        seed=None if options.seed == -1 else seed(options.seed),
-    )
 
 
 def schema(wanted: Format | None) -> dict[str, Any] | None:

@@ -11,34 +11,23 @@ from msgspec import Meta, Struct
 
 from services.api.dialects.common.bounds import (
     MaxItems,
-    Natural,
-    Penalty,
-    Probability,
-    RepeatPenalty,
-    Seed,
     StopList,
-    Temperature,
     TopLogprobs,
 )
 from services.api.dialects.common.tools import ToolList
+from services.core.sampling import Natural, Sampling
 
 Tokens = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
 Think = bool | Literal["low", "medium", "high", "max"]
 Format = dict[str, Any] | Literal["json", ""]
 
 
-class OllamaOptions(Struct, kw_only=True):
-    """The ``options`` of a request. Those of the type `Any` have no effect; a warning names them."""
+class OllamaOptions(Sampling, frozen=True, kw_only=True):
+    """The ``options`` of a request: all sampling parameters, where a seed of -1 asks for none, and more.
 
-    temperature: Temperature | None = None
-    top_k: Natural | None = None
-    top_p: Probability | None = None
-    min_p: Probability | None = None
-    repeat_penalty: RepeatPenalty | None = None
-    presence_penalty: Penalty | None = None
-    frequency_penalty: Penalty | None = None
-    seed: Seed | None = None
-    """-1 asks for none."""
+    Those of the type `Any` have no effect; a warning names them.
+    """
+
     num_predict: Tokens | None = None
     """0 and less ask for as many as fit the context."""
     stop: str | StopList | None = None

@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from services.api.dialects.common.content import clean, parts
-from services.api.dialects.common.parameters import LOW_PRIORITY_TIER, NeutralValues, requested, seed, stops, thinks
+from services.api.dialects.common.parameters import (
+    LOW_PRIORITY_TIER,
+    NeutralValues,
+    requested,
+    sampling_of,
+    stops,
+    thinks,
+)
 from services.api.dialects.common.tools import ToolChoice, ToolChoiceMode, choose_tools, earlier_call, tool_of
 from services.api.dialects.openai.types import (
     ChatRequest,
@@ -20,7 +27,6 @@ from services.api.dialects.openai.types import (
 from services.core.errors import BadRequest
 from services.core.message import Message, Role, ToolCall
 from services.core.request import GenerationRequest
-from services.core.sampling import Sampling
 
 IGNORED: NeutralValues = {
     "modalities": (None, [], ["text"]),
@@ -51,7 +57,7 @@ def chat(request: ChatRequest) -> GenerationRequest:
     return GenerationRequest(
         messages=tuple(message(each, f"messages[{i}]") for i, each in enumerate(request.messages)),
         max_tokens=request.max_completion_tokens or request.max_tokens,
-        sampling=sampling(request),
+        sampling=sampling_of(request),
         stop=stops(request.stop),
         logprobs=(request.top_logprobs or 0) if request.logprobs else None,
         json_schema=schema(request.response_format),
@@ -93,25 +99,10 @@ def completion(request: CompletionRequest, prompt: str | list[int]) -> Generatio
         prompt=clean(text, "prompt"),
         prompt_ids=() if isinstance(prompt, str) else tuple(prompt),
         max_tokens=request.max_tokens,
-        sampling=sampling(request),
+        sampling=sampling_of(request),
         stop=stops(request.stop),
         logprobs=request.logprobs,
         json_schema=schema(request.response_format),
-    )
-
-
-def sampling(request: CompletionParameters) -> Sampling:
-    """Return the sampling parameters of a request."""
-    return Sampling(
-        temperature=request.temperature,
-        top_p=request.top_p,
-        top_k=request.top_k,
-        min_p=request.min_p,
-        frequency_penalty=request.frequency_penalty,
-        presence_penalty=request.presence_penalty,
-        repeat_penalty=request.repeat_penalty,
-        seed=seed(request.seed),
-        logit_bias=request.logit_bias or None,
     )
 
 

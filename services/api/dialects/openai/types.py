@@ -12,18 +12,13 @@ from msgspec import Meta, Struct
 from services.api.dialects.common.bounds import (
     Effort,
     MaxItems,
-    Natural,
-    Penalty,
     Positive,
-    Probability,
-    RepeatPenalty,
-    Seed,
     StopList,
-    Temperature,
     TopLogprobs,
 )
 from services.api.dialects.common.content import ContentPart
 from services.api.dialects.common.tools import Function, ToolChoiceMode, ToolList
+from services.core.sampling import Natural, Sampling
 
 MAX_TEXTS = 2048
 """The most texts of one request for vectors or scores, as with OpenAI."""
@@ -97,29 +92,20 @@ class ResponseFormat(Struct):
     json_schema: JSONSchema | None = None
 
 
-class CompletionParameters(Struct, kw_only=True):
-    """What chat and text completions share."""
+class CompletionParameters(Sampling, frozen=True, kw_only=True):
+    """What chat and text completions share, all sampling parameters among it."""
 
     model: str | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     max_tokens: Positive | None = None
-    temperature: Temperature | None = None
-    top_p: Probability | None = None
-    top_k: Natural | None = None
-    min_p: Probability | None = None
-    frequency_penalty: Penalty | None = None
-    presence_penalty: Penalty | None = None
-    repeat_penalty: RepeatPenalty | None = None
-    seed: Seed | None = None
     stop: str | StopList | None = None
     n: Annotated[int, Meta(ge=1, le=16)] | None = None
-    logit_bias: dict[str, Annotated[float, Meta(ge=-100, le=100)]] | None = None
     response_format: ResponseFormat | None = None
     user: str | None = None
 
 
-class ChatRequest(CompletionParameters, kw_only=True):
+class ChatRequest(CompletionParameters, frozen=True, kw_only=True):
     """``POST /v1/chat/completions``."""
 
     messages: Annotated[list[RequestMessage], Meta(min_length=1), MaxItems]
@@ -149,7 +135,7 @@ class ChatRequest(CompletionParameters, kw_only=True):
     safety_identifier: str | None = None
 
 
-class CompletionRequest(CompletionParameters, kw_only=True):
+class CompletionRequest(CompletionParameters, frozen=True, kw_only=True):
     """``POST /v1/completions``."""
 
     prompt: str | list[str | Natural | list[Natural]]

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from services.api.dialects.common.content import parts, text_parts
-from services.api.dialects.common.parameters import LOW_PRIORITY_TIER, NeutralValues, requested, thinks
+from services.api.dialects.common.parameters import LOW_PRIORITY_TIER, NeutralValues, requested, sampling_of, thinks
 from services.api.dialects.common.tools import ToolChoice, ToolChoiceMode, choose_tools, earlier_call, tool
 from services.api.dialects.responses.types import (
     ResponseInputItem,
@@ -18,7 +18,6 @@ from services.api.dialects.responses.types import (
 from services.core.errors import BadRequest
 from services.core.message import Message, ToolCall
 from services.core.request import GenerationRequest, Tool
-from services.core.sampling import Sampling
 
 IGNORED: NeutralValues = {
     "store": (None, False),
@@ -84,7 +83,7 @@ def chat(request: ResponsesRequest) -> GenerationRequest:
     return GenerationRequest(
         messages=tuple(messages(request)),
         max_tokens=request.max_output_tokens,
-        sampling=Sampling(temperature=request.temperature, top_p=request.top_p),
+        sampling=sampling_of(request),
         logprobs=(request.top_logprobs or 0) if wants_logprobs else None,
         json_schema=schema(request.text),
         schema_strict=strict(request.text),

@@ -6,9 +6,10 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from services.api.dialects.common.bounds import Effort, MaxItems, Positive, Probability, Temperature, TopLogprobs
+from services.api.dialects.common.bounds import Effort, MaxItems, Positive, TopLogprobs
 from services.api.dialects.common.content import ContentPart
 from services.api.dialects.common.tools import FunctionName, ToolChoiceMode
+from services.core.sampling import Probability, Temperature
 
 
 class ResponseInputItem(Struct):
