@@ -17,6 +17,7 @@ from pathlib import Path
 from services.answering.catalog import model_catalog
 from services.core import keys
 from services.core.settings import Settings, SettingsError, from_environment
+from services.engines.registry import SUFFIXES
 
 GUNICORN_CONF = Path(__file__).with_name("gunicorn_conf.py")
 
@@ -72,9 +73,10 @@ def check_models(settings: Settings) -> None:
     catalog = model_catalog(settings)
     usable, problems = catalog.models(), catalog.problems()
     if not usable:
+        suffixes = " or ".join(SUFFIXES)
         raise Unfit(
             f"There is no usable model in {settings.models_dir}. "
-            + (" ".join(problems) or "Put a .gguf or .rkllm file there, in a folder of its own (docs/models.md).")
+            + (" ".join(problems) or f"Put a {suffixes} file there, in a folder of its own (docs/models.md).")
         )
     for problem in problems:
         print(f"warning: {problem}", file=sys.stderr)

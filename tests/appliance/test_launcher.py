@@ -17,6 +17,7 @@ from scripts import place_embedder, place_model
 from services import __main__ as launcher
 from services.api.app import create
 from services.core.settings import Settings, SettingsError
+from services.engines.registry import SUFFIXES
 from tests.engines import REAL_MODELS, ROOT, write_fake_model
 
 
@@ -62,6 +63,12 @@ def test_a_broken_model_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "Broken" / "broken.gguf").write_bytes(b"this is no model")
     with pytest.raises(launcher.Unfit, match=r"(?s)no usable model.*[Bb]roken"):
         launcher.check_models(Settings(models_dir=tmp_path))
+
+
+def test_an_empty_folder_is_answered_with_the_files_that_the_engines_drive(tmp_path: Path) -> None:
+    with pytest.raises(launcher.Unfit) as caught:
+        launcher.check_models(Settings(models_dir=tmp_path))
+    assert all(suffix in str(caught.value) for suffix in SUFFIXES)
 
 
 def test_a_bad_setting_is_one_sentence() -> None:

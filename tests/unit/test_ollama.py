@@ -33,6 +33,8 @@ from services.core.events import (
 from services.core.model import Model
 from services.core.request import GenerationRequest
 from services.core.trace import Trace
+from services.engines.base import EngineSpec
+from services.engines.registry import SPECS
 from services.models import gguf
 from tests.gguf_file import write_gguf
 
@@ -235,6 +237,13 @@ def test_a_model_whose_file_cannot_be_read_is_described_all_the_same(tmp_path: P
         model = Model("m", tmp_path / "m.gguf", "llama", 1, 0, 0)
         assert models.metadata_of(model) == {}
     assert models.shown_model(MODEL).details.family == ""
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
+def test_only_a_model_of_an_accelerator_takes_memory_of_one(spec: EngineSpec) -> None:
+    model = replace(MODEL, engine=spec.name)
+    taken = 0 if spec.device == "cpu" else model.size_bytes
+    assert models.running_model(model, 0).size_vram == taken
 
 
 def test_a_template_that_is_cut_off_is_no_template(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from services.api.dialects.ollama.schemas import (
 )
 from services.core.errors import ModelNotFound
 from services.core.model import OFF, REQUIRED_ONLY, Model
+from services.engines.registry import spec_of
 from services.models import gguf
 from services.models.catalog import Catalog
 
@@ -53,10 +54,9 @@ Metadata = dict[str, gguf.Value]
 
 @functools.lru_cache(maxsize=64)
 def metadata_of(model: Model) -> Metadata:
-    """Return the metadata of a model's file, empty where it cannot be read. Reads the file once per change of it."""
-    if model.path.suffix.lower() == ".gguf":
-        with contextlib.suppress(OSError, ValueError, gguf.NotGguf):
-            return gguf.metadata(model.path)
+    """Return the metadata of a model's file, empty without a GGUF that can be read. Reads the file once per change."""
+    with contextlib.suppress(OSError, ValueError, gguf.NotGguf):
+        return gguf.metadata(model.path)
     return {}
 
 
@@ -93,7 +93,7 @@ def running_model(model: Model, expires: float) -> OllamaRunningModel:
         digest=digest(model),
         details=details(model),
         expires_at=FOREVER if expires > NEVER else rfc3339(time.time() + max(0.0, expires)),
-        size_vram=0 if model.engine == "llama" else model.size_bytes,
+        size_vram=0 if spec_of(model).device == "cpu" else model.size_bytes,
         context_length=model.context_length,
     )
 
