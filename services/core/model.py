@@ -56,4 +56,4 @@ class Model:
     opens_reasoning: bool = False
     """Whether the template inside an ``.rkllm`` file opens the reasoning, so that answers begin inside it."""
     beside: tuple[tuple[str, int, int], ...] = ()
-    """Tokenizer and template beside an ``.rkllm`` file: name, time of change in nanoseconds, size in bytes."""
+    """Tokenizer and template beside a file that is no GGUF: name, time of change in nanoseconds, size in bytes."""

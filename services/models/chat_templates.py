@@ -11,15 +11,15 @@ from services.models import gguf
 def read(path: Path) -> str:
     """Return the chat template that the engine renders for the model at `path`; empty if none can be read."""
     try:
-        return gguf.chat_template(path) if path.suffix.lower() == ".gguf" else read_folder(path.parent)
+        return gguf.chat_template(path) if gguf.named_gguf(path) else read_folder(path.parent)
     except (gguf.NotGguf, OSError, ValueError):
         return ""
 
 
 def read_folder(folder: Path) -> str:
-    """Return the chat template in `folder`, beside an ``.rkllm`` file. Raises `OSError` and `ValueError`.
+    """Return the chat template in `folder`, beside a model file that is no GGUF. Raises `OSError` and `ValueError`.
 
-    It is empty without a tokenizer, since the NPU engine needs the tokenizer to render it.
+    It is empty without a tokenizer, since an engine needs the tokenizer to render it.
     """
     if not (folder / "tokenizer.json").exists():
         return ""

@@ -19,7 +19,7 @@ from services.models import chat_templates, context_length, gguf
 SETTINGS_FILE = "model.yaml"
 
 BESIDE = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
-"""Files beside an ``.rkllm`` file from which its engine renders prompts."""
+"""Files beside a model file from which its engine renders prompts; a GGUF has all of it inside."""
 
 SHARD = re.compile(r"-(\d{5})-of-(\d{5})$")
 """End of the name of each part of a split GGUF, before ``.gguf``."""
@@ -117,7 +117,7 @@ def read(
         rag_tokens=own.rag_tokens,
         thinking=own.thinking,
         opens_reasoning=own.opens_reasoning,
-        beside=tuple(beside_signatures(folder)) if parts[0].suffix.lower() == ".rkllm" else (),
+        beside=() if gguf.named_gguf(parts[0]) else tuple(beside_signatures(folder)),
         tools=tools(own.tools, tool_families),
         chat_template=chat_templates.read(parts[0]),
     )
@@ -224,7 +224,7 @@ def read_metadata(path: Path) -> dict[str, gguf.Value]:
         raise Unusable(f"{path.name} is empty; fetch it again")
     if beginning == LFS_POINTER:
         raise Unusable(f"{path.name} is a Git LFS pointer and not the model; run 'git lfs pull' in its repository")
-    if path.suffix.lower() != ".gguf":
+    if not gguf.named_gguf(path):
         return {}
     try:
         return gguf.metadata(path)

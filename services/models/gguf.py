@@ -44,6 +44,11 @@ class NotGguf(Exception):
     """The file is no readable GGUF; the message says why."""
 
 
+def named_gguf(path: Path) -> bool:
+    """Return whether the name of the file at `path` says that it is a GGUF. Reads nothing."""
+    return path.suffix.lower() == ".gguf"
+
+
 def metadata(path: Path) -> dict[str, Value]:
     """Return the keys and scalar values before the tokenizer's. Reads kilobytes, never the tensors.
 
