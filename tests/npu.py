@@ -13,6 +13,7 @@ from services.core.events import Done, Event, Text
 from services.core.model import Model
 from services.core.settings import Settings
 from services.engines.registry import SUFFIXES
+from services.engines.rkllm.abi import Features, of_release
 from services.engines.rkllm.spec import WORKER
 from services.engines.rkllm.spec import options as rkllm_options
 from services.engines.worker.limits import Limits
@@ -28,6 +29,13 @@ def npu_settings(folder: Path, release: str, **changes: Any) -> Settings:
     """Settings for the simulated runtime of `release`, with a lock of their own."""
     values = {"models_dir": folder, "heartbeat_interval": 0.1, "npu_lock": folder / "npu.lock"}
     return Settings(**{**values, "runtime_library": build.library(release), **changes})
+
+
+def features_of(release: str) -> Features:
+    """What the library of `release` can do."""
+    abi = of_release(release)
+    assert abi, f"{release} is in no row of GROUPS"
+    return abi.features
 
 
 def npu_model(folder: Path, name: str = "sim", embeds: bool = False, **values: Any) -> Model:

@@ -21,6 +21,7 @@ from services.engines.rkllm.spec import RKLLM
 from tests.engines import ROOT, write_fake_model
 from tests.npu import lock_is_free, npu_model, npu_settings
 from tests.simulator import build
+from tests.simulator.build import RELEASES
 
 
 def tried(folder: Path, release: str, *, tokenizer: bool = True, **values: Any) -> dict[str, Finding]:
@@ -35,7 +36,7 @@ def bad(found: dict[str, Finding]) -> set[str]:
     return {name for name, finding in found.items() if finding.level not in ("good", "unknown")}
 
 
-@pytest.mark.parametrize("release", ["1.2.3", "1.3.0"])
+@pytest.mark.parametrize("release", RELEASES)
 def test_a_runtime_that_reuses_prefixes_passes(tmp_path: Path, release: str) -> None:
     found = tried(tmp_path, release)
     assert not bad(found)
@@ -74,7 +75,7 @@ def test_an_answer_that_fills_the_context_is_seen(tmp_path: Path, monkeypatch: p
     assert re.match(r"ended with 51\d of 512 tokens \(last state ERROR, rkllm_run returned -1\)", found.found)
 
 
-@pytest.mark.parametrize("release", ["1.2.3", "1.3.0"])
+@pytest.mark.parametrize("release", RELEASES)
 def test_reasoning_and_its_switch_are_seen(tmp_path: Path, release: str) -> None:
     found = tried(tmp_path, release, thinking=1)
     assert found["reasoning"].found == "an answer follows it, and enable_thinking false is obeyed"

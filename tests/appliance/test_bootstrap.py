@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from services.engines.rkllm.abi import SUPPORTED
 from tests.engines import ROOT
 
 LIBRARY = "\x7fELF RKLLM SDK (version: 1.2.3 (date)) code"
@@ -306,6 +308,17 @@ def test_an_unknown_option(machine: Machine) -> None:
     assert done.returncode == 2
     assert "error: found   the argument --unatended" in done.stderr
     assert "--unattended" in done.stderr, "it says what there is"
+
+
+def test_every_release_with_a_checksum_is_supported_and_in_the_help() -> None:
+    step, program = ((ROOT / "scripts" / name).read_text() for name in ("steps/runtime.sh", "bootstrap.sh"))
+    found = re.findall(r"^ +([0-9.]+)\) echo [0-9a-f]{40} ;;$", step, re.MULTILINE)
+    assert found
+    assert set(found) <= set(SUPPORTED)
+    (refusal,) = re.findall(r"the unknown runtime version .*", step)
+    (line,) = re.findall(r"--runtime-version V .*", program)
+    for text in (refusal, line):
+        assert set(re.findall(r"\d+\.\d+\.\d+", text)) == set(found)
 
 
 def expect(machine: Machine, content: str) -> str:

@@ -17,8 +17,8 @@ from services.core.events import Done, Text
 from services.core.message import Message, message
 from services.engines.rkllm.conversation import flattened, pairs
 from services.engines.worker.parent import WorkerEngine
-from tests.contract.conftest import Rig
-from tests.npu import npu_engine, npu_model, npu_settings
+from tests.engines import request
+from tests.npu import features_of, npu_engine, npu_model, npu_settings
 from tests.openwebui import as_json
 from tests.simulator import build
 from tests.simulator.model import SYSTEM, answer, chatml, runtime_template
@@ -26,8 +26,10 @@ from tests.simulator.model import SYSTEM, answer, chatml, runtime_template
 Messages = Sequence[Message]
 
 WAYS = [*itertools.product(("tokens", "template"), ("prefix", "history"), ("clean", "stale"))]
-# The releases differ in nothing that bears on the context; the older one is held to the way that sources agree on.
-COMBINATIONS = [("1.3.0", *way) for way in WAYS] + [("1.2.3", *way) for way in WAYS if way[2] == "clean"]
+# The releases differ in nothing that bears on the context; older ones are tried in the way that sources agree on.
+COMBINATIONS = [
+    (release, *way) for release in build.RELEASES for way in WAYS if release == build.NEWEST or way[2] == "clean"
+]
 
 
 def user(text: str) -> Message:
@@ -43,9 +45,8 @@ class Conversations:
 
     def __init__(self, engine: WorkerEngine, release: str, prompt: str, strategy: str) -> None:
         self.engine = engine
-        self._rig = Rig(engine.model, lambda model: engine, "", "")
         self._tokens, self._history = prompt == "tokens", strategy == "history"
-        self._limits = release == "1.3.0"
+        self._limits = features_of(release).limit_per_run
         self._held: tuple[Messages, str] = ((), "")
         self.last: Done | None = None
 
@@ -61,7 +62,7 @@ class Conversations:
     def ask(self, *messages: Message) -> list[Message]:
         """Ask, check the answer, and return the conversation with it."""
         context = self.expected(messages)
-        events = list(self.engine.generate(self._rig.request("", messages=messages, max_tokens=64), NOBODY))
+        events = list(self.engine.generate(request(self.engine.model, "", messages=messages, max_tokens=64), NOBODY))
         text = "".join(event.text for event in events if isinstance(event, Text))
         assert text == answer(context)
         assert isinstance(events[-1], Done)
@@ -72,7 +73,7 @@ class Conversations:
 
     def cancel(self, *messages: Message) -> None:
         """Ask and leave after the first word."""
-        events = self.engine.generate(self._rig.request("", messages=messages, max_tokens=2000), NOBODY)
+        events = self.engine.generate(request(self.engine.model, "", messages=messages, max_tokens=2000), NOBODY)
         next(event for event in events if isinstance(event, Text))
         events.close()  # type: ignore[attr-defined]
         self._held = ((), "")
@@ -80,7 +81,7 @@ class Conversations:
     def cut(self, *messages: Message) -> list[Message]:
         """Ask for two words of a slow answer; returns the conversation with them."""
         context = self.expected(messages)
-        events = list(self.engine.generate(self._rig.request("", messages=messages, max_tokens=2), NOBODY))
+        events = list(self.engine.generate(request(self.engine.model, "", messages=messages, max_tokens=2), NOBODY))
         text = "".join(event.text for event in events if isinstance(event, Text))
         assert text == answer(context, 2)
         whole = [*messages, message("assistant", text)]
@@ -90,7 +91,7 @@ class Conversations:
 
     def overflow(self, *messages: Message) -> None:
         with pytest.raises(ContextOverflow):
-            list(self.engine.generate(self._rig.request("", messages=messages), NOBODY))
+            list(self.engine.generate(request(self.engine.model, "", messages=messages), NOBODY))
         if not self._tokens:
             self._held = ((), "")
 

@@ -13,19 +13,19 @@ from services.core.errors import BadRequest, ContextOverflow, EngineFailed
 from services.core.events import Done, Reasoning, Text
 from services.core.sampling import Sampling
 from services.engines.rkllm.conversation import neutral
-from tests.npu import Bench, ask, events_of, expected
+from tests.npu import Bench, ask, events_of, expected, features_of
 from tests.simulator import build
 from tests.simulator.model import SYSTEM, TEMPLATE, WORDS, answer, answer_to, chatml, runtime_template, tokens
 
 HOT = Sampling(temperature=1.5, top_p=0.5, top_k=7, repeat_penalty=1.2, frequency_penalty=0.25, presence_penalty=-0.5)
 
 
-def test_sampling_is_per_request_on_130_and_of_the_load_before(bench: Bench) -> None:
+def test_sampling_is_per_request_where_the_release_can_else_of_the_load(bench: Bench) -> None:
     engine = bench.loaded()
     text, _ = ask(engine, "[[sampling=1]]", sampling=HOT)
     own = "top_k=7 top_p=0.500 temperature=1.500 repeat=1.200 frequency=0.250 presence=-0.500 limit=64"
     defaults = "top_k=40 top_p=0.900 temperature=0.800 repeat=1.100 frequency=0.000 presence=0.000 limit=4096"
-    assert text == (own if bench.release == "1.3.0" else defaults)
+    assert text == (own if features_of(bench.release).sampling_per_run else defaults)
 
 
 def test_the_models_own_sampling_holds_where_the_request_says_nothing(bench: Bench) -> None:
@@ -214,9 +214,9 @@ def test_the_cpus_follow_the_chip(bench: Bench) -> None:
 
 
 def test_a_model_chooses_its_release_from_a_folder(tmp_path: Path) -> None:
-    made = Bench(tmp_path, "1.3.0")
+    made = Bench(tmp_path, build.NEWEST)
     folder = {"runtime_library": build.folder()}
-    assert made.loaded(settings=folder).info["runtime"] == "1.3.0"
+    assert made.loaded(settings=folder).info["runtime"] == build.NEWEST
     made.made[-1].stop()
     (made.model().path.parent / "model.yaml").write_text("runtime: 1.2.3\n")
     assert made.loaded(settings=folder).info["runtime"] == "1.2.3"

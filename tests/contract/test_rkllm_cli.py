@@ -21,6 +21,7 @@ from services.engines.rkllm_cli.program import dynamic
 from services.engines.worker.limits import Limits
 from tests.engines import alive, request, write_cli_model
 from tests.npu import lock_is_free
+from tests.simulator import build
 from tests.simulator.cli import compiled, program
 from tests.simulator.model import answer, runtime_template
 
@@ -104,7 +105,7 @@ def test_an_answer_is_unharmed(make: Maker, monkeypatch: pytest.MonkeyPatch, mar
         assert reply(engine, "Hello") == oracle("Hello"), text
 
 
-@pytest.mark.parametrize("release", ["1.2.3", "1.3.0"])
+@pytest.mark.parametrize("release", build.RELEASES)
 @pytest.mark.parametrize("marks", ["", "you"])
 def test_a_users_words_are_no_commands(make: Maker, monkeypatch: pytest.MonkeyPatch, marks: str, release: str) -> None:
     monkeypatch.setenv("RKLLM_FAKE_MARKS", marks)

@@ -14,7 +14,7 @@ from services.api.app import App, build
 from services.core.settings import Settings
 from tests.engines import REAL_EMBEDDER, REAL_MODELS, children_of
 from tests.http.conftest import Api, chunks
-from tests.npu import lock_is_free, npu_settings
+from tests.npu import features_of, lock_is_free, npu_settings
 from tests.simulator.build import RELEASES
 from tests.simulator.model import answer, chatml, tokens, write_model
 
@@ -87,7 +87,7 @@ def test_what_the_npu_ignores_is_named(npu: Maker, release: str) -> None:
     api = npu(release)
     assert "X-RKLLM-Warning" not in api.chat("Hello.", temperature=0.8, top_p=0.9).headers
     result = api.chat("Hello.", seed=1, min_p=0.1, logprobs=True, temperature=0.5, stream=True)
-    expected = "min_p, seed, logprobs" + ("" if release == "1.3.0" else ", temperature")
+    expected = "min_p, seed, logprobs" + ("" if features_of(release).sampling_per_run else ", temperature")
     assert result.headers["X-RKLLM-Warning"] == f"ignored: {expected}; see docs/api.md"
 
 

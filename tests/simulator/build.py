@@ -17,8 +17,10 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 CACHE = HERE.parents[1] / ".cache" / "simulator"
 FACTS = HERE.parent / "data" / "rkllm-abi.json"
-RELEASES = {"1.2.3": ("123", "1.2.1-1.2.3"), "1.3.0": ("130", "1.3.0")}
-"""For each release the value of RKLLM_ABI, and its group in the facts."""
+RELEASES = {"1.2.3": "123", "1.3.0": "130"}
+"""The simulated releases, oldest first, with the value of RKLLM_ABI: one of each group of the facts is enough."""
+
+NEWEST = [*RELEASES][-1]
 
 SOURCES = ("api.c", "answer.c", "model.c", "orders.c", "tokens.c")
 
@@ -59,9 +61,9 @@ def _put(made: Path, target: Path) -> None:
 
 def build_all(into: Path) -> None:
     """Build the libraries of all releases. Blocks. Raises `RuntimeError`."""
-    for release, (abi, group) in RELEASES.items():
+    for release, abi in RELEASES.items():
         layout = into / f"layout-{release}.c"
-        layout.write_text("\n".join(assertions(group)) + "\n")
+        layout.write_text("\n".join(assertions(release)) + "\n")
         _gcc(abi, [layout], into / f"librkllmrt-{release}.so")
 
 
@@ -75,10 +77,12 @@ def _gcc(abi: str, extra: list[Path], output: Path) -> None:
         raise RuntimeError(f"gcc could not build the simulated runtime:\n{done.stderr}")
 
 
-def assertions(group: str) -> Iterator[str]:
-    """Yield lines of C that compile only if the header has the layout of the facts."""
+def assertions(release: str) -> Iterator[str]:
+    """Yield lines of C that compile only if the header has the layout of `release` in the facts."""
+    groups = json.loads(FACTS.read_text())["groups"].values()
+    facts = next(group for group in groups if release in group["releases"])
     yield '#include "rkllm.h"'
-    for name, struct in json.loads(FACTS.read_text())["groups"][group]["structs"].items():
+    for name, struct in facts["structs"].items():
         yield f'_Static_assert(sizeof({name}) == {struct["sizeof"]}, "{name}");'
         for path, offset in offsets(struct["fields"]):
             yield f'_Static_assert(offsetof({name}, {path}) == {offset}, "{name}.{path}");'

@@ -17,7 +17,7 @@ def program(release: str) -> Path:
     source = build.HERE / "cli.c"
     target = runtime / f"rkllm-{release}-{hashlib.sha256(source.read_bytes()).hexdigest()[:16]}"
     if not target.exists():
-        abi, library = build.RELEASES[release][0], build.library(release).name
+        abi, library = build.RELEASES[release], build.library(release).name
         flags = ["-Wall", "-Wextra", "-Werror", f"-DRKLLM_ABI={abi}"]
         compiled(target, [*flags, str(source), f"-L{runtime}", f"-l:{library}", "-Wl,-rpath,$ORIGIN", "-pthread"])
     return target

@@ -26,7 +26,7 @@ from services.engines.worker.errors import LoadFailed, RequestRefused
 from services.engines.worker.loop import Run
 from services.engines.worker.reasoning import ReasoningGate
 from tests.engines import request
-from tests.npu import npu_model, npu_settings
+from tests.npu import features_of, npu_model, npu_settings
 from tests.simulator.build import RELEASES
 from tests.simulator.model import SPECIAL, chatml, tokens, write_model
 
@@ -199,7 +199,7 @@ def test_sampling_has_defaults_and_values_the_library_takes() -> None:
 @pytest.mark.parametrize("release", RELEASES)
 def test_what_the_npu_ignores(tmp_path: Path, release: str) -> None:
     settings, model = npu_settings(tmp_path, release), npu_model(tmp_path)
-    fixed = [] if release == "1.3.0" else ["temperature", "top_k"]
+    fixed = [] if features_of(release).sampling_per_run else ["temperature", "top_k"]
     sampling = Sampling(temperature=0.5, top_k=3, top_p=0.9, seed=1, logit_bias={"5": 1.0})
     asked = request(model, "Hi.", sampling=sampling, logprobs=2, json_schema={})
     assert unsupported(settings, asked) == ["seed", "logit_bias", "logprobs", "response_format", *fixed]
