@@ -20,9 +20,11 @@ from services.core.errors import BadRequest, ClientGone, ContextOverflow, Engine
 from services.core.events import Data, Done, Text, Waiting
 from services.core.message import message
 from services.core.request import EngineRequest
+from services.engines.registry import SPECS
 from services.engines.worker.parent import WorkerEngine
 from tests.contract.conftest import Rig
 from tests.engines import alive
+from tests.rigs import RIGS, SCRIPTED, able
 
 
 def load(engine: WorkerEngine) -> None:
@@ -46,7 +48,7 @@ def test_an_answer_has_text_then_its_end_with_true_counts(loaded: WorkerEngine, 
 
 
 def test_max_tokens_ends_the_answer_with_length(loaded: WorkerEngine, rig: Rig) -> None:
-    _, done = run(loaded, rig, rig.long_answer, max_tokens=5)
+    _, done = run(loaded, rig, rig.kind.long_answer, max_tokens=5)
     assert (done.finish_reason, done.usage.completion_tokens) == ("length", 5)
 
 
@@ -55,9 +57,9 @@ def test_the_same_job_gives_the_same_answer(loaded: WorkerEngine, rig: Rig) -> N
 
 
 def test_a_stop_string_ends_the_answer_before_it(loaded: WorkerEngine, rig: Rig) -> None:
-    whole, _ = run(loaded, rig, rig.long_answer, max_tokens=12)
+    whole, _ = run(loaded, rig, rig.kind.long_answer, max_tokens=12)
     stop = whole[len(whole) // 2 :][:3]
-    text, done = run(loaded, rig, rig.long_answer, max_tokens=12, stop=(stop,))
+    text, done = run(loaded, rig, rig.kind.long_answer, max_tokens=12, stop=(stop,))
     assert text == whole[: whole.index(stop)]
     assert (done.finish_reason, done.stop) == ("stop", stop)
 
@@ -70,31 +72,31 @@ def test_a_raw_prompt_is_completed_without_a_template(loaded: WorkerEngine, rig:
 
 def test_closing_in_decode_cancels_and_the_next_answer_is_whole(loaded: WorkerEngine, rig: Rig) -> None:
     whole, _ = run(loaded, rig, "Say hello.")
-    events = loaded.generate(rig.request(rig.long_answer, max_tokens=2000), NOBODY)
+    events = loaded.generate(rig.request(rig.kind.long_answer, max_tokens=2000), NOBODY)
     assert isinstance(next(event for event in events if isinstance(event, Text)), Text)
     events.close()  # type: ignore[attr-defined]
-    assert loaded.alive is rig.survives
+    assert loaded.alive is rig.kind.survives
     assert run(loaded, rig, "Say hello.")[0] == whole
 
 
 def test_closing_in_prefill_cancels_and_the_next_answer_is_whole(loaded: WorkerEngine, rig: Rig) -> None:
     whole, _ = run(loaded, rig, "Say hello.")
-    events = loaded.generate(rig.request(rig.long_prompt), NOBODY)
+    events = loaded.generate(rig.request(rig.kind.long_prompt), NOBODY)
     assert isinstance(next(events), Waiting)
     events.close()  # type: ignore[attr-defined]
-    assert loaded.alive is rig.survives
+    assert loaded.alive is rig.kind.survives
     assert run(loaded, rig, "Say hello.")[0] == whole
 
 
 def test_a_client_that_leaves_cancels_without_any_write(loaded: WorkerEngine, rig: Rig) -> None:
     ours, theirs = socket.socketpair()
-    events = loaded.generate(rig.request(rig.long_prompt), Client(ours))
+    events = loaded.generate(rig.request(rig.kind.long_prompt), Client(ours))
     next(events)
     theirs.close()
     with pytest.raises(ClientGone):
         list(events)
     ours.close()
-    assert loaded.alive is rig.survives
+    assert loaded.alive is rig.kind.survives
     assert run(loaded, rig, "Say hello.")[0]
 
 
@@ -149,7 +151,7 @@ def data(engine: WorkerEngine, job: EngineRequest) -> Any:
     return found.value
 
 
-that_know_tokens = pytest.mark.parametrize("rig", ["fake", "llama", "rkllm-1.2.3", "rkllm-1.3.0"], indirect=True)
+that_know_tokens = able("tokens")
 
 
 @that_know_tokens
@@ -195,19 +197,19 @@ def test_a_prompt_of_tokens_is_the_prompt_of_their_text(loaded: WorkerEngine, ri
     assert loaded.alive
 
 
-@pytest.mark.parametrize("rig", ["rkllm_cli-1.2.3"], indirect=True)
+@able(without="tokens")
 @pytest.mark.parametrize("changes", [{"kind": "count"}, {"kind": "tokenize", "inputs": ("a",)}, {"prompt_ids": (1,)}])
-def test_the_program_refuses_tokens(loaded: WorkerEngine, rig: Rig, changes: dict[str, Any]) -> None:
-    with pytest.raises(BadRequest, match="rkllm program"):
+def test_an_engine_without_tokens_refuses_them(loaded: WorkerEngine, rig: Rig, changes: dict[str, Any]) -> None:
+    with pytest.raises(BadRequest, match=r"count|token"):
         list(loaded.generate(rig.request("", **changes), NOBODY))
     assert loaded.alive
     assert run(loaded, rig, "Say hello.")[0]
 
 
-with_a_model = pytest.mark.parametrize("rig", ["llama"], indirect=True)
+with_grammars = able("grammar")
 
 
-@with_a_model
+@with_grammars
 def test_a_schema_shapes_the_answer(loaded: WorkerEngine, rig: Rig) -> None:
     schema = {
         "type": "object",
@@ -219,14 +221,14 @@ def test_a_schema_shapes_the_answer(loaded: WorkerEngine, rig: Rig) -> None:
     assert isinstance(json.loads(text)["n"], int)
 
 
-@with_a_model
+@with_grammars
 def test_a_senseless_schema_is_the_clients_fault(loaded: WorkerEngine, rig: Rig) -> None:
     with pytest.raises(BadRequest):
         run(loaded, rig, "Hi", json_schema={"type": "nonsense"})
     assert loaded.alive
 
 
-@with_a_model
+@with_grammars
 @pytest.mark.parametrize(
     ("schema", "why"),
     [
@@ -243,14 +245,14 @@ def test_a_schema_without_a_grammar_is_refused_with_the_reason(
     assert run(loaded, rig, "Hi", max_tokens=1)[1].usage.completion_tokens == 1
 
 
-@with_a_model
+@with_grammars
 def test_a_continued_answer_that_does_not_begin_as_demanded_is_refused(loaded: WorkerEngine, rig: Rig) -> None:
     messages = (message("user", "Hi"), message("assistant", "The sun"))
     with pytest.raises(BadRequest, match="no beginning of what is demanded"):
         run(loaded, rig, "", messages=messages, json_schema={"type": "object"})
 
 
-@with_a_model
+@with_grammars
 def test_a_schema_may_refer_to_its_root(loaded: WorkerEngine, rig: Rig) -> None:
     schema = {
         "type": "object",
@@ -262,7 +264,7 @@ def test_a_schema_may_refer_to_its_root(loaded: WorkerEngine, rig: Rig) -> None:
     assert re.match(r'\{\s*"n"\s*:\s*-?\d+', text)
 
 
-@with_a_model
+@able("logprobs")
 @pytest.mark.parametrize("job", [{}, {"kind": "completion", "messages": (), "prompt": "Once"}], ids=["chat", "text"])
 @pytest.mark.parametrize("alternatives", [0, 2])
 def test_logprobs_cover_every_token(loaded: WorkerEngine, rig: Rig, job: dict[str, Any], alternatives: int) -> None:
@@ -275,7 +277,7 @@ def test_logprobs_cover_every_token(loaded: WorkerEngine, rig: Rig, job: dict[st
     assert "".join(entry.token for entry in entries) == "".join(e.text for e in events if isinstance(e, Text))
 
 
-@with_a_model
+@able("tokens", "trained")
 def test_a_prompt_over_the_context_is_refused_with_both_numbers(loaded: WorkerEngine, rig: Rig) -> None:
     with pytest.raises(ContextOverflow) as caught:
         run(loaded, rig, "word " * 9000)
@@ -283,11 +285,11 @@ def test_a_prompt_over_the_context_is_refused_with_both_numbers(loaded: WorkerEn
     assert loaded.alive
 
 
-@with_a_model
+@able("reuses")
 def test_a_longer_conversation_reuses_its_beginning(loaded: WorkerEngine, rig: Rig) -> None:
-    first, _ = run(loaded, rig, rig.long_prompt[:700], max_tokens=4)
+    first, _ = run(loaded, rig, rig.kind.long_prompt[:700], max_tokens=4)
     messages = (
-        message("user", rig.long_prompt[:700]),
+        message("user", rig.kind.long_prompt[:700]),
         message("assistant", first),
         message("user", "And now?"),
     )
@@ -295,17 +297,15 @@ def test_a_longer_conversation_reuses_its_beginning(loaded: WorkerEngine, rig: R
     assert done.usage.cached_tokens > done.usage.prompt_tokens / 2
 
 
-@with_a_model
 def test_an_end_is_not_explained_by_what_the_load_printed(engine: WorkerEngine, rig: Rig) -> None:
     load(engine)
-    events = engine.generate(rig.request(rig.long_answer, max_tokens=200), NOBODY)
+    events = engine.generate(rig.request(rig.kind.long_answer, max_tokens=200), NOBODY)
     next(events)
     os.kill(engine.pid, signal.SIGKILL)
     with pytest.raises(EngineFailed, match=r"\(signal SIGKILL\)"):
         list(events)
 
 
-@with_a_model
 def test_it_listens_on_no_port(loaded: WorkerEngine) -> None:
     links = [str(link.readlink()) for link in Path(f"/proc/{loaded.pid}/fd").iterdir() if link.is_symlink()]
     sockets = {match.group(1) for link in links if (match := re.fullmatch(r"socket:\[(\d+)\]", link))}
@@ -315,3 +315,13 @@ def test_it_listens_on_no_port(loaded: WorkerEngine) -> None:
 
 def test_the_engine_of_a_renamed_model_is_another(rig: Rig) -> None:
     assert dataclasses.replace(rig.model, context_length=512) != rig.model
+
+
+def test_every_engine_has_a_rig() -> None:
+    """Add an entry to `RIGS` in tests/rigs.py, and the whole suite runs over the engine."""
+    assert {name.partition("-")[0] for name in RIGS} == {"scripted", *(spec.name for spec in SPECS)}
+
+
+def test_the_rigs_have_grammars_where_the_specifications_say_so() -> None:
+    found = {(name.partition("-")[0], kind.grammar) for name, kind in RIGS.items() if kind is not SCRIPTED}
+    assert found == {(spec.name, spec.grammar) for spec in SPECS}

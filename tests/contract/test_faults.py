@@ -17,8 +17,7 @@ from services.engines.registry import SUFFIXES
 from services.engines.worker.limits import Limits
 from services.engines.worker.parent import WorkerEngine
 from services.models.catalog import Catalog
-from tests.contract.conftest import Rig
-from tests.engines import alive, fake, write_fake_model
+from tests.engines import alive, fake, request, write_fake_model
 
 IMPATIENT_LOAD = Settings(heartbeat_interval=0.05, model_load_timeout=0.5)
 IMPATIENT = Settings(
@@ -66,8 +65,7 @@ def make(tmp_path: Path) -> Iterator[Maker]:
 
 
 def answer(engine: WorkerEngine, script: object) -> list[Event]:
-    rig = Rig(engine.model, lambda model: engine, "", "")
-    return list(engine.generate(rig.request(json.dumps(script)), NOBODY))
+    return list(engine.generate(request(engine.model, json.dumps(script)), NOBODY))
 
 
 def load(engine: WorkerEngine) -> None:
@@ -135,11 +133,10 @@ def test_a_child_that_ignores_its_cancel_is_killed(make: Maker, tmp_path: Path) 
     engine = make(IMPATIENT)
     load(engine)
     pid = engine.pid
-    rig = Rig(engine.model, lambda model: engine, "", "")
     bell = tmp_path / "bell"
     os.mkfifo(bell)
     script = {"tokens": 5, "fault": "silent", "at": 2, "bell": str(bell)}
-    events = engine.generate(rig.request(json.dumps(script)), NOBODY)
+    events = engine.generate(request(engine.model, json.dumps(script)), NOBODY)
     next(event for event in events if isinstance(event, Text))
     assert bell.read_text() == "decode\n"
     events.close()  # type: ignore[attr-defined]

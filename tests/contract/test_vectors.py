@@ -5,67 +5,32 @@ from __future__ import annotations
 import math
 import os
 import signal
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from services.chat.vectors import cosine
 from services.core.client import NOBODY
 from services.core.errors import BadRequest, ContextOverflow, EngineFailed
 from services.core.events import Data, Done, Waiting
-from services.core.model import Model
 from services.core.request import EngineRequest
 from services.core.settings import Settings
 from services.engines.registry import SUFFIXES, spec_of
 from services.engines.worker.parent import WorkerEngine
 from services.models.catalog import Catalog
-from tests.contract.conftest import SETTINGS
-from tests.engines import REAL_EMBEDDER, REAL_MODEL, REAL_MODELS, fake, request, write_cli_model, write_fake_model
+from tests.contract.conftest import Rig
+from tests.engines import REAL_EMBEDDER, REAL_MODEL, REAL_MODELS, request
 from tests.gguf_file import with_head
-from tests.npu import npu_engine, npu_model, npu_settings
-
-EMBEDS = "capabilities: [embedding]\n"
+from tests.rigs import RIGS, SETTINGS, able, names
 
 
-@dataclass
-class Rig:
-    model: Model
-    make: Callable[[Model], Any]
-    many: list[str]
-    """Inputs that take a while together."""
-
-
-def real(models_dir: Path) -> Rig:
-    model = Catalog(Settings(models_dir=REAL_MODELS), SUFFIXES).resolve(REAL_EMBEDDER)
-    return Rig(model, lambda m: spec_of(m).make(SETTINGS, m), ["Say it again. " * 60] * 32)
-
-
-def scripted(models_dir: Path) -> Rig:
-    write_fake_model(models_dir, "fake", settings=EMBEDS)
-    model = Catalog(Settings(models_dir=models_dir), SUFFIXES).resolve("fake")
-    return Rig(model, lambda m: fake(SETTINGS, m), ['{"prefill_steps": 100, "prefill_delay": 0.02}'])
-
-
-def npu(models_dir: Path, release: str) -> Rig:
-    make = npu_engine(npu_settings(models_dir, release), RKLLM_SIM_PREFILL_US="500")
-    return Rig(npu_model(models_dir, embeds=True, tokenizer=True), make, ["Say it again. " * 10] * 32)
-
-
-RIGS: dict[str, Callable[[Path], Rig]] = {
-    "fake": scripted,
-    "llama": real,
-    "rkllm-1.2.3": lambda folder: npu(folder, "1.2.3"),
-    "rkllm-1.3.0": lambda folder: npu(folder, "1.3.0"),
-}
-
-
-@pytest.fixture(params=RIGS)
+@pytest.fixture(params=names("embed"))
 def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Rig:
-    return RIGS[request.param](tmp_path)
+    kind = RIGS[request.param]
+    assert kind.embed
+    return Rig(kind, kind.embed(tmp_path))
 
 
 @pytest.fixture
@@ -117,7 +82,7 @@ def test_tokens_are_inputs_too(engine: WorkerEngine) -> None:
 
 def test_closing_cancels_and_the_next_vectors_are_whole(engine: WorkerEngine, rig: Rig) -> None:
     whole, _ = run(engine, "amber birch")
-    events = engine.generate(asked(engine, "embedding", *rig.many), NOBODY)
+    events = engine.generate(asked(engine, "embedding", *rig.kind.many_texts), NOBODY)
     assert isinstance(next(events), Waiting)
     events.close()  # type: ignore[attr-defined]
     assert engine.alive
@@ -125,7 +90,7 @@ def test_closing_cancels_and_the_next_vectors_are_whole(engine: WorkerEngine, ri
 
 
 def test_a_crash_is_told(engine: WorkerEngine, rig: Rig) -> None:
-    events = engine.generate(asked(engine, "embedding", *rig.many), NOBODY)
+    events = engine.generate(asked(engine, "embedding", *rig.kind.many_texts), NOBODY)
     next(events)
     os.kill(engine.pid, signal.SIGKILL)
     with pytest.raises(EngineFailed):
@@ -133,7 +98,7 @@ def test_a_crash_is_told(engine: WorkerEngine, rig: Rig) -> None:
     assert not engine.alive
 
 
-with_a_model = pytest.mark.parametrize("rig", ["llama"], indirect=True)
+with_a_model = able("embed", "trained")
 
 
 @with_a_model
@@ -182,9 +147,11 @@ def test_a_model_made_for_reranking_gives_scores(tmp_path: Path) -> None:
         assert done.usage.prompt_tokens > 12
 
 
-def test_the_rkllm_program_makes_none(tmp_path: Path) -> None:
-    model = write_cli_model(tmp_path, "cli")
-    settings = msgspec.structs.replace(SETTINGS, npu_lock=tmp_path / "npu.lock")
-    engine = spec_of(model).make(settings, model)
+@pytest.mark.parametrize("name", names(without="embed"))
+def test_an_engine_without_vectors_refuses_them(tmp_path: Path, name: str) -> None:
+    installation = RIGS[name].install(tmp_path)
+    model = installation.model()
     with pytest.raises(BadRequest, match="embedding"):
-        list(engine.generate(request(model, "", kind="embedding", messages=(), inputs=("x",)), NOBODY))
+        list(
+            installation.make(model).generate(request(model, "", kind="embedding", messages=(), inputs=("x",)), NOBODY)
+        )

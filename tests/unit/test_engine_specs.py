@@ -22,12 +22,18 @@ MODEL = Model("m", Path("m.gguf"), "llama", 1000, 0, 1_000_000)
 def test_no_two_engines_have_one_name_or_want_the_same_files() -> None:
     assert len({spec.name for spec in SPECS}) == len(SPECS)
     assert len(SUFFIXES) == sum(len(spec.suffixes) for spec in SPECS)
-    assert {**SUFFIXES} == {".gguf": "llama", ".rkllm": "rkllm"}
+    assert all(suffix == suffix.lower() and suffix.startswith(".") for suffix in SUFFIXES)
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
+def test_a_file_goes_to_the_engine_of_its_suffix(spec: EngineSpec) -> None:
+    assert [SUFFIXES[suffix] for suffix in spec.suffixes] == [spec.name] * len(spec.suffixes)
+    assert spec_of(replace(MODEL, engine=spec.name)) is spec
 
 
 def test_the_npu_takes_one_model_whatever_the_engine() -> None:
-    assert RKLLM.exclusive_device == RKLLM_CLI.exclusive_device == "npu"
-    assert LLAMA.exclusive_device is None
+    assert {spec.exclusive_device for spec in SPECS if spec.device == "npu"} == {"npu"}
+    assert {spec.exclusive_device for spec in SPECS if spec.device == "cpu"} == {None}
 
 
 @pytest.mark.parametrize(
@@ -45,10 +51,11 @@ def test_the_memory_of_a_model_grows_with_its_file_and_its_context() -> None:
 
 
 def test_an_engine_that_is_not_installed_promises_nothing_and_refuses_its_models() -> None:
-    model = replace(MODEL, engine="onnx")
+    model = replace(MODEL, engine="missing")
     spec = spec_of(model)
-    assert (spec.name, spec.grammar, spec.renders_template(Settings())) == ("onnx", False, False)
-    with pytest.raises(Unavailable, match="needs the engine 'onnx'; this installation has: llama, rkllm, rkllm_cli"):
+    assert (spec.name, spec.grammar, spec.renders_template(Settings())) == ("missing", False, False)
+    known = ", ".join(sorted(spec.name for spec in SPECS))
+    with pytest.raises(Unavailable, match=f"needs the engine 'missing'; this installation has: {known}"):
         maker(Settings())(model)
 
 
