@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from services.chat.tools.families import BY_NAME
+from services.core.model import OFF, REQUIRED_ONLY
 from tests.engines import write_fake_model
 from tests.http.conftest import Api, chunks
 
@@ -181,7 +183,7 @@ def test_a_demanded_call_of_a_model_that_calls_nothing_by_itself_is_checked(plai
 def test_an_unknown_family_is_a_problem_that_lists_the_known_ones(api: Api, tmp_path: Path) -> None:
     (tmp_path / "fake" / "model.yaml").write_text("tools: words")
     (problem,) = api.app.service.catalog.problems()
-    assert "write one of auto, deepseek, gemma, glm, harmony, hermes, json, llama, mistral, off, qwen3_coder" in problem
+    assert f"write one of {', '.join(sorted([*BY_NAME, OFF, REQUIRED_ONLY]))}" in problem
 
 
 def test_the_family_of_a_model_is_its_model_yamls(api: Api, tmp_path: Path) -> None:

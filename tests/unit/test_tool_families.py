@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import time
 from collections.abc import Iterable
 from dataclasses import replace
@@ -21,6 +22,8 @@ from services.chat.tools.call import ParsedCall
 from services.chat.tools.families import AUTO, BY_NAME, FAMILIES, of_model
 from services.chat.tools.scan import Scanner
 from services.chat.tools.values import typed_value
+from services.core.model import OFF, REQUIRED_ONLY
+from tests.engines import ROOT
 from tests.unit.test_plan import MODEL
 
 NOTE: dict[str, Any] = {
@@ -394,24 +397,25 @@ def test_what_schemas_say_of_a_type(schema: Any, value: Any) -> None:
     assert typed_value("5", {"properties": {"x": schema}}, "x") == value
 
 
-@pytest.mark.parametrize(
-    ("template", "family", "knows"),
-    [
-        ("{% if tools %}<tool_call>{% endif %}", "hermes", True),
-        ("{% for tool in tools %}{% endfor %}[TOOL_CALLS]", "mistral", True),
-        ("{%- if builtin_tools is defined or tools is not none %}<|python_tag|>", "llama", True),
-        ("{% if tools %}<tool_call>\n<function=x>\n<parameter=y>{% endif %}", "qwen3_coder", True),
-        ("{% if tools %}<tool_call>{name}\n<arg_key>{% endif %}", "glm", True),
-        ("{% if tools %}<｜tool▁call▁begin｜>{% endif %}", "deepseek", True),
-        ("{% if tools %}<|channel|>commentary{% endif %}", "harmony", True),
-        ("{% if tools %}<start_of_turn><start_function_call>{% endif %}", "gemma", True),
-        ("<start_of_turn>{{ messages }}", "gemma", False),
-        ("{{ messages }} <tool_call>", "hermes", False),
-        ("{% if tools %}our own way{% endif %}", "auto", False),
-        ("{{ messages }}", "auto", False),
-        ("", "auto", False),
-    ],
-)
+TEMPLATES: list[tuple[str, str, bool]] = [
+    ("{% if tools %}<tool_call>{% endif %}", "hermes", True),
+    ("{% for tool in tools %}{% endfor %}[TOOL_CALLS]", "mistral", True),
+    ("{%- if builtin_tools is defined or tools is not none %}<|python_tag|>", "llama", True),
+    ("{% if tools %}<tool_call>\n<function=x>\n<parameter=y>{% endif %}", "qwen3_coder", True),
+    ("{% if tools %}<tool_call>{name}\n<arg_key>{% endif %}", "glm", True),
+    ("{% if tools %}<｜tool▁call▁begin｜>{% endif %}", "deepseek", True),
+    ("{% if tools %}<|channel|>commentary{% endif %}", "harmony", True),
+    ("{% if tools %}<start_of_turn><start_function_call>{% endif %}", "gemma", True),
+    ("<start_of_turn>{{ messages }}", "gemma", False),
+    ("{{ messages }} <tool_call>", "hermes", False),
+    ("{% if tools %}our own way{% endif %}", "auto", False),
+    ("{{ messages }}", "auto", False),
+    ("", "auto", False),
+]
+"""A chat template, its family, and whether it describes tools."""
+
+
+@pytest.mark.parametrize(("template", "family", "knows"), TEMPLATES)
 def test_the_family_is_that_of_the_chat_template(template: str, family: str, knows: bool) -> None:
     model = replace(MODEL, chat_template=template)
     assert of_model(model).name == family
@@ -425,3 +429,11 @@ def test_the_family_is_that_of_the_chat_template(template: str, family: str, kno
 def test_every_family_has_a_name_and_markers_of_its_own() -> None:
     assert len(BY_NAME) == len(FAMILIES) + 1
     assert all(family.markers and family.closers for family in (AUTO, *FAMILIES))
+
+
+def test_every_family_has_examples_and_a_row_in_the_document() -> None:
+    assert {family for family, _, _ in CALLS} == {each.name for each in FAMILIES}
+    assert {name for _, name, _ in TEMPLATES} == {"auto", *(each.name for each in FAMILIES if each.template_signs)}
+    section = (ROOT / "docs" / "models.md").read_text().partition("\n## Tools\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
+    assert sorted(rows[1:]) == sorted([*BY_NAME, OFF, REQUIRED_ONLY]), "the first row is the heading"
