@@ -16,18 +16,17 @@ import jsonschema
 import msgspec
 import pytest
 
-from services.api.dialects.table import DIALECTS, dialect_of
+from services.api.app import ENDPOINTS
+from services.api.dialects.table import dialect_of
 from services.api.http.endpoint import Operation
 from services.api.openapi.document import document
 from services.api.openapi.page import page
 from services.api.openapi.resource import own_endpoints
-from services.api.operator.endpoints import ENDPOINTS as OPERATOR
 from tests.engines import write_fake_model
+from tests.http.bodies import ANSWERS, OPERATIONS, asking, good
 from tests.http.conftest import Api, chunks
 
 USER, ADMIN = "user-0123456789abcdef", "admin-0123456789abcdef"
-ENDPOINTS = [*(endpoint for dialect in DIALECTS for endpoint in dialect.endpoints), *OPERATOR]
-OPERATIONS = [(endpoint, operation) for endpoint in ENDPOINTS for operation in endpoint.operations]
 DOCUMENT = document([*ENDPOINTS, *own_endpoints(lambda service: None)])
 METHODS = {"GET", "POST", "PUT", "DELETE", "HEAD", "PATCH"}
 
@@ -64,9 +63,10 @@ def test_who_may_ask_is_as_described(make: Callable[..., Api], tmp_path: Path) -
     """Without a key, with a user's, with an administrator's; the body is none, so what is allowed is refused later."""
     write_fake_model(tmp_path, "fake")
     guarded = make(api_key=USER, admin_key=ADMIN, metrics_public=False)
-    for endpoint, operation in OPERATIONS:
-        for path in endpoint.paths:
-            check_access(guarded, operation, path)
+    for endpoint in ENDPOINTS:
+        for operation in endpoint.operations:
+            for path in endpoint.paths:
+                check_access(guarded, operation, path)
 
 
 def check_access(guarded: Api, operation: Operation, path: str) -> None:
@@ -84,60 +84,48 @@ def check_access(guarded: Api, operation: Operation, path: str) -> None:
     assert {keyless, user, admin} <= {200, *operation.errors}, name
 
 
-HI = {"messages": [{"role": "user", "content": "hi"}]}
-THOUGHT = {"messages": [{"role": "user", "content": '{"text": "<think>a</think>b"}'}]}
+THOUGHT = {"text": "<think>a</think>b"}
+
+PLAIN = [
+    pair
+    for pair, operation in OPERATIONS.items()
+    if pair[0] in ("GET", "POST") and operation.response is not None and operation.media == "application/json"
+]
+"""Methods and paths whose answers are JSON."""
+
+MORE: list[tuple[str, Any]] = [
+    ("/v1/chat/completions", asking("/v1/chat/completions", THOUGHT, n=2)),
+    ("/v1/completions", {"prompt": "hi", "echo": True}),
+    ("/v1/models/unload", None),
+    ("/v1/embeddings", {"input": ["hi"]}),
+    ("/v1/embeddings", {"input": "hi", "encoding_format": "base64"}),
+    ("/v1/rerank", {"query": "hi", "documents": ["a"], "return_documents": True}),
+    ("/api/chat", {"model": "fake"}),
+    ("/api/generate", {"model": "fake", "keep_alive": 0}),
+]
 
 
-MESSAGES = {**HI, "max_tokens": 9}
-WHOLE = {**HI, "stream": False}
+@pytest.mark.parametrize(("method", "path"), PLAIN)
+def test_answers_are_as_described(able: Api, method: str, path: str) -> None:
+    operation = OPERATIONS[method, path]
+    check_answer(able, method, path, None if operation.request is None else good(path))
 
 
-def operation_at(method: str, path: str) -> Operation:
-    """Return what the description says of a method of a path."""
-    return next(o for e, o in OPERATIONS if o.method == method.lower() and path in e.paths)
+@pytest.mark.parametrize("path", ANSWERS)
+def test_answers_with_reasoning_are_as_described(able: Api, path: str) -> None:
+    check_answer(able, "POST", path, asking(path, THOUGHT))
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "body"),
-    [
-        ("POST", "/v1/chat/completions", HI),
-        ("POST", "/v1/chat/completions", {**THOUGHT, "n": 2}),
-        ("POST", "/v1/completions", {"prompt": "hi", "echo": True}),
-        ("POST", "/v1/rag/preview", HI),
-        ("POST", "/v1/models/select", {"model": "fake"}),
-        ("POST", "/v1/models/unload", None),
-        ("POST", "/v1/models/unload", {"model": "fake"}),
-        ("GET", "/v1/models", None),
-        ("GET", "/", None),
-        ("GET", "/ready", None),
-        ("POST", "/v1/responses", {"input": "hi"}),
-        ("POST", "/v1/responses", {"input": THOUGHT["messages"]}),
-        ("POST", "/v1/responses/input_tokens", {"input": "hi"}),
-        ("POST", "/v1/embeddings", {"input": ["hi"]}),
-        ("POST", "/v1/embeddings", {"input": "hi", "encoding_format": "base64"}),
-        ("POST", "/v1/rerank", {"query": "hi", "documents": ["a"], "return_documents": True}),
-        ("POST", "/v1/tokenize", {"prompt": "hi"}),
-        ("POST", "/v1/messages", MESSAGES),
-        ("POST", "/v1/messages", {**THOUGHT, "max_tokens": 9}),
-        ("POST", "/v1/messages/count_tokens", HI),
-        ("POST", "/api/embed", {"input": "hi"}),
-        ("POST", "/api/embeddings", {"prompt": "hi"}),
-        ("POST", "/api/chat", WHOLE),
-        ("POST", "/api/chat", {**THOUGHT, "stream": False}),
-        ("POST", "/api/chat", {"model": "fake"}),
-        ("POST", "/api/generate", {"prompt": "hi", "stream": False}),
-        ("POST", "/api/generate", {"model": "fake", "keep_alive": 0}),
-        ("POST", "/api/show", {"model": "fake"}),
-        ("GET", "/api/tags", None),
-        ("GET", "/api/ps", None),
-        ("GET", "/api/version", None),
-    ],
-)
-def test_answers_are_as_described(able: Api, method: str, path: str, body: Any) -> None:
+@pytest.mark.parametrize(("path", "body"), MORE)
+def test_further_answers_are_as_described(able: Api, path: str, body: Any) -> None:
+    check_answer(able, "POST", path, body)
+
+
+def check_answer(able: Api, method: str, path: str, body: Any) -> None:
     text = None if body is None else json.dumps(body)
-    result = able.http.simulate_request(method, path, body=text)
+    result = able.http.simulate_request(method, path.replace("{name}", "fake"), body=text)
     assert result.status_code == 200
-    assert msgspec.convert(result.json, operation_at(method, path).response)
+    assert msgspec.convert(result.json, OPERATIONS[method, path].response)
 
 
 @pytest.mark.parametrize(
@@ -146,7 +134,7 @@ def test_answers_are_as_described(able: Api, method: str, path: str, body: Any) 
         ("/v1/chat/completions", {}),
         ("/api/nothing", {}),
         ("/v1/messages/nothing", {}),
-        ("/v1/messages", {**MESSAGES, "max_tokens": -9}),
+        ("/v1/messages", {**good("/v1/messages"), "max_tokens": -9}),
         ("/nothing", {}),
     ],
 )
@@ -157,21 +145,19 @@ def test_errors_are_as_described(able: Api, path: str, body: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "body"),
+    ("path", "more"),
     [
-        ("/v1/chat/completions", {**HI, "stream_options": {"include_usage": True}}),
-        ("/v1/chat/completions", THOUGHT),
-        ("/v1/completions", {"prompt": "hi", "echo": True}),
-        ("/v1/responses", {"input": THOUGHT["messages"]}),
-        ("/v1/messages", {**THOUGHT, "max_tokens": 9}),
-        ("/api/chat", THOUGHT),
+        *((path, {}) for path in ANSWERS),
+        ("/v1/chat/completions", {"stream_options": {"include_usage": True}}),
+        ("/v1/completions", {"echo": True}),
     ],
 )
-def test_events_are_as_described(able: Api, path: str, body: dict[str, Any]) -> None:
-    result = able.post(path, {**body, "stream": True})
-    events = [json.loads(line) for line in result.text.splitlines()] if path == "/api/chat" else chunks(result)
-    kind = operation_at("POST", path).stream
-    assert len([msgspec.convert(event, kind) for event in events if event is not None]) > 2
+def test_events_are_as_described(able: Api, path: str, more: dict[str, Any]) -> None:
+    operation = OPERATIONS["POST", path]
+    result = able.post(path, asking(path, THOUGHT, **more, stream=True))
+    lines = operation.stream_media != "text/event-stream"
+    events = [json.loads(line) for line in result.text.splitlines()] if lines else chunks(result)
+    assert len([msgspec.convert(event, operation.stream) for event in events if event is not None]) >= 2
 
 
 def test_bounds_of_long_lists_are_in_words() -> None:
