@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,12 @@ from services.core.model import Model
 from services.core.request import Tool
 from services.core.sampling import Sampling
 from services.core.settings import Settings
-from services.engines.registry import unsupported
+from services.engines.base import no_limits
+from services.engines.registry import SPECS, unsupported
 from services.engines.rkllm import spec as rkllm_spec
+from services.engines.rkllm.abi import SUPPORTED
 from tests.engines import ROOT, request
+from tests.npu import features_of
 
 ASKED = message("user", "hi")
 
@@ -75,10 +79,35 @@ ASKS: dict[str, dict[str, Any]] = {
 WORDS = {"messages": "roles of messages", "prompt": "prompt without a chat template"}
 
 
+SECTION = (ROOT / "docs" / "api.md").read_text().partition("### On the NPU")[2].partition("\n## ")[0]
+
+
+def columns() -> list[tuple[str, tuple[str, ...]]]:
+    """The engine of each column of the document, and the releases of its library that the head names."""
+    (head,) = re.findall(r"^\| parameter \| (.*) \|$", SECTION, re.MULTILINE)
+    found: list[tuple[str, tuple[str, ...]]] = []
+    for name in head.split(" | "):
+        if name.startswith("librkllmrt "):
+            found.append(("rkllm", tuple(fnmatch.filter(SUPPORTED, name.split()[1].replace("x", "*")))))
+        else:
+            found.append(("rkllm_cli" if name == "`rkllm` program" else name.strip("`"), ()))
+    return found
+
+
+def test_the_document_has_a_column_for_every_engine_with_limits_and_for_every_release() -> None:
+    assert {name for name, _ in columns()} == {spec.name for spec in SPECS if spec.unsupported is not no_limits}
+    assert sorted(release for _, releases in columns() for release in releases) == sorted(SUPPORTED)
+
+
+def per_run(releases: tuple[str, ...]) -> bool:
+    """Whether all `releases` take sampling per run, or none of them."""
+    (answer,) = {features_of(release).sampling_per_run for release in releases} or {False}
+    return answer
+
+
 def table() -> dict[str, list[str]]:
-    """Parameter to what the document says of librkllmrt 1.3.0, 1.2.x and the `rkllm` program."""
-    text = (ROOT / "docs" / "api.md").read_text().partition("### On the NPU")[2].partition("\n## ")[0]
-    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| `")]
+    """Parameter to what the document says of the engine of each column."""
+    rows = [line.strip("| ").split(" | ") for line in SECTION.splitlines() if line.startswith("| `")]
     rows = [[first, *(cells[0] if cell == "the same" else cell for cell in cells)] for first, *cells in rows]
     return {name: cells for first, *cells in rows for name in re.findall(r"`(\w+)`", first)}
 
@@ -86,8 +115,8 @@ def table() -> dict[str, list[str]]:
 def test_the_document_says_of_every_engine_what_the_code_does(monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(table()) == set(ASKS)
     for name, cells in table().items():
-        for column, (engine, per_run) in enumerate((("rkllm", True), ("rkllm", False), ("rkllm_cli", False))):
-            monkeypatch.setattr(rkllm_spec, "samples_per_run", lambda *_, answer=per_run: answer)
+        for column, (engine, releases) in enumerate(columns()):
+            sampling = per_run(releases)
+            monkeypatch.setattr(rkllm_spec, "samples_per_run", lambda *_, answer=sampling: answer)
             ignored = WORDS.get(name, name) in named(engine, **ASKS[name])
-            assert ignored == ("ignored" in cells[column]), f"{name} on {engine}, per run {per_run}"
-        assert named("llama", **ASKS[name]) == []
+            assert ignored == ("ignored" in cells[column]), f"{name} on {engine} {releases}"
