@@ -21,7 +21,7 @@ from services.chat.rag import clean
 from services.chat.rag.pipeline import pick_passages
 from services.chat.rag.settings import RagSettings
 from services.chat.rag.sources import Source
-from services.chat.tokens import estimate
+from services.chat.tokens import estimate_tokens
 
 BUDGETS = (700, 1400)
 """Tokens that the selected passages may take."""
@@ -55,7 +55,7 @@ def keeps_snippet(question: Question) -> bool:
 def truncated(question: Question, budget: int) -> str:
     """Return the pages one after the other, cut after `budget` tokens, as a server without a pipeline sends them."""
     text = "\n\n".join(question.pages)
-    while estimate(text) > budget:
+    while estimate_tokens(text) > budget:
         text = text[: int(len(text) * 0.95)]
     return text
 
@@ -95,7 +95,7 @@ def shares(name: str) -> Iterator[float]:
 
 def cleaning_shares(question: Question) -> tuple[float, float]:
     """Clean the pages; return the share of boilerplate labels that are gone, and of paragraphs that are intact."""
-    pages = [clean.clean(page) for page in question.pages]
+    pages = [clean.clean_text(page) for page in question.pages]
     gone = [phrase not in page for page in pages for phrase in LANGUAGES[question.language].boilerplate]
     intact = [
         part in page for page, content in zip(pages, question.contents, strict=True) for part in content.split("\n")

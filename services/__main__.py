@@ -84,7 +84,7 @@ def check_models(settings: Settings) -> None:
 
 def check(settings: Settings) -> None:
     """Run all checks, which takes milliseconds. Raises `Unfit` or `SettingsError`."""
-    keys.check(settings)
+    keys.check_keys_required(settings)
     check_openmp()
     check_processor(platform.machine(), Path("/proc/cpuinfo"))
     check_port(settings.host, settings.port)

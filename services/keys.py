@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from services.core.keys import KEY_PREFIX, MIN_LENGTH, Key, digest, file_text, from_file
+from services.core.keys import KEY_PREFIX, MIN_LENGTH, Key, file_text, hash_of_key, keys_from_file
 from services.core.settings import SettingsError
 
 
@@ -24,7 +24,7 @@ def main(argv: list[str] | None = None) -> None:
     if options.file is None:
         sys.exit("error: no file of keys is named. Add --file keys.yaml, or set RKLLM_KEYS_FILE in the environment.")
     try:
-        print(options.do(options, from_file(options.file)))
+        print(options.do(options, keys_from_file(options.file)))
     except (SettingsError, OSError, msgspec.ValidationError) as error:
         sys.exit(f"error: {error}")
 
@@ -64,7 +64,7 @@ def create(options: argparse.Namespace, keys: list[Key]) -> str:
         raise SettingsError(f"The key has {len(secret)} characters; it needs at least {MIN_LENGTH}.")
     fields = {
         "name": options.name,
-        "sha256": digest(secret.encode()),
+        "sha256": hash_of_key(secret.encode()),
         "role": "admin" if options.admin else "user",
         "priority": "background" if options.background else "interactive",
         "max_waiting": options.max_waiting,

@@ -65,7 +65,7 @@ class Fetcher:
 
     def _entry(self, name: str) -> Entry:
         try:
-            entries = manifest.load(manifest.MANIFEST)
+            entries = manifest.load_manifest(manifest.MANIFEST)
             if name not in entries:
                 raise NotFound(f"There is no model {name!r} in the manifest: {', '.join(entries)}.", param="model")
             manifest.check_soc(entries[name], board.soc())

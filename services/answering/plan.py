@@ -9,7 +9,7 @@ from typing import Any
 
 from services.answering import response_format
 from services.chat import housekeeping
-from services.chat.rag.pipeline import Outcome
+from services.chat.rag.pipeline import PipelineResult
 from services.chat.tokens import TOKENS_PER_MESSAGE
 from services.chat.tools.offer import Offer, make_offer
 from services.core.errors import BadRequest
@@ -30,7 +30,7 @@ class Prepared:
 
     messages: Messages
     thinking: bool | None = None
-    outcome: Outcome | None = None
+    outcome: PipelineResult | None = None
     """What was decided about the sources; None if nobody looked for any."""
 
     @property

@@ -10,13 +10,13 @@ from dataclasses import replace
 from typing import Any
 
 from services.chat import schema
-from services.chat.tokens import estimate
+from services.chat.tokens import estimate_tokens
 from services.core.errors import AnswerInvalid, ContextOverflow
 from services.core.events import Done, Event, Notice, Refusal, Text, ToolCallDelta, Usage, Waiting, closing
 from services.core.message import message
 from services.core.request import EngineRequest
 
-Run = Callable[[EngineRequest], Iterator[Event]]
+RunRequest = Callable[[EngineRequest], Iterator[Event]]
 """Runs a request and returns its events."""
 
 NO_CALL_COMPLAINT = "You did not call a function. Answer with nothing but the call, in the form you were told."
@@ -31,7 +31,7 @@ def needs_check(request: EngineRequest) -> bool:
     return request.answer_schema is not None or request.check_call
 
 
-def checked_events(request: EngineRequest, run: Run) -> Iterator[Event]:
+def checked_events(request: EngineRequest, run: RunRequest) -> Iterator[Event]:
     """Yield the events of the first of two attempts that is valid, else those of `failed_events`.
 
     Blocks as `run` does, and raises the same, and `AnswerInvalid`.
@@ -126,7 +126,7 @@ class Attempt:
 def correction_request(request: EngineRequest, attempt: Attempt) -> EngineRequest:
     """Return `request` with two more messages: the wrong answer, and what is wrong with it."""
     more = (message("assistant", attempt.text), message("user", attempt.complaint))
-    tokens = estimate(attempt.text) + estimate(attempt.complaint)
+    tokens = estimate_tokens(attempt.text) + estimate_tokens(attempt.complaint)
     return replace(
         request,
         messages=(*request.messages, *more),

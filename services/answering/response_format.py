@@ -19,7 +19,7 @@ CALL_NOW = "Answer with a call of a function, and with nothing else."
 
 
 @dataclass(frozen=True, slots=True)
-class ResponseFormat:
+class ChosenFormat:
     """The fields of an `EngineRequest` that depend on the format of the answer; their names are the same there."""
 
     messages: Messages
@@ -28,7 +28,7 @@ class ResponseFormat:
     check_call: bool = False
 
 
-def choose_format(generation: GenerationRequest, offer: Offer, model: Model) -> ResponseFormat:
+def choose_format(generation: GenerationRequest, offer: Offer, model: Model) -> ChosenFormat:
     """Return the format of the answer to `generation`. Raises `BadRequest` for a schema that cannot be used."""
     call_demanded = generation.call_required and bool(offer.tools)
     answer_schema = generation.json_schema
@@ -37,15 +37,15 @@ def choose_format(generation: GenerationRequest, offer: Offer, model: Model) -> 
     if spec_of(model).grammar:
         # A grammar cannot enforce every keyword; what it leaves open is checked when the answer is complete.
         checked = generation.prompt is None and not call_demanded and exceeds_grammar(answer_schema)
-        return ResponseFormat(
+        return ChosenFormat(
             offer.messages, grammar_schema(generation, offer, call_demanded), answer_schema if checked else None
         )
     if call_demanded:
-        return ResponseFormat(demand_call(offer, model), check_call=True)
+        return ChosenFormat(demand_call(offer, model), check_call=True)
     if answer_schema is None or generation.prompt is not None:
-        return ResponseFormat(offer.messages, answer_schema)
-    messages = with_instructions(offer.messages, schema.instructions(answer_schema), model)
-    return ResponseFormat(messages, answer_schema=answer_schema)
+        return ChosenFormat(offer.messages, answer_schema)
+    messages = with_instructions(offer.messages, schema.schema_instructions(answer_schema), model)
+    return ChosenFormat(messages, answer_schema=answer_schema)
 
 
 def demand_call(offer: Offer, model: Model) -> Messages:

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 
 from msgspec import structs
 
-from services.answering.answer import Answer, Planned
+from services.answering.answer_run import AnswerRun, Planned
 from services.answering.plan import Prepared, plan
-from services.answering.sources import Sources
+from services.answering.sources import RagState
 from services.chat.tools.offer import drop_reason
 from services.core.client import Client
 from services.core.errors import BadRequest, EngineFailed
@@ -38,7 +38,7 @@ class Service:
 
     def __init__(self, settings: Settings, catalog: Catalog, scheduler: Scheduler, metrics: Metrics) -> None:
         self.settings, self.catalog, self.scheduler, self.metrics = settings, catalog, scheduler, metrics
-        self._sources = Sources(settings, metrics)
+        self._rag = RagState(settings, metrics)
 
     def model(self, name: str | None, *purposes: str) -> Model:
         """Return the model with the id or alias `name`. Does not block.
@@ -63,7 +63,7 @@ class Service:
 
     def prepare(self, generation: GenerationRequest, model: Model) -> Prepared:
         """Return the messages of `generation` with selected sources. Does not block, and runs no model."""
-        return self._sources.prepare(generation, model)
+        return self._rag.prepare(generation, model)
 
     def answers(
         self,
@@ -83,7 +83,7 @@ class Service:
         client.trace.model = model.id
         planned = [self._planned(generation, model, client.trace.id) for generation in generations]
         for item in planned:
-            self._sources.count_decision(item.prepared)
+            self._rag.count_decision(item.prepared)
         first = planned[0].request
         dropped = {"tools": drop_reason(model)} if first.generation.tools and not first.tools else {}
         names = [*ignored, *dropped, *unsupported(self.settings, first)]
@@ -137,7 +137,7 @@ class Service:
         return int(count)
 
     def _planned(self, generation: GenerationRequest, model: Model, request_id: str) -> Planned:
-        prepared = self._sources.prepare(generation, model)
+        prepared = self._rag.prepare(generation, model)
         return Planned(prepared, plan(generation, model, self.settings, request_id, prepared))
 
     def _run(
@@ -147,7 +147,7 @@ class Service:
         for item in planned:
             for choice in range(choices):
                 seeded_item = replace(item, request=with_seed(item.request, choice))
-                answer = Answer(seeded_item, client, self.scheduler, self._sources, self.settings)
+                answer = AnswerRun(seeded_item, client, self.scheduler, self._rag, self.settings)
                 # The headers belong to the whole response, so only the first answer has the warnings.
                 yield answer.events(warnings, alone)
                 warnings = []

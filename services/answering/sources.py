@@ -29,7 +29,7 @@ def give_way() -> None:
     time.sleep(0)
 
 
-class Sources:
+class RagState:
     """The state that requests with sources share: cached answers, prefill speeds, ratios of tokens.
 
     Any thread may use it. No method blocks, but `prepare` works for up to some hundred milliseconds; every few

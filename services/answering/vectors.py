@@ -8,7 +8,7 @@ from typing import Any
 
 from services.answering.plan import data_request
 from services.answering.service import Service
-from services.chat.vectors import cosine, shorten
+from services.chat.vectors import cosine, shorten_vector
 from services.core.client import Client
 from services.core.errors import BadRequest, ContextOverflow, TextTooLong
 from services.core.events import Notice, Usage
@@ -37,7 +37,7 @@ def embed(
     return (yield from run_in_portions(service, request, texts, client))
 
 
-def score(
+def score_documents(
     service: Service, model: Model, query: str, documents: Sequence[str], client: Client
 ) -> Generator[Notice, None, tuple[list[float], Usage]]:
     """Return how relevant each document is to the query (higher is more), and the usage. Yields and raises as `embed`.
@@ -96,4 +96,4 @@ def with_dimensions(vectors: list[Vector], dimensions: int | None, model: Model)
             "leave dimensions out.",
             param="dimensions",
         )
-    return [shorten(vector, dimensions) for vector in vectors]
+    return [shorten_vector(vector, dimensions) for vector in vectors]

@@ -101,6 +101,6 @@ def description() -> Description:
 def create() -> App:
     """Return the application of this process; gunicorn calls it in its worker. Raises `SettingsError`."""
     settings = from_environment(os.environ)
-    keys.check(settings)
+    keys.check_keys_required(settings)
     logs.configure(settings)
     return build(settings)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from services.answering.catalog import model_catalog
 from services.boardcheck import devices
-from services.boardcheck.checks import Board, check
+from services.boardcheck.checks import Board, run_checks
 from services.boardcheck.finding import format_report, is_fit
 from services.boardcheck.trial import run_trials
 from services.core.errors import ModelNotFound
@@ -39,7 +39,7 @@ def main(argv: Sequence[str]) -> int:
                 file=sys.stderr,
             )
             return 1
-    findings = check(this_board(settings))
+    findings = run_checks(this_board(settings))
     print(format_report(findings), flush=True)
     for model in models:
         for finding in run_trials(settings, model, RKLLM.make):
@@ -49,7 +49,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def this_board(settings: Settings) -> Board:
-    """Return the machine this runs on, for `check`."""
+    """Return the machine this runs on, for `run_checks`."""
     return Board(
         Path("/"),
         devices.query_driver,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from services.boardcheck import devices
 from services.boardcheck.finding import Finding
-from services.boardcheck.runtime import check_library, check_models
+from services.boardcheck.runtime import check_library, check_model_files
 
 CHIPS = ("rk3588", "rk3576", "rk3562", "rv1126b")
 """Chips that the runtime supports; it treats an ``rk3588s`` as an rk3588."""
@@ -41,7 +41,7 @@ class Board:
     """The .rkllm files."""
 
 
-def check(board: Board) -> list[Finding]:
+def run_checks(board: Board) -> list[Finding]:
     """Run all checks and return their findings; a remedy for one may solve a later one too."""
     nodes = devices.find_nodes(board.root, board.query_driver)
     chip = chip_of(board.root)
@@ -54,7 +54,7 @@ def check(board: Board) -> list[Finding]:
         check_open_files(board.open_files),
         *check_governors(board.root),
         *check_library(board.root, board.library),
-        *check_models(board.root, board.models, chip, board.library),
+        *check_model_files(board.root, board.models, chip, board.library),
     ]
 
 

@@ -12,7 +12,7 @@ from collections.abc import Generator, Iterator
 import msgspec
 
 from services.boardcheck.finding import Finding
-from services.boardcheck.model_client import ModelClient, Reply, describe_end, user
+from services.boardcheck.model_client import ModelClient, Reply, describe_end, user_message
 from services.core.errors import ContextOverflow, EngineFailed
 from services.core.model import Model
 from services.core.settings import Settings
@@ -50,7 +50,7 @@ def check_long_prompt(client: ModelClient) -> Generator[Finding, None, int]:
     """
     name, needed = "prompt over the context", "a refusal with both numbers"
     try:
-        reply = client.ask(user(TOO_LONG))
+        reply = client.ask(user_message(TOO_LONG))
     except ContextOverflow as error:
         found = f"refused: {error.prompt_tokens} tokens; at most {error.context_length} fit"
         yield Finding(name, "good", f"{found} ({describe_end(client.run_info)})")
@@ -61,8 +61,8 @@ def check_long_prompt(client: ModelClient) -> Generator[Finding, None, int]:
 
 def check_reasoning(client: ModelClient) -> Finding:
     """Return whether the model obeys ``enable_thinking`` and answers after its reasoning. Raises `ServiceError`."""
-    thinking = client.ask(user(SHORT), thinking=True, max_tokens=CONTEXT)
-    quiet = client.ask(user(SHORT), thinking=False)
+    thinking = client.ask(user_message(SHORT), thinking=True, max_tokens=CONTEXT)
+    quiet = client.ask(user_message(SHORT), thinking=False)
     reasoning, closed, answer = thinking.text.partition("</think>")
     if closed and "<think>" not in reasoning:
         remedy = "set opens_reasoning: true in its model.yaml"
@@ -90,7 +90,7 @@ def check_full_context(client: ModelClient, filler: str) -> Finding:
     """Return how an answer ends that fills the context, of which the text `filler` takes a part."""
     name, needed = "full context", "an answer that ends with the reason length"
     try:
-        reply = client.ask(user(f"{filler}\n{COUNT}"), thinking=False, max_tokens=CONTEXT)
+        reply = client.ask(user_message(f"{filler}\n{COUNT}"), thinking=False, max_tokens=CONTEXT)
     except EngineFailed as error:
         return Finding(name, "slow", f"{error.message} ({describe_end(client.run_info)})", needed, TOKENIZER)
     usage = reply.done.usage

@@ -77,7 +77,7 @@ class ModelClient:
         return Reply("".join(pieces), done, first or duration, duration, self.run_info)
 
 
-def user(text: str) -> Message:
+def user_message(text: str) -> Message:
     """Return a user's message."""
     return message("user", text)
 

@@ -56,7 +56,7 @@ WHERE = (
 )
 
 
-def check_models(root: Path, models: Sequence[Path], chip: str, setting: str) -> Iterator[Finding]:
+def check_model_files(root: Path, models: Sequence[Path], chip: str, setting: str) -> Iterator[Finding]:
     """Yield what is wrong with each model file, or that it is good."""
     releases = [name for library in find_libraries(root, setting) if (name := read_release(library)) in SUPPORTED]
     available = available_memory(root)

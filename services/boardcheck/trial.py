@@ -9,7 +9,7 @@ import msgspec
 
 from services.boardcheck.finding import Finding
 from services.boardcheck.limits import check_limits, with_small_context
-from services.boardcheck.model_client import ANSWER, ModelClient, Reply, describe_end, user
+from services.boardcheck.model_client import ANSWER, ModelClient, Reply, describe_end, user_message
 from services.core.client import NOBODY
 from services.core.errors import ContextOverflow, ServiceError
 from services.core.events import Text
@@ -81,7 +81,7 @@ class Trial:
     def run(self) -> Iterator[Finding]:
         """Load the model and yield the findings of this strategy. Blocks. Raises `ServiceError`."""
         yield self._load()
-        first = self._client.ask(user(QUESTION))
+        first = self._client.ask(user_message(QUESTION))
         yield self._callback(first)
         yield self._speed(first)
         yield self._reuse(first)
@@ -113,7 +113,7 @@ class Trial:
 
     def _reuse(self, first: Reply) -> Finding:
         """Return whether the next turn of a conversation prefills only its new tokens."""
-        conversation = (user(QUESTION), message("assistant", first.text), user("And one more?"))
+        conversation = (user_message(QUESTION), message("assistant", first.text), user_message("And one more?"))
         usage = self._client.ask(*conversation).done.usage
         found = f"{usage.cached_tokens} of {usage.prompt_tokens} tokens of a second turn were reused"
         found += f"; after the first turn the cache had {first.run_info.get('kv_cache', 0)}"
@@ -124,22 +124,22 @@ class Trial:
 
     def _apart(self, first: Reply) -> Finding:
         """Return whether an answer stays the same after another conversation."""
-        self._client.ask(user(OTHER))
-        same = self._client.ask(user(QUESTION)).text == first.text
+        self._client.ask(user_message(OTHER))
+        same = self._client.ask(user_message(QUESTION)).text == first.text
         found = "the same answer as before" if same else "another answer than before"
         return self._finding("conversations apart", same, f"after another conversation, {found}", level="bad")
 
     def _overflow(self) -> Finding:
         """Return whether a prompt longer than the context is refused and the engine survives."""
         try:
-            self._client.ask(user("word " * 2 * self._model.context_length))
+            self._client.ask(user_message("word " * 2 * self._model.context_length))
         except ContextOverflow as error:
             return self._finding("overflow", self._engine.alive, f"refused: {error.message}", level="bad")
         return self._finding("overflow", False, "a prompt over the context was answered", level="bad")
 
     def _cancel(self) -> Finding:
         """Return how long a cancel takes at the first event, which mostly comes before the first token."""
-        running = self._engine.generate(self._client.request((user(LONG),)), NOBODY)
+        running = self._engine.generate(self._client.request((user_message(LONG),)), NOBODY)
         event = next(running)
         start = time.monotonic()
         running.close()  # type: ignore[attr-defined]

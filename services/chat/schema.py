@@ -85,7 +85,7 @@ def validator(schema: Schema) -> Any:
         raise BadRequest(f"{PARAM} has no usable JSON schema: {reason}", param=PARAM) from error
 
 
-def instructions(schema: Schema) -> str:
+def schema_instructions(schema: Schema) -> str:
     """Return the text that asks a model for JSON of `schema`, for engines without a grammar."""
     if not schema:
         return "Answer with one JSON object alone, without any text around it."

@@ -109,7 +109,7 @@ _UNMERGED = re.compile(r"[^\S\n](?=[\d\u3000-\u9fff\uff00-\uffef])|[!-/:-@\[-`{-
 _CLASSES = [(re.compile(f"{pattern}+"), rate) for pattern, rate in CHARACTER_RATES]
 
 
-def estimate(text: str) -> int:
+def estimate_tokens(text: str) -> int:
     """Return the tokens of `text`, estimated high for vocabularies of 100,000 entries and more. Takes linear time."""
     words = _LATIN.findall(text)
     letters = sum(map(len, words))

@@ -16,7 +16,7 @@ def normalise(vector: Vector) -> list[float]:
     return [value / length for value in vector] if length else list(vector)
 
 
-def shorten(vector: Vector, dimensions: int) -> list[float]:
+def shorten_vector(vector: Vector, dimensions: int) -> list[float]:
     """Return the first `dimensions` numbers as an embedding of the length 1.
 
     Only models that were trained for this (Matryoshka) have such embeddings.

@@ -29,7 +29,7 @@ from services.core.settings_fields import Count
 NAME = "[A-Za-z0-9._-]{1,64}"
 """The pattern of a key's name: safe to write into a log line."""
 
-Role = Literal["user", "admin"]
+KeyRole = Literal["user", "admin"]
 
 KEY_PREFIX = "rk-"
 """The first characters of every key that `services.keys` makes."""
@@ -44,7 +44,7 @@ HOW_TO = (
 
 log = logging.getLogger(__name__)
 
-Signature = tuple[tuple[int, int, int] | None, ...]
+FileVersions = tuple[tuple[int, int, int] | None, ...]
 """Time of change in nanoseconds, size and inode of each file; None for a file that does not exist."""
 
 
@@ -53,7 +53,7 @@ class Key(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_de
 
     name: Annotated[str, Meta(pattern=rf"^{NAME}\Z")]
     sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
-    role: Role = "user"
+    role: KeyRole = "user"
     priority: Literal["interactive", "background"] = "interactive"
     max_waiting: Count = 0
 
@@ -63,7 +63,7 @@ class Key(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_de
         return Caller(self.name, self.role == "admin", self.priority == "background", self.max_waiting)
 
 
-def digest(secret: bytes) -> str:
+def hash_of_key(secret: bytes) -> str:
     """Return the SHA-256 of a key in hexadecimal."""
     return sha256(secret).hexdigest()
 
@@ -77,12 +77,12 @@ class Keys:
         self._files = [path for path in (settings.keys_file, settings.api_key_file, settings.admin_key_file) if path]
         self.configured = bool(self._files or settings.api_key or settings.admin_key)
         """Whether requests need a key. With a file that has no key yet they do, so nobody can use the server."""
-        self._signature = self._current_signature()
+        self._versions = self._current_versions()
         self._keys = read_all(settings)
 
     def find(self, secret: bytes) -> Caller | None:
         """Return the caller with this key; None for an unknown key."""
-        found, wanted = None, digest(secret)
+        found, wanted = None, hash_of_key(secret)
         # Every key is compared, each in constant time: the time of a look-up says nothing about the keys.
         for key in self.all():
             if hmac.compare_digest(key.sha256, wanted):
@@ -91,9 +91,9 @@ class Keys:
 
     def all(self) -> tuple[Key, ...]:
         """Return the keys as the files are now. A file that has become unusable is logged once and changes nothing."""
-        signature = self._current_signature()
-        if signature != self._signature:
-            self._signature = signature
+        versions = self._current_versions()
+        if versions != self._versions:
+            self._versions = versions
             try:
                 self._keys = read_all(self._settings)
                 log.info("Keys: %s", ", ".join(key.name for key in self._keys) or "none")
@@ -101,11 +101,11 @@ class Keys:
                 log.error("The keys stay as they were: %s", error)
         return self._keys
 
-    def _current_signature(self) -> Signature:
-        return tuple(signature(path) for path in self._files)
+    def _current_versions(self) -> FileVersions:
+        return tuple(file_version(path) for path in self._files)
 
 
-def signature(path: Path) -> tuple[int, int, int] | None:
+def file_version(path: Path) -> tuple[int, int, int] | None:
     """Return what changes when the file changes; None for a file that does not exist."""
     try:
         stat = os.stat(path)
@@ -116,7 +116,7 @@ def signature(path: Path) -> tuple[int, int, int] | None:
 
 def read_all(settings: Settings) -> tuple[Key, ...]:
     """Return all keys of the settings and of the files. Raises `SettingsError`."""
-    return (*setting_keys(settings), *(from_file(settings.keys_file) if settings.keys_file else ()))
+    return (*setting_keys(settings), *(keys_from_file(settings.keys_file) if settings.keys_file else ()))
 
 
 def setting_keys(settings: Settings) -> Iterator[Key]:
@@ -125,16 +125,16 @@ def setting_keys(settings: Settings) -> Iterator[Key]:
     yield from plain_keys("admin_key", settings.admin_key, settings.admin_key_file, "admin")
 
 
-def plain_keys(setting: str, value: str, path: Path | None, role: Role) -> Iterator[Key]:
+def plain_keys(setting: str, value: str, path: Path | None, role: KeyRole) -> Iterator[Key]:
     """Yield the key in a setting, named like the setting, and the one in a file, named like the file.
 
     Raises `SettingsError`.
     """
     if value:
-        yield Key(name=setting, sha256=digest(check_length(value.encode(), setting)), role=role)
+        yield Key(name=setting, sha256=hash_of_key(check_length(value.encode(), setting)), role=role)
     if path:
         secret = check_length(read_bytes(path, f"{setting}_file").strip(), f"{setting}_file")
-        yield Key(name=path.name if re.fullmatch(NAME, path.name) else setting, sha256=digest(secret), role=role)
+        yield Key(name=path.name if re.fullmatch(NAME, path.name) else setting, sha256=hash_of_key(secret), role=role)
 
 
 def check_length(secret: bytes, setting: str) -> bytes:
@@ -155,7 +155,7 @@ def read_bytes(path: Path, setting: str) -> bytes:
         raise SettingsError(f"{setting}: {path} cannot be read: {error.strerror}.") from error
 
 
-def from_file(path: Path) -> list[Key]:
+def keys_from_file(path: Path) -> list[Key]:
     """Return the keys in a file of hashes; a file that does not exist has none. Raises `SettingsError`."""
     try:
         entries = yaml.safe_load(path.read_bytes()) or []
@@ -175,7 +175,7 @@ def from_file(path: Path) -> list[Key]:
     return keys
 
 
-def check(settings: Settings) -> None:
+def check_keys_required(settings: Settings) -> None:
     """Check that a server which others can reach asks for keys, and that there is one. Raises `SettingsError`."""
     keys = Keys(settings)
     if keys.all() or settings.allow_anonymous:

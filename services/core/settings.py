@@ -15,7 +15,7 @@ import yaml
 
 from services.core.settings_fields import LogLevel, Settings
 
-__all__ = ["FIELDS", "Settings", "SettingsError", "load", "nearest", "without_secrets"]
+__all__ = ["FIELDS", "Settings", "SettingsError", "load_settings", "nearest", "without_secrets"]
 
 PREFIX = "RKLLM_"
 
@@ -38,9 +38,9 @@ def without_secrets(env: Mapping[str, str]) -> dict[str, str]:
 FIELDS = {field.name: field for field in msgspec.structs.fields(Settings)}
 
 
-def load(path: Path | None, env: Mapping[str, str]) -> Settings:
+def load_settings(path: Path | None, env: Mapping[str, str]) -> Settings:
     """Return the settings of the file at `path` (None: no file), overridden by `env`. Raise `SettingsError`."""
-    values = dict(from_file(path) if path else ())
+    values = dict(values_from_file(path) if path else ())
     values.update(from_env(env))
     return Settings(**values)
 
@@ -51,10 +51,10 @@ def from_environment(env: Mapping[str, str]) -> Settings:
     Raises `SettingsError`.
     """
     path = env.get("RKLLM_CONFIG")
-    return load(Path(path).expanduser() if path else None, env)
+    return load_settings(Path(path).expanduser() if path else None, env)
 
 
-def from_file(path: Path) -> Iterator[tuple[str, Any]]:
+def values_from_file(path: Path) -> Iterator[tuple[str, Any]]:
     """Yield each name and value of the file at `path`. Raise `SettingsError`."""
     try:
         document = yaml.safe_load(path.read_text())

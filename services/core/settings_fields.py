@@ -22,7 +22,7 @@ Share = Annotated[float, Meta(ge=0, le=1)]
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """All settings, validated by `services.core.settings.load`. Times are in seconds."""
+    """All settings, validated by `services.core.settings.load_settings`. Times are in seconds."""
 
     # --- models
     models_dir: Path = msgspec.field(default_factory=lambda: Path("~/models").expanduser())

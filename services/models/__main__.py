@@ -54,7 +54,7 @@ def add(store: Store, entries: dict[str, Entry], options: argparse.Namespace) ->
     if not options.any_soc:
         manifest.check_soc(entry, board.soc())
     print(f"{entry.name} from {entry.repository}: {entry.size / 1e9:.1f} GB, licence {entry.licence}", flush=True)
-    checksum = fetch.add(store, entry, fetch.from_folder(options.source) if options.source else fetch.from_hub)
+    checksum = fetch.fetch_model(store, entry, fetch.from_folder(options.source) if options.source else fetch.from_hub)
     # The Ollama API's pull looks for the beginning of this line.
     print(f"{entry.id} is there; sha256 {checksum}" + ("" if entry.sha256 else " (as the hub reports it)"))
 
@@ -70,9 +70,9 @@ def main(argv: list[str]) -> None:
     options = parse_arguments(argv)
     store = Store(options.models_dir)
     if options.verb == "list":
-        print_list(store, manifest.load(options.manifest))
+        print_list(store, manifest.load_manifest(options.manifest))
     elif options.verb == "add":
-        add(store, manifest.load(options.manifest), options)
+        add(store, manifest.load_manifest(options.manifest), options)
     elif options.verb == "verify":
         verify(store, options.ids)
     else:

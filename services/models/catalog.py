@@ -27,7 +27,7 @@ PROJECTOR = "mmproj"
 
 log = logging.getLogger(__name__)
 
-Signature = tuple[tuple[str, int, int], ...]
+FolderState = tuple[tuple[str, int, int], ...]
 """Path, modification time in nanoseconds and size of each relevant file."""
 
 
@@ -35,7 +35,7 @@ Signature = tuple[tuple[str, int, int], ...]
 class Snapshot:
     """The models folder at one moment."""
 
-    signature: Signature = ()
+    state: FolderState = ()
     models: tuple[Model, ...] = ()
     names: Mapping[str, Model] = field(default_factory=dict)
     """Each model by its id and by its aliases."""
@@ -55,7 +55,7 @@ class Catalog:
         """
         self._dir, self._engines, self._tool_families = settings.models_dir, engines, tool_families
         self._default_length, self._max_length = settings.context_length_default, settings.context_length_max
-        self._snapshot = Snapshot(signature=(("", 0, 0),))
+        self._snapshot = Snapshot(state=(("", 0, 0),))
 
     def models(self) -> tuple[Model, ...]:
         """Return the usable models, sorted by id."""
@@ -77,12 +77,12 @@ class Catalog:
     def _current(self) -> Snapshot:
         """Return the last snapshot, or a new one where a file changed."""
         files = sorted(find_files(self._dir, DEPTH, self._engines))
-        signature = tuple(file_signatures(files))
-        if signature != self._snapshot.signature:
-            self._snapshot = self._read(signature, files)
+        state = tuple(file_signatures(files))
+        if state != self._snapshot.state:
+            self._snapshot = self._read(state, files)
         return self._snapshot
 
-    def _read(self, signature: Signature, files: Sequence[Path]) -> Snapshot:
+    def _read(self, state: FolderState, files: Sequence[Path]) -> Snapshot:
         """Read the models and log what is wrong with the others, once per change."""
         unnamed, folder_problems = self._read_folders(files)
         models, alias_problems = assign_aliases(unnamed)
@@ -91,7 +91,7 @@ class Catalog:
             log.warning("%s", problem)
         log.info("Models in %s: %s", self._dir, ", ".join(model.id for model in models) or "none")
         names = {alias: model for model in models for alias in model.aliases}
-        return Snapshot(signature, tuple(models), names | {model.id: model for model in models}, tuple(problems))
+        return Snapshot(state, tuple(models), names | {model.id: model for model in models}, tuple(problems))
 
     def _read_folders(self, files: Sequence[Path]) -> tuple[list[Model], list[str]]:
         """Return one model per id, sorted, and a sentence for each folder that is not used."""
@@ -114,7 +114,7 @@ class Catalog:
     def _read_folder(self, folder: Path, files: Sequence[Path]) -> Model:
         if folder == self._dir:  # a folder's name is the model's id
             raise model_folder.Unusable(f"{files[0].name} is directly in it; give it a folder of its own")
-        return model_folder.read(
+        return model_folder.read_model(
             folder, files, self._default_length, self._max_length, self._engines, self._tool_families
         )
 

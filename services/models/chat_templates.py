@@ -8,7 +8,7 @@ from pathlib import Path
 from services.models import gguf
 
 
-def read(path: Path) -> str:
+def read_template(path: Path) -> str:
     """Return the chat template that the engine renders for the model at `path`; empty if none can be read."""
     try:
         return gguf.chat_template(path) if gguf.named_gguf(path) else read_folder(path.parent)

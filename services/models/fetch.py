@@ -22,7 +22,7 @@ Fetch = Callable[[Entry, str, Path], str | None]
 Raises `ManifestError`."""
 
 
-def add(store: Store, entry: Entry, fetch: Fetch, progress: Progress = ignore_progress) -> str:
+def fetch_model(store: Store, entry: Entry, fetch: Fetch, progress: Progress = ignore_progress) -> str:
     """Fetch and install a model and return its checksum.
 
     Blocks for the whole download. After an interruption, the next call continues with what is there. Raises

@@ -78,7 +78,7 @@ class ModelFile(Struct, forbid_unknown_fields=True):
     tools: str | bool = True
 
 
-def read(
+def read_model(
     folder: Path,
     files: Sequence[Path],
     default_length: int,
@@ -119,7 +119,7 @@ def read(
         opens_reasoning=own.opens_reasoning,
         beside=() if gguf.named_gguf(parts[0]) else tuple(beside_signatures(folder)),
         tools=tools(own.tools, tool_families),
-        chat_template=chat_templates.read(parts[0]),
+        chat_template=chat_templates.read_template(parts[0]),
     )
 
 
@@ -227,6 +227,6 @@ def read_metadata(path: Path) -> dict[str, gguf.Value]:
     if not gguf.named_gguf(path):
         return {}
     try:
-        return gguf.metadata(path)
+        return gguf.read_metadata(path)
     except gguf.NotGguf as error:
         raise Unusable(f"{path.name} is no model that llama.cpp can read: {error}; fetch it again") from error

@@ -49,7 +49,7 @@ def named_gguf(path: Path) -> bool:
     return path.suffix.lower() == ".gguf"
 
 
-def metadata(path: Path) -> dict[str, Value]:
+def read_metadata(path: Path) -> dict[str, Value]:
     """Return the keys and scalar values before the tokenizer's. Reads kilobytes, never the tensors.
 
     Raises `NotGguf` and `OSError`.

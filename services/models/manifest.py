@@ -54,7 +54,7 @@ class ManifestFile(Struct, forbid_unknown_fields=True):
     models: tuple[Entry, ...]
 
 
-def load(path: Path) -> dict[str, Entry]:
+def load_manifest(path: Path) -> dict[str, Entry]:
     """Read the manifest and return its entries by id. Raises `ManifestError`."""
     try:
         manifest = msgspec.convert(yaml.safe_load(path.read_text()), ManifestFile)

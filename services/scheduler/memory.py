@@ -33,7 +33,7 @@ class Memory:
 
     def needed(self, model: Model) -> int:
         """Return the bytes that `model` needs: what it took when it was last loaded, else a low estimate."""
-        return self._known.get(model.id) or estimate(model)
+        return self._known.get(model.id) or estimate_bytes(model)
 
     def learn(self, engine: Engine) -> None:
         """Remember for `needed` how much the loaded model takes now."""
@@ -45,7 +45,7 @@ class Memory:
         Never less than the estimate: memory that a driver allocated for the process is not among its own pages.
         """
         resident = self._read_bytes(f"{engine.pid}/status", "VmRSS") or 0
-        return max(resident, estimate(engine.model))
+        return max(resident, estimate_bytes(engine.model))
 
     def missing(self, engines: Iterable[Engine], more: int) -> int:
         """Return how many bytes are missing for `more` bytes beside the loaded `engines`; 0 or less if they fit.
@@ -68,6 +68,6 @@ class Memory:
         return int(found[1]) * 1024 if found else None
 
 
-def estimate(model: Model) -> int:
+def estimate_bytes(model: Model) -> int:
     """Return a low estimate of the bytes that `model` needs, from its file size and its context length."""
     return spec_of(model).memory(model) + PROCESS

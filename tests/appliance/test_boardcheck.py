@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from services.boardcheck import devices
-from services.boardcheck.checks import Board, check
+from services.boardcheck.checks import Board, run_checks
 from services.boardcheck.finding import Finding, format_report, is_fit
 from tests.engines import ROOT
 from tests.simulator import build
@@ -70,12 +70,12 @@ def board(tmp_path: Path) -> Board:
 
 def troubles(board: Board) -> dict[str, Finding]:
     """Whatever is not good, by name."""
-    return {finding.name: finding for finding in check(board) if finding.level != "good"}
+    return {finding.name: finding for finding in run_checks(board) if finding.level != "good"}
 
 
 def test_a_healthy_board_has_nothing_to_mend(board: Board) -> None:
     assert troubles(board) == {}
-    text = format_report(check(board))
+    text = format_report(run_checks(board))
     assert "RK3588" in text
     assert "card1" in text
     assert "card0" not in text
@@ -90,7 +90,7 @@ def test_an_rk3576_with_a_dma_heap_kernel(board: Board) -> None:
     query = driver_query({"rknpu": ("rknpu", "0.9.8")})
     other = replace(board, query_driver=query, models=[model(board.root, "Qwen3-0.6B-rk3576-w4a16.rkllm")])
     assert troubles(other) == {}
-    assert "DMA-heap kernel" in format_report(check(other))
+    assert "DMA-heap kernel" in format_report(run_checks(other))
 
 
 Change = Callable[[Board], Board]
@@ -180,7 +180,7 @@ def test_what_is_wrong_is_named_with_its_remedy(
     assert found[name].level == level
     assert said in f"{found[name].found} {found[name].needed}"
     assert remedy in found[name].remedy
-    assert is_fit(check(changed)) == (level != "bad")
+    assert is_fit(run_checks(changed)) == (level != "bad")
 
 
 def test_a_permission_names_the_group_of_the_node(board: Board) -> None:
@@ -199,7 +199,7 @@ def test_a_version_that_nothing_tells_is_unknown(board: Board) -> None:
 
 def test_a_folder_of_runtimes_is_looked_at_whole(board: Board) -> None:
     other = replace(board, library=str(build.folder()))
-    found = [finding for finding in check(other) if finding.name == "runtime"]
+    found = [finding for finding in run_checks(other) if finding.name == "runtime"]
     assert [(finding.level, finding.found[-5:]) for finding in found] == [("good", name) for name in build.RELEASES]
 
 
@@ -208,7 +208,7 @@ def test_a_missing_runtime_is_named_with_its_place(board: Board) -> None:
 
 
 def test_an_empty_root_is_a_report_too(tmp_path: Path) -> None:
-    assert not is_fit(check(Board(tmp_path, driver_query({}), 65536)))
+    assert not is_fit(run_checks(Board(tmp_path, driver_query({}), 65536)))
 
 
 def test_the_kernels_struct_has_the_size_that_the_request_number_says() -> None:

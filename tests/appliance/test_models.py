@@ -158,7 +158,7 @@ def test_a_model_of_another_soc_is_refused_with_the_reason(box: Box) -> None:
 
 def test_a_full_disk_is_told_before_the_download(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=10**6))
-    entry = manifest.load(ROOT / "models.yaml")["qwen3-4b-rk3588"]
+    entry = manifest.load_manifest(ROOT / "models.yaml")["qwen3-4b-rk3588"]
     with pytest.raises(manifest.ManifestError, match=r"needs 5\.5 GB .* 0\.0 GB are free"):
         Store(tmp_path).check_space(entry, 0)
 
@@ -207,7 +207,7 @@ def test_a_wrong_manifest_is_one_sentence(box: Box, broken: dict[str, Any]) -> N
 def test_our_manifest_is_right(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     cli.main(["--models-dir", str(tmp_path), "list"])
     assert "qwen3-1.7b-rk3588" in capsys.readouterr().out
-    for entry in manifest.load(ROOT / "models.yaml").values():
+    for entry in manifest.load_manifest(ROOT / "models.yaml").values():
         assert entry.memory * 1e6 > entry.size
         assert entry.soc == "any" or entry.soc in entry.file.lower()
 

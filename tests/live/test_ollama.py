@@ -167,7 +167,7 @@ def test_the_real_embedder_knows_what_is_alike(embedder: Server) -> None:
 
 
 def test_a_model_is_pulled_and_deleted(start: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    entry = next(e for e in manifest.load(manifest.MANIFEST).values() if e.soc == "any" and e.sha256 is None)
+    entry = next(e for e in manifest.load_manifest(manifest.MANIFEST).values() if e.soc == "any" and e.sha256 is None)
     hub = Hub()
     file = write_gguf(tmp_path / "model.gguf", {"general.architecture": "fake"}).read_bytes()
     hub.files = {f"{entry.repository}/{entry.file}": file}
@@ -186,7 +186,7 @@ def test_a_model_is_pulled_and_deleted(start: Start, monkeypatch: pytest.MonkeyP
 
 
 def test_a_pull_ends_with_its_client(start: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    entry = next(e for e in manifest.load(manifest.MANIFEST).values() if e.soc == "any")
+    entry = next(e for e in manifest.load_manifest(manifest.MANIFEST).values() if e.soc == "any")
     with socket.create_server(("127.0.0.1", 0)) as silent:
         monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
         monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))

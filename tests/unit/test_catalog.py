@@ -299,7 +299,7 @@ def test_an_unreadable_head_is_a_problem_and_no_crash(tmp_path: Path, catalog: C
 
 def test_metadata_stops_at_the_tokenizer(tmp_path: Path) -> None:
     path = write_gguf(tmp_path / "a.gguf", {"a": 1, "b": 0.5, "c": True, "d": ["x"], "tokenizer.ggml.model": "z"})
-    assert gguf.metadata(path) == {"a": 1, "b": 0.5, "c": True}
+    assert gguf.read_metadata(path) == {"a": 1, "b": 0.5, "c": True}
 
 
 @pytest.mark.parametrize(

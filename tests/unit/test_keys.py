@@ -13,7 +13,7 @@ import pytest
 from services import keys as program
 from services.api.http.auth import LOG_INTERVAL, Refusals
 from services.core.caller import Caller
-from services.core.keys import Keys, check, digest, from_file
+from services.core.keys import Keys, check_keys_required, hash_of_key, keys_from_file
 from services.core.settings import Settings, SettingsError
 from services.engines.worker.process import worker_env
 
@@ -21,7 +21,7 @@ SECRET = "0123456789abcdef"
 
 
 def line(name: str, secret: str = SECRET, more: str = "") -> str:
-    return f"- {{name: {name}, sha256: {digest(secret.encode())}{more}}}\n"
+    return f"- {{name: {name}, sha256: {hash_of_key(secret.encode())}{more}}}\n"
 
 
 def keys_of(path: Path, **more: Any) -> Keys:
@@ -44,7 +44,7 @@ def test_a_key_is_known_by_its_hash(path: Path) -> None:
     assert keys.find(SECRET.encode()) == Caller("laptop", admin=True, low_priority=True, max_waiting=3)
     assert keys.find(SECRET.encode() + b"x") is None
     assert keys.find(b"") is None
-    assert keys.find(digest(SECRET.encode()).encode()) is None
+    assert keys.find(hash_of_key(SECRET.encode()).encode()) is None
 
 
 def test_keys_are_found_in_settings_and_in_files_that_they_name(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_a_changed_file_is_used_at_once_and_a_broken_one_changes_nothing(
 )
 def test_a_server_that_anybody_or_nobody_could_use_does_not_start(settings: dict[str, Any], says: str) -> None:
     with pytest.raises(SettingsError, match=says):
-        check(Settings(**settings))
+        check_keys_required(Settings(**settings))
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_a_server_that_anybody_or_nobody_could_use_does_not_start(settings: dict
     ],
 )
 def test_a_server_that_is_safe_starts(settings: dict[str, Any]) -> None:
-    check(Settings(**settings))
+    check_keys_required(Settings(**settings))
 
 
 def test_the_program_makes_lists_and_revokes(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -145,7 +145,7 @@ def test_the_program_makes_lists_and_revokes(path: Path, capsys: pytest.CaptureF
     assert "nightly  admin  background  max_waiting=2" in capsys.readouterr().out
     program.main(["--file", str(path), "revoke", "laptop"])
     assert keys.find(secret.encode()) is None
-    assert [key.name for key in from_file(path)] == ["nightly"]
+    assert [key.name for key in keys_from_file(path)] == ["nightly"]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from services.api.dialects.anthropic import requests as conversions
-from services.api.dialects.anthropic.answers import MessageHead, ending, usage_of, whole
+from services.api.dialects.anthropic.answers import MessageHead, message_ending, usage_of, whole
 from services.api.dialects.anthropic.schemas import MessageEvent
 from services.api.dialects.anthropic.stream import error_frame, frames
 from services.api.dialects.anthropic.types import MessagesRequest
@@ -265,7 +265,7 @@ def test_a_stream_that_breaks_ends_with_the_error() -> None:
     ],
 )
 def test_why_it_ended(done: Done, reason: str, stop: str | None) -> None:
-    assert encoded(ending(HEAD, done)) == {"stop_reason": reason, "stop_sequence": stop}
+    assert encoded(message_ending(HEAD, done)) == {"stop_reason": reason, "stop_sequence": stop}
 
 
 def test_a_refusal_is_the_text_and_the_reason() -> None:

@@ -123,14 +123,16 @@ def head() -> answers.AnswerHead:
 
 
 def objects(*events: Event) -> list[dict[str, Any]]:
-    stream = frames(head(), answers.ChatShape(), iter(events))
+    stream = frames(head(), answers.OllamaChatShape(), iter(events))
     body = b"".join(frame for frame in stream if isinstance(frame, bytes))
     return [json.loads(line) for line in body.splitlines()]
 
 
 def whole(*events: Event) -> Any:
     shown: list[Notice] = []
-    return json.loads(encode_json(answers.whole(head(), answers.ChatShape(), collected(iter(events), shown.append))))
+    return json.loads(
+        encode_json(answers.whole(head(), answers.OllamaChatShape(), collected(iter(events), shown.append)))
+    )
 
 
 CALLS = (
@@ -168,7 +170,7 @@ def test_a_call_without_an_object_is_left_out(arguments: str) -> None:
 def test_reasoning_notices_and_heartbeats() -> None:
     notice = Notice("state", "loading")
     events: list[Event] = [notice, Waiting("loading"), Reasoning("why"), Text("so"), Done("stop", Usage())]
-    first, heartbeat, *lines = frames(head(), answers.GenerateShape(), iter(events))
+    first, heartbeat, *lines = frames(head(), answers.OllamaGenerateShape(), iter(events))
     assert (first, heartbeat) == (notice, b" ")
     reasoning, text, last = [json.loads(line) for line in lines if isinstance(line, bytes)]
     assert (reasoning["thinking"], reasoning["response"], reasoning["done"]) == ("why", "", False)
@@ -183,7 +185,7 @@ def test_an_error_is_a_line() -> None:
 def test_the_times_are_the_engines_where_it_tells_them_else_ours() -> None:
     trace = Trace(seconds={"load": 0.5, "prefill": 1.0, "decode": 2.0})
     here = answers.AnswerHead("m", trace)
-    last = answers.ended(answers.GenerateShape().part(here), here, "stop", Usage(3, 4), {"prefill": 0.25})
+    last = answers.ended(answers.OllamaGenerateShape().part(here), here, "stop", Usage(3, 4), {"prefill": 0.25})
     assert last.load_duration == 500_000_000
     assert last.prompt_eval_duration == 250_000_000
     assert last.eval_duration == 2_000_000_000
@@ -207,7 +209,7 @@ def test_logprobs_have_ollamas_keys_alone() -> None:
 )
 def test_what_the_name_of_an_npu_model_tells(tmp_path: Path, name: str, size: str, quantization: str) -> None:
     model = Model(name.lower(), tmp_path / f"{name}.rkllm", "rkllm", 4096, 0, 0)
-    found = models.details(model)
+    found = models.model_details(model)
     assert (found.parameter_size, found.quantization_level) == (size, quantization)
     assert (found.format, found.families) == ("rkllm", [])
 
@@ -255,7 +257,7 @@ def test_a_template_that_is_cut_off_is_no_template(tmp_path: Path) -> None:
 
 
 def test_a_digest_changes_with_the_file() -> None:
-    digests = {models.digest(Model("m", Path(), "llama", 1, created, size)) for created, size in
+    digests = {models.file_digest(Model("m", Path(), "llama", 1, created, size)) for created, size in
                ((0, 0), (0, 1), (1, 0))}  # fmt: skip
     assert len(digests) == 3
 

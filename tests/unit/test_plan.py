@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from services.answering.answer import respond
+from services.answering.answer_run import respond
 from services.answering.plan import estimate_prompt, plan
 from services.core.errors import BadRequest, ContextOverflow
 from services.core.message import message

@@ -17,7 +17,7 @@ from services.core.model import Model
 from services.core.request import EngineRequest
 from services.core.settings import Settings
 from services.scheduler.eviction import Candidate, Eviction, plan_evictions
-from services.scheduler.memory import MIB, PROCESS, RESERVE, Memory, estimate
+from services.scheduler.memory import MIB, PROCESS, RESERVE, Memory, estimate_bytes
 from services.scheduler.scheduler import Scheduler
 from tests.engines import request
 
@@ -172,20 +172,20 @@ def test_without_a_budget_the_available_memory_decides(rig: Rig) -> None:
     rig.start()
     rig.available(2000)
     assert rig.serve(CHAT, OTHER) == ("chat", "other")
-    rig.available((RESERVE // 4 + estimate(VECTORS)) // MIB)
+    rig.available((RESERVE // 4 + estimate_bytes(VECTORS)) // MIB)
     assert rig.serve(VECTORS) == ("chat", "other", "vectors"), "a small model needs little room"
     list(rig.scheduler.unload(NOBODY, VECTORS))
-    rig.available((RESERVE // 4 + estimate(VECTORS)) // MIB - 1)
+    rig.available((RESERVE // 4 + estimate_bytes(VECTORS)) // MIB - 1)
     assert rig.serve(VECTORS) == ("vectors",)
 
 
 def test_a_large_model_leaves_room_for_other_programs(rig: Rig) -> None:
     large = replace(OTHER, size_bytes=2000 * MIB)
     rig.start()
-    rig.available((RESERVE + estimate(large)) // MIB + 1)
+    rig.available((RESERVE + estimate_bytes(large)) // MIB + 1)
     assert rig.serve(CHAT, large) == ("chat", "other")
     list(rig.scheduler.unload(NOBODY, large))
-    rig.available((RESERVE + estimate(large)) // MIB)
+    rig.available((RESERVE + estimate_bytes(large)) // MIB)
     assert rig.serve(large) == ("other",)
 
 
@@ -268,5 +268,5 @@ def test_every_loaded_model_needs_no_load(rig: Rig) -> None:
 
 def test_an_estimate_counts_file_context_and_process() -> None:
     model = replace(CHAT, size_bytes=1000 * MIB, context_length=4096)
-    assert estimate(model) == pytest.approx(1000 * MIB * (1.1 + 1.6e-5 * 4096) + PROCESS, rel=1e-6)
-    assert Memory(Settings(procfs_dir=Path("/nowhere"))).missing((), estimate(model)) == 0
+    assert estimate_bytes(model) == pytest.approx(1000 * MIB * (1.1 + 1.6e-5 * 4096) + PROCESS, rel=1e-6)
+    assert Memory(Settings(procfs_dir=Path("/nowhere"))).missing((), estimate_bytes(model)) == 0

@@ -11,8 +11,8 @@ import pytest
 from jsonschema import validate
 
 from services.answering import repair
-from services.answering.answer import respond
-from services.answering.sources import Sources
+from services.answering.answer_run import respond
+from services.answering.sources import RagState
 from services.chat import schema
 from services.chat.rag.cache import cache_key
 from services.chat.tools import prompt
@@ -50,7 +50,7 @@ BOOK = Tool("book", "", {"properties": {"guest": {"$ref": "#/$defs/Guest"}}, "$d
     ],
 )  # fmt: skip
 def test_signatures(tool: Tool, text: str) -> None:
-    assert prompt.signature(tool) == text
+    assert prompt.tool_signature(tool) == text
 
 
 def test_a_conversation_with_calls_as_text() -> None:
@@ -118,11 +118,11 @@ def test_json_is_taken_out_of_an_answer(text: str, found: str | None) -> None:
 
 
 def test_a_schema_is_told_without_what_only_people_read() -> None:
-    told = schema.instructions(
+    told = schema.schema_instructions(
         {"title": "T", "properties": {"title": {"type": "string", "title": "X", "description": "d"}}, "default": {}}
     )
     assert '{"properties":{"title":{"type":"string","description":"d"}}}' in told
-    assert "JSON object" in schema.instructions({})
+    assert "JSON object" in schema.schema_instructions({})
 
 
 def test_tools_make_a_kept_answer_another_one() -> None:
@@ -137,8 +137,8 @@ def test_sources_get_less_room_where_there_are_tools() -> None:
     page = " ".join(f"The tower number {number} of Eastwick is {number} metres high." for number in range(900))
     source = f'<source id="1" name="Towers">{page}</source>'
     ask = GenerationRequest((message("user", f"<context>\n{source}\n</context>\nHow high is tower 7?"),))
-    sources = Sources(Settings(), Metrics())
-    alone, beside = (sources.prepare(each, MODEL).outcome for each in (ask, replace(ask, tools=(WEATHER,) * 20)))
+    rag = RagState(Settings(), Metrics())
+    alone, beside = (rag.prepare(each, MODEL).outcome for each in (ask, replace(ask, tools=(WEATHER,) * 20)))
     assert alone
     assert beside
     assert alone.decision.used
@@ -245,7 +245,7 @@ def test_a_demanded_call_is_urged_for_where_a_template_tells_of_the_tools() -> N
 
 def test_megabytes_of_tools_are_refused_without_being_estimated() -> None:
     tool = Tool("f", "", {"properties": {"a": {"enum": [f"value {n}" for n in range(20_000)]}}})
-    length = len(prompt.instructions([tool], AUTO, required=False))
+    length = len(prompt.tool_instructions([tool], AUTO, required=False))
     with pytest.raises(BadRequest, match=f"about {length // 4} tokens"):
         planned(GenerationRequest((USER,), tools=(tool,)), PLAIN)
 

@@ -18,10 +18,10 @@ from services.engines.rkllm import tokens as rkllm_tokens
 from services.engines.rkllm.abi import FINISH, GROUPS, NORMAL
 from services.engines.rkllm.conversation import History, flattened, neutral
 from services.engines.rkllm.prompts import TemplatePrompts
-from services.engines.rkllm.runtime import Piece, Returned, RunInput, piece
+from services.engines.rkllm.runtime import Piece, Returned, RunInput, copy_piece
 from services.engines.rkllm.sampling import DEFAULTS, effective
-from services.engines.rkllm.tokens import Tokenized, missing
-from services.engines.rkllm.worker import Npu
+from services.engines.rkllm.tokens import Tokenized, missing_files
+from services.engines.rkllm.worker import RkllmRunner
 from services.engines.worker.errors import LoadFailed, RequestRefused
 from services.engines.worker.loop import Run
 from services.engines.worker.reasoning import ReasoningGate
@@ -229,11 +229,11 @@ INIT = [
 
 
 def test_metadata_of_an_init() -> None:
-    assert reports.metadata(INIT) == {
+    assert reports.library_facts(INIT) == {
         "runtime": "1.2.3", "driver": "0.9.8", "platform": "RK3588", "toolkit": "1.2.1b1", "max_context_limit": 4096,
         "npu_core_num": 3, "target_platform": "RK3588", "model_dtype": "W8A8", "cpus": "4, 5, 6, 7",
     }  # fmt: skip
-    assert reports.metadata(["nothing", "of the kind"]) == {}
+    assert reports.library_facts(["nothing", "of the kind"]) == {}
 
 
 def test_a_reason_is_the_librarys_complaint_and_a_remedy_for_it() -> None:
@@ -366,13 +366,13 @@ class Silent:
 WORD, END = Piece(NORMAL, b"yes", 5), Piece(FINISH, b"", -1)
 
 
-def npu(*runs: list[Piece]) -> tuple[Npu, Scripted]:
+def npu(*runs: list[Piece]) -> tuple[RkllmRunner, Scripted]:
     runtime: Any = Scripted(*runs)
     tap: Any = Silent()
-    return Npu(runtime, TemplatePrompts(64, False, lambda job: ""), tap, {"context_length": 64}, {}, 0), runtime
+    return RkllmRunner(runtime, TemplatePrompts(64, False, lambda job: ""), tap, {"context_length": 64}, {}, 0), runtime
 
 
-def run_of(engine: Npu, number: int, stop: tuple[str, ...] = ()) -> list[str]:
+def run_of(engine: RkllmRunner, number: int, stop: tuple[str, ...] = ()) -> list[str]:
     parent: Any = Parent()
     asked = {**chat("Hi."), "max_tokens": 9, "sampling": {}}
     run = Run(number, stop, parent)
@@ -398,7 +398,7 @@ def test_a_counter_that_is_no_number_is_a_zero() -> None:
     """It would make the line to the parent no JSON."""
     result = GROUPS[0].structs["RKLLMResult"](text=b"x", token_id=3)
     result.perf.prefill_time_ms, result.perf.memory_usage_mb = float("nan"), float("inf")
-    perf = piece(ctypes.pointer(result), FINISH).perf
+    perf = copy_piece(ctypes.pointer(result), FINISH).perf
     assert perf["prefill_time_ms"] == perf["memory_usage_mb"] == 0
 
 
@@ -419,4 +419,4 @@ def test_a_model_whose_tokens_nobody_tells_says_what_it_lacks(
     if template:
         (tmp_path / "chat_template.jinja").write_text("x")
     with pytest.raises(RequestRefused, match=says):
-        TemplatePrompts(64, False, lambda job: "", missing(tmp_path)).data({"kind": "count"})
+        TemplatePrompts(64, False, lambda job: "", missing_files(tmp_path)).data({"kind": "count"})

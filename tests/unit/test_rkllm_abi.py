@@ -126,7 +126,7 @@ def test_a_release_is_read_from_the_bytes_whatever_the_file_is_called(release: s
     copy = tmp_path / "librkllmrt.so"
     shutil.copy(build.library(release), copy)
     assert rkllm_library.choose(str(copy), "") == (copy, release)
-    library, abi = rkllm_library.load(copy, release)
+    library, abi = rkllm_library.load_library(copy, release)
     assert release in abi.releases
     assert library.rkllm_createDefaultParam().top_k == 40
 
@@ -144,7 +144,7 @@ def test_another_release_is_refused_with_what_is_supported(release: str, tmp_pat
     with pytest.raises(LoadFailed, match=rf"{release}\. Supported are the releases .*1\.2\.3.*release-v"):
         rkllm_library.choose(str(file), "")
     with pytest.raises(LoadFailed):
-        rkllm_library.load(file, release)
+        rkllm_library.load_library(file, release)
 
 
 @pytest.mark.parametrize("content", [b"", b"\x7fELF nothing of the kind" * 100])
@@ -157,7 +157,7 @@ def test_a_file_that_names_no_release_is_refused(content: bytes, tmp_path: Path)
 def test_a_file_with_the_right_words_that_is_no_library_is_refused(tmp_path: Path) -> None:
     file = fake_library(tmp_path / "librkllmrt.so", "1.2.3")
     with pytest.raises(LoadFailed, match=r"cannot be loaded.*libgomp1"):
-        rkllm_library.load(*rkllm_library.choose(str(file), ""))
+        rkllm_library.load_library(*rkllm_library.choose(str(file), ""))
 
 
 def test_a_missing_library_is_told_with_where_it_comes_from(tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ def test_a_table_of_another_group_is_out_of_reach() -> None:
     """Which table a library gets follows from its bytes alone."""
     for release in build.RELEASES:
         path, found = rkllm_library.choose(str(build.library(release)), "")
-        assert rkllm_library.load(path, found)[1] is rkllm_abi.of_release(release)
+        assert rkllm_library.load_library(path, found)[1] is rkllm_abi.of_release(release)
 
 
 def test_the_document_names_every_release() -> None:

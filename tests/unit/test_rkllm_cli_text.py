@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from services.core.errors import EngineFailed
 from services.core.message import Role, message
-from services.engines.rkllm_cli.text import ERROR, MARKS, Answer, greeting, one_line, prompt, row, until_end
+from services.engines.rkllm_cli.text import ERROR, MARKS, AnswerReader, greeting, one_line, prompt, row, until_end
 
 USER, YOU = sorted(MARKS, reverse=True)
 RULE = "I rkllm: " + "-" * 86 + "\n"
@@ -50,9 +50,9 @@ TEXTS = [
 SOUP = st.lists(st.sampled_from(["\n", "user: ", "us", "I rkllm: ", "-" * 30, "\\run", " error", "ab", RULE, ROWS]))
 
 
-def spoken(output: str, chunks: list[bytes], mark: str = USER, table: bool = True) -> tuple[str, Answer]:
-    """The text of `output` that comes in `chunks`, and the `Answer` at its end."""
-    answer = Answer(mark, 10**6)
+def spoken(output: str, chunks: list[bytes], mark: str = USER, table: bool = True) -> tuple[str, AnswerReader]:
+    """The text of `output` that comes in `chunks`, and the `AnswerReader` at its end."""
+    answer = AnswerReader(mark, 10**6)
     assert b"".join(chunks).decode() == output
     return "".join([*map(answer.feed, chunks), answer.end(table)]), answer
 
@@ -111,7 +111,7 @@ def test_the_text_does_not_depend_on_the_chunks(text: str, table: str, mark: str
 
 
 def test_text_that_can_be_no_ending_is_held_back_by_nobody() -> None:
-    answer = Answer(USER, 100)
+    answer = AnswerReader(USER, 100)
     assert [answer.feed(piece) for piece in (b"robot: ", b"a", b" b.", b"\n", b"c", b"\nus", b"ual")] == [
         "", "a", " b.", "", "\nc", "", "\nusual",
     ]  # fmt: skip
@@ -125,20 +125,20 @@ def test_an_error_of_the_runtime_is_told_apart(before: str) -> None:
 
 
 def test_the_limit_cuts_after_so_many_tokens() -> None:
-    answer = Answer(USER, 2)
+    answer = AnswerReader(USER, 2)
     assert [answer.feed(piece) for piece in (b"robot: ", b"one", b" two")] == ["", "one", " two"]
     assert answer.full
     assert answer.tokens == 2
 
 
 def test_a_line_end_is_counted_once_it_is_known_to_be_text() -> None:
-    answer = Answer(USER, 2)
+    answer = AnswerReader(USER, 2)
     assert [answer.feed(piece) for piece in (b"robot: ", b"one", b"\n", b"two")] == ["", "one", "", "\n"]
     assert answer.full
 
 
 def test_the_end_of_an_answer_is_no_token() -> None:
-    answer = Answer(USER, 2)
+    answer = AnswerReader(USER, 2)
     for piece in (b"robot: ", b"one", b"\n", b"\nuser: "):
         answer.feed(piece)
     assert answer.end(table=True) == ""

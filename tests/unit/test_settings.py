@@ -11,7 +11,7 @@ import yaml
 
 from scripts import settings_docs
 from services.core import logs
-from services.core.settings import FIELDS, Settings, SettingsError, load
+from services.core.settings import FIELDS, Settings, SettingsError, load_settings
 
 
 def written(tmp_path: Path, text: str) -> Path:
@@ -27,7 +27,7 @@ def test_the_generated_files_are_up_to_date() -> None:
 
 
 def test_the_example_file_contains_every_setting_with_its_default() -> None:
-    assert load(settings_docs.EXAMPLE, {}) == Settings()
+    assert load_settings(settings_docs.EXAMPLE, {}) == Settings()
     assert list(yaml.safe_load(settings_docs.EXAMPLE.read_text())) == [field.name for field in settings_docs.settings()]
 
 
@@ -44,7 +44,7 @@ def test_a_setting_without_a_description_is_an_error() -> None:
 
 def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
     path = written(tmp_path, "port: 9000\nqueue_depth: 3\n")
-    settings = load(path, {"RKLLM_PORT": "9001", "PATH": "/bin"})
+    settings = load_settings(path, {"RKLLM_PORT": "9001", "PATH": "/bin"})
     assert (settings.port, settings.queue_depth) == (9001, 3)
 
 
@@ -58,7 +58,7 @@ def test_values_from_the_environment_have_types() -> None:
         "RKLLM_LOG_LEVEL": "1",
         "RKLLM_CONFIG": "x",
     }
-    settings = load(None, env)
+    settings = load_settings(None, env)
     assert settings.cors_origins == ("http://a", "http://b")
     assert settings.log_file == Path.home() / "server.log"
     assert settings.api_log_level == "DEBUG"
@@ -84,7 +84,7 @@ def test_values_from_the_environment_have_types() -> None:
 )
 def test_what_is_wrong_in_the_file_is_named(tmp_path: Path, text: str, parts: list[str]) -> None:
     with pytest.raises(SettingsError) as caught:
-        load(written(tmp_path, text), {})
+        load_settings(written(tmp_path, text), {})
     assert not [part for part in parts if part not in str(caught.value)], caught.value
 
 
@@ -98,16 +98,16 @@ def test_what_is_wrong_in_the_file_is_named(tmp_path: Path, text: str, parts: li
 )
 def test_what_is_wrong_in_the_environment_is_named(variable: str, text: str, part: str) -> None:
     with pytest.raises(SettingsError, match=part):
-        load(None, {variable: text})
+        load_settings(None, {variable: text})
 
 
 def test_an_empty_file_is_all_defaults(tmp_path: Path) -> None:
-    assert load(written(tmp_path, ""), {}) == Settings()
+    assert load_settings(written(tmp_path, ""), {}) == Settings()
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"nothing\.yaml cannot be read"):
-        load(tmp_path / "nothing.yaml", {})
+        load_settings(tmp_path / "nothing.yaml", {})
 
 
 @pytest.fixture

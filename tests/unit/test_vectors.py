@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from services.answering.vectors import with_dimensions
 from services.api.dialects.openai.vectors import inputs
-from services.chat.vectors import base64_floats, cosine, normalise, ranked_indices, shorten
+from services.chat.vectors import base64_floats, cosine, normalise, ranked_indices, shorten_vector
 from services.core.errors import BadRequest
 from services.core.model import Model
 
@@ -39,7 +39,7 @@ def test_cosine() -> None:
 
 
 def test_a_shortened_vector_is_normalised_again() -> None:
-    assert shorten([3.0, 4.0, 12.0], 2) == pytest.approx([0.6, 0.8])
+    assert shorten_vector([3.0, 4.0, 12.0], 2) == pytest.approx([0.6, 0.8])
 
 
 def test_base64_is_little_endian_floats() -> None:

@@ -33,7 +33,7 @@ def parse(req: falcon.Request, kind: type[T], limit: int, timeout: float, blank:
     if sock is not None:
         sock.settimeout(timeout)
     try:
-        data = read(req, limit)
+        data = read_to_end(req, limit)
     except TimeoutError as error:
         raise RequestTimeout(
             f"The request's body did not arrive: nothing came for {timeout:g} s. Send it again."
@@ -43,10 +43,10 @@ def parse(req: falcon.Request, kind: type[T], limit: int, timeout: float, blank:
     except Exception as error:
         # The HTTP server parses chunks while they are read, and has exceptions of its own for broken ones.
         raise BadRequest(f"The request's body could not be read: {error}.") from error
-    return decode(data or blank, kind)
+    return decode_body(data or blank, kind)
 
 
-def read(req: falcon.Request, limit: int) -> bytes:
+def read_to_end(req: falcon.Request, limit: int) -> bytes:
     """Return the whole body. Blocks; raises `PayloadTooLarge` over `limit` bytes, and what the stream raises."""
     source = req.stream if req.env.get("wsgi.input_terminated") else req.bounded_stream
     chunks, size, most = [], 0, limit * DRAIN_FACTOR
@@ -65,7 +65,7 @@ def read(req: falcon.Request, limit: int) -> bytes:
     return b"".join(chunks)
 
 
-def decode(data: bytes, kind: type[T]) -> T:
+def decode_body(data: bytes, kind: type[T]) -> T:
     """Return `data` as a `kind`. Raises `BadRequest` that names the field at fault."""
     try:
         return msgspec.json.decode(data, type=kind)

@@ -55,7 +55,7 @@ def key_headers(document: Mapping[str, Any]) -> str:
 def section(document: Mapping[str, Any], tag: str) -> str:
     """Return the operations under one heading."""
     return f"<h2>{escape(tag)}</h2>" + "".join(
-        block(path, method, operation)
+        operation_block(path, method, operation)
         for path, methods in document["paths"].items()
         for method, operation in methods.items()
         if tag in operation["tags"] and not is_copy(document, path, operation)
@@ -67,17 +67,17 @@ def is_copy(document: Mapping[str, Any], path: str, operation: Mapping[str, Any]
     return f"/v1{path}" in document["paths"] and operation["summary"].startswith("The same as")
 
 
-def block(path: str, method: str, operation: Mapping[str, Any]) -> str:
+def operation_block(path: str, method: str, operation: Mapping[str, Any]) -> str:
     """Return one operation: a summary that opens to its details."""
     who = "without a key" if not operation["security"] else "administrator" if "403" in operation["responses"] else ""
-    rows = "".join(f"<tr><th>{row[0]}<td>{row[1]}" for row in details(operation))
+    rows = "".join(f"<tr><th>{row[0]}<td>{row[1]}" for row in detail_rows(operation))
     return (
         f'<details><summary><span class="method">{escape(method.upper())}</span><code>{escape(path)}</code> '
         f'<span class="who">{who}</span><br>{escape(operation["summary"])}</summary><table>{rows}</table></details>'
     )
 
 
-def details(operation: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def detail_rows(operation: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield the rows of an operation: its parameters, its body, its responses. Both columns are HTML."""
     for parameter in operation.get("parameters", ()):
         yield escape(parameter["name"]), f"{parameter['in']}: {spelled(parameter['schema'])}"

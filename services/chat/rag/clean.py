@@ -137,7 +137,7 @@ def score_segments(text: str, give_way: Callable[[], None] = do_nothing) -> list
     return [ScoredSegment(*scored) for scored in zip(parts, words, scores, strict=True)]
 
 
-def clean(text: str, minimum: float = TEXT_SCORE) -> str:
+def clean_text(text: str, minimum: float = TEXT_SCORE) -> str:
     """Return `text` without the segments whose score is below `minimum`."""
     return join(line.segment for line in score_segments(text) if line.score >= minimum)
 

@@ -16,7 +16,7 @@ from services.chat.rag.relevance import WEAK_COVERAGE, Verdict, find_topics, jud
 from services.chat.rag.select import select_passages
 from services.chat.rag.settings import ModelFacts, RagSettings
 from services.chat.rag.sources import RagRequest, Source
-from services.chat.tokens import TOKENS_PER_MESSAGE, Counter, estimate
+from services.chat.tokens import TOKENS_PER_MESSAGE, Counter, estimate_tokens
 from services.core.message import Messages, message
 
 MAX_CHARACTERS = 600_000
@@ -54,7 +54,7 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class PipelineResult:
     """The messages to send, and what was decided."""
 
     messages: Messages
@@ -79,20 +79,20 @@ def run_pipeline(
     messages: Messages,
     model: ModelFacts,
     rag_settings: RagSettings,
-    count: Counter = estimate,
+    count: Counter = estimate_tokens,
     give_way: Callable[[], None] = do_nothing,
-) -> Outcome:
+) -> PipelineResult:
     """Return the messages to send instead of `messages`, and the decision about their sources.
 
     Does not block, but works for up to some hundred milliseconds; calls `give_way` every few milliseconds meanwhile.
     """
     started = time.perf_counter()
     if not rag_settings.rag_enabled:
-        return Outcome(messages, Decision(False, "off"))
+        return PipelineResult(messages, Decision(False, "off"))
     request = detect(messages)
     give_way()
     if request is None:
-        return Outcome(messages, Decision(False, "no sources"))
+        return PipelineResult(messages, Decision(False, "no sources"))
     history = fitting_history(request.history, prompt_budget(model, rag_settings) // HISTORY_SHARE, count)
     system: Messages = (message("system", request.system),) if request.system else ()
     budget = source_budget((*system, *history), request.question, model, rag_settings, count)
@@ -102,14 +102,14 @@ def run_pipeline(
     if not picked.verdict.use:
         # The template is dropped too: without sources its instructions only confuse the model.
         plain = (*system, *request.history, messages[-1].with_text(request.question))
-        return Outcome(
+        return PipelineResult(
             plain, Decision(False, picked.verdict.reason, total, 0, 0, picked.verdict.coverage, ms), rag_request=request
         )
     task = prompt.task_text(request.question, picked.verdict.coverage < WEAK_COVERAGE)
     sent = (*system, *history, messages[-1].with_text(f"{picked.text}\n\n{task}"))
     verdict = picked.verdict
     decision = Decision(True, verdict.reason, total, picked.sources, count(picked.text), verdict.coverage, ms)
-    return Outcome(sent, decision, model.context_length < rag_settings.disable_think_for_rag_below_ctx, request)
+    return PipelineResult(sent, decision, model.context_length < rag_settings.disable_think_for_rag_below_ctx, request)
 
 
 def pick_passages(
@@ -118,7 +118,7 @@ def pick_passages(
     history: Messages,
     budget: int,
     rag_settings: RagSettings,
-    count: Counter = estimate,
+    count: Counter = estimate_tokens,
     give_way: Callable[[], None] = do_nothing,
 ) -> Picked:
     """Return the best passages of `sources` in `budget` tokens, or the verdict that no source is relevant."""

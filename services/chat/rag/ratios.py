@@ -6,7 +6,7 @@ import math
 from collections import deque
 
 from services.chat.rag.words import count_unspaced
-from services.chat.tokens import Counter, estimate
+from services.chat.tokens import Counter, estimate_tokens
 from services.core.model import Model
 from services.core.request import EngineRequest
 
@@ -41,7 +41,7 @@ class TokenRatios:
     def counter(self, model: Model) -> Counter:
         """Return a function that estimates the tokens of a text, corrected by the recorded ratios of the model."""
         ratios = {kind: self._ratio(model.id, kind) for kind in (False, True)}
-        return lambda text: math.ceil(estimate(text) * ratios[_is_unspaced(text)])
+        return lambda text: math.ceil(estimate_tokens(text) * ratios[_is_unspaced(text)])
 
     def record(self, request: EngineRequest, prompt_tokens: int) -> None:
         """Record that the prompt of `request` had `prompt_tokens` tokens; 0 (nobody counted) is skipped."""
@@ -50,7 +50,7 @@ class TokenRatios:
         if prompt_tokens and not request.tools and MIN_CHARACTERS <= len(text) <= MAX_CHARACTERS:
             key = request.model.id, _is_unspaced(text)
             recent = self._recent.setdefault(key, deque(maxlen=MAX_RECENT))
-            recent.append(prompt_tokens / estimate(text))
+            recent.append(prompt_tokens / estimate_tokens(text))
 
     def _ratio(self, model: str, kind: bool) -> float:
         recent = self._recent.get((model, kind), ())

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from services.chat.tokens import estimate
+from services.chat.tokens import estimate_tokens
 from services.chat.tools import families, prompt
 from services.core.errors import BadRequest
 from services.core.message import Messages
@@ -64,7 +64,7 @@ def make_offer(generation: GenerationRequest, messages: Messages, model: Model, 
     # The model was trained with its own template, so its calls are better with it than with the compact text.
     if template_has_tools and definition_tokens(definitions, model) <= token_limit(model):
         return Offer(messages, generation.tools, family.name, definitions)
-    text = prompt.instructions(generation.tools, family, generation.call_required)
+    text = prompt.tool_instructions(generation.tools, family, generation.call_required)
     tokens = approximate_tokens(text, model)
     if tokens <= token_limit(model):
         return Offer(
@@ -136,14 +136,14 @@ def approximate_tokens(text: str, model: Model) -> int:
     """Return the tokens of `text`, estimated; from the length alone if it is far above the limit."""
     if len(text) > token_limit(model) * LENGTH_PER_TOKEN_LIMIT:
         return len(text) // CHARACTERS_PER_TOKEN
-    return estimate(text)
+    return estimate_tokens(text)
 
 
 def tokens_for_tools(generation: GenerationRequest, model: Model) -> int:
     """Return the largest number of tokens that the tools of `generation` can take of the context."""
     if not generation.tools or leaves_tools_out(generation, model):
         return 0
-    text = prompt.instructions(generation.tools, families.of_model(model), generation.call_required)
+    text = prompt.tool_instructions(generation.tools, families.of_model(model), generation.call_required)
     sizes = [0, approximate_tokens(text, model)]
     if template_knows(model):
         sizes.append(definition_tokens([tool_definition(tool) for tool in generation.tools], model))

@@ -18,14 +18,14 @@ MAX_DESCRIPTION = 160
 time."""
 
 
-def signature(tool: Tool) -> str:
+def tool_signature(tool: Tool) -> str:
     """Return a tool as one line: ``get_weather(city: string, unit?: "c" | "f"): The weather of a city``."""
     required = tool.parameters.get("required")
     names = required if isinstance(required, list) else []
     properties = tool.parameters.get("properties")
     fields = properties.items() if isinstance(properties, dict) else ()
     arguments = ", ".join(f"{name}{'' if name in names else '?'}: {type_text(value)}" for name, value in fields)
-    description = shorten(tool.description)
+    description = shorten_text(tool.description)
     return f"{tool.name}({arguments}){f': {description}' if description else ''}"
 
 
@@ -47,16 +47,16 @@ def type_text(schema: Any, depth: int = 2) -> str:
     return " | ".join(map(str, name_of_type)) if isinstance(name_of_type, list) else str(name_of_type)
 
 
-def shorten(text: str) -> str:
+def shorten_text(text: str) -> str:
     """Return the beginning of a description, on one line."""
     line = " ".join(text.split())
     return line if len(line) <= MAX_DESCRIPTION else line[:MAX_DESCRIPTION].rpartition(" ")[0] + " ..."
 
 
-def instructions(tools: Sequence[Tool], family: Family, required: bool) -> str:
+def tool_instructions(tools: Sequence[Tool], family: Family, required: bool) -> str:
     """Return the text that describes `tools` to a model, with an example of a call. `required` demands one."""
     when = "Call a function now" if required else "Call a function only when the question needs it"
-    lines = ["You can call these functions:", *(f"- {signature(tool)}" for tool in tools)]
+    lines = ["You can call these functions:", *(f"- {tool_signature(tool)}" for tool in tools)]
     lines.append(f"{when}, by answering with nothing but {'its' if required else 'the'} call, in this form:")
     lines.append(family.example_call())
     return "\n".join(lines)

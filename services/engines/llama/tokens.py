@@ -71,9 +71,9 @@ class Tokens:
     def _tokens(self, text: str, special: bool) -> dict[str, Any]:
         body = {"content": text, "add_special": special, "parse_special": True, "with_pieces": True}
         found = self._listener.post("/tokenize", body)["tokens"]
-        return {"ids": [token["id"] for token in found], "texts": [piece(token["piece"]) for token in found]}
+        return {"ids": [token["id"] for token in found], "texts": [token_text(token["piece"]) for token in found]}
 
 
-def piece(value: str | list[int]) -> str:
+def token_text(value: str | list[int]) -> str:
     """Return the text of a token; llama.cpp gives bytes where they are no whole characters."""
     return value if isinstance(value, str) else bytes(value).decode(errors="replace")

@@ -29,7 +29,7 @@ def run_data(server: Any, request: dict[str, Any], run: Run) -> str:
     for text in texts:
         if run.over:
             return "cancel"
-        found.append(score(server, query[0], text, run) if query else vector(server, text, run))
+        found.append(relevance(server, query[0], text, run) if query else vector(server, text, run))
         run.progress(len(found), len(texts))
     run.data(found)
     return "stop"
@@ -42,7 +42,7 @@ def vector(server: Any, text: str | list[int], run: Run) -> list[float]:
     return [float(f"{value:.9g}") for value in answer["data"][0]["embedding"]]
 
 
-def score(server: Any, query: str, text: str, run: Run) -> float:
+def relevance(server: Any, query: str, text: str, run: Run) -> float:
     """Return how near `text` is to `query`, the higher the nearer. Blocks. Raises `RequestRefused`."""
     answer = call(server.handle_rerank, {"query": query, "documents": [text]}, run)
     return float(answer["results"][0]["relevance_score"])

@@ -56,7 +56,7 @@ def params(path: str, options: dict[str, Any], folder: str) -> Any:
     return p
 
 
-def load(path: str, options: dict[str, Any]) -> Llama:
+def load(path: str, options: dict[str, Any]) -> LlamaRunner:
     """Load a model. Blocks for seconds. Raises `LoadFailed`."""
     import xllamacpp
 
@@ -64,7 +64,7 @@ def load(path: str, options: dict[str, Any]) -> Llama:
         values = params(path, options, folder)
         try:
             server = xllamacpp.Server(values)
-            return Llama(server, Tokens(Listener(values.hostnames[0], values.api_keys[0])))
+            return LlamaRunner(server, Tokens(Listener(values.hostnames[0], values.api_keys[0])))
         except RuntimeError as error:
             raise LoadFailed(
                 f"llama.cpp could not load {os.path.basename(path)}: the file is damaged or cut short, of an "
@@ -73,7 +73,7 @@ def load(path: str, options: dict[str, Any]) -> Llama:
             ) from error
 
 
-class Llama:
+class LlamaRunner:
     """Run requests on a loaded GGUF model."""
 
     def __init__(self, server: Any, tokens: Tokens) -> None:
@@ -87,16 +87,16 @@ class Llama:
         if request["kind"] in TOKEN_KINDS:
             run.data(self._tokens.data(request, chat_request(request)))
             return "stop"
-        answer = Answer(run, request["logprobs"] or 0)
+        reporter = ChunkReporter(run, request["logprobs"] or 0)
         chat = request["kind"] == "chat"
         handle = self._server.handle_chat_completions if chat else self._server.handle_completions
         try:
-            handle(llama_request(request), answer.take)
+            handle(llama_request(request), reporter.take)
         except ValueError as error:
             raise refused(error) from error
-        if answer.error is not None:
-            raise refusal(answer.error)
-        return answer.finish_reason
+        if reporter.error is not None:
+            raise refusal(reporter.error)
+        return reporter.finish_reason
 
 
 def llama_request(request: dict[str, Any]) -> dict[str, Any]:
@@ -133,7 +133,7 @@ def completion_request(request: dict[str, Any]) -> dict[str, Any]:
     return body
 
 
-class Answer:
+class ChunkReporter:
     """Report llama.cpp's chunks to a run. `take` is its callback and runs in the thread that called it."""
 
     def __init__(self, run: Run, alternatives: int) -> None:

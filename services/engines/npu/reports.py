@@ -45,7 +45,7 @@ REMEDIES = (
 )  # fmt: skip
 
 
-def metadata(lines: Sequence[str]) -> dict[str, str | int]:
+def library_facts(lines: Sequence[str]) -> dict[str, str | int]:
     """Return what the library printed of itself, the board and the model; counts as integers."""
     found: dict[str, str | int] = {}
     for line in lines:
@@ -69,7 +69,7 @@ def reason(lines: Sequence[str]) -> str:
     text = "; ".join(line.rstrip(".") for line in complaints[-3:]) or "it gave no reason"
     joined = "\n".join(line for line in lines if not line.startswith("I rkllm"))
     remedies = [remedy for pattern, remedy in REMEDIES if re.search(pattern, joined)]
-    other = other_platform(metadata(lines))
+    other = other_platform(library_facts(lines))
     first = [other] if other else remedies[:1] or ["The lines above in the log may say more; docs/npu.md lists causes."]
     return f"{text}. {first[0]}"
 

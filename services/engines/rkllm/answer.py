@@ -22,7 +22,7 @@ QUOTED = 60
 
 
 @dataclass
-class Outcome:
+class RunOutcome:
     """Record what a run came to."""
 
     code: int = 0
@@ -61,13 +61,13 @@ class Follower:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._waiting = b""
         self._next_abort = 0.0
-        self.outcome = Outcome()
+        self.outcome = RunOutcome()
 
     @property
     def _full(self) -> bool:
         return len(self.outcome.ids) >= self._limit
 
-    def follow(self, runtime: Runtime) -> Outcome:
+    def follow(self, runtime: Runtime) -> RunOutcome:
         """Block until the run has returned, and return what it came to."""
         while True:
             # A library that was given the limit ends by itself, and then the content of its cache is known.

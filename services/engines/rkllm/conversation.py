@@ -17,7 +17,7 @@ LABELS = {"user": "User", "assistant": "Assistant", "tool": "Tool result"}
 SPECIAL = re.compile(r"<(?=[|\uff5c]|/?s>|bos>|eos>|pad>|start_of_turn>|end_of_turn>)|\[(?=/?INST\])")
 """Where a special token of a known family of templates begins."""
 
-Message = tuple[str, str]
+RoleAndText = tuple[str, str]
 
 
 def neutral(text: str) -> str:
@@ -25,12 +25,12 @@ def neutral(text: str) -> str:
     return SPECIAL.sub(r"\g<0> ", text)
 
 
-def pairs(messages: Sequence[dict[str, Any]]) -> tuple[Message, ...]:
+def pairs(messages: Sequence[dict[str, Any]]) -> tuple[RoleAndText, ...]:
     """Return role and text of each message."""
     return tuple((message["role"], message["content"]) for message in messages)
 
 
-def flattened(messages: Sequence[Message]) -> str:
+def flattened(messages: Sequence[RoleAndText]) -> str:
     """Return the whole list as the text of one user message; it only grows at its end while a conversation goes on."""
     system = [text for role, text in messages if role == "system"]
     others = [(role, text) for role, text in messages if role != "system"]
@@ -45,16 +45,16 @@ class History:
 
     def __init__(self) -> None:
         """Begin with an empty cache."""
-        self._cached: tuple[Message, ...] | None = None
+        self._cached: tuple[RoleAndText, ...] | None = None
 
-    def continued(self, messages: Sequence[Message]) -> str | None:
+    def continued(self, messages: Sequence[RoleAndText]) -> str | None:
         """Return the one new user message, or None when the conversation must be replayed."""
         cached = self._cached
         if not cached or tuple(messages[:-1]) != cached or messages[-1][0] != "user":
             return None
         return messages[-1][1]
 
-    def record(self, messages: Sequence[Message], answer: str) -> None:
+    def record(self, messages: Sequence[RoleAndText], answer: str) -> None:
         """Note that a run of `messages` ended by itself and gave `answer`."""
         self._cached = (*messages, ("assistant", answer))
 

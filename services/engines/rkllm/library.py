@@ -53,7 +53,7 @@ def choose(setting: str, wanted: str) -> tuple[Path, str]:
     """
     files = candidates(setting)
     if not files or not all(path.exists() for path in files):
-        raise LoadFailed(missing(setting))
+        raise LoadFailed(missing_library(setting))
     found = {path: released(path) for path in files}
     usable = {path: release for path, release in found.items() if release in SUPPORTED}
     if wanted:
@@ -74,7 +74,7 @@ def released(path: Path) -> str:
         ) from error
 
 
-def missing(setting: str) -> str:
+def missing_library(setting: str) -> str:
     """Return the sentence for no library at all."""
     place = setting or ", ".join(USUAL_PLACES)
     return (
@@ -95,7 +95,7 @@ def listed(words: Sequence[str]) -> str:
     return f"{', '.join(words[:-1])} and {words[-1]}"
 
 
-def load(path: Path, release: str) -> tuple[Any, Abi]:
+def load_library(path: Path, release: str) -> tuple[Any, Abi]:
     """Load the library with its table. Blocks for milliseconds. Raises `LoadFailed`."""
     abi = of_release(release)
     if abi is None:

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from services.engines.rkllm.answer import Outcome
-from services.engines.rkllm.conversation import History, Message, flattened, neutral, pairs
+from services.engines.rkllm.answer import RunOutcome
+from services.engines.rkllm.conversation import History, RoleAndText, flattened, neutral, pairs
 from services.engines.rkllm.runtime import RunInput
-from services.engines.rkllm.tokens import Template, Tokenized, opening, template_text
+from services.engines.rkllm.tokens import Template, Tokenized, reasoning_opening, template_text
 from services.engines.worker.errors import LoadFailed, RequestRefused
 from services.engines.worker.reasoning import OPENINGS
 
@@ -47,7 +47,7 @@ class PromptPlanner(Protocol):
     def plan(self, request: dict[str, Any]) -> Plan:
         """Return what to do for `request`. Raises `RequestRefused`."""
 
-    def record(self, outcome: Outcome, kv_size: int) -> None:
+    def record(self, outcome: RunOutcome, kv_size: int) -> None:
         """Note that the planned run ended by itself with `outcome`, or at its limit with all its tokens in the cache.
 
         `kv_size` is the number of tokens in the cache, as the runtime counts them.
@@ -84,7 +84,7 @@ class TokenPrompts:
         limit = min(request["max_tokens"], self._context - len(ids) - 1)
         return Plan(given, self._history and not extends, len(ids), limit, opening)
 
-    def record(self, outcome: Outcome, kv_size: int) -> None:
+    def record(self, outcome: RunOutcome, kv_size: int) -> None:
         """Note the tokens as `PromptPlanner.record` says."""
         cached = self._ids + outcome.ids + outcome.beyond
         # A runtime that keeps another number of tokens than we count keeps something we do not know.
@@ -110,7 +110,7 @@ def opens(folder: Path, always: bool) -> Opens:
 
     def begun(request: dict[str, Any]) -> str:
         try:
-            return opening(template.render(request["messages"], request)) if template else ""
+            return reasoning_opening(template.render(request["messages"], request)) if template else ""
         except RequestRefused:
             return ""
 
@@ -127,7 +127,7 @@ class TemplatePrompts:
         """
         self._context, self._opens, self._missing = context, opens, missing
         self._history = History() if history else None
-        self._messages: tuple[Message, ...] = ()
+        self._messages: tuple[RoleAndText, ...] = ()
 
     def data(self, request: dict[str, Any]) -> Any:
         """Raise `RequestRefused`: the tokens are unknown."""
@@ -150,7 +150,7 @@ class TemplatePrompts:
         limit = min(request["max_tokens"], self._context)
         return Plan(given, self._history is not None and new is None, None, limit, self._opens(request))
 
-    def record(self, outcome: Outcome, kv_size: int) -> None:
+    def record(self, outcome: RunOutcome, kv_size: int) -> None:
         """Note the messages as `PromptPlanner.record` says."""
         if self._history and kv_size:
             self._history.record(self._messages, outcome.text)

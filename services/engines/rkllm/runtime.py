@@ -187,7 +187,7 @@ class Runtime:
                 self._end_reported = True
             if run == self._run:
                 self.foreign |= threading.get_ident() != self._native
-                self._events.put(copy := piece(result, state, self._hidden))
+                self._events.put(copy := copy_piece(result, state, self._hidden))
                 return FREE if copy.hidden and self.features.callback_frees else 0
         except Exception:
             # Nothing may be raised into C. A run without pieces fails when it returns.
@@ -204,7 +204,7 @@ def plain_values(struct: Any) -> dict[str, float]:
     }
 
 
-def piece(result: Any, state: int, hidden: bool = False) -> Piece:
+def copy_piece(result: Any, state: int, hidden: bool = False) -> Piece:
     """Return a copy of what the pointer of a callback points to; `hidden`: the run is about the hidden state."""
     if not result:
         return Piece(state, None, -1)

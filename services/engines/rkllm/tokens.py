@@ -23,10 +23,10 @@ MARKERS = range(0xE000, 0xF8FF)
 
 def available(folder: Path) -> bool:
     """Return whether `folder` has a tokenizer and a chat template. Reads the configuration only."""
-    return not missing(folder)
+    return not missing_files(folder)
 
 
-def missing(folder: Path) -> list[str]:
+def missing_files(folder: Path) -> list[str]:
     """Return the files that `folder` lacks for prompts as tokens, in words."""
     tokenizer = [] if (folder / "tokenizer.json").exists() else ["tokenizer.json"]
     return tokenizer + (
@@ -85,7 +85,7 @@ def with_objects(message: dict[str, Any]) -> dict[str, Any]:
     return {**message, "tool_calls": [{**c, "function": f} for c, f in zip(calls, functions, strict=True)]}
 
 
-def opening(rendered: str) -> str:
+def reasoning_opening(rendered: str) -> str:
     """Return the tag of a reasoning that a prompt ends with, so that the answer begins inside it; else nothing."""
     return next((tag for tag in OPENINGS if rendered.rstrip().endswith(tag)), "")
 
@@ -115,7 +115,7 @@ class Tokenized:
         marked, marker = self._marked({"messages": request["messages"], "kwargs": request["template_kwargs"]})
         rendered = self._template.render(marked["messages"], {**request, "template_kwargs": marked["kwargs"]})
         parts = self._parts(rendered, marker)
-        return [token for text, plain in parts for token in self._ids(text, plain)], opening(rendered)
+        return [token for text, plain in parts for token in self._ids(text, plain)], reasoning_opening(rendered)
 
     def _marked(self, given: dict[str, Any]) -> tuple[Any, str]:
         """Put a marker after the first character of what looks like a special token in `given`, messages and variables.
@@ -198,7 +198,7 @@ def template(text: str) -> Any:
         trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
     )
     environment.filters["tojson"] = to_json
-    environment.globals |= {"raise_exception": refuse, "strftime_now": now}
+    environment.globals |= {"raise_exception": refuse_messages, "strftime_now": local_time}
     try:
         return environment.from_string(text)
     except jinja2.TemplateError as error:
@@ -210,12 +210,12 @@ def to_json(value: Any, indent: int | None = None, **_: Any) -> str:
     return json.dumps(value, ensure_ascii=False, indent=indent)
 
 
-def refuse(message: str) -> NoReturn:
+def refuse_messages(message: str) -> NoReturn:
     """Raise `RequestRefused`: templates call this for messages they cannot render."""
     raise RequestRefused(f"The model's chat template refuses these messages: {message}")
 
 
-def now(pattern: str) -> str:
+def local_time(pattern: str) -> str:
     """Return the local time by `strftime`'s `pattern`."""
     return datetime.datetime.now().strftime(pattern)
 

@@ -14,7 +14,7 @@ from typing import Any
 from services.engines.npu import reports
 from services.engines.rkllm import tokens as rkllm_tokens
 from services.engines.rkllm.abi import GET_LAST_HIDDEN_LAYER
-from services.engines.rkllm.answer import Follower, Outcome
+from services.engines.rkllm.answer import Follower, RunOutcome
 from services.engines.rkllm.prompts import RESERVED
 from services.engines.rkllm.runtime import RunInput, Runtime
 from services.engines.rkllm.sampling import DEFAULTS
@@ -53,7 +53,7 @@ class Texts:
         return RunInput(tokens=ids)
 
 
-class Vectors:
+class VectorRunner:
     """Run requests on a loaded model that makes embeddings."""
 
     def __init__(self, runtime: Runtime, texts: Texts, tap: Tap, info: dict[str, Any], lock: int) -> None:
@@ -92,7 +92,7 @@ class Vectors:
         run.usage = {"prompt_tokens": prompt, "completion_tokens": 0, "cached_tokens": 0}
         return unit(outcome.hidden)
 
-    def _check(self, outcome: Outcome) -> None:
+    def _check(self, outcome: RunOutcome) -> None:
         lines = self._tap.lines()
         if found := reports.too_long(lines):
             raise RequestRefused("The text is too long.", "context", *found)

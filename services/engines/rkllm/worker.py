@@ -18,12 +18,12 @@ from typing import Any
 from services.engines.npu import board, reports
 from services.engines.rkllm import library as rkllm_library
 from services.engines.rkllm import tokens as rkllm_tokens
-from services.engines.rkllm.answer import Follower, Outcome
+from services.engines.rkllm.answer import Follower, RunOutcome
 from services.engines.rkllm.prompts import RESERVED, Plan, PromptPlanner, TemplatePrompts, TokenPrompts, opens
 from services.engines.rkllm.runtime import Runtime
 from services.engines.rkllm.sampling import DEFAULTS, effective
 from services.engines.rkllm.tap import Tap
-from services.engines.rkllm.vectors import NEW_TOKENS, Texts, Vectors
+from services.engines.rkllm.vectors import NEW_TOKENS, Texts, VectorRunner
 from services.engines.worker.errors import LoadFailed, RequestRefused
 from services.engines.worker.loop import Run, Runner, serve
 from services.engines.worker.wire import TOKEN_KINDS, VECTOR_KINDS
@@ -41,15 +41,15 @@ def load(path: str, options: dict[str, Any]) -> Runner:
     board.check_memory(model, options["context_length"], Path(options.get("meminfo", MEMINFO)))
     lock = board.lock(options.get("lock", ""))
     tap = Tap()
-    library, abi = rkllm_library.load(file, release)
+    library, abi = rkllm_library.load_library(file, release)
     runtime = Runtime(library, abi)
     if not runtime.init(init_values(path, options), extend_values(options)):
         raise LoadFailed(f"librkllmrt {release} could not load {model.name}: {reports.reason(tap.lines())}")
     defaults = ", ".join(f"{name} {round(value, 4)}" for name, value in runtime.defaults.items())
-    info = {"runtime": release, **reports.metadata(tap.lines()), "defaults": defaults}
+    info = {"runtime": release, **reports.library_facts(tap.lines()), "defaults": defaults}
     if isinstance(texts, Texts):
-        return Vectors(runtime, texts, tap, info, lock)
-    return Npu(runtime, texts, tap, options, info, lock)
+        return VectorRunner(runtime, texts, tap, info, lock)
+    return RkllmRunner(runtime, texts, tap, options, info, lock)
 
 
 def planner_of(folder: Path, options: dict[str, Any]) -> PromptPlanner:
@@ -68,7 +68,7 @@ def planner_of(folder: Path, options: dict[str, Any]) -> PromptPlanner:
     if there:
         return TokenPrompts(rkllm_tokens.Tokenized(folder), context, history)
     begins = opens(folder, options.get("opens_reasoning", False))
-    return TemplatePrompts(context, history, begins, rkllm_tokens.missing(folder))
+    return TemplatePrompts(context, history, begins, rkllm_tokens.missing_files(folder))
 
 
 def init_values(path: str, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -102,7 +102,7 @@ def extend_values(options: Mapping[str, Any]) -> dict[str, int]:
     }
 
 
-class Npu:
+class RkllmRunner:
     """Run requests on a loaded model that writes answers."""
 
     def __init__(
@@ -144,7 +144,7 @@ class Npu:
             outcome = self._attempt(plan, request, run)
         return self._judged(plan, outcome, run)
 
-    def _attempt(self, plan: Plan, request: dict[str, Any], run: Run) -> Outcome:
+    def _attempt(self, plan: Plan, request: dict[str, Any], run: Run) -> RunOutcome:
         plan = self._prepared(plan, request)
         self._tap.clear()
         self._known = False
@@ -165,7 +165,7 @@ class Npu:
         self._planner.forget()
         return plan if self._known else self._planner.plan(request)
 
-    def _count(self, plan: Plan, outcome: Outcome, run: Run) -> None:
+    def _count(self, plan: Plan, outcome: RunOutcome, run: Run) -> None:
         """Set usage and timings from the library's own counters, and note what the cache has."""
         answer, size = len(outcome.ids), self._runtime.kv_size()
         prefilled = int(outcome.perf.get("prefill_tokens", 0))
@@ -181,7 +181,7 @@ class Npu:
             self._known = True
             self._planner.record(outcome, size)
 
-    def _cut_short(self, plan: Plan, outcome: Outcome, size: int) -> bool:
+    def _cut_short(self, plan: Plan, outcome: RunOutcome, size: int) -> bool:
         """Return whether an answer only met its limit, and the cache has all its tokens and the prompt's, as counted.
 
         A runtime that was not seen to compare its cache with the next prompt may put it before that prompt.
@@ -191,7 +191,7 @@ class Npu:
         safe = plan.input.keep_history or self._reuses
         return not failed and plan.prompt_tokens is not None and size == counted and safe
 
-    def _facts(self, outcome: Outcome, size: int) -> dict[str, str | int | float]:
+    def _facts(self, outcome: RunOutcome, size: int) -> dict[str, str | int | float]:
         """Return what the run showed of the library, for who examines a board."""
         return {
             "callback_thread": "another" if self._runtime.foreign else "the caller's",
@@ -202,7 +202,7 @@ class Npu:
             "memory_mb": outcome.perf.get("memory_usage_mb", 0),
         }
 
-    def _judged(self, plan: Plan, outcome: Outcome, run: Run) -> str:
+    def _judged(self, plan: Plan, outcome: RunOutcome, run: Run) -> str:
         """Return the finish reason. Raises `RequestRefused` for a run that failed."""
         if run.over:
             return "stop"
@@ -216,7 +216,7 @@ class Npu:
             )
         return "stop"
 
-    def _failure(self, outcome: Outcome) -> str:
+    def _failure(self, outcome: RunOutcome) -> str:
         lines = self._tap.lines()
         if found := reports.too_long(lines):
             raise RequestRefused("The prompt is too long.", "context", *found)

@@ -21,7 +21,7 @@ from services.engines.rkllm_cli import text as cli
 from services.engines.rkllm_cli.program import unbuffered
 from services.engines.rkllm_cli.terminal import TerminalChild
 from services.engines.worker.errors import LoadFailed
-from services.engines.worker.limits import Limits, Pace, check
+from services.engines.worker.limits import Limits, Pace, check_deadline
 from services.engines.worker.stops import StopFilter
 
 log = logging.getLogger(__name__)
@@ -103,14 +103,16 @@ class RkllmCliEngine:
             if b"init failed" in self._greeting:
                 raise self._not_loaded() from error
             raise
-        self.info = reports.metadata(list(self._log_lines))
+        self.info = reports.library_facts(list(self._log_lines))
         log.info("Loaded %s %s", self.model.id, self.info or "")
 
     def _load(self, client: Client) -> Iterator[Waiting]:
         assert self._child is not None
         for data in self._child.output(self._limits.heartbeat, client):
             if data is None:
-                check(self._clock, self._load_deadline, f"The model did not load within {self._limits.load:g} s")
+                check_deadline(
+                    self._clock, self._load_deadline, f"The model did not load within {self._limits.load:g} s"
+                )
                 yield Waiting("loading")
             else:
                 self._greeting += data
@@ -146,7 +148,7 @@ class RkllmCliEngine:
                 self.stop()
 
     def _run(self, child: TerminalChild, request: EngineRequest, client: Client) -> Iterator[Event]:
-        answer, stops = cli.Answer(self._mark, request.max_tokens), StopFilter(request.generation.stop)
+        answer, stops = cli.AnswerReader(self._mark, request.max_tokens), StopFilter(request.generation.stop)
         pace = Pace(self._limits, request.prompt_tokens_estimate, self._clock)
         for data in child.output(self._limits.heartbeat, client):
             if data is None:
@@ -171,14 +173,14 @@ class RkllmCliEngine:
             yield Text(text)
         yield self._done(answer, stops.found)
 
-    def _check(self, answer: cli.Answer) -> None:
+    def _check(self, answer: cli.AnswerReader) -> None:
         """Raise what the runtime reported."""
         if answer.failed and (found := reports.too_long(self._log_lines)):
             raise ContextOverflow(*found)
         if answer.failed:
             raise EngineFailed(f"The rkllm program reported an error: {reports.reason(self._log_lines)}")
 
-    def _done(self, answer: cli.Answer, stop: str) -> Done:
+    def _done(self, answer: cli.AnswerReader, stop: str) -> Done:
         """Return the end of an answer, with the runtime's own numbers where it printed any."""
         rows = answer.rows or self._rows
         usage = Usage(completion_tokens=answer.tokens)

@@ -59,7 +59,7 @@ def row(line: str) -> tuple[str, Row] | None:
 
 
 def prompt(messages: Messages) -> str:
-    """A conversation as the one user turn the program takes: a question alone as it is, else a line per message."""
+    """Return a conversation as one message of the user: a question alone as it is, else each message with its role."""
     if len(messages) == 1 and messages[0].role == "user":
         return messages[0].text
     return "\n".join(f"{ROLES[message.role]}: {message.text}" for message in messages)
@@ -92,7 +92,7 @@ def unknown_build(moment: str, found: str, needed: Sequence[str]) -> EngineFaile
     )
 
 
-def ending(mark: str) -> re.Pattern[str]:
+def ending_pattern(mark: str) -> re.Pattern[str]:
     """Return a pattern that finds the first place from where a text may be the beginning of the output's ending."""
     table_line = rf"{started('I rkllm: ')}|I rkllm: [^\n]{{0,200}}"
     return re.compile(rf"(?:{started(f'{ERROR}{chr(10)}{mark}')}|\n?(?:{LINE})*(?:{table_line}|\n?{started(mark)}))\Z")
@@ -103,10 +103,10 @@ def started(text: str) -> str:
     return "".join(f"(?:{re.escape(char)}" for char in text) + ")?" * len(text)
 
 
-ENDINGS = {mark: ending(mark) for mark in MARKS}
+ENDINGS = {mark: ending_pattern(mark) for mark in MARKS}
 
 
-class Answer:
+class AnswerReader:
     """Extract the answer's text from the output of one exchange, given in the program's own writes."""
 
     def __init__(self, mark: str, limit: int) -> None:

@@ -61,7 +61,7 @@ class Pace:
     def silent(self) -> None:
         """Note that a heartbeat passed without a line."""
         complaint = f"The engine was silent for {self._silence:g} s in the {self.waiting.phase} phase"
-        check(self._clock, self._heard + self._silence, complaint)
+        check_deadline(self._clock, self._heard + self._silence, complaint)
 
     def progress(self, share: float) -> None:
         """Note that `share` (0.0 to 1.0) of the prefill is done."""
@@ -75,7 +75,7 @@ class Pace:
             # The limit of the whole answer begins with its first token: a long prefill has limits of its own.
             self._end = now + self._limits.generation
         self._heard = self._reported = now
-        check(self._clock, self._end, f"The answer took longer than {self._limits.generation:g} s")
+        check_deadline(self._clock, self._end, f"The answer took longer than {self._limits.generation:g} s")
 
     def due(self) -> bool:
         """Return whether to yield `waiting` now: once per heartbeat, however fast the reports of progress come."""
@@ -86,7 +86,7 @@ class Pace:
         return True
 
 
-def check(clock: Callable[[], float], deadline: float, complaint: str) -> None:
+def check_deadline(clock: Callable[[], float], deadline: float, complaint: str) -> None:
     """Raise `EngineTimeout` when `deadline` has passed."""
     if clock() > deadline:
         raise EngineTimeout(f"{complaint}; it was stopped. The next request starts it anew.")

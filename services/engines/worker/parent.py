@@ -17,10 +17,10 @@ from services.core.events import Event, Waiting
 from services.core.model import Model
 from services.core.request import EngineRequest
 from services.engines.worker.child import Child
-from services.engines.worker.limits import Limits, Pace, check
+from services.engines.worker.limits import Limits, Pace, check_deadline
 from services.engines.worker.protocol import (
     Line,
-    decode,
+    decode_line,
     encode,
     event_of,
     load_error,
@@ -105,7 +105,9 @@ class WorkerEngine:
     def _load(self, client: Client) -> Iterator[Waiting]:
         for line in self._lines(client):
             if line is None:
-                check(self._clock, self._load_deadline, f"The model did not load within {self._limits.load:g} s")
+                check_deadline(
+                    self._clock, self._load_deadline, f"The model did not load within {self._limits.load:g} s"
+                )
                 yield Waiting("loading")
             elif line.event == "ready" and line.protocol == PROTOCOL:
                 self.info = line.info
@@ -171,7 +173,7 @@ class WorkerEngine:
         """Decode a line, and note the end of a run before anybody else sees it."""
         if data is None:
             return None
-        line = decode(data)
+        line = decode_line(data)
         if line.event in ENDS:
             self.run_info = line.info
             if line.run == self._active:
@@ -186,7 +188,9 @@ class WorkerEngine:
             for _ in self._lines(NOBODY):
                 if not self._active:
                     return
-                check(self._clock, deadline, f"The engine did not stop within {self._limits.cancel:g} s of its cancel")
+                check_deadline(
+                    self._clock, deadline, f"The engine did not stop within {self._limits.cancel:g} s of its cancel"
+                )
         except ServiceError as error:
             log.warning("%s", error.message)
             self.stop()

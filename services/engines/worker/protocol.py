@@ -66,7 +66,7 @@ _decoder = msgspec.json.Decoder(Line)
 _encoder = msgspec.json.Encoder()
 
 
-def decode(data: bytes) -> Line:
+def decode_line(data: bytes) -> Line:
     """Return a worker's line. Raises `EngineFailed` for bytes that are no message of the protocol."""
     try:
         return _decoder.decode(data)

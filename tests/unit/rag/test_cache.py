@@ -12,7 +12,7 @@ import pytest
 from services.chat.rag.cache import AnswerCache, cache_key
 from services.chat.rag.ratios import TokenRatios
 from services.chat.rag.speed import PrefillSpeeds
-from services.chat.tokens import estimate
+from services.chat.tokens import estimate_tokens
 from services.core.events import Done, Event, FinishReason, Reasoning, Text, Usage
 from services.core.message import message
 from services.core.model import Model
@@ -119,31 +119,31 @@ def counted(ratios: TokenRatios, text: str, share: float, times: int = 1, **chan
     """An engine counts `share` of what is estimated."""
     job = replace(JOB, messages=(message("user", text),), **changes)
     for _ in range(times):
-        ratios.record(job, int(estimate(text) * share))
+        ratios.record(job, int(estimate_tokens(text) * share))
 
 
 def test_the_estimate_holds_until_a_model_was_measured() -> None:
-    assert TokenRatios().counter(MODEL)(ENGLISH) == estimate(ENGLISH)
+    assert TokenRatios().counter(MODEL)(ENGLISH) == estimate_tokens(ENGLISH)
 
 
 def test_a_model_that_needs_more_is_believed_at_once_and_one_that_needs_less_in_time() -> None:
     ratios = TokenRatios()
     counted(ratios, ENGLISH, 0.7, times=3)
-    assert ratios.counter(MODEL)(ENGLISH) == estimate(ENGLISH)
+    assert ratios.counter(MODEL)(ENGLISH) == estimate_tokens(ENGLISH)
     counted(ratios, ENGLISH, 0.7)
-    assert 0.7 * estimate(ENGLISH) < ratios.counter(MODEL)(ENGLISH) < 0.75 * estimate(ENGLISH)
+    assert 0.7 * estimate_tokens(ENGLISH) < ratios.counter(MODEL)(ENGLISH) < 0.75 * estimate_tokens(ENGLISH)
     counted(ratios, ENGLISH, 1.3)
-    assert 1.3 * estimate(ENGLISH) < ratios.counter(MODEL)(ENGLISH) < 1.4 * estimate(ENGLISH)
+    assert 1.3 * estimate_tokens(ENGLISH) < ratios.counter(MODEL)(ENGLISH) < 1.4 * estimate_tokens(ENGLISH)
     counted(ratios, ENGLISH, 0.8, times=40)
-    assert ratios.counter(MODEL)(ENGLISH) < 0.85 * estimate(ENGLISH)
+    assert ratios.counter(MODEL)(ENGLISH) < 0.85 * estimate_tokens(ENGLISH)
 
 
 def test_scripts_and_models_are_measured_apart() -> None:
     ratios = TokenRatios()
     counted(ratios, CHINESE, 1.5)
-    assert ratios.counter(MODEL)(CHINESE) > 1.5 * estimate(CHINESE)
-    assert ratios.counter(MODEL)(ENGLISH) == estimate(ENGLISH)
-    assert ratios.counter(replace(MODEL, id="n"))(CHINESE) == estimate(CHINESE)
+    assert ratios.counter(MODEL)(CHINESE) > 1.5 * estimate_tokens(CHINESE)
+    assert ratios.counter(MODEL)(ENGLISH) == estimate_tokens(ENGLISH)
+    assert ratios.counter(replace(MODEL, id="n"))(CHINESE) == estimate_tokens(CHINESE)
 
 
 @pytest.mark.parametrize(
@@ -159,10 +159,10 @@ def test_scripts_and_models_are_measured_apart() -> None:
 def test_prompts_that_say_nothing_of_the_ratio(text: str, share: float, changes: dict[str, Any]) -> None:
     ratios = TokenRatios()
     counted(ratios, text, share, **changes)
-    assert ratios.counter(MODEL)(ENGLISH) == estimate(ENGLISH)
+    assert ratios.counter(MODEL)(ENGLISH) == estimate_tokens(ENGLISH)
 
 
 def test_no_ratio_is_believed_without_bounds() -> None:
     ratios = TokenRatios()
     counted(ratios, ENGLISH, 50)
-    assert ratios.counter(MODEL)(ENGLISH) <= 4.5 * estimate(ENGLISH) + 1
+    assert ratios.counter(MODEL)(ENGLISH) <= 4.5 * estimate_tokens(ENGLISH) + 1

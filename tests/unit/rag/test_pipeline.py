@@ -18,7 +18,7 @@ from services.chat.rag.select import select_passages
 from services.chat.rag.settings import ModelFacts, RagSettings
 from services.chat.rag.small_talk import is_acknowledgement, points_back
 from services.chat.rag.sources import Source
-from services.chat.tokens import estimate
+from services.chat.tokens import estimate_tokens
 from services.core.message import Messages, message
 from tests.openwebui import messages, web
 
@@ -105,7 +105,7 @@ def test_the_prompt_fits(context: int) -> None:
     sources = [web(number, question, answer + filler("en", 400)) for number in range(1, 6)]
     facts = ModelFacts(context, answer_tokens=2048)
     sent = run_pipeline(messages(question, sources, history=long_talk), facts, RagSettings()).messages
-    assert sum(estimate(message.text) + 16 for message in sent) <= context - min(2048, context // 4)
+    assert sum(estimate_tokens(message.text) + 16 for message in sent) <= context - min(2048, context // 4)
 
 
 def test_slow_models_get_shorter_prompts() -> None:
@@ -114,7 +114,7 @@ def test_slow_models_get_shorter_prompts() -> None:
     rag_settings = RagSettings(rag_max_prefill_seconds=5)
     slow = run_pipeline(asked, ModelFacts(4096, prefill_speed=100), rag_settings).messages[-1].text
     fast = run_pipeline(asked, ModelFacts(4096, prefill_speed=1000), rag_settings).messages[-1].text
-    assert estimate(slow) <= 500 < estimate(fast)
+    assert estimate_tokens(slow) <= 500 < estimate_tokens(fast)
 
 
 def test_a_small_model_gets_as_much_as_it_makes_sense_of() -> None:
@@ -172,7 +172,7 @@ def test_of_a_passage_too_long_the_best_filled_part_is_shown() -> None:
         "It is old. " * 9,
     ]
     passage = Passage(0, tuple(ScoredSegment(Segment(line, "\n", 0), line.split(), 3.0) for line in lines), 100, 3.0)
-    picked = select_passages([passage], [1.0], [Source("1", "", "", "")], 80, estimate, RagSettings())
+    picked = select_passages([passage], [1.0], [Source("1", "", "", "")], 80, estimate_tokens, RagSettings())
     assert [line.segment.text for line in picked[0].lines] == lines[2:]
 
 
@@ -254,8 +254,8 @@ def test_language_of_a_question(text: str, tongue: str) -> None:
 
 def test_the_history_that_fits_begins_with_the_user() -> None:
     history = tuple(message(role, "word " * 50) for role in ("user", "assistant")) * 3
-    assert fitting_history(history, 350, estimate) == history[2:]
-    assert fitting_history(history, 10, estimate) == ()
+    assert fitting_history(history, 350, estimate_tokens) == history[2:]
+    assert fitting_history(history, 10, estimate_tokens) == ()
 
 
 HOSTILE = {
@@ -286,7 +286,7 @@ def test_hostile_pages_are_bounded_and_fit(text: str) -> None:
         give_way=lambda: pauses.append(time.process_time()),
     )
     pauses.append(time.process_time())
-    assert sum(estimate(message.text) + 16 for message in outcome.messages) <= 3072
+    assert sum(estimate_tokens(message.text) + 16 for message in outcome.messages) <= 3072
     assert time.process_time() - started < 20
     assert max(second - first for first, second in pairwise(pauses)) < 2
 

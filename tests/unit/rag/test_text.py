@@ -12,7 +12,7 @@ from services.chat.rag import clean
 from services.chat.rag.query import Query, content_terms
 from services.chat.rag.segments import MAX_SEGMENT, segments
 from services.chat.rag.words import WORD, terms
-from services.chat.tokens import estimate
+from services.chat.tokens import estimate_tokens
 
 PROSE = (
     "The old water tower stands at the edge of the town and was finished in the summer of 1906. It is 61 metres high, "
@@ -99,14 +99,14 @@ def test_segments_are_short(text: str) -> None:
 
 
 def test_cleaning_keeps_prose_and_drops_menus() -> None:
-    kept = clean.clean("\n".join([*MENU, PROSE, PROSE.replace("water", "clock"), *MENU]))
+    kept = clean.clean_text("\n".join([*MENU, PROSE, PROSE.replace("water", "clock"), *MENU]))
     assert PROSE in kept
     assert not any(item in kept for item in MENU[2:])
 
 
 @given(st.text(max_size=2000))
 def test_cleaning_survives_any_text(text: str) -> None:
-    assert len(clean.clean(text)) <= len(text)
+    assert len(clean.clean_text(text)) <= len(text)
 
 
 def test_other_requests_get_to_run_regularly() -> None:
@@ -134,12 +134,12 @@ def test_other_requests_get_to_run_regularly() -> None:
     ],
 )
 def test_estimates_err_on_the_high_side(text: str, tokens: int) -> None:
-    assert tokens <= estimate(text) <= 2 * tokens
+    assert tokens <= estimate_tokens(text) <= 2 * tokens
 
 
 @given(st.text(), st.text())
 def test_estimates_grow(one: str, other: str) -> None:
-    assert estimate(one + "\n" + other) + 2 >= estimate(one)
+    assert estimate_tokens(one + "\n" + other) + 2 >= estimate_tokens(one)
 
 
 def test_words_of_any_script_are_found() -> None:

@@ -33,7 +33,7 @@ class MessageHead:
     """The limit of the request, which tells a cut at the limit from one at the end of the context."""
 
 
-def opening(head: MessageHead) -> MessageOpening:
+def message_opening(head: MessageHead) -> MessageOpening:
     """Return a message before its first block."""
     return MessageOpening(
         id=head.id,
@@ -48,12 +48,12 @@ def opening(head: MessageHead) -> MessageOpening:
 
 def whole(head: MessageHead, answer: CollectedAnswer) -> MessageAnswer:
     """Return the whole message."""
-    end = ending(head, answer, answer.refusal)
+    end = message_ending(head, answer, answer.refusal)
     return MessageAnswer(
         id=head.id,
         role="assistant",
         model=head.model,
-        content=blocks(answer),
+        content=content_blocks(answer),
         usage=usage_of(answer.usage),
         stop_reason=end.stop_reason,
         stop_sequence=end.stop_sequence,
@@ -61,7 +61,7 @@ def whole(head: MessageHead, answer: CollectedAnswer) -> MessageAnswer:
     )
 
 
-def blocks(answer: CollectedAnswer) -> list[AnswerBlock]:
+def content_blocks(answer: CollectedAnswer) -> list[AnswerBlock]:
     """Return the blocks of an answer, at least one: clients read the first."""
     found: list[AnswerBlock] = [thinking_block(answer.reasoning)] if answer.reasoning else []
     text = answer.refusal or answer.text
@@ -85,7 +85,7 @@ def arguments(text: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def ending(head: MessageHead, answer: CollectedAnswer | Done, refusal: str = "") -> MessageEnding:
+def message_ending(head: MessageHead, answer: CollectedAnswer | Done, refusal: str = "") -> MessageEnding:
     """Return why an answer ended; `refusal` says why there is no answer, and is empty where there is one."""
     if refusal:
         details = RefusalDetails(category=None, explanation=refusal)

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from services.api.dialects.anthropic.answers import MessageHead, ending, opening, thinking_block, usage_of
+from services.api.dialects.anthropic.answers import (
+    MessageHead,
+    message_ending,
+    message_opening,
+    thinking_block,
+    usage_of,
+)
 from services.api.dialects.anthropic.errors import error_body
 from services.api.dialects.anthropic.schemas import (
     AnswerBlock,
@@ -41,7 +47,7 @@ def frames(head: MessageHead, events: Iterator[Event]) -> Frames:
                 continue
             if not begun:
                 begun = True
-                yield encoded(MessageStart(message=opening(head)))
+                yield encoded(MessageStart(message=message_opening(head)))
             if isinstance(event, Waiting):
                 # The comment is for people; Anthropic's clients know the event.
                 yield f": {event}\n".encode() + encoded(Ping())
@@ -50,7 +56,7 @@ def frames(head: MessageHead, events: Iterator[Event]) -> Frames:
                 yield from map(encoded, blocks.add(event))
             elif isinstance(event, Done):
                 yield from map(encoded, blocks.end())
-                yield encoded(MessageDelta(delta=ending(head, event, refusal), usage=usage_of(event.usage)))
+                yield encoded(MessageDelta(delta=message_ending(head, event, refusal), usage=usage_of(event.usage)))
                 yield encoded(MessageStop())
 
 

@@ -40,7 +40,7 @@ class AnswerHead:
     trace: Trace
 
 
-class Shape(ABC):
+class OllamaShape(ABC):
     """How one endpoint writes the objects of its answers, whole and in lines."""
 
     @abstractmethod
@@ -55,7 +55,7 @@ class Shape(ABC):
         """Return an object with a part of an answer, or with all of it; `ended` makes it the last one."""
 
 
-class ChatShape(Shape):
+class OllamaChatShape(OllamaShape):
     """Answers of a chat."""
 
     def part(
@@ -78,7 +78,7 @@ class ChatShape(Shape):
         )
 
 
-class GenerateShape(Shape):
+class OllamaGenerateShape(OllamaShape):
     """Answers to a prompt."""
 
     def part(
@@ -101,7 +101,7 @@ class GenerateShape(Shape):
         )
 
 
-def whole(head: AnswerHead, shape: Shape, answer: CollectedAnswer) -> OllamaAnswer:
+def whole(head: AnswerHead, shape: OllamaShape, answer: CollectedAnswer) -> OllamaAnswer:
     """Return the whole response."""
     only = shape.part(head, answer.text, answer.reasoning, whole_calls(answer.calls), answer.logprobs)
     return ended(only, head, answer.finish_reason, answer.usage, answer.timings)

@@ -26,7 +26,7 @@ from services.api.dialects.ollama.types import (
     OllamaGenerateRequest,
     OllamaModelRequest,
 )
-from services.api.dialects.ollama.vectors import Embed, Embeddings
+from services.api.dialects.ollama.vectors import Embed, LegacyEmbeddings
 from services.api.http.endpoint import Endpoint, Operation, model_run
 
 TAG, REGISTRY = "Ollama's API", "Ollama's registry, which this server does not have"
@@ -78,7 +78,7 @@ ANSWERS = (
     ),
     Endpoint(
         "/api/embeddings",
-        Embeddings,
+        LegacyEmbeddings,
         TAG,
         (
             model_run(

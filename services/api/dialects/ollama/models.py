@@ -56,7 +56,7 @@ Metadata = dict[str, gguf.Value]
 def metadata_of(model: Model) -> Metadata:
     """Return the metadata of a model's file, empty without a GGUF that can be read. Reads the file once per change."""
     with contextlib.suppress(OSError, ValueError, gguf.NotGguf):
-        return gguf.metadata(model.path)
+        return gguf.read_metadata(model.path)
     return {}
 
 
@@ -77,8 +77,8 @@ def listed_model(model: Model) -> OllamaListedModel:
         name=model.id + TAG,
         model=model.id + TAG,
         size=model.size_bytes,
-        digest=digest(model),
-        details=details(model),
+        digest=file_digest(model),
+        details=model_details(model),
         modified_at=rfc3339(model.created),
         capabilities=capabilities(model),
     )
@@ -90,8 +90,8 @@ def running_model(model: Model, expires: float) -> OllamaRunningModel:
         name=model.id + TAG,
         model=model.id + TAG,
         size=model.size_bytes,
-        digest=digest(model),
-        details=details(model),
+        digest=file_digest(model),
+        details=model_details(model),
         expires_at=FOREVER if expires > NEVER else rfc3339(time.time() + max(0.0, expires)),
         size_vram=0 if spec_of(model).device == "cpu" else model.size_bytes,
         context_length=model.context_length,
@@ -107,14 +107,14 @@ def shown_model(model: Model) -> OllamaShownModel:
         parameters=parameters or UNSET,
         template=model.chat_template or UNSET,
         system=model.system_prompt or UNSET,
-        details=details(model),
+        details=model_details(model),
         model_info=model_info(model, metadata),
         capabilities=capabilities(model),
         modified_at=rfc3339(model.created),
     )
 
 
-def digest(model: Model) -> str:
+def file_digest(model: Model) -> str:
     """Return a digest of the name, the size and the change time of a model's file.
 
     It is not one of the content: reading gigabytes would take a minute.
@@ -122,7 +122,7 @@ def digest(model: Model) -> str:
     return hashlib.sha256(f"{model.id} {model.size_bytes} {model.created}".encode()).hexdigest()
 
 
-def details(model: Model) -> OllamaModelDetails:
+def model_details(model: Model) -> OllamaModelDetails:
     """Return what the model's file and its name say; a field is empty where they say nothing."""
     metadata = metadata_of(model)
     family = str(metadata.get("general.architecture", ""))
@@ -157,7 +157,7 @@ def capabilities(model: Model) -> list[str]:
 def _capabilities(model: Model) -> Iterator[str]:
     if model.capabilities & {"chat", "completion"}:
         yield "completion"
-    if "chat" in model.capabilities and thinks(model):
+    if "chat" in model.capabilities and can_think(model):
         yield "thinking"
     if "chat" in model.capabilities and model.tools not in (OFF, REQUIRED_ONLY):
         yield "tools"
@@ -165,7 +165,7 @@ def _capabilities(model: Model) -> Iterator[str]:
         yield "embedding"
 
 
-def thinks(model: Model) -> bool:
+def can_think(model: Model) -> bool:
     """Return whether the model can think, by its settings and its chat template."""
     return model.thinking is not None or any(word in model.chat_template for word in THINKING)
 

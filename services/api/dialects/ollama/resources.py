@@ -9,9 +9,16 @@ import falcon
 
 from services.api.dialects.common.answer import collected
 from services.api.dialects.ollama import requests
-from services.api.dialects.ollama.answers import AnswerHead, ChatShape, GenerateShape, Shape, ended_without_text, whole
+from services.api.dialects.ollama.answers import (
+    AnswerHead,
+    OllamaChatShape,
+    OllamaGenerateShape,
+    OllamaShape,
+    ended_without_text,
+    whole,
+)
 from services.api.dialects.ollama.keep_alive import keep_alive
-from services.api.dialects.ollama.models import listed_model, resolve, running_model, shown_model, thinks
+from services.api.dialects.ollama.models import can_think, listed_model, resolve, running_model, shown_model
 from services.api.dialects.ollama.schemas import OllamaModelList, OllamaRunningList, OllamaVersion
 from services.api.dialects.ollama.stream import NDJSON, error_frame, frames
 from services.api.dialects.ollama.types import OllamaChatRequest, OllamaGenerateRequest, OllamaModelRequest
@@ -43,7 +50,7 @@ class OllamaResource(Resource):
 class Answers(OllamaResource):
     """What the two endpoints that answer do alike, once a request has become a `GenerationRequest`."""
 
-    shape: ClassVar[Shape]
+    shape: ClassVar[OllamaShape]
 
     def _answer(
         self,
@@ -58,7 +65,7 @@ class Answers(OllamaResource):
         Blocks until the first bytes of a stream are there, else until the answer is complete.
         """
         names = requests.ignored(request, model)
-        if generation.thinking and not thinks(model):
+        if generation.thinking and not can_think(model):
             names.append("think")
         events = self._service.answer(generation, model, client(req), names)
         head = AnswerHead(request.model or model.id, req.context.trace)
@@ -91,7 +98,7 @@ class Answers(OllamaResource):
 class Chat(Answers):
     """``POST /api/chat``."""
 
-    shape = ChatShape()
+    shape = OllamaChatShape()
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer a chat; without messages, load or unload the model. Blocks; raises `ServiceError`."""
@@ -106,7 +113,7 @@ class Chat(Answers):
 class Generate(Answers):
     """``POST /api/generate``."""
 
-    shape = GenerateShape()
+    shape = OllamaGenerateShape()
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer a prompt, or continue it; without one, load or unload the model. Blocks; raises `ServiceError`."""

@@ -35,7 +35,7 @@ class Pull(OllamaResource):
         """Fetch a model of the manifest. Blocks; raises `ServiceError`."""
         require_admin(req)
         request = self.parse(req, OllamaModelRequest)
-        statuses = pull(self._fetcher, model_id(request), client(req))
+        statuses = pull(self._fetcher, requested_model_id(request), client(req))
         if request.stream is False:
             *_, last = statuses
             write_json(resp, last)
@@ -49,11 +49,11 @@ class Delete(OllamaResource):
     def on_delete(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Unload a model, and remove its folder. Blocks; raises `ServiceError`."""
         require_admin(req)
-        name = model_id(self.parse(req, OllamaModelRequest))
+        name = requested_model_id(self.parse(req, OllamaModelRequest))
         run_to_end(resp, remove(self._service, name, client(req)))
 
 
-def model_id(request: OllamaModelRequest) -> str:
+def requested_model_id(request: OllamaModelRequest) -> str:
     """Return the id of the model that a request names. Raises `BadRequest`."""
     name = request.model or request.name
     if not name:
@@ -65,11 +65,11 @@ def pull(fetcher: Fetcher, name: str, client: Client) -> Generator[OllamaPullSta
     """Fetch a model where it is not there yet, and yield how far it is. Blocks and raises as `Fetcher.fetch` does."""
     with contextlib.closing(fetcher.fetch(name, client)) as steps:
         for step in steps:
-            yield status_of(step)
+            yield pull_status(step)
     yield OllamaPullStatus(status="success")
 
 
-def status_of(step: FetchStarted | FetchProgress) -> OllamaPullStatus:
+def pull_status(step: FetchStarted | FetchProgress) -> OllamaPullStatus:
     """Return a step of a download in Ollama's words."""
     entry = step.entry
     if isinstance(step, FetchStarted):

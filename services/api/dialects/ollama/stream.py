@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from services.api.dialects.common.answer import AnswerCollector
-from services.api.dialects.ollama.answers import AnswerHead, Shape, ended, whole_calls
+from services.api.dialects.ollama.answers import AnswerHead, OllamaShape, ended, whole_calls
 from services.api.dialects.ollama.errors import error_body
 from services.api.http.stream import Frames, encode_json
 from services.core.errors import ServiceError
@@ -22,7 +22,7 @@ The `ollama` package cannot read an empty line, and Open WebUI takes an object w
 """
 
 
-def frames(head: AnswerHead, shape: Shape, events: Iterator[Event]) -> Frames:
+def frames(head: AnswerHead, shape: OllamaShape, events: Iterator[Event]) -> Frames:
     """Yield one object per line, the last with ``done``.
 
     Calls are sent whole, at the end: Ollama's clients know no pieces of them. Blocks as `events` do, and raises the

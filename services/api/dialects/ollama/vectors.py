@@ -21,7 +21,7 @@ from services.core.events import Usage
 from services.core.model import Model
 
 
-class Vectors(OllamaResource):
+class VectorResource(OllamaResource):
     """What the two endpoints do alike."""
 
     def _vectors(
@@ -39,7 +39,7 @@ class Vectors(OllamaResource):
         return run_to_end(resp, work)
 
 
-class Embed(Vectors):
+class Embed(VectorResource):
     """``POST /api/embed``."""
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -62,7 +62,7 @@ class Embed(Vectors):
         )
 
 
-class Embeddings(Vectors):
+class LegacyEmbeddings(VectorResource):
     """``POST /api/embeddings``."""
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import falcon
 from msgspec import UNSET
 
-from services.answering.vectors import Input, embed, score, with_dimensions
+from services.answering.vectors import Input, embed, score_documents, with_dimensions
 from services.api.dialects.common.content import clean
 from services.api.dialects.common.parameters import NeutralValues, requested
 from services.api.dialects.openai.schemas import (
@@ -59,7 +59,7 @@ class Rerank(Resource):
         for notice in self._service.warnings(requested(request, IGNORED)):
             show_notice(resp, notice)
         documents = [text_of(document, f"documents[{i}]") for i, document in enumerate(request.documents)]
-        work = score(self._service, model, filled(request.query, "query"), documents, client(req))
+        work = score_documents(self._service, model, filled(request.query, "query"), documents, client(req))
         scores, usage = run_to_end(resp, work)
         results = [
             RerankResult(

@@ -53,7 +53,7 @@ class ResponseHead:
 
 def whole(head: ResponseHead, answer: CollectedAnswer) -> ResponseAnswer:
     """Return the whole response."""
-    status = status_of(answer.finish_reason)
+    status = response_status(answer.finish_reason)
     return response(head, status, output(head, answer, status), answer.usage)
 
 
@@ -93,7 +93,7 @@ def output_text(text: str, logprobs: Iterable[TokenLogprob]) -> OutputText:
     return OutputText(text=text, annotations=[], logprobs=list(logprobs))
 
 
-def status_of(reason: FinishReason) -> Status:
+def response_status(reason: FinishReason) -> Status:
     """Return the status of a response whose answer ended for `reason`."""
     return "incomplete" if reason == "length" else "completed"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping
 
-from services.api.dialects.responses.answers import ResponseHead, response, status_of
+from services.api.dialects.responses.answers import ResponseHead, response, response_status
 from services.api.dialects.responses.events import (
     NumberedEvent,
     OutputItemAdded,
@@ -62,7 +62,7 @@ class ResponseWriter:
                 elif isinstance(event, Piece):
                     yield from map(encoded, self._add(event))
                 elif isinstance(event, Done):
-                    status = status_of(event.finish_reason)
+                    status = response_status(event.finish_reason)
                     yield from map(encoded, self._end_item(status))
                     yield self._response(ENDINGS[status], status, event.usage)
 

@@ -8,7 +8,7 @@ from functools import partial
 
 from services.answering import repair
 from services.answering.plan import Prepared, plan
-from services.answering.sources import Sources, source_notices
+from services.answering.sources import RagState, source_notices
 from services.chat import reasoning
 from services.chat.tokens import minimum_tokens
 from services.chat.tools import stream
@@ -31,14 +31,14 @@ class Planned:
     request: EngineRequest
 
 
-class Answer:
+class AnswerRun:
     """Produce one answer. Only the thread that serves its request may use it."""
 
     def __init__(
-        self, planned: Planned, client: Client, scheduler: Scheduler, sources: Sources, settings: Settings
+        self, planned: Planned, client: Client, scheduler: Scheduler, rag: RagState, settings: Settings
     ) -> None:
         self._prepared, self._request, self._client = planned.prepared, planned.request, client
-        self._scheduler, self._sources, self._settings = scheduler, sources, settings
+        self._scheduler, self._rag, self._settings = scheduler, rag, settings
         self._is_new = True
 
     def events(self, first: Iterable[Notice], alone: bool) -> Generator[Event]:
@@ -66,7 +66,7 @@ class Answer:
         self._client.trace.outcome = done.finish_reason
         # A cached answer measured nothing.
         if self._is_new:
-            self._sources.learn(self._request, done)
+            self._rag.learn(self._request, done)
 
     def _cached_or_new(self, alone: bool) -> Iterator[Event]:
         # Only answers from sources are cached: without sources, a repeated question wants another answer.
@@ -75,10 +75,10 @@ class Answer:
         return self._look_up_or_run() if alone else self._with_fewer_sources()
 
     def _look_up_or_run(self) -> Iterator[Event]:
-        cached = self._sources.cached(self._request)
+        cached = self._rag.cached(self._request)
         self._is_new = cached is None
         yield Notice("cache", "miss" if cached is None else "hit")
-        yield from self._sources.caching(self._request, self._with_fewer_sources()) if cached is None else cached
+        yield from self._rag.caching(self._request, self._with_fewer_sources()) if cached is None else cached
 
     def _with_fewer_sources(self) -> Iterator[Event]:
         """Yield a new answer; if its prompt is too long, start again with fewer sources.
@@ -89,7 +89,7 @@ class Answer:
             yield from self._new()
             return
         except ContextOverflow as error:
-            fewer = self._sources.prepare_fewer(self._prepared, self._request, error)
+            fewer = self._rag.prepare_fewer(self._prepared, self._request, error)
             if fewer is None:
                 raise
         yield from source_notices(fewer)
