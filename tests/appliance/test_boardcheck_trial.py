@@ -58,7 +58,7 @@ def test_a_runtime_that_reuses_prefixes_passes(tmp_path: Path, release: str) -> 
         ("own", "finish_text", "on another thread; FINISH came with the text ' "),
     ],
 )
-def test_what_the_callback_does_is_told(
+def test_what_the_callback_does_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, thread: str, fault: str, words: str
 ) -> None:
     monkeypatch.setenv("RKLLM_SIM_THREAD", thread)
@@ -124,7 +124,7 @@ def test_the_runtimes_own_template_is_tried_too(tmp_path: Path) -> None:
     assert found["settings to use"].found == "kv_strategy: history"
 
 
-def test_a_model_that_does_not_load_is_told_with_its_reason(tmp_path: Path) -> None:
+def test_a_model_that_does_not_load_is_reported_with_its_reason(tmp_path: Path) -> None:
     found = tried(tmp_path, "1.2.3", load_fault="no_device")
     assert bad(found) == {"model, prefix", "model, history", "settings to use"}
     assert "failed to open rknn device" in found["model, prefix"].found

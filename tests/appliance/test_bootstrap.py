@@ -128,7 +128,7 @@ def test_an_rk3576_with_dma_heap(machine: Machine) -> None:
     assert "0.9.8" in done.stderr, "0.9.7 works, but its owner is told what is asked for"
 
 
-def test_the_cpu_can_be_asked_for_on_a_board(machine: Machine) -> None:
+def test_the_cpu_can_be_chosen_on_a_board(machine: Machine) -> None:
     machine.drm_board()
     machine.own_library()
     assert machine.run().returncode == 0
@@ -254,7 +254,7 @@ def test_a_dry_run_changes_nothing(machine: Machine) -> None:
     assert "curl" not in machine.log.read_text()
 
 
-def test_an_unhealthy_start_and_a_dumb_model_are_told(machine: Machine) -> None:
+def test_an_unhealthy_start_and_a_dumb_model_are_reported(machine: Machine) -> None:
     refused(machine.run(fake_up=1), "does not become healthy")
     refused(machine.run(fake_chat=1), "does not answer a chat")
     done = machine.run(fake_search=1)

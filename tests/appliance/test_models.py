@@ -156,7 +156,7 @@ def test_a_model_of_another_soc_is_refused_with_the_reason(box: Box) -> None:
     assert box.run("add", "tiny", "--any-soc").returncode == 0
 
 
-def test_a_full_disk_is_told_before_the_download(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported_before_the_download(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=10**6))
     entry = manifest.load_manifest(ROOT / "models.yaml")["qwen3-4b-rk3588"]
     with pytest.raises(manifest.ManifestError, match=r"needs 5\.5 GB .* 0\.0 GB are free"):

@@ -110,7 +110,7 @@ def test_the_dashboard_is_what_grafana_expects() -> None:
     assert {variable["name"] for variable in board["templating"]["list"]} == {"datasource", "model"}
 
 
-def test_panels_lie_within_the_grid_and_on_no_other() -> None:
+def test_panels_are_within_the_grid_and_cover_no_other() -> None:
     taken: set[tuple[int, int]] = set()
     for panel in monitoring.dashboard()["panels"]:
         place = panel["gridPos"]

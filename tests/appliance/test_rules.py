@@ -70,7 +70,7 @@ def test_no_lock_names_a_host() -> None:
         assert text.count("--hash=sha256:") >= len(pins)
 
 
-def test_what_pyproject_asks_for_is_what_the_lock_pins() -> None:
+def test_what_pyproject_demands_is_what_the_lock_pins() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     pins = set(re.findall(r"^([\w.-]+==[^\s\\;]+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
     assert {re.sub(r"\[.*?\]", "", wanted) for wanted in project["dependencies"]} <= pins

@@ -112,7 +112,7 @@ def test_a_prompt_counts_once_however_many_choices_it_has(api: Api, stream: bool
     assert several["completion_tokens"] == 3 * one["completion_tokens"]
 
 
-def test_reasoning_is_told_apart(api: Api) -> None:
+def test_reasoning_has_a_field_of_its_own(api: Api) -> None:
     script = {"text": "<think>\nhm\n</think>\n\nyes"}
     message = api.chat(script).json["choices"][0]["message"]
     assert (message["reasoning_content"], message["content"]) == ("hm", "yes")

@@ -26,7 +26,7 @@ def bearer(secret: str) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+def with_keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     """Yield one application with keys for all tests of this module."""
     folder = tmp_path_factory.mktemp("models")
     write_fake_model(folder, "fake")
@@ -35,7 +35,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     app.stop()
 
 
-def test_without_keys_nothing_is_asked_for(api: Api) -> None:
+def test_without_configured_keys_requests_need_none(api: Api) -> None:
     assert api.chat().status_code == 200
     assert api.post(CHAT, HI, headers=bearer("unused")).status_code == 200
     assert api.post("/v1/models/unload", b"").status_code == 200
@@ -55,9 +55,9 @@ def test_without_keys_nothing_is_asked_for(api: Api) -> None:
         {"Authorization": "Bearer wrong", "x-api-key": USER},
     ],
 )
-def test_no_key_and_wrong_keys_are_a_401(guarded: Api, headers: dict[str, str]) -> None:
+def test_no_key_and_wrong_keys_are_a_401(with_keys: Api, headers: dict[str, str]) -> None:
     for path in (CHAT, "/v1/models", "/v1/models/unload", "/nothing"):
-        for result in (guarded.post(path, b"{", headers=headers), guarded.http.simulate_get(path, headers=headers)):
+        for result in (with_keys.post(path, b"{", headers=headers), with_keys.http.simulate_get(path, headers=headers)):
             assert result.status_code == 401, path
             assert result.headers["www-authenticate"] == "Bearer"
             assert result.json["error"]["code"] == "invalid_api_key"
@@ -66,35 +66,35 @@ def test_no_key_and_wrong_keys_are_a_401(guarded: Api, headers: dict[str, str]) 
 
 
 def test_refused_keys_are_counted(make: Callable[..., Api]) -> None:
-    guarded = make(api_key=USER, admin_key=ADMIN)
-    guarded.post(CHAT, HI, headers=bearer("wrong"))
-    guarded.post("/v1/models/unload", b"", headers=bearer(USER))
-    registry = guarded.app.service.metrics.registry
+    with_keys = make(api_key=USER, admin_key=ADMIN)
+    with_keys.post(CHAT, HI, headers=bearer("wrong"))
+    with_keys.post("/v1/models/unload", b"", headers=bearer(USER))
+    registry = with_keys.app.service.metrics.registry
     counted = [sample for family in registry.collect() for sample in family.samples]
     found = [s.labels["status"] for s in counted if s.name == "rkllm_http_requests_total" and s.value == 1]
     assert sorted(found) == ["401", "403"]
 
 
 @pytest.mark.parametrize("headers", [bearer(USER), {"Authorization": f"bearer  {USER} "}, {"x-api-key": USER}])
-def test_a_good_key_opens(guarded: Api, headers: dict[str, str]) -> None:
-    assert guarded.post(CHAT, HI, headers=headers).status_code == 200
+def test_a_good_key_opens(with_keys: Api, headers: dict[str, str]) -> None:
+    assert with_keys.post(CHAT, HI, headers=headers).status_code == 200
 
 
 @pytest.mark.parametrize("path", ADMIN_PATHS)
-def test_a_user_key_on_an_admin_route_is_a_403(guarded: Api, path: str) -> None:
+def test_a_user_key_on_an_admin_route_is_a_403(with_keys: Api, path: str) -> None:
     body = {"model": "fake", **HI}
-    result = guarded.post(path, body, headers=bearer(USER))
+    result = with_keys.post(path, body, headers=bearer(USER))
     assert result.status_code == 403
     assert result.json["error"]["code"] == "insufficient_permissions"
     assert "'api_key'" in result.json["error"]["message"]
-    assert guarded.post(path, body, headers=bearer(ADMIN)).status_code == 200
+    assert with_keys.post(path, body, headers=bearer(ADMIN)).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/api/chat", "/api/generate"])
-def test_ollama_s_way_to_unload_is_for_administrators(guarded: Api, path: str) -> None:
+def test_ollama_s_way_to_unload_is_for_administrators(with_keys: Api, path: str) -> None:
     for body, user in (({"model": "fake"}, 200), ({"model": "fake", "keep_alive": 0}, 403)):
-        assert guarded.post(path, body, headers=bearer(USER)).status_code == user
-        assert guarded.post(path, body, headers=bearer(ADMIN)).status_code == 200
+        assert with_keys.post(path, body, headers=bearer(USER)).status_code == user
+        assert with_keys.post(path, body, headers=bearer(ADMIN)).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -104,20 +104,20 @@ def test_ollama_s_way_to_unload_is_for_administrators(guarded: Api, path: str) -
         ("/v1/messages", lambda body: body["type"] == "error" and body["error"]["type"] == "authentication_error"),
     ],
 )
-def test_each_dialect_has_its_own_shape_of_a_401(guarded: Api, path: str, shape: Callable[[Any], bool]) -> None:
-    result = guarded.post(path, {})
+def test_each_dialect_has_its_own_shape_of_a_401(with_keys: Api, path: str, shape: Callable[[Any], bool]) -> None:
+    result = with_keys.post(path, {})
     assert result.status_code == 401
     assert shape(result.json)
 
 
 @pytest.mark.parametrize("path", ["/", "/health", "/health/", "/v1/health", "/ready", "/v1/ready", "/metrics"])
-def test_probes_are_open(guarded: Api, path: str) -> None:
-    assert guarded.http.simulate_get(path).status_code == 200
+def test_probes_are_open(with_keys: Api, path: str) -> None:
+    assert with_keys.http.simulate_get(path).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["//health", "/health/..", "/health;x", "/HEALTH", "/v1//health", "/metrics/x"])
-def test_what_looks_like_a_probe_is_none(guarded: Api, path: str) -> None:
-    assert guarded.http.simulate_get(path).status_code == 401
+def test_what_looks_like_a_probe_is_none(with_keys: Api, path: str) -> None:
+    assert with_keys.http.simulate_get(path).status_code == 401
 
 
 def test_metrics_may_need_a_key(make: Callable[..., Api]) -> None:
@@ -130,11 +130,11 @@ def test_metrics_may_need_a_key(make: Callable[..., Api]) -> None:
     "query", [f"api_key={USER}", f"key={USER}", f"token={USER}", "other=rk-something", "a=1&a=rk-x", f"API-KEY={USER}"]
 )
 def test_a_key_in_the_address_is_refused_and_not_logged(
-    guarded: Api, query: str, caplog: pytest.LogCaptureFixture
+    with_keys: Api, query: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     for headers in ({}, bearer(USER)):
-        result = guarded.http.simulate_get("/v1/models", query_string=query, headers=headers)
+        result = with_keys.http.simulate_get("/v1/models", query_string=query, headers=headers)
         assert result.status_code == 400
         assert "revoke that key" in result.json["error"]["message"]
         assert USER not in result.text
@@ -142,11 +142,11 @@ def test_a_key_in_the_address_is_refused_and_not_logged(
     assert USER not in caplog.text
 
 
-def test_the_log_shows_the_name_and_never_the_key(guarded: Api, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_log_shows_the_name_and_never_the_key(with_keys: Api, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    guarded.post(CHAT, HI, headers=bearer(USER))
-    guarded.post("/v1/models/unload", b"", headers=bearer(ADMIN))
-    guarded.post(CHAT, {}, headers=bearer("somebody-elses-key"))
+    with_keys.post(CHAT, HI, headers=bearer(USER))
+    with_keys.post("/v1/models/unload", b"", headers=bearer(ADMIN))
+    with_keys.post(CHAT, {}, headers=bearer("somebody-elses-key"))
     assert "key=api_key" in caplog.text
     assert "key=admin_key" in caplog.text
     for secret in (USER, ADMIN, "somebody-elses-key"):
@@ -171,7 +171,7 @@ def test_without_keys_the_header_is_of_no_concern(make: Callable[..., Api], tmp_
     assert make().post(CHAT, body, headers={"Authorization": header}).status_code == 200
 
 
-def test_a_browser_may_ask_before_it_sends_the_key(make: Callable[..., Api]) -> None:
+def test_a_preflight_of_a_browser_needs_no_key(make: Callable[..., Api]) -> None:
     api = make(api_key=USER, cors_origins=("http://page.example",))
     headers = {"Origin": "http://page.example", "Access-Control-Request-Method": "POST"}
     asked = api.http.simulate_options(CHAT, headers=headers)
@@ -189,12 +189,12 @@ def test_a_priority_that_is_none_is_refused(api: Api) -> None:
 
 
 @pytest.mark.parametrize("query", ["%ff=%00", "a=%ED%A0%80", "&&==;", "key", "key=", "a[]=1&a[b]=2", "a=" + "x" * 5000])
-def test_odd_addresses_are_no_server_errors(guarded: Api, query: str) -> None:
-    result = guarded.http.simulate_get("/v1/models", query_string=query, headers=bearer(USER))
+def test_odd_addresses_are_no_server_errors(with_keys: Api, query: str) -> None:
+    result = with_keys.http.simulate_get("/v1/models", query_string=query, headers=bearer(USER))
     assert result.status_code in (200, 400)
 
 
 @pytest.mark.parametrize("secret", ["\xff\xfe", "k\tey", "x" * 5000, "Bearer " + USER, f"{USER},{USER}"])
-def test_odd_keys_are_a_401(guarded: Api, secret: str) -> None:
+def test_odd_keys_are_a_401(with_keys: Api, secret: str) -> None:
     for headers in (bearer(secret), {"x-api-key": secret}):
-        assert guarded.http.simulate_get("/v1/models", headers=headers).status_code == 401
+        assert with_keys.http.simulate_get("/v1/models", headers=headers).status_code == 401

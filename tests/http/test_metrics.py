@@ -123,7 +123,7 @@ def test_nothing_a_client_makes_up_becomes_a_label(api: Api) -> None:
     assert value(api, "rkllm_http_requests_total", endpoint="/v1/models/{name}", method="GET", status="404") == 45
 
 
-def test_one_line_tells_of_a_request(api: Api, log: pytest.LogCaptureFixture) -> None:
+def test_a_request_has_one_log_line(api: Api, log: pytest.LogCaptureFixture) -> None:
     api.chat({"tokens": 3}, stream=True)
     (line,) = lines(log)
     assert list(line) == [
@@ -136,7 +136,7 @@ def test_one_line_tells_of_a_request(api: Api, log: pytest.LogCaptureFixture) ->
     assert phases <= int(line["total_ms"]) + 4, "four roundings"
 
 
-def test_the_id_of_the_line_is_that_of_the_response(api: Api, log: pytest.LogCaptureFixture) -> None:
+def test_the_id_of_the_log_line_is_that_of_the_response(api: Api, log: pytest.LogCaptureFixture) -> None:
     body = {"messages": [{"role": "user", "content": "hi"}]}
     result = api.post(CHAT, body, headers={"X-Request-Id": "mine-1"})
     assert result.headers["X-Request-Id"] == "mine-1"
@@ -146,7 +146,7 @@ def test_the_id_of_the_line_is_that_of_the_response(api: Api, log: pytest.LogCap
 @pytest.mark.parametrize(
     ("fault", "status", "outcome"), [("exit", "502", "error"), ("context", "400", "error"), ("none", "200", "stop")]
 )
-def test_the_line_tells_the_outcome(
+def test_the_log_line_has_the_outcome(
     api: Api, log: pytest.LogCaptureFixture, fault: str, status: str, outcome: str
 ) -> None:
     api.chat({"fault": fault, "phase": "prefill"})
@@ -168,7 +168,7 @@ def test_a_stream_is_logged_at_its_end_and_whoever_leaves_is_an_abort(api: Api, 
     assert value(api, "rkllm_requests_running", model="fake") == 0
 
 
-def test_a_path_cannot_forge_a_line(api: Api, log: pytest.LogCaptureFixture) -> None:
+def test_a_path_cannot_forge_a_log_line(api: Api, log: pytest.LogCaptureFixture) -> None:
     api.http.simulate_get("/x%0Aid=forged status=200 " + "y" * 1000)
     (line,) = lines(log)
     assert "\n" not in log.records[-1].getMessage()
@@ -177,7 +177,7 @@ def test_a_path_cannot_forge_a_line(api: Api, log: pytest.LogCaptureFixture) -> 
     assert len(line["path"]) == 200
 
 
-def test_machines_that_ask_all_the_time_are_not_logged(api: Api, log: pytest.LogCaptureFixture) -> None:
+def test_successful_probes_are_not_logged(api: Api, log: pytest.LogCaptureFixture) -> None:
     for path in ("/health", "/v1/ready", "/metrics"):
         api.http.simulate_get(path)
     assert not lines(log)

@@ -54,7 +54,7 @@ def test_a_whole_chat_answer(api: Api) -> None:
     assert body["load_duration"] > 0
 
 
-def test_a_chat_streams_unless_told_otherwise(api: Api) -> None:
+def test_a_chat_streams_unless_the_request_says_otherwise(api: Api) -> None:
     result = chat(api, {"text": "tok ", "tokens": 3})
     assert result.headers["content-type"] == "application/x-ndjson"
     *pieces, last = lines(result)

@@ -41,7 +41,7 @@ def test_a_stream_and_the_next_request_after_a_cut_answer(cli: Api) -> None:
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("at", [-1, 2])
 @pytest.mark.parametrize(("fault", "code"), [("error", "engine_failed"), ("hang", "engine_timeout")])
-def test_a_fault_is_told_once_and_the_next_request_is_answered(
+def test_a_fault_is_reported_once_and_the_next_request_is_answered(
     make: Callable[..., Api], tmp_path: Path, fault: str, code: str, at: int, stream: bool
 ) -> None:
     write_cli_model(tmp_path, "cli")

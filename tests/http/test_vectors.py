@@ -94,7 +94,7 @@ def test_a_default_model_is_for_chats(make: Callable[..., Api], tmp_path: Path) 
     assert embed(api, "x").json["model"] == "vectors"
 
 
-def test_a_text_that_is_too_long_is_told_so(api: Api) -> None:
+def test_a_text_that_is_too_long_is_refused(api: Api) -> None:
     result = embed(api, ["fine", json.dumps({"fault": "context", "phase": "prefill"})])
     assert result.status_code == 400
     assert result.json["error"]["code"] == "context_length_exceeded"

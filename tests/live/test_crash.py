@@ -1,4 +1,4 @@
-"""Engines that die, hang or lie under the real server: one request is told, the next succeeds, nothing is left."""
+"""Engines that die, hang or break the protocol under the real server: one request fails, the next succeeds."""
 
 from __future__ import annotations
 

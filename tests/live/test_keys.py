@@ -119,7 +119,7 @@ def test_a_title_never_delays_a_chat_that_waits(start: Start, bell: Bell) -> Non
     assert server.answered() == ["person-1", "person-2", "title", "batch"]
 
 
-def test_a_key_has_as_many_requests_in_line_as_it_may(start: Start, bell: Bell, tmp_path: Path) -> None:
+def test_a_key_has_as_many_waiting_requests_as_it_may(start: Start, bell: Bell, tmp_path: Path) -> None:
     path = tmp_path / "keys.yaml"
     mine = made(path, "create", "mine", "--max-waiting", "1")
     server = start(keys_file=path, allow_anonymous=True)

@@ -224,7 +224,7 @@ def test_a_scrape_waits_for_nobody(start: Start, bell: Bell) -> None:
     server.until(lambda health: health["active_request"] is None and health["waiting_requests"] == 0)
 
 
-def test_one_line_per_request_also_for_who_left(start: Start, bell: Bell) -> None:
+def test_each_request_has_one_log_line_also_if_its_client_left(start: Start, bell: Bell) -> None:
     server = start()
     path, rung = bell()
     connection = server.chat({"fault": "hold", "bell": path}, stream=True)

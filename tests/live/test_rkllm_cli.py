@@ -27,7 +27,7 @@ def test_answers_of_every_length(server: Server) -> None:
     assert len(server.engine_pids()) == 1
 
 
-def test_a_client_that_leaves_frees_the_turn_and_the_next_is_answered(server: Server) -> None:
+def test_a_client_that_leaves_frees_the_slot_and_the_next_is_answered(server: Server) -> None:
     for order in ("fault=hang at=-1", "tokens=2000 us=5000"):
         connection = server.chat(f"[[{order}]]", "cli", stream=True)
         connection.recv(1)

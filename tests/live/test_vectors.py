@@ -92,7 +92,7 @@ def test_ten_embeddings_beside_a_streamed_chat(both: Server) -> None:
         assert metric(both, "rkllm_engine_restarts_total", model) == 0
 
 
-def test_sixty_at_once_are_all_served_in_fewer_turns(both: Server) -> None:
+def test_sixty_at_once_are_all_served_in_fewer_slots(both: Server) -> None:
     alone = embed(both, "text number 7")[1]
     before = metric(both, "rkllm_turns_total", REAL_EMBEDDER)
     found = [answer(connection) for connection in [ask(both, f"text number {index}") for index in range(60)]]
@@ -114,7 +114,7 @@ def line(
     return server, connection
 
 
-def test_those_that_wait_take_one_place_and_one_turn(line: tuple[Server, socket.socket]) -> None:
+def test_those_that_wait_take_one_place_and_one_slot(line: tuple[Server, socket.socket]) -> None:
     server, holder = line
     asked = [ask(server, f"text {index}", "vectors") for index in range(MAX_SHARED_TEXTS)]
     server.until(lambda health: health["waiting_requests"] == MAX_SHARED_TEXTS)

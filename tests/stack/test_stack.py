@@ -65,7 +65,7 @@ def test_a_chat_and_a_search_through_open_webui(stack: Stack) -> None:
     assert found["results"]
 
 
-def test_open_webui_was_told_about_the_model(stack: Stack) -> None:
+def test_open_webui_has_the_model(stack: Stack) -> None:
     records = webui(stack, "/api/v1/models/base", token=signed_in(stack))
     assert isinstance(records, list)
     assert all(record["meta"]["description"] for record in records)
@@ -127,7 +127,7 @@ def test_secrets_are_in_no_inspect(stack: Stack) -> None:
         stack.inside("searxng", "cat", "/run/secrets-of-webui/admin_password")
 
 
-def test_the_api_knows_who_asks(stack: Stack) -> None:
+def test_the_api_knows_the_caller(stack: Stack) -> None:
     """A key that is made now opens at once; without one nobody comes in, and Open WebUI's is no administrator's."""
     made = stack.run("scripts/keys.sh", "create", "laptop")
     known = stack.inside("provision", "cat", "/secrets/open-webui/api_key")

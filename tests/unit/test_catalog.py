@@ -187,7 +187,7 @@ def test_files_that_are_no_language_model_are_passed_over(tmp_path: Path, catalo
     assert only(catalog).id == "a"
 
 
-def test_a_file_without_a_folder_is_told_to_get_one(tmp_path: Path, catalog: Catalog) -> None:
+def test_a_file_without_a_folder_is_reported(tmp_path: Path, catalog: Catalog) -> None:
     (tmp_path / "a.rkllm").write_bytes(b"x")
     assert "give it a folder of its own" in catalog.problems()[0]
 
@@ -284,7 +284,7 @@ def test_other_folders_do_not_make_a_model_another_one(tmp_path: Path, catalog: 
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "", "/", "a\x00b", "qwen3-4b/../x", "QWEN9"])
-def test_unknown_names_are_told_what_there_is(tmp_path: Path, catalog: Catalog, name: str) -> None:
+def test_an_unknown_name_is_refused_with_the_names_there_are(tmp_path: Path, catalog: Catalog, name: str) -> None:
     rkllm(tmp_path, "qwen3-4b")
     with pytest.raises(ModelNotFound, match="qwen3"):
         catalog.resolve(name)
@@ -314,7 +314,7 @@ def test_metadata_stops_at_the_tokenizer(tmp_path: Path) -> None:
         ({"general.architecture": "llama"}, None, "mean"),
     ],
 )
-def test_what_a_model_is_for_is_told_by_its_file(
+def test_the_file_says_what_a_model_is_for(
     catalog: Catalog, tmp_path: Path, metadata: dict[str, Value], capability: str | None, pooling: str
 ) -> None:
     (tmp_path / "m").mkdir()
@@ -324,7 +324,7 @@ def test_what_a_model_is_for_is_told_by_its_file(
     assert model.pooling == pooling
 
 
-def test_a_model_for_vectors_has_a_shorter_context_unless_told_otherwise(catalog: Catalog, tmp_path: Path) -> None:
+def test_a_model_for_vectors_has_a_shorter_context_unless_set_otherwise(catalog: Catalog, tmp_path: Path) -> None:
     (tmp_path / "m").mkdir()
     write_gguf(tmp_path / "m" / "m.gguf", {"general.architecture": "bert", "bert.context_length": 8192})
     assert only(catalog).context_length == 2048
@@ -341,7 +341,9 @@ def test_a_model_for_vectors_has_a_shorter_context_unless_told_otherwise(catalog
         ("reembedded", {"chat", "completion"}),
     ],
 )
-def test_an_rkllm_model_is_told_by_its_name(catalog: Catalog, tmp_path: Path, folder: str, able: set[str]) -> None:
+def test_the_name_of_an_rkllm_model_says_its_purpose(
+    catalog: Catalog, tmp_path: Path, folder: str, able: set[str]
+) -> None:
     rkllm(tmp_path, folder)
     assert only(catalog).capabilities == able
 

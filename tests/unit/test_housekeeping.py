@@ -24,7 +24,7 @@ def chat(text: str, role: Role = "user") -> Messages:
         "### Task:\nSuggest 3-5 relevant follow-up questions or prompts." + HISTORY,
     ],
 )
-def test_what_open_webui_asks_on_its_own(text: str) -> None:
+def test_requests_that_open_webui_sends_on_its_own(text: str) -> None:
     assert is_housekeeping(chat(text))
     assert not is_housekeeping(chat("hi") + chat(text))
     assert not is_housekeeping(chat(text, "system"))

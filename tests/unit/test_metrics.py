@@ -59,7 +59,7 @@ class Puppet:
             self.alive = False
             raise self.rig.load_error
 
-    def generate(self, job: EngineRequest, client: Client) -> Iterator[Event]:
+    def generate(self, request: EngineRequest, client: Client) -> Iterator[Event]:
         for step in self.rig.script:
             self.rig.clock.now += 1
             if isinstance(step, Exception):
@@ -87,8 +87,8 @@ class Rig:
         return self.engines[-1]
 
     def serve(self, model: Model = A, client: Client = NOBODY) -> Iterator[Event]:
-        job = EngineRequest("id", model, "chat", max_tokens=9)
-        return self.scheduler.serve(job, client)
+        request = EngineRequest("id", model, "chat", max_tokens=9)
+        return self.scheduler.serve(request, client)
 
     def fails(self, script: Script, model: Model = A) -> None:
         self.script = script

@@ -21,14 +21,14 @@ USER = message("user", "hi")
 SYSTEM = message("system", "mine")
 
 
-def planned(ask: GenerationRequest, model: Model = MODEL) -> EngineRequest:
-    return plan(ask, model, Settings(max_tokens_default=77), "id")
+def planned(generation: GenerationRequest, model: Model = MODEL) -> EngineRequest:
+    return plan(generation, model, Settings(max_tokens_default=77), "id")
 
 
 def test_the_request_goes_before_the_model_and_the_model_before_the_settings() -> None:
     model = replace(MODEL, sampling=(("temperature", 0.2), ("top_p", 0.9), ("max_tokens", 5)))
-    job = planned(GenerationRequest((USER,), sampling=Sampling(temperature=1.0)), model)
-    assert (job.sampling.temperature, job.sampling.top_p, job.max_tokens) == (1.0, 0.9, 5)
+    request = planned(GenerationRequest((USER,), sampling=Sampling(temperature=1.0)), model)
+    assert (request.sampling.temperature, request.sampling.top_p, request.max_tokens) == (1.0, 0.9, 5)
     assert planned(GenerationRequest((USER,))).max_tokens == 77
     assert planned(GenerationRequest((USER,), max_tokens=3), model).max_tokens == 3
 
@@ -49,10 +49,10 @@ def test_the_models_system_prompt_is_for_requests_that_bring_none() -> None:
     [(None, None, {}), (None, False, {"enable_thinking": False}), (True, False, {"enable_thinking": True})],
 )
 def test_the_thinking_switch(asked: bool | None, default: bool | None, sent: dict[str, bool]) -> None:
-    job = planned(
+    request = planned(
         GenerationRequest((USER,), thinking=asked, template_kwargs={"x": 1}), replace(MODEL, thinking=default)
     )
-    assert job.template_kwargs == {"x": 1, **sent}
+    assert request.template_kwargs == {"x": 1, **sent}
 
 
 def test_a_model_does_only_what_it_can() -> None:
@@ -62,7 +62,7 @@ def test_a_model_does_only_what_it_can() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ask", "tokens"),
+    ("generation", "tokens"),
     [
         (GenerationRequest((message("user", "a" * 512 * 5000),)), 5000),
         (GenerationRequest((USER,) * 4096), 4096),
@@ -70,11 +70,11 @@ def test_a_model_does_only_what_it_can() -> None:
         (GenerationRequest(prompt="", prompt_ids=(1,) * 4096), 4096),
     ],
 )
-def test_a_prompt_that_is_too_long_in_any_case_reaches_no_engine(ask: GenerationRequest, tokens: int) -> None:
+def test_a_prompt_that_is_too_long_in_any_case_reaches_no_engine(generation: GenerationRequest, tokens: int) -> None:
     with pytest.raises(ContextOverflow, match=f"{tokens} tokens at least"):
-        respond(planned(ask), lambda job: iter(()))
+        respond(planned(generation), lambda request: iter(()))
     fits = replace(MODEL, context_length=tokens + 1)
-    assert list(respond(planned(ask, fits), lambda job: iter(()))) == []
+    assert list(respond(planned(generation, fits), lambda request: iter(()))) == []
 
 
 @pytest.mark.parametrize("text", ["hello " * 50, "你好世界" * 50, "🙂" * 50])

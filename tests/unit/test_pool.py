@@ -46,7 +46,7 @@ class Puppet:
             raise EngineFailed("on purpose")
         yield from ()
 
-    def generate(self, job: EngineRequest, client: Client) -> Iterator[Event]:
+    def generate(self, request: EngineRequest, client: Client) -> Iterator[Event]:
         yield Done("stop", Usage())
 
     def stop(self) -> None:

@@ -105,7 +105,7 @@ def test_what_leaves_when(chunks: list[str], steps: list[Event | None]) -> None:
     assert list(split(iter(source)))[: len(expected)] == expected
 
 
-def test_thought_and_text_of_one_chunk_are_two_events() -> None:
+def test_reasoning_and_text_of_one_chunk_are_two_events() -> None:
     assert run(["<think>a\n<b</think>c"]) == [Reasoning("a\n<b"), Text("c"), DONE]
 
 
@@ -192,7 +192,7 @@ def test_chunking_does_not_matter(whole: str, data: st.DataObject) -> None:
 
 @given(st.one_of(WHOLES, REASONED))
 def test_nothing_is_lost_or_made_up(whole: str) -> None:
-    """The answer ends the whole, the thought lies before it, and only tags and whitespace lie around them."""
+    """The answer is the end of the text, the reasoning comes before it, and only tags and whitespace surround them."""
     thought, text = joined(run(list(whole)))
     assert whole.endswith(text)
     around = rf"(\s*{TAG}\s*{re.escape(thought)}(\s*{TAG}\s*)?)?"

@@ -117,7 +117,7 @@ def test_json_is_taken_out_of_an_answer(text: str, found: str | None) -> None:
         validate(json.loads(found), wanted)
 
 
-def test_a_schema_is_told_without_what_only_people_read() -> None:
+def test_instructions_leave_out_what_only_people_read_in_a_schema() -> None:
     told = schema.schema_instructions(
         {"title": "T", "properties": {"title": {"type": "string", "title": "X", "description": "d"}}, "default": {}}
     )
@@ -126,19 +126,21 @@ def test_a_schema_is_told_without_what_only_people_read() -> None:
 
 
 def test_tools_make_a_kept_answer_another_one() -> None:
-    ask = GenerationRequest((USER,))
-    keys = {cache_key(planned(replace(ask, tools=tools))) for tools in ((), (WEATHER,), (BOOK,))}
+    generation = GenerationRequest((USER,))
+    keys = {cache_key(planned(replace(generation, tools=tools))) for tools in ((), (WEATHER,), (BOOK,))}
     assert len(keys) == 3
-    assert cache_key(planned(ask)) == cache_key(planned(ask))
+    assert cache_key(planned(generation)) == cache_key(planned(generation))
 
 
 def test_sources_get_less_room_where_there_are_tools() -> None:
-    ask = GenerationRequest((USER,))
+    generation = GenerationRequest((USER,))
     page = " ".join(f"The tower number {number} of Eastwick is {number} metres high." for number in range(900))
     source = f'<source id="1" name="Towers">{page}</source>'
-    ask = GenerationRequest((message("user", f"<context>\n{source}\n</context>\nHow high is tower 7?"),))
+    generation = GenerationRequest((message("user", f"<context>\n{source}\n</context>\nHow high is tower 7?"),))
     rag = RagState(Settings(), Metrics())
-    alone, beside = (rag.prepare(each, MODEL).outcome for each in (ask, replace(ask, tools=(WEATHER,) * 20)))
+    alone, beside = (
+        rag.prepare(each, MODEL).outcome for each in (generation, replace(generation, tools=(WEATHER,) * 20))
+    )
     assert alone
     assert beside
     assert alone.decision.used
@@ -150,21 +152,21 @@ PLAIN = replace(MODEL, engine="rkllm")
 END = Done("stop", Usage(10, 5), {"prefill": 1.0})
 
 
-def answered(job: EngineRequest, *texts: str) -> tuple[list[Event], list[EngineRequest]]:
-    """The events of an answer to `job` by an engine that says each of `texts` once, and the jobs it was given."""
-    jobs: list[EngineRequest] = []
+def answered(request: EngineRequest, *texts: str) -> tuple[list[Event], list[EngineRequest]]:
+    """The events of an answer by an engine that writes each of `texts` once, and the requests that it got."""
+    requests: list[EngineRequest] = []
 
-    def serve(job: EngineRequest) -> Iterator[Event]:
-        jobs.append(job)
-        yield Text(texts[len(jobs) - 1])
+    def serve(request: EngineRequest) -> Iterator[Event]:
+        requests.append(request)
+        yield Text(texts[len(requests) - 1])
         yield END
 
-    return [event for event in respond(job, serve) if event != Waiting("decode")], jobs
+    return [event for event in respond(request, serve) if event != Waiting("decode")], requests
 
 
-def test_a_second_attempt_is_told_what_was_wrong_and_counts_with_the_first() -> None:
-    job = planned(GenerationRequest((USER,), json_schema={"required": ["a"]}), PLAIN)
-    events, (first, second) = answered(job, '{"b": 1}', '{"a": 1}')
+def test_a_second_attempt_gets_the_complaint_and_counts_with_the_first() -> None:
+    request = planned(GenerationRequest((USER,), json_schema={"required": ["a"]}), PLAIN)
+    events, (first, second) = answered(request, '{"b": 1}', '{"a": 1}')
     assert events == [
         Notice("warning", "retried: response_format"),
         Waiting("retry", reason="response_format"),
@@ -178,9 +180,9 @@ def test_a_second_attempt_is_told_what_was_wrong_and_counts_with_the_first() -> 
 
 
 def test_an_engine_with_grammars_is_trusted() -> None:
-    job = planned(GenerationRequest((USER,), json_schema={"required": ["a"]}))
-    assert (job.json_schema, job.answer_schema) == ({"required": ["a"]}, None)
-    assert not repair.needs_check(job)
+    request = planned(GenerationRequest((USER,), json_schema={"required": ["a"]}))
+    assert (request.json_schema, request.answer_schema) == ({"required": ["a"]}, None)
+    assert not repair.needs_check(request)
 
 
 @pytest.mark.parametrize(
@@ -197,8 +199,8 @@ def test_an_engine_with_grammars_is_trusted() -> None:
 )
 def test_what_no_grammar_holds_is_checked_besides(inner: dict[str, Any], beyond: bool) -> None:
     wanted = {"type": "object", "properties": {"a": inner}}
-    job = planned(GenerationRequest((USER,), json_schema=wanted))
-    assert (job.json_schema, job.answer_schema) == (wanted, wanted if beyond else None)
+    request = planned(GenerationRequest((USER,), json_schema=wanted))
+    assert (request.json_schema, request.answer_schema) == (wanted, wanted if beyond else None)
     assert planned(GenerationRequest(prompt="x", json_schema=wanted)).answer_schema is None
     assert (
         planned(GenerationRequest((USER,), json_schema=wanted, tools=(WEATHER,), call_required=True)).answer_schema
@@ -207,16 +209,16 @@ def test_what_no_grammar_holds_is_checked_besides(inner: dict[str, Any], beyond:
 
 
 def test_what_was_held_back_and_is_right_goes_out_as_it_came() -> None:
-    job = planned(GenerationRequest((USER,), json_schema={"uniqueItems": True}))
+    request = planned(GenerationRequest((USER,), json_schema={"uniqueItems": True}))
     pieces = [Text("[1,", (TokenLogprob("[1,", -1.0),)), Text(" 2]", (TokenLogprob(" 2]", -1.0),))]
-    events = respond(job, lambda job: iter([*pieces, Done("stop", Usage())]))
+    events = respond(request, lambda request: iter([*pieces, Done("stop", Usage())]))
     assert [event for event in events if isinstance(event, Text)] == pieces
 
 
 def test_leaving_while_an_answer_is_held_back_ends_the_run() -> None:
     closed = []
 
-    def serve(job: EngineRequest) -> Iterator[Event]:
+    def serve(request: EngineRequest) -> Iterator[Event]:
         try:
             yield Text("a")
             yield Text("b")
@@ -236,10 +238,10 @@ def test_a_schema_that_refers_to_another_document_is_refused() -> None:
 
 def test_a_demanded_call_is_urged_for_where_a_template_tells_of_the_tools() -> None:
     model = replace(PLAIN, chat_template=HERMES)
-    job = planned(GenerationRequest((USER,), tools=(WEATHER,), call_required=True), model)
-    assert job.check_call
-    assert job.template_kwargs["tools"][0]["function"]["name"] == "get_weather"
-    assert "Answer with a call" in job.messages[0].text
+    request = planned(GenerationRequest((USER,), tools=(WEATHER,), call_required=True), model)
+    assert request.check_call
+    assert request.template_kwargs["tools"][0]["function"]["name"] == "get_weather"
+    assert "Answer with a call" in request.messages[0].text
     assert planned(GenerationRequest((USER,), tools=(WEATHER,)), model).messages == (USER,)
 
 
@@ -253,11 +255,11 @@ def test_megabytes_of_tools_are_refused_without_being_estimated() -> None:
 @pytest.mark.parametrize(("context", "told"), [(4096, "template"), (300, "text"), (100, None)])
 def test_tools_too_large_for_the_template_become_a_compact_text(context: int, told: str | None) -> None:
     model = replace(PLAIN, chat_template=HERMES, context_length=context)
-    ask = GenerationRequest((USER,), tools=(WEATHER, BOOK))
+    generation = GenerationRequest((USER,), tools=(WEATHER, BOOK))
     if told is None:
         with pytest.raises(BadRequest, match="2 tools"):
-            planned(ask, model)
+            planned(generation, model)
         return
-    job = planned(ask, model)
-    assert ("tools" in job.template_kwargs) is (told == "template")
-    assert ("get_weather(city" in job.messages[0].text) is (told == "text")
+    request = planned(generation, model)
+    assert ("tools" in request.template_kwargs) is (told == "template")
+    assert ("get_weather(city" in request.messages[0].text) is (told == "text")

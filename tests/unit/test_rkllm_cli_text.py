@@ -118,7 +118,7 @@ def test_text_that_can_be_no_ending_is_held_back_by_nobody() -> None:
 
 
 @pytest.mark.parametrize("before", ["", "some text"])
-def test_an_error_of_the_runtime_is_told_apart(before: str) -> None:
+def test_an_error_of_the_runtime_is_recognised(before: str) -> None:
     output = f"robot: {before}{ERROR}\n{USER}"
     text, answer = spoken(output, cut(output, 3))
     assert (answer.failed, text) == (True, before)

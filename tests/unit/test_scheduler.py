@@ -40,7 +40,7 @@ class Puppet:
         if self.load_fails:
             raise EngineFailed("no")
 
-    def generate(self, job: EngineRequest, client: Client) -> Iterator[Event]:
+    def generate(self, request: EngineRequest, client: Client) -> Iterator[Event]:
         try:
             yield Text("x")
             yield Done("stop", Usage())
@@ -52,7 +52,7 @@ class Puppet:
         self.alive = False
 
 
-def job(model: Model) -> EngineRequest:
+def request(model: Model) -> EngineRequest:
     return EngineRequest("id", model, "chat")
 
 
@@ -73,7 +73,7 @@ def scheduler(moves: list[str], now: list[float]) -> Scheduler:
 
 
 def serve(scheduler: Scheduler, model: Model) -> list[Event]:
-    return list(scheduler.serve(job(model), NOBODY))
+    return list(scheduler.serve(request(model), NOBODY))
 
 
 def test_a_model_is_loaded_once_and_swapped_where_only_one_may_be_loaded(moves: list[str]) -> None:
@@ -90,7 +90,7 @@ def test_changed_settings_of_a_model_load_it_again(scheduler: Scheduler, moves: 
 
 
 def test_closing_the_events_ends_the_run_and_frees_the_slot(scheduler: Scheduler, moves: list[str]) -> None:
-    events = scheduler.serve(job(A), NOBODY)
+    events = scheduler.serve(request(A), NOBODY)
     assert next(events) == Waiting("loading")
     assert next(events) == Text("x")
     assert scheduler.status().active_request == "id"
@@ -132,7 +132,7 @@ def test_an_idle_model_is_unloaded_after_its_time_and_not_before(
 def test_nothing_is_tidied_while_a_request_has_the_slot(
     scheduler: Scheduler, moves: list[str], now: list[float]
 ) -> None:
-    events = scheduler.serve(job(A), NOBODY)
+    events = scheduler.serve(request(A), NOBODY)
     next(events)
     now[0] = 1000
     scheduler.tidy()

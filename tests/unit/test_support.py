@@ -74,7 +74,7 @@ ASKS: dict[str, dict[str, Any]] = {
     },
     "enable_thinking": {"template_kwargs": {"enable_thinking": True}},
 }  # fmt: skip
-"""For each parameter of the document's table a job that asks for something by it."""
+"""For each parameter of the document's table a request that uses it."""
 
 WORDS = {"messages": "roles of messages", "prompt": "prompt without a chat template"}
 

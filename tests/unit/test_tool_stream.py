@@ -18,8 +18,8 @@ def made(**changes: Any) -> EngineRequest:
 END = Done("stop", Usage(1, 2))
 
 
-def streamed(job: EngineRequest, *events: Event) -> list[Event]:
-    return [event for event in split_calls(job, iter([*events, END])) if not isinstance(event, Waiting)]
+def streamed(request: EngineRequest, *events: Event) -> list[Event]:
+    return [event for event in split_calls(request, iter([*events, END])) if not isinstance(event, Waiting)]
 
 
 TWO = '{"name": "add", "arguments": {"a": 1}} {"name": "add", "arguments": {"a": 1}}'

@@ -77,7 +77,7 @@ def test_a_web_search_reaches_the_model_and_is_cited(running: Running) -> None:
     assert running.box.metric("rkllm_rag_decisions_total", decision="context") == used + 1
 
 
-def test_a_document_is_read_and_asked_about(running: Running) -> None:
+def test_a_document_is_read_and_answers_come_from_it(running: Running) -> None:
     file = running.admin.attached("note.txt", b"The warehouse in Hamburg opens at 7:45 on Mondays.")
     answer = running.admin.ask(SCRIPTED, "When does the warehouse open on Mondays?", files=[file]).finished()
     assert "[1] note.txt\nThe warehouse in Hamburg opens at 7:45 on Mondays." in answer["content"]
@@ -131,7 +131,7 @@ def test_a_closed_search_leaves_the_chat(running: Running) -> None:
     assert any(status.get("error") for status in answer["statusHistory"])
 
 
-def test_jobs_that_an_admin_turns_on_wait_for_their_turn(running: Running) -> None:
+def test_background_tasks_that_an_admin_enables_wait_for_the_slot(running: Running) -> None:
     """Title, tags and follow-ups come while a chat is answered; none of them is refused and none disturbs it."""
     jobs = dict.fromkeys(("task.title.enable", "task.tags.enable", "task.follow_up.enable"), True)
     before, good = running.box.chats(), running.box.answered()

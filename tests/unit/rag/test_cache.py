@@ -20,7 +20,7 @@ from services.core.request import EngineRequest, Tool
 from services.core.sampling import Sampling
 
 MODEL = Model("m", Path("m.gguf"), "llama", 4096, 0, 0)
-JOB = EngineRequest(
+REQUEST = EngineRequest(
     id="1",
     model=MODEL,
     kind="chat",
@@ -40,15 +40,15 @@ def answer(reason: FinishReason = "stop") -> Iterator[Event]:
     yield Done(reason, USAGE, {"prefill": 2.0})
 
 
-def kept(cache: AnswerCache, job: EngineRequest = JOB, reason: FinishReason = "stop") -> bool:
-    assert list(cache.caching(job, answer(reason))) == list(answer(reason))
-    return cache.find(job) is not None
+def kept(cache: AnswerCache, request: EngineRequest = REQUEST, reason: FinishReason = "stop") -> bool:
+    assert list(cache.caching(request, answer(reason))) == list(answer(reason))
+    return cache.find(request) is not None
 
 
 def test_a_complete_answer_comes_again_with_its_reasoning_apart() -> None:
     cache = AnswerCache(2, 60)
     assert kept(cache)
-    found = cache.find(replace(JOB, id="2"))
+    found = cache.find(replace(REQUEST, id="2"))
     assert found
     assert list(found.events()) == [Reasoning("Hm"), Text("Because"), Done("stop", Usage(100, 3, 100))]
 
@@ -60,10 +60,10 @@ def test_incomplete_answers_are_not_kept(reason: FinishReason) -> None:
 
 def test_an_answer_that_was_broken_off_is_not_kept() -> None:
     cache = AnswerCache(2, 60)
-    events = cache.caching(JOB, answer())
+    events = cache.caching(REQUEST, answer())
     next(events)
     events.close()  # type: ignore[attr-defined]
-    assert cache.find(JOB) is None
+    assert cache.find(REQUEST) is None
 
 
 @pytest.mark.parametrize("cache", [AnswerCache(0, 60), AnswerCache(2, 0)])
@@ -72,27 +72,27 @@ def test_off(cache: AnswerCache) -> None:
 
 
 def test_answers_without_sources_are_not_kept() -> None:
-    assert not kept(AnswerCache(2, 60), replace(JOB, sources_used=False))
+    assert not kept(AnswerCache(2, 60), replace(REQUEST, sources_used=False))
 
 
 def test_the_least_recently_used_goes_first() -> None:
     cache = AnswerCache(2, 60)
-    one, two, three = (replace(JOB, max_tokens=n) for n in (1, 2, 3))
+    one, two, three = (replace(REQUEST, max_tokens=n) for n in (1, 2, 3))
     kept(cache, one)
     kept(cache, two)
     cache.find(one)
     kept(cache, three)
-    assert [cache.find(job) is not None for job in (one, two, three)] == [True, False, True]
+    assert [cache.find(request) is not None for request in (one, two, three)] == [True, False, True]
 
 
 def test_a_seed_matters_only_where_chance_does() -> None:
-    assert cache_key(JOB) == cache_key(replace(JOB, sampling=Sampling(temperature=0, seed=2)))
-    warm = replace(JOB, sampling=Sampling(temperature=1, seed=1))
-    assert cache_key(warm) != cache_key(replace(JOB, sampling=Sampling(temperature=1, seed=2)))
+    assert cache_key(REQUEST) == cache_key(replace(REQUEST, sampling=Sampling(temperature=0, seed=2)))
+    warm = replace(REQUEST, sampling=Sampling(temperature=1, seed=1))
+    assert cache_key(warm) != cache_key(replace(REQUEST, sampling=Sampling(temperature=1, seed=2)))
 
 
 def test_a_lone_surrogate_has_a_key() -> None:
-    assert cache_key(replace(JOB, messages=(message("user", "\ud800"),)))
+    assert cache_key(replace(REQUEST, messages=(message("user", "\ud800"),)))
 
 
 def test_speeds_are_measured_and_follow() -> None:
@@ -117,9 +117,9 @@ CHINESE = "这座古老的水塔位于城市边缘，于夏天建成。" * 120
 
 def counted(ratios: TokenRatios, text: str, share: float, times: int = 1, **changes: Any) -> None:
     """An engine counts `share` of what is estimated."""
-    job = replace(JOB, messages=(message("user", text),), **changes)
+    request = replace(REQUEST, messages=(message("user", text),), **changes)
     for _ in range(times):
-        ratios.record(job, int(estimate_tokens(text) * share))
+        ratios.record(request, int(estimate_tokens(text) * share))
 
 
 def test_the_estimate_holds_until_a_model_was_measured() -> None:

@@ -182,7 +182,7 @@ def test_documents_keep_their_order() -> None:
     assert text in sent.messages[-1].text
 
 
-def test_weak_coverage_asks_for_abstention() -> None:
+def test_weak_coverage_makes_the_prompt_demand_abstention() -> None:
     text = "The water tower of Eastwick is a museum."
     rag_settings = RagSettings(rag_quality_floor_threshold=0)
     strong = run_pipeline(messages("Where is the water tower of Eastwick?", [web(1, "q", text)]), FACTS, rag_settings)
