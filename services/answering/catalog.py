@@ -1,4 +1,4 @@
-"""The catalogue of models, with what engines and families of tool calls this installation knows."""
+"""Make the catalogue of models for the engines and the families of tool calls of this installation."""
 
 from __future__ import annotations
 

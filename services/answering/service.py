@@ -1,4 +1,4 @@
-"""Answer requests of every dialect: from a `GenerationRequest` to events, without HTTP."""
+"""Answer requests of every dialect: turn a `GenerationRequest` into events. No step here knows HTTP."""
 
 from __future__ import annotations
 

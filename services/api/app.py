@@ -82,6 +82,7 @@ def build_middleware(settings: Settings, metrics: Metrics) -> list[Any]:
     always: list[Any] = [RequestId(), AccessLog(metrics), Auth(settings, Keys(settings), KEY_HEADERS)]
     if not settings.cors_origins:
         return always
+    # Falcon takes the star alone and not in a list.
     origins = "*" if "*" in settings.cors_origins else settings.cors_origins
     return [*always, falcon.CORSMiddleware(origins, expose_headers=EXPOSED_HEADERS)]
 

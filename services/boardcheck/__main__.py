@@ -1,4 +1,4 @@
-"""The command ``python -m services.boardcheck [MODEL]``: print the report, and run a model if one is named.
+"""Run ``python -m services.boardcheck [MODEL]``: print the report, and run a model if one is named.
 
 MODEL is an id or alias. The exit code is 1 when something keeps the board from running models. Only
 the engine for the NPU is examined: its board, its runtime and its models. So this package, and no

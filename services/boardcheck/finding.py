@@ -1,4 +1,4 @@
-"""Findings of the checks, and how they are printed."""
+"""Define the findings of the checks, and format them for the terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who sends a request: name, rights, priority and limit, as the API key says."""
+"""Define who sends a request: name, rights, priority and limit, as the API key says."""
 
 from __future__ import annotations
 

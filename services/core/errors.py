@@ -1,4 +1,4 @@
-"""Every failure that a client can see, with the HTTP status that it becomes; each class says when it is raised.
+"""Define every failure that a client can see, with its HTTP status; each class says when it is raised.
 
     ServiceError
     ├── BadRequest            400

@@ -1,4 +1,4 @@
-"""The metrics that this server exports, in one object.
+"""Define the metrics that this server exports, in one object.
 
 Names mean what they mean in vLLM: the time to the first token begins when the request enters the queue; prefill begins
 when the request has the slot and the model is loaded. All durations come from a monotonic clock. A label is always a

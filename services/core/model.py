@@ -1,4 +1,4 @@
-"""One model on disk, as all code above the catalogue sees it."""
+"""Describe one model on disk, as all code above the catalogue sees it."""
 
 from __future__ import annotations
 

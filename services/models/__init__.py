@@ -1,4 +1,4 @@
-"""The models on disk: which there are, what their files say, and how to fetch and remove them.
+"""Find the models on disk, read what their files say, and fetch and remove models.
 
 ``catalog`` lists the models folder, ``folder`` reads one model's folder, ``gguf`` and ``chat_templates`` read its
 files. ``manifest`` lists models that can be fetched, ``fetch`` downloads them, ``store`` installs and removes them;

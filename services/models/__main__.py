@@ -1,4 +1,4 @@
-"""The command ``python -m services.models list|add|verify|remove``: fetch models of the manifest and remove them.
+"""Run ``python -m services.models list|add|verify|remove``: fetch models of the manifest and remove them.
 
 The exit code is 0 on success, else 1 with one sentence on stderr.
 """

@@ -28,6 +28,7 @@ def read_folder(folder: Path) -> str:
         return file.read_text()
     config = json.loads((folder / "tokenizer_config.json").read_text())
     found = config.get("chat_template") if isinstance(config, dict) else ""
+    # Some models have several templates by name; chats use the default.
     if isinstance(found, list):
         named = {entry.get("name"): entry.get("template") for entry in found if isinstance(entry, dict)}
         found = named.get("default")

@@ -17,6 +17,7 @@ def of(path: Path, metadata: dict[str, gguf.Value], default: int, maximum: int) 
     named = named_length([path.stem, path.parent.name])
     trained = gguf.context_length(metadata)
     if named and trained:
+        # A name may promise more than the model was trained for.
         return min(named, trained)
     return named or (min(trained, maximum) if trained else default)
 

@@ -37,6 +37,7 @@ def fetch_model(store: Store, entry: Entry, fetch: Fetch, progress: Progress = i
     checksum = sha256(staging / entry.file, progress)
     expected = entry.sha256 or reported
     if expected and checksum != expected:
+        # Left in place, the next fetch would take it for a download that is there already.
         (staging / entry.file).unlink()
         raise ManifestError(
             f"{entry.file} has sha256 {checksum}; needed is {expected}. It was removed; fetch it again."

@@ -89,12 +89,12 @@ def read_model(
     """Return the model of `folder`, whose model files are `files`. Reads the files' headers.
 
     `default_length` is the context length in tokens where nothing else says it. `max_length` limits what a GGUF's
-    metadata says, since the memory for a context grows with its length. `engines` and
-    `tool_families` are those of `Catalog`. Raises `Unusable` and `OSError`.
+    metadata says, since the memory for a context grows with its length. `engines` and `tool_families` are those of
+    `Catalog`. Raises `Unusable` and `OSError`.
     """
     own = read_settings(folder / SETTINGS_FILE)
     parts = model_parts(files, own.file)
-    metadata = read_metadata(parts[0])
+    metadata = checked_metadata(parts[0])
     capabilities = frozenset(own.capabilities or default_capabilities(parts[0], metadata))
     longest = max_length if capabilities & WRITING else min(max_length, READ_LENGTH_MAX)
     return Model(
@@ -108,6 +108,7 @@ def read_model(
         name=own.name or folder.name,
         description=own.description,
         capabilities=capabilities,
+        # A file made for embeddings has a pooling of its own; that of a chat model has none.
         pooling=own.pooling or ("" if gguf.purpose(metadata) else "mean"),
         matryoshka=own.matryoshka,
         sampling=tuple(own.sampling.defaults().items()),
@@ -208,12 +209,13 @@ def without_part(file: Path) -> str:
 
 def check_complete(parts: list[Path]) -> None:
     """Check that all parts of a split model are there. Raises `Unusable`."""
+    # llama.cpp loads the first part and looks for the others by itself.
     match = SHARD.search(parts[0].stem)
     if match and len(parts) != int(match[2]):
         raise Unusable(f"{len(parts)} of the {int(match[2])} parts of {parts[0].name} are there; fetch the others")
 
 
-def read_metadata(path: Path) -> dict[str, gguf.Value]:
+def checked_metadata(path: Path) -> dict[str, gguf.Value]:
     """Return the metadata of a GGUF, an empty dict for other files.
 
     Raises `Unusable` for a file that cannot be a model, and `OSError`.

@@ -116,6 +116,7 @@ def read_value(file: BinaryIO, kind: int) -> Value:
 def skip_list(file: BinaryIO) -> None:
     """Read past a list. Raises `NotGguf` for one that is too long, or a list of lists."""
     kind, count = read_struct(file, "<IQ")
+    # A damaged file could name any count, and reading would not end.
     if count > LIMIT or kind == ARRAY:
         raise NotGguf(f"its metadata has a list of {count} items of type {kind}")
     for _ in range(count):

@@ -62,6 +62,7 @@ def load_manifest(path: Path) -> dict[str, Entry]:
         raise ManifestError(f"{path} cannot be used: {' '.join(str(error).split())}. Correct the file.") from error
     for entry in manifest.models:
         for name in (entry.file, *entry.tokenizer):
+            # The names become paths on this disk, so none may lead out of the folder.
             check_path(name, entry.id)
     return {entry.id: entry for entry in manifest.models}
 

@@ -40,12 +40,14 @@ def plan_evictions(loaded: Sequence[Candidate], device: str | None, max_models: 
     plan: list[Eviction] = []
     kept: list[Candidate] = []
     for candidate in loaded:
+        # Its device must be free in any case, and the memory that it frees may spare the other models.
         if device and candidate.device == device:
             plan.append(Eviction(candidate.model_id, "device"))
             missing -= candidate.size
         else:
             kept.append(candidate)
     for evicted, candidate in enumerate(kept):
+        # The model that is to be loaded takes one of the places.
         too_many = 0 < max_models <= len(kept) - evicted
         if not too_many and missing <= 0:
             break

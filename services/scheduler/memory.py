@@ -52,6 +52,7 @@ class Memory:
 
         They always fit on a machine that does not say how much memory is available.
         """
+        # A budget is for our models alone, whatever the other programs of the machine take.
         if self._budget:
             return sum(map(self.taken, engines)) + more - self._budget
         available = self._read_bytes("meminfo", "MemAvailable")

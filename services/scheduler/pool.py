@@ -1,4 +1,4 @@
-"""The pool of loaded models.
+"""Keep models loaded, and unload some where another one needs the room.
 
 Only the owner of the slot may change it, so it needs no lock. Any thread may read the snapshots (`engines`,
 `is_loaded`, `time_left`) at any time; they never block.
@@ -93,6 +93,7 @@ class ModelPool:
         same model. Raises what `Engine.start` and `Engine.ready` raise.
         """
         loaded = self._reuse(model) or self._start(model)
+        # Taken at once: if this client leaves, the time of the load is nobody's wait and not measured.
         load_started, loaded.load_started = loaded.load_started, None
         try:
             yield from loaded.engine.ready(client)

@@ -70,6 +70,7 @@ class Scheduler:
         Raises any `ServiceError`, or `ClientGone`.
         """
         model, trace = request.model, client.trace
+        # A request may lower its priority and not raise it: the key sets the highest.
         caller = replace(client.caller, low_priority=True) if request.low_priority else client.caller
         self._metrics.low_priority.labels(model.id).inc(caller.low_priority)
         with (
@@ -88,6 +89,7 @@ class Scheduler:
                         yield event
             finally:
                 self._active = None
+                # After an error too: a model that stays loaded must get a time to be unloaded.
                 self._pool.release(model.id, request.generation.keep_alive)
 
     def select(self, model: Model, client: Client, keep_alive: float | None = None) -> Generator[Waiting]:

@@ -54,6 +54,7 @@ class Auth:
         self._keys, self._key_headers = keys, key_headers
         self._open = OPEN_PATHS | {METRICS} if settings.metrics_public else OPEN_PATHS
         self._anonymous = settings.allow_anonymous or not keys.configured
+        # On an address that others reach, nobody is an administrator without a key.
         self._keyless = Caller(admin=not keys.configured and is_loopback(settings.host))
         self._refusals = Refusals(clock)
 

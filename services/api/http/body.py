@@ -76,5 +76,6 @@ def decode_body(data: bytes, kind: type[T]) -> T:
         raise BadRequest(f"{PATH.sub('', text)}{f' in {param!r}' if param else ''}.", param=param) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadRequest(f"The request's body is no JSON: {error}.") from error
+    # msgspec decodes by recursion, and stops at Python's limit.
     except RecursionError as error:
         raise BadRequest("The request's JSON is nested too deeply; send a flatter one.") from error

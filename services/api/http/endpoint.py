@@ -57,6 +57,7 @@ class Operation:
             found.add(401)
         if self.access == "admin":
             found.add(403)
+        # A body may come too slowly, or be too large.
         if self.request is not None:
             found |= {408, 413}
         if self.names_model:

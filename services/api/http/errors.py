@@ -36,10 +36,12 @@ class ErrorHandlers:
         self, req: falcon.Request, resp: falcon.Response, error: ServiceError, params: dict[str, Any]
     ) -> None:
         """Answer with the status, the headers and the message of `error`; log those that are the server's fault."""
+        # The access log has the status of every error; the cause of these is in the message alone.
         if error.status >= 500:
             log.warning("%s answered %d: %s", req.context.id, error.status, error.message)
         resp.status = error.status
         if error.status == 401:
+            # HTTP demands the header with this status (RFC 9110).
             resp.set_header("WWW-Authenticate", "Bearer")
         if error.retry_after is not None:
             resp.set_header("Retry-After", str(error.retry_after))
@@ -50,6 +52,7 @@ class ErrorHandlers:
     ) -> None:
         """Answer Falcon's own errors, such as an unknown path or a method that a path does not take."""
         status = falcon.http_status_to_code(error.status)
+        # Falcon sends what HTTP demands, such as Allow with a 405.
         for name, value in dict(error.headers or {}).items():
             resp.set_header(name, value)
         resp.status = status

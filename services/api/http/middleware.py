@@ -63,6 +63,7 @@ class AccessLog:
         if not isinstance(resp.stream, ByteStream):
             self._end(req, status)
         else:
+            # A stream has only begun here; its outcome and its counts are known at its end.
             resp.stream.on_close = lambda: self._end(req, status)
 
     def _end(self, req: falcon.Request, status: int) -> None:
@@ -75,6 +76,7 @@ class AccessLog:
         log.log(logging.DEBUG if quiet else logging.INFO, "%s", log_line({**head, **fields}))
 
     def _count(self, method: str, status: int, trace: Trace) -> None:
+        # The method is the client's text, and labels must come from a closed set.
         method = method if method in METHODS else "other"
         self._metrics.http_requests.labels(trace.endpoint or "none", method, str(status)).inc()
         if trace.model:

@@ -28,6 +28,7 @@ ShowNotice = Callable[[Notice], None]
 def show_notice(resp: falcon.Response, notice: Notice) -> None:
     """Set the header of a notice. Warnings are joined; of the other kinds the newest one counts."""
     name = HEADERS[notice.kind]
+    # Each warning is about something else; of a state only the last one is true.
     before = resp.get_header(name) if name == WARNING_HEADER else None
     resp.set_header(name, f"{before}; {notice.value}" if before else notice.value)
 

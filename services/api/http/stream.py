@@ -87,8 +87,10 @@ class ByteStream:
             for frame in self._frames:
                 if isinstance(frame, bytes):
                     return frame
+        # Nobody reads an error here: the client has left.
         except ClientGone:
             pass
+        # The status was sent with the first bytes, so the error can only be the last bytes.
         except ServiceError as error:
             return self._error_frame(error)
         except Exception:

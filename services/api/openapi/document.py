@@ -84,6 +84,7 @@ def schemas_of(endpoints: tuple[Endpoint, ...]) -> tuple[Schemas, dict[str, Any]
     operations = [operation for endpoint in endpoints for operation in endpoint.operations]
     kinds = [kind for each in operations for kind in (each.request, each.response, each.stream) if kind is not None]
     kinds += [dialect_of(path).error for endpoint in endpoints for path in endpoint.paths]
+    # Not all types can be hashed, so a set could not remove the duplicates.
     types = list({id(kind): kind for kind in kinds}.values())
     references, components = msgspec.json.schema_components(types, ref_template=REF)
     return Schemas({id(kind): reference for kind, reference in zip(types, references, strict=True)}), bounds_in_words(
@@ -156,6 +157,7 @@ def stream_content(operation: Operation, schemas: Schemas, error: dict[str, Any]
         return {}
     item = {"anyOf": [schemas.of(operation.stream), error]}
     data: dict[str, Any] = {"type": "string", "contentMediaType": "application/json", "contentSchema": item}
+    # Lines of JSON have no envelope; an event of a stream has its data in a field.
     if operation.stream_media != "text/event-stream":
         return {operation.stream_media: {"schema": data}}
     if operation.stream_end:

@@ -78,7 +78,7 @@ class Reader:
             raise NoCall
 
     def letters(self, limit: int) -> Reading[str]:
-        """Read and return up to `most` letters or underscores. Raises `NoCall` for more."""
+        """Read and return up to `limit` letters or underscores. Raises `NoCall` for more."""
         start = self.position
         while (char := (yield from self.peek())).isalpha() or char == "_":
             self.position += 1

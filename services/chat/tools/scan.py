@@ -86,7 +86,7 @@ class Scanner:
             yield
 
     def _overlap(self, limit: int) -> int:
-        """Return how many of the last `most` characters may be the beginning of a marker."""
+        """Return how many of the last `limit` characters may be the beginning of a marker."""
         text = self._reader.text
         sizes = (
             size

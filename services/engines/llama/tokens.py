@@ -2,8 +2,8 @@
 
 llama.cpp's server code gives them over HTTP alone, so this is a client of its listener.
 
-The listener's file is removed right after the load (`llama.load`). A descriptor that was opened before still leads to
-it, through ``/proc/self/fd``: for this process, and for no process of another user.
+The listener's file is removed right after the load (`llama.worker.load`). A descriptor that was opened before still
+leads to it, through ``/proc/self/fd``: for this process, and for no process of another user.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ class Listener:
 
     def __init__(self, path: str, key: str) -> None:
         """Open the socket file at `path`, which may be removed afterwards. Raises `OSError`."""
+        # A descriptor leads to the socket after its file is removed; only O_PATH can open a socket file.
         self._socket, self._key = os.open(path, os.O_PATH), key
 
     def post(self, route: str, body: dict[str, Any]) -> Any:

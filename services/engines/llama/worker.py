@@ -77,7 +77,7 @@ class LlamaRunner:
     """Run requests on a loaded GGUF model."""
 
     def __init__(self, server: Any, tokens: Tokens) -> None:
-        """Take llama.cpp's server, loaded, and what knows its tokens."""
+        """Take llama.cpp's server with its model loaded, and the `Tokens` of that model."""
         self._server, self._tokens = server, tokens
 
     def run(self, request: dict[str, Any], run: Run) -> str:
@@ -112,6 +112,7 @@ def llama_request(request: dict[str, Any]) -> dict[str, Any]:
     }
     schema = request["json_schema"]
     if schema is not None:
+        # `{}` stands for any JSON object; as a schema it would allow every JSON value.
         body["json_schema"] = schema or {"type": "object"}
     return body
 
@@ -137,7 +138,7 @@ class ChunkReporter:
     """Report llama.cpp's chunks to a run. `take` is its callback and runs in the thread that called it."""
 
     def __init__(self, run: Run, alternatives: int) -> None:
-        """Report to `run`, each token with logprobs with so many `alternatives`."""
+        """Report to `run`. A token with logprobs comes with at most `alternatives` other tokens."""
         self._run, self._alternatives = run, alternatives
         self.finish_reason = "stop"
         self.error: dict[str, Any] | None = None

@@ -1,1 +1,1 @@
-"""Share between the engines of the NPU what they know of the board and of the runtime's prints."""
+"""Read the board and what the runtime prints, for all engines of the NPU."""

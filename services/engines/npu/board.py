@@ -64,6 +64,7 @@ def lock(setting: str) -> int:
             f"Another process uses the NPU (process {holder}, lock {path}). Stop it, or wait until it is done.",
             "unavailable",
         ) from error
+    # The process id is for the message of whoever is refused; the lock itself is the kernel's.
     os.truncate(descriptor, 0)
     os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
     return descriptor

@@ -77,7 +77,7 @@ class BoardCollector(Collector):
         return {core: float(load) for core, load in cores}
 
     def _npu_file(self, name: str) -> Path:
-        """Return a file of the NPU's clock; an address names the folder: ``fdab0000.npu``, ``27700000.npu``."""
+        """Return a file about the NPU's clock. The folder's name begins with an address, as in ``fdab0000.npu``."""
         folders = sorted(self._devfreq.glob("*.npu"))
         return (folders[0] if folders else self._devfreq / "npu") / name
 

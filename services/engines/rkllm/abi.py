@@ -1,8 +1,9 @@
 """Describe the binary interface of librkllmrt as ctypes tables, one per group of releases. Standard library only.
 
-Releases of one group share every layout; across groups a call is silent memory corruption, and the files have the same
-name. So `of_release` is the only way to a table, and who calls it has read the release from the bytes of the very file
-(`library`). tests/data/rkllm-abi.json has the facts that the tables are tested against, field by field.
+Releases of one group share every layout. A call with the table of another group corrupts memory and reports nothing,
+and the files of all releases have the same name. So `of_release` is the only way to a table, and its caller has read
+the release from the bytes of that very file (`library`). tests/data/rkllm-abi.json has the facts that the tables are
+tested against, field by field.
 A release that changed nothing is one more name in a row of `GROUPS`.
 """
 

@@ -1,4 +1,4 @@
-"""Follow one run of the runtime to its end: text, counts, and the abort when it shall stop. Standard library only."""
+"""Follow one run of the runtime to its end: collect its text and counts, or abort it. Standard library only."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ QUOTED = 60
 
 @dataclass
 class RunOutcome:
-    """Record what a run came to."""
+    """Record how a run ended, and what it wrote."""
 
     code: int = 0
     """Result of ``rkllm_run``."""

@@ -100,7 +100,11 @@ Opens = Callable[[dict[str, Any]], str]
 
 
 def opens(folder: Path, always: bool) -> Opens:
-    """Return what is known of the runtime's template: that it `always` begins one, or what that in `folder` does."""
+    """Return a function that says which reasoning tag the runtime's template begins for a request.
+
+    With `always`, every template begins one, unless thinking is off. Else the template in `folder` is rendered; without
+    one the tag is unknown, and the function returns nothing.
+    """
     if always:
         return lambda request: "" if request["template_kwargs"].get("enable_thinking") is False else OPENINGS[0]
     try:

@@ -1,6 +1,6 @@
 """Specify the engine that is the `rkllm` program: greedy, one user message, a chat template around everything.
 
-It drives no file by default: a model wants it with ``engine: rkllm_cli`` in its ``model.yaml``.
+No model has this engine by default: a ``model.yaml`` chooses it with ``engine: rkllm_cli``.
 """
 
 from __future__ import annotations

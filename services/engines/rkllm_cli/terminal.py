@@ -1,7 +1,7 @@
-"""Run a child that works as at a terminal: it prompts, reads a line, answers without a mark of the end, prompts again.
+"""Run a child that works as at a terminal: it writes a prompt, reads a line, answers, and writes the prompt again.
 
-The answer is over when the child reads again. Its stdin is a pipe with room for one page, and
-once it has read its line, one blank is written ahead. The pipe is full then, and can be written again at the moment
+Nothing marks the end of an answer: it is over when the child reads again. Its stdin is a pipe with room for one page,
+and once it has read its line, one blank is written ahead. The pipe is full then, and can be written again at the moment
 the child reads that blank: by then it has written all of its answer. No text in an answer can look like this, and no
 clock is involved. The blank becomes the first character of the next line.
 """

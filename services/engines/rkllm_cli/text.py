@@ -71,7 +71,7 @@ def one_line(text: str) -> str:
 
 
 def until_end(text: str) -> str:
-    """End `text` for a program that reads up to a line ``__END__``; such a line of the text's own is indented."""
+    """Return `text` with the last line ``__END__``, where the program stops reading; such lines in it are indented."""
     return re.sub(r"^(?=__END__\r?$)", " ", text, flags=re.MULTILINE) + "\n__END__"
 
 

@@ -1,4 +1,4 @@
-"""Define the refusals of a worker; the parent makes `ServiceError`s of it. Standard library only.
+"""Define the refusals of a worker; the parent turns them into `ServiceError`s. Standard library only.
 
 ::
 

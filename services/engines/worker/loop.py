@@ -21,7 +21,7 @@ from services.engines.worker.wire import LINE_LIMIT, PROTOCOL
 
 
 class Runner(Protocol):
-    """Run requests on a loaded model. What it has as `info` (names to strings and numbers) goes to the parent."""
+    """Run requests on a loaded model. Its attribute `info`, if it has one, goes to the parent: strings and numbers."""
 
     def run(self, request: dict[str, Any], run: Run) -> str:
         """Run `request`, report through `run`, return the finish reason. Blocks. Raises `RequestRefused`."""

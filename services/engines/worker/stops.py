@@ -1,7 +1,7 @@
 """Cut an answer at its stop strings while it streams.
 
 - The answer ends where the earliest stop string begins; the stop string and all that follows are dropped. Of several
-  that begin at the same place the shortest counts as found: it is whole first, however the text is chunked.
+  that begin at the same place the shortest counts as found: it is complete first, however the text is chunked.
 - Only a tail that may still grow into a stop string waits, so nothing is sent that must be taken back.
 - A shorter stop string inside a longer one that is not yet decided has to wait for it: with ``abcd`` and ``bc``, the
   text ``abc`` waits until the next character (or the end) tells where to cut. The result therefore never depends

@@ -40,6 +40,7 @@ def message_opening(head: MessageHead) -> MessageOpening:
         role="assistant",
         model=head.model,
         content=[],
+        # The engine has counted nothing yet; the last event of the stream has the counts.
         usage=usage_of(Usage()),
         stop_reason=None,
         stop_sequence=None,
@@ -73,6 +74,7 @@ def content_blocks(answer: CollectedAnswer) -> list[AnswerBlock]:
 
 def thinking_block(text: str) -> ThinkingBlock:
     """Return a block of reasoning."""
+    # Clients need the field; nothing checks a signature when they send the block back.
     return ThinkingBlock(thinking=text, signature="")
 
 
@@ -81,6 +83,7 @@ def arguments(text: str) -> dict[str, Any]:
     try:
         found = msgspec.json.decode(text or "{}")
     except msgspec.DecodeError:
+        # `input` must be an object, and half a JSON text is none.
         return {}
     return found if isinstance(found, dict) else {}
 
@@ -98,6 +101,7 @@ def stop_reason(head: MessageHead, answer: CollectedAnswer | Done) -> StopReason
     if answer.finish_reason == "tool_calls":
         return "tool_use"
     if answer.finish_reason == "length":
+        # Engines end both with "length"; the count tells which limit was met.
         full = answer.usage.completion_tokens >= head.max_tokens
         return "max_tokens" if full else "model_context_window_exceeded"
     return "stop_sequence" if answer.stop else "end_turn"
@@ -106,6 +110,7 @@ def stop_reason(head: MessageHead, answer: CollectedAnswer | Done) -> StopReason
 def usage_of(usage: Usage) -> MessageUsage:
     """Return token counts as Anthropic names them: those of the prompt without those of the cache."""
     return MessageUsage(
+        # Anthropic counts the cached part of a prompt apart; engines count it within the prompt.
         input_tokens=usage.prompt_tokens - usage.cached_tokens,
         cache_creation_input_tokens=0,
         cache_read_input_tokens=usage.cached_tokens,

@@ -46,6 +46,7 @@ def frames(head: MessageHead, events: Iterator[Event]) -> Frames:
                 yield event
                 continue
             if not begun:
+                # Notices become headers, so nothing is sent before the first event that is none.
                 begun = True
                 yield encoded(MessageStart(message=message_opening(head)))
             if isinstance(event, Waiting):
@@ -80,6 +81,7 @@ class Blocks:
 
     def add(self, piece: Piece) -> Iterator[MessageEvent]:
         """Take a piece and yield its events. An empty piece of a call's arguments has no delta."""
+        # Two calls are two blocks, so the type alone does not tell them apart.
         kind = piece.index if isinstance(piece, ToolCallDelta) else type(piece)
         if kind != self._kind:
             yield from self._stop()
@@ -123,4 +125,5 @@ def empty_block(piece: Piece) -> AnswerBlock:
         case Reasoning():
             return thinking_block("")
         case ToolCallDelta():
+            # The arguments follow as pieces of JSON; the block begins with an empty object.
             return ToolUseBlock(id=piece.id, name=piece.name, input={})

@@ -63,7 +63,7 @@ class AnswerCollector:
         self._done: Done | None = None
 
     def add(self, event: Event) -> None:
-        """Take one event of the answer; one that is no part of it is skipped."""
+        """Add one event. Events that are no part of the answer are ignored."""
         match event:
             case Text():
                 self._text.append(event.text)
@@ -73,6 +73,7 @@ class AnswerCollector:
             case Refusal():
                 self._refusal = event.text
             case ToolCallDelta():
+                # Each piece has the index of its call, so the pieces of several calls may come in any order.
                 self._calls.setdefault(event.index, []).append(event)
             case Done():
                 self._done = event

@@ -112,6 +112,7 @@ def whole_calls(calls: Iterable[ToolCall]) -> list[OllamaToolCall]:
     found = []
     for index, call in enumerate(calls):
         arguments = arguments_of(call)
+        # Ollama sends arguments as an object, so a call that was cut off in them cannot be sent.
         if arguments is not None:
             found.append(
                 OllamaToolCall(
@@ -174,4 +175,5 @@ def now() -> str:
 def rfc3339(seconds: float) -> str:
     """Return a time, in seconds since 1970, in the format of RFC 3339, in UTC."""
     moment = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
+    # Ollama writes Z for UTC; Python writes an offset.
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -20,6 +20,7 @@ LONGEST_DURATION = 1000
 def keep_alive(value: float | str | None) -> float | None:
     """Return seconds: infinite for a negative value, None for None. Raises `BadRequest`."""
     seconds = duration(value) if isinstance(value, str) else value
+    # With Ollama a negative time means that the model stays loaded.
     return math.inf if seconds is not None and seconds < 0 else seconds
 
 

@@ -67,6 +67,7 @@ def resolve(catalog: Catalog, name: str) -> Model:
     """
     bare = name.removesuffix(TAG)
     with contextlib.suppress(ModelNotFound):
+        # Ollama writes variants behind a colon; ids have hyphens in its place.
         return catalog.resolve(bare.replace(":", "-"))
     return catalog.resolve(bare)
 

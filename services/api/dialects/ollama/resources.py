@@ -69,6 +69,7 @@ class Answers(OllamaResource):
             names.append("think")
         events = self._service.answer(generation, model, client(req), names)
         head = AnswerHead(request.model or model.id, req.context.trace)
+        # Ollama streams unless the client says otherwise.
         if request.stream is False:
             write_json(resp, whole(head, self.shape, collected(events, partial(show_notice, resp))))
         else:
@@ -87,6 +88,7 @@ class Answers(OllamaResource):
         """
         keep = keep_alive(request.keep_alive)
         if keep == 0:
+            # Every chat may load its model too; an unload takes it from everybody.
             require_admin(req)
             run_to_end(resp, self._service.scheduler.unload(client(req), model))
         else:
@@ -119,6 +121,7 @@ class Generate(Answers):
         """Answer a prompt, or continue it; without one, load or unload the model. Blocks; raises `ServiceError`."""
         request = self.parse(req, OllamaGenerateRequest)
         model = self._model(request.model)
+        # Made for a load too: it refuses parameters that this server cannot serve.
         generation = requests.generate(request, model)
         if requests.wants_nothing(request):
             self._load(req, resp, request, model)

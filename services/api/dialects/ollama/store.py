@@ -37,6 +37,7 @@ class Pull(OllamaResource):
         request = self.parse(req, OllamaModelRequest)
         statuses = pull(self._fetcher, requested_model_id(request), client(req))
         if request.stream is False:
+            # Without a stream the client reads the last status only.
             *_, last = statuses
             write_json(resp, last)
         else:

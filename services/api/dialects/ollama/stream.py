@@ -45,6 +45,7 @@ def frames(head: AnswerHead, shape: OllamaShape, events: Iterator[Event]) -> Fra
                     yield line(shape.part(head, reasoning=event.text))
                 case Done():
                     collector.add(event)
+                    # They go before the last line: clients read no message from that one.
                     if calls := collector.answer().calls:
                         yield line(shape.part(head, calls=whole_calls(calls)))
                     yield line(ended(shape.part(head), head, event.finish_reason, event.usage, event.timings))

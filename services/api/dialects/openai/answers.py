@@ -65,15 +65,15 @@ class Shape(ABC):
 
     @abstractmethod
     def opening(self, index: int) -> Struct | None:
-        """Return the part of a choice in its first chunk, None for no such chunk."""
+        """Return the choice in its first chunk, before any piece; None where there is no such chunk."""
 
     @abstractmethod
     def piece(self, index: int, event: Piece) -> Struct:
-        """Return the part of a choice that one piece is."""
+        """Return the choice with one piece of the answer."""
 
     @abstractmethod
     def ending(self, index: int, done: Done) -> Struct:
-        """Return the part of a choice in its last chunk."""
+        """Return the choice in its last chunk, with the reason why it ended."""
 
     @abstractmethod
     def whole(self, index: int, answer: CollectedAnswer) -> Struct:
@@ -107,6 +107,7 @@ class ChatShape(Shape):
 
     def whole(self, index: int, answer: CollectedAnswer) -> ChatChoice:
         """Return the choice with its whole message; its content is None where there are only calls, or a refusal."""
+        # As with OpenAI, the content is null beside a refusal, or where there are only calls.
         silent = bool(answer.refusal or (answer.calls and not answer.text))
         message = ChatMessage(
             role="assistant",
@@ -126,6 +127,7 @@ class ChatShape(Shape):
     def call_delta(self, piece: ToolCallDelta) -> ChatDelta:
         """Return a piece of a call."""
         function = ChatFunctionDelta(arguments=piece.arguments, name=piece.name or UNSET)
+        # Only the first piece of a call has an id; the later ones are matched by the index.
         if not piece.id:
             return ChatDelta(tool_calls=[ChatToolCallDelta(index=piece.index, function=function)])
         return ChatDelta(
@@ -159,6 +161,7 @@ class LegacyChatShape(ChatShape):
 
     def add_calls(self, message: ChatMessage, calls: list[ToolCall]) -> None:
         """Add the first call to a message."""
+        # The legacy field is an object and no list, so it has room for one call.
         message.function_call = function_of(calls[0])
 
 
@@ -179,6 +182,7 @@ class TextShape(Shape):
         """Return the choice with one piece of its text."""
         if isinstance(event, Text):
             return self._choice(index, event.text, event.logprobs)
+        # A raw prompt has no tools, so no piece of a call comes; the type checker does not know that.
         return self._choice(index, "" if isinstance(event, ToolCallDelta) else event.text)
 
     def ending(self, index: int, done: Done) -> TextChunkChoice:

@@ -22,6 +22,7 @@ def text_logprobs(entries: Iterable[TokenLogprob]) -> TextLogprobs | None:
     return TextLogprobs(
         tokens=[entry.token for entry in entries],
         token_logprobs=[entry.logprob for entry in entries],
+        # As with OpenAI, the chosen token is listed too where it is not among the most likely.
         top_logprobs=[{top.token: top.logprob for top in (*entry.top_logprobs, entry)} for entry in entries],
         text_offset=offsets(entries),
     )

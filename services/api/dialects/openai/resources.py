@@ -64,6 +64,7 @@ class ChatCompletions(Completions):
         """Answer a chat. Blocks; raises `ServiceError`."""
         request = self.parse(req, ChatRequest)
         model = self._service.model(request.model)
+        # `tools` replaced `functions`; a request with both is a newer client's.
         legacy = request.functions is not None and request.tools is None
         shapes = [LegacyChatShape() if legacy else ChatShape()] * (request.n or 1)
         self._answer(req, resp, request, model, [requests.chat(request)], shapes)
@@ -88,6 +89,7 @@ class TextCompletions(Completions):
     ) -> list[str]:
         """Return the texts of the prompts. Blocks where some are tokens: the model's engine makes the text of them."""
         ids = tuple(prompt.prompt_ids for prompt in prompts)
+        # Without tokens no engine is needed, and the request need not wait for the slot twice.
         if not any(ids):
             return [prompt.prompt or "" for prompt in prompts]
         wanted = data_request("detokenize", model, ids, req.context.id)

@@ -32,6 +32,7 @@ def frames(
 
     Blocks as `answers` do, and raises the same; closing it closes the answer that runs.
     """
+    # As with OpenAI: where the usage is asked for, every chunk but the last has it as null.
     total, usage = Usage(), None if include_usage else UNSET
     for index, (shape, events) in enumerate(zip(shapes, answers, strict=True)):
         opening = shape.opening(index)
@@ -52,6 +53,7 @@ def frames(
                 elif isinstance(event, Piece):
                     yield sse(with_head(shape.chunk, head, [shape.piece(index, event)], usage))
     if include_usage:
+        # OpenAI sends the usage in a chunk of its own, with no choice.
         yield sse(with_head(shapes[0].chunk, head, [], usage_of(total)))
     yield LAST_FRAME
 

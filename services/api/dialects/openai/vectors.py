@@ -89,6 +89,7 @@ def inputs(given: str | list[Any]) -> list[Input]:
         return [filled(given, "input")]
     if not given:
         raise BadRequest("The list of inputs is empty; send at least one text.", param="input")
+    # As with OpenAI, a flat list of numbers is one text, and a list of lists is several.
     if all(isinstance(item, int) for item in given):
         return [tuple(given)]
     if len(given) > MAX_TEXTS:
@@ -113,7 +114,7 @@ def text_of(document: str | RerankDocument, where: str) -> str:
 
 
 def filled(text: str, where: str) -> str:
-    """Return text that a vector can be made of. Raises `BadRequest`."""
+    """Return `text`. Raises `BadRequest` for an empty text or a NUL character."""
     if not text:
         raise BadRequest(f"{where} is empty; send at least one character.", param=where)
     return clean(text, where)

@@ -68,6 +68,7 @@ def output(head: ResponseHead, answer: CollectedAnswer, status: Status) -> list[
         items.append(message_item(head.item_id("msg", len(items)), [OutputRefusal(refusal=answer.refusal)]))
     for call in answer.calls:
         items.append(call_item(head.item_id("fc", len(items)), call))
+    # An answer that was cut off was cut off in its last item; all before it are complete.
     for item in items[-1:]:
         item.status = status
     return items
@@ -149,6 +150,7 @@ def usage_of(usage: Usage) -> ResponseUsage:
         input_tokens=usage.prompt_tokens,
         input_tokens_details=InputTokensDetails(cached_tokens=usage.cached_tokens, cache_write_tokens=0),
         output_tokens=usage.completion_tokens,
+        # Engines count the tokens of an answer together; 0 says that none are counted apart.
         output_tokens_details=OutputTokensDetails(reasoning_tokens=0),
         total_tokens=usage.prompt_tokens + usage.completion_tokens,
     )

@@ -45,6 +45,7 @@ class ItemBuilder(ABC):
         `index` is the place of the item in the output; `numbers` counts the events of the stream.
         """
         self.id, self.index, self._numbers = head.item_id(self.prefix, index), index, numbers
+        # A call needs the id and the name of its first piece at the end too.
         self._first = first
         self._pieces: list[str] = []
 
@@ -210,6 +211,7 @@ class CallBuilder(ItemBuilder):
     def add(self, piece: Piece) -> Iterator[ItemEvent]:
         """Take a piece of the arguments; an empty one has no event."""
         assert isinstance(piece, ToolCallDelta)
+        # The first piece of a call may have a name alone.
         if piece.arguments:
             self._pieces.append(piece.arguments)
             yield self.event(CallArgumentsDelta, delta=piece.arguments)

@@ -69,6 +69,7 @@ class ResponseWriter:
     def error_frame(self, error: ServiceError) -> bytes:
         """Return the last event of a response that an error ends: ``response.failed``, with the output until then."""
         if self._item:
+            # The client has pieces of this item already, so the response must show it.
             self._ended.append(self._item.item("incomplete"))
         return self._response(ResponseFailed, "failed", error=error)
 
@@ -83,6 +84,7 @@ class ResponseWriter:
         return encoded(kind(sequence_number=next(self._numbers), response=body))
 
     def _add(self, piece: Piece) -> Iterator[NumberedEvent]:
+        # Two calls are two items, so the type alone does not tell them apart.
         kind = piece.index if isinstance(piece, ToolCallDelta) else type(piece)
         if self._item is None or kind != self._kind:
             yield from self._end_item("completed")
