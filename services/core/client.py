@@ -39,10 +39,11 @@ class Client:
         poll.register(fd, select.POLLIN)
         if writable is not None:
             poll.register(writable, select.POLLOUT)
-        if self._sock is not None:
-            poll.register(self._sock.fileno(), select.POLLIN)
-        ready = {ready_fd for ready_fd, _ in poll.poll(max(0, timeout) * 1000)}
-        if self._sock is not None and self._sock.fileno() in ready:
+        watched = None if self._sock is None else self._sock.fileno()
+        if watched is not None:
+            poll.register(watched, select.POLLIN)
+        ready = dict(poll.poll(max(0, timeout) * 1000))
+        if watched in ready:
             self._check_closed()
         return fd in ready or writable in ready
 

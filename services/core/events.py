@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
-import msgspec
+from msgspec import Struct
 
 FinishReason = Literal["stop", "length", "tool_calls", "error"]
 Phase = Literal["queued", "loading", "prefill", "decode", "retry"]
@@ -22,16 +21,14 @@ NoticeKind = Literal["warning", "state", "sources", "cache"]
 done with its sources, whether its answer comes from the cache."""
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(Struct, frozen=True):
     """Something for the response's headers. A notice behind the first byte is too late for them."""
 
     kind: NoticeKind
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(Struct, frozen=True):
     """Nothing to send yet. It comes at least every `Settings.heartbeat_interval` seconds while nothing else flows."""
 
     phase: Phase
@@ -51,7 +48,7 @@ class Waiting:
         return self.phase if self.progress is None else f"{self.phase} {self.progress:.0%}"
 
 
-class TopLogprob(msgspec.Struct, frozen=True):
+class TopLogprob(Struct, frozen=True):
     """A token that the model considered, and the natural logarithm of its probability."""
 
     token: str
@@ -67,8 +64,7 @@ class TokenLogprob(TopLogprob, frozen=True):
     """The most likely tokens at this position, as many as were requested."""
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Struct, frozen=True):
     """A piece of the answer. Pieces are joined without a separator."""
 
     text: str
@@ -76,22 +72,19 @@ class Text:
     """One entry per token of this piece; empty unless they were requested."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reasoning:
+class Reasoning(Struct, frozen=True):
     """A piece of the model's reasoning, without its tags."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """Why there is no answer, in its place. Only for a request with a strict schema."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class ToolCallDelta:
+class ToolCallDelta(Struct, frozen=True):
     """A piece of a call that the model wants. The first piece of a call has its id and its name, the others do not.
 
     The arguments of all pieces with one `index`, joined, are the text of one JSON object.
@@ -104,15 +97,13 @@ class ToolCallDelta:
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Data:
+class Data(Struct, frozen=True):
     """The only result of a request for data: vectors, scores, or tokens, as `EngineRequest.kind` says."""
 
     value: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Struct, frozen=True):
     """Token counts from the engine's own counters."""
 
     prompt_tokens: int = 0
@@ -128,13 +119,12 @@ class Usage:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(Struct, frozen=True):
     """The end of a complete answer; always the last event."""
 
     finish_reason: FinishReason
     usage: Usage
-    timings: dict[str, float] = field(default_factory=dict)
+    timings: dict[str, float] = {}
     """Seconds per phase as the engine measured them: ``prefill``, ``decode``; empty if it does not report them."""
     stop: str = ""
     """The stop string that ended the answer; empty if none did."""

@@ -21,6 +21,7 @@ from services.core.events import Data, Done, Text, Waiting
 from services.core.message import message
 from services.core.request import EngineRequest
 from services.engines.registry import SPECS
+from services.engines.worker import child
 from services.engines.worker.parent import WorkerEngine
 from tests.contract.conftest import Rig
 from tests.engines import alive
@@ -88,7 +89,11 @@ def test_closing_in_prefill_cancels_and_the_next_answer_is_whole(loaded: WorkerE
     assert run(loaded, rig, "Say hello.")[0] == whole
 
 
-def test_a_client_that_leaves_cancels_without_any_write(loaded: WorkerEngine, rig: Rig) -> None:
+def test_a_client_that_leaves_cancels_without_any_write(
+    loaded: WorkerEngine, rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A whole scripted answer takes less time than two looks at the client.
+    monkeypatch.setattr(child, "FLOW_WAIT", 0)
     ours, theirs = socket.socketpair()
     events = loaded.generate(rig.request(rig.kind.long_prompt), Client(ours))
     next(events)

@@ -9,9 +9,10 @@ import hashlib
 import json
 import threading
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 
 from cachetools import TTLCache
+from msgspec import structs
 
 from services.core.events import Done, Event, Reasoning, Text, closing
 from services.core.request import EngineRequest
@@ -32,7 +33,7 @@ class CachedAnswer:
             yield Reasoning(self.reasoning)
         if self.text:
             yield Text(self.text)
-        usage = replace(self.done.usage, cached_tokens=self.done.usage.prompt_tokens)
+        usage = structs.replace(self.done.usage, cached_tokens=self.done.usage.prompt_tokens)
         yield Done(self.done.finish_reason, usage, stop=self.done.stop)
 
 

@@ -26,8 +26,13 @@ AHEAD = b" "
 class TerminalChild(Child):
     """Write lines with `submit`, and read with `output` what the child writes, in the pieces in which it wrote them."""
 
-    stdout_flags = os.O_DIRECT
-    """Makes each write of the child a packet of its own, and so a token of an unbuffered child countable."""
+    def _open_output(self) -> int:
+        # O_DIRECT makes each write of the child a packet of its own, and so a token of an unbuffered child countable.
+        self._stdout, end = os.pipe2(os.O_CLOEXEC | os.O_DIRECT)
+        return end
+
+    def _close_output(self) -> None:
+        os.close(self._stdout)
 
     def listen(self) -> None:
         """Prepare the pipes. Called once, right after the start, before the child reads anything."""

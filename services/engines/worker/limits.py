@@ -75,7 +75,8 @@ class Pace:
             # The limit of the whole answer begins with its first token: a long prefill has limits of its own.
             self._end = now + self._limits.generation
         self._heard = self._reported = now
-        check_deadline(self._clock, self._end, f"The answer took longer than {self._limits.generation:g} s")
+        if now > self._end:
+            raise too_slow(f"The answer took longer than {self._limits.generation:g} s")
 
     def due(self) -> bool:
         """Return whether to yield `waiting` now: once per heartbeat, however fast the reports of progress come."""
@@ -89,4 +90,9 @@ class Pace:
 def check_deadline(clock: Callable[[], float], deadline: float, complaint: str) -> None:
     """Raise `EngineTimeout` when `deadline` has passed."""
     if clock() > deadline:
-        raise EngineTimeout(f"{complaint}; it was stopped. The next request starts it anew.")
+        raise too_slow(complaint)
+
+
+def too_slow(complaint: str) -> EngineTimeout:
+    """Return the error of an engine that was stopped because of `complaint`."""
+    return EngineTimeout(f"{complaint}; it was stopped. The next request starts it anew.")
