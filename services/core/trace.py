@@ -33,7 +33,7 @@ class Trace:
     usage: Usage = field(default_factory=Usage)
 
     def add_time(self, step: Step, seconds: float) -> None:
-        """Add to the time of one step."""
+        """Add `seconds` to the time of `step`."""
         self.seconds[step] = self.seconds.get(step, 0.0) + seconds
 
     def end(self, status: int) -> Mapping[str, object]:

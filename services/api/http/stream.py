@@ -50,9 +50,9 @@ def sse(payload: Any) -> bytes:
     return b"data: " + encode_json(payload) + b"\n\n"
 
 
-def named_sse(name: str, payload: Any) -> bytes:
-    """Return one server-sent event with a name, for clients that listen for names."""
-    return b"event: " + name.encode() + b"\n" + sse(payload)
+def tagged_sse(payload: msgspec.Struct) -> bytes:
+    """Return one server-sent event, named by the tag of `payload`, for clients that listen for names."""
+    return b"event: " + str(payload.__struct_config__.tag).encode() + b"\n" + sse(payload)
 
 
 def comment(event: Waiting) -> bytes:

@@ -29,7 +29,7 @@ from services.api.dialects.anthropic.schemas import (
     ThinkingDelta,
     ToolUseBlock,
 )
-from services.api.http.stream import Frames, named_sse
+from services.api.http.stream import Frames, tagged_sse
 from services.core.errors import ServiceError
 from services.core.events import Done, Event, Notice, Piece, Reasoning, Refusal, Text, ToolCallDelta, Waiting, closing
 
@@ -48,27 +48,22 @@ def frames(head: MessageHead, events: Iterator[Event]) -> Frames:
             if not begun:
                 # Notices become headers, so nothing is sent before the first event that is none.
                 begun = True
-                yield encoded(MessageStart(message=message_opening(head)))
+                yield tagged_sse(MessageStart(message=message_opening(head)))
             if isinstance(event, Waiting):
                 # The comment is for people; Anthropic's clients know the event.
-                yield f": {event}\n".encode() + encoded(Ping())
+                yield f": {event}\n".encode() + tagged_sse(Ping())
             elif isinstance(event, Piece):
                 refusal = event.text if isinstance(event, Refusal) else refusal
-                yield from map(encoded, blocks.add(event))
+                yield from map(tagged_sse, blocks.add(event))
             elif isinstance(event, Done):
-                yield from map(encoded, blocks.end())
-                yield encoded(MessageDelta(delta=message_ending(head, event, refusal), usage=usage_of(event.usage)))
-                yield encoded(MessageStop())
+                yield from map(tagged_sse, blocks.end())
+                yield tagged_sse(MessageDelta(delta=message_ending(head, event, refusal), usage=usage_of(event.usage)))
+                yield tagged_sse(MessageStop())
 
 
 def error_frame(error: ServiceError) -> bytes:
     """Return the last event of a stream that an error ends."""
-    return encoded(error_body(error))
-
-
-def encoded(event: MessageEvent) -> bytes:
-    """Return a server-sent event, named by its type."""
-    return named_sse(str(event.__struct_config__.tag), event)
+    return tagged_sse(error_body(error))
 
 
 class Blocks:

@@ -19,7 +19,7 @@ from services.api.dialects.responses.events import (
 )
 from services.api.dialects.responses.items import BUILDERS, ItemBuilder
 from services.api.dialects.responses.schemas import OutputItem, Status
-from services.api.http.stream import Frames, comment, named_sse
+from services.api.http.stream import Frames, comment, tagged_sse
 from services.core.errors import ServiceError
 from services.core.events import Done, Event, Notice, Piece, ToolCallDelta, Usage, Waiting, closing
 
@@ -60,10 +60,10 @@ class ResponseWriter:
                 if isinstance(event, Waiting):
                     yield comment(event)
                 elif isinstance(event, Piece):
-                    yield from map(encoded, self._add(event))
+                    yield from map(tagged_sse, self._add(event))
                 elif isinstance(event, Done):
                     status = response_status(event.finish_reason)
-                    yield from map(encoded, self._end_item(status))
+                    yield from map(tagged_sse, self._end_item(status))
                     yield self._response(ENDINGS[status], status, event.usage)
 
     def error_frame(self, error: ServiceError) -> bytes:
@@ -81,7 +81,7 @@ class ResponseWriter:
         error: ServiceError | None = None,
     ) -> bytes:
         body = response(self._head, status, self._ended, usage, error)
-        return encoded(kind(sequence_number=next(self._numbers), response=body))
+        return tagged_sse(kind(sequence_number=next(self._numbers), response=body))
 
     def _add(self, piece: Piece) -> Iterator[NumberedEvent]:
         # Two calls are two items, so the type alone does not tell them apart.
@@ -104,8 +104,3 @@ class ResponseWriter:
 
     def _item_event(self, kind: type[OutputItemAdded | OutputItemDone], index: int, item: OutputItem) -> NumberedEvent:
         return kind(sequence_number=next(self._numbers), output_index=index, item=item)
-
-
-def encoded(event: NumberedEvent) -> bytes:
-    """Return a server-sent event, named by its type."""
-    return named_sse(str(event.__struct_config__.tag), event)

@@ -39,7 +39,7 @@ class Deepseek(Family):
 
 
 def read_tagged(reader: Reader, tools: ToolSchemas) -> Reading[list[ParsedCall]]:
-    """Read the first call of a list, or a later one; the tokens that end it are closers."""
+    """Read one call of a list. The tokens that end a call or the list are left to `closers`."""
     if (yield from reader.literal(CALLS)):
         yield from reader.blanks()
     yield from reader.require(CALL)
