@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct
@@ -30,6 +31,17 @@ class Sampling(Struct, frozen=True, kw_only=True):
     """Engines take it modulo 2^32."""
     logit_bias: dict[str, Annotated[float, Meta(ge=-100, le=100)]] | None = None
     """Id of a token, as a text, to what is added to its logit."""
+
+
+NEUTRAL: Mapping[str, tuple[float, ...]] = {
+    "top_p": (1,),
+    "top_k": (0,),
+    "min_p": (0,),
+    "frequency_penalty": (0,),
+    "presence_penalty": (0,),
+    "repeat_penalty": (1,),
+}
+"""Values with which a parameter changes nothing."""
 
 
 def given(parameters: Struct) -> dict[str, Any]:

@@ -200,7 +200,7 @@ def test_sampling_has_defaults_and_values_the_library_takes() -> None:
 def test_what_the_npu_ignores(tmp_path: Path, release: str) -> None:
     settings, model = npu_settings(tmp_path, release), npu_model(tmp_path)
     fixed = [] if features_of(release).sampling_per_run else ["temperature", "top_k"]
-    sampling = Sampling(temperature=0.5, top_k=3, top_p=0.9, seed=1, logit_bias={"5": 1.0})
+    sampling = Sampling(temperature=0.5, top_k=3, top_p=0.9, min_p=0, seed=1, logit_bias={"5": 1.0})
     asked = request(model, "Hi.", sampling=sampling, logprobs=2, json_schema={})
     assert unsupported(settings, asked) == ["seed", "logit_bias", "logprobs", "response_format", *fixed]
     assert unsupported(settings, request(model, "Hi.", sampling=Sampling())) == []

@@ -7,7 +7,7 @@ from typing import Any
 
 from services.core.model import Model
 from services.core.request import EngineRequest
-from services.core.sampling import given
+from services.core.sampling import NEUTRAL, given
 from services.core.settings import Settings
 from services.engines.base import Engine, EngineSpec
 from services.engines.npu.sensors import BoardCollector
@@ -51,7 +51,7 @@ def renders_template(settings: Settings) -> bool:
 def unsupported(settings: Settings, request: EngineRequest) -> Iterator[str]:
     """Yield the parameters of `request` without effect, by OpenAI's names. Reads no more than the times of files."""
     asked = given(request.sampling)
-    yield from (name for name in asked if name not in DEFAULTS)
+    yield from (name for name, value in asked.items() if name not in DEFAULTS and value not in NEUTRAL.get(name, ()))
     if request.generation.logprobs is not None:
         yield "logprobs"
     if request.json_schema is not None:

@@ -10,20 +10,16 @@ from typing import Any
 
 from services.core.model import Model
 from services.core.request import EngineRequest
-from services.core.sampling import given
+from services.core.sampling import NEUTRAL, given
 from services.core.settings import Settings
 from services.engines.base import Engine, EngineSpec
 from services.engines.rkllm_cli.engine import RkllmCliEngine
 from services.engines.worker.limits import Limits
 
 GREEDY: Mapping[str, tuple[Any, ...]] = {
+    **NEUTRAL,
     "temperature": (0,),
-    "top_p": (1,),
     "top_k": (0, 1),
-    "min_p": (0,),
-    "frequency_penalty": (0,),
-    "presence_penalty": (0,),
-    "repeat_penalty": (1,),
 }
 """For sampling parameters, the values that ask for what a greedy engine does; each other value asks for more."""
 

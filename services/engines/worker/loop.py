@@ -30,7 +30,7 @@ class Runner(Protocol):
 class Loader(Protocol):
     """Load models."""
 
-    def __call__(self, path: str, options: dict[str, Any]) -> Runner:
+    def __call__(self, path: str, options: dict[str, Any], /) -> Runner:
         """Load the model file at `path`. Blocks for seconds. Raises `LoadFailed`."""
 
 
