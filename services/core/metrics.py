@@ -107,7 +107,9 @@ class Metrics:
         )  # fmt: skip
         self.http_requests = self._counter("http_requests", "All HTTP requests.", "endpoint", "method", "status")
         self.prompt_tokens = self._counter("prompt_tokens", "Prompt tokens of complete answers.", "model")
-        self.generation_tokens = self._counter("generation_tokens", "Generated tokens, counted every second while they come.", "model")
+        self.generation_tokens = self._counter(
+            "generation_tokens", "Generated tokens, counted every second while they come.", "model"
+        )
         self.cached_tokens = self._counter(
             "prompt_tokens_cached", "Prompt tokens whose KV cache entries were reused.", "model"
         )

@@ -51,18 +51,22 @@ def test_sources_are_told_of_in_headers(api: Api, path: str, stream: bool) -> No
     assert (first["X-RKLLM-Cache"], again["X-RKLLM-Cache"]) == ("miss", "hit")
 
 
-JSON_FORMATS: dict[str, dict[str, Any]] = {
+JSON_FORMATS: dict[str, dict[str, Any] | None] = {
     "/v1/chat/completions": {"response_format": {"type": "json_object"}},
     "/v1/responses": {"text": {"format": {"type": "json_object"}}},
     "/v1/messages": {"output_config": {"format": {"type": "json_schema", "schema": {"type": "object"}}}},
     "/api/chat": {"format": "json"},
 }
+"""What asks for JSON, by the path of a chat; None where nothing does."""
 
 
 @pytest.mark.parametrize("path", CHATS)
 def test_a_retry_is_a_warning(plain: Api, path: str) -> None:
-    assert path in JSON_FORMATS, "add what asks for JSON in this dialect; a dialect without it is left out"
-    result = plain.post(path, asking(path, {"text": "no", "again": {"text": "{}"}}, **JSON_FORMATS[path]))
+    assert path in JSON_FORMATS, "add what asks for JSON in this dialect, or None"
+    wanted = JSON_FORMATS[path]
+    if wanted is None:
+        pytest.skip("this dialect has nothing that asks for JSON")
+    result = plain.post(path, asking(path, {"text": "no", "again": {"text": "{}"}}, **wanted))
     assert (result.status_code, result.headers["X-RKLLM-Warning"]) == (200, "retried: response_format")
 
 
