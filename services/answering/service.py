@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any
 
 from msgspec import structs
 
@@ -29,8 +29,6 @@ ANSWERS = ("chat", "completion")
 
 NO_REASONS: Mapping[str, str] = MappingProxyType({})
 """No reasons for ignored parameters."""
-
-T = TypeVar("T")
 
 
 class Service:

@@ -25,7 +25,8 @@ def spec_of(model: Model, specs: Sequence[EngineSpec] = SPECS) -> EngineSpec:
     A model may name an engine that is not installed (``engine:`` in its ``model.yaml``). Its specification promises
     nothing, and its `make` raises `Unavailable`.
     """
-    return next((spec for spec in specs if spec.name == model.engine), not_installed(model.engine, specs))
+    found = (spec for spec in specs if spec.name == model.engine)
+    return next(found, None) or not_installed(model.engine, specs)
 
 
 def not_installed(name: str, specs: Sequence[EngineSpec]) -> EngineSpec:

@@ -41,7 +41,6 @@ class Unusable(Exception):
 
 
 Positive = Annotated[int, Meta(ge=1)]
-Number = Annotated[float, Meta(ge=0)]
 
 
 class SamplingFile(Sampling, frozen=True, kw_only=True, forbid_unknown_fields=True):
