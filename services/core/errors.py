@@ -20,6 +20,7 @@
     ├── FetchFailed           502
     ├── Unavailable           503
     │   ├── QueueFull         503, with Retry-After
+    │   ├── BodiesFull        503, with Retry-After
     │   └── ShuttingDown      503, with Retry-After
     └── EngineTimeout         504
 
@@ -27,6 +28,8 @@
 """
 
 from __future__ import annotations
+
+from services.core.short_text import MOST_QUOTED, message_of, shortened
 
 
 class ServiceError(Exception):
@@ -40,9 +43,9 @@ class ServiceError(Exception):
 
     def __init__(self, message: str, *, param: str | None = None) -> None:
         """Take the message, and the request field at fault in OpenAI's notation (``messages[0].role``)."""
-        super().__init__(message)
-        self.message = message
-        self.param = param
+        self.message = message_of(message)
+        self.param = param and shortened(param, MOST_QUOTED)
+        super().__init__(self.message)
 
 
 class BadRequest(ServiceError):
@@ -203,6 +206,13 @@ class QueueFull(Unavailable):
     """No place in the queue is free."""
 
     code = "queue_full"
+    retry_after = 5
+
+
+class BodiesFull(Unavailable):
+    """The bodies that arrive at present take all the memory that there is for them."""
+
+    code = "bodies_full"
     retry_after = 5
 
 
