@@ -6,6 +6,7 @@ After the checks gunicorn replaces this process, so that signals reach it direct
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import platform
@@ -79,12 +80,20 @@ def check_models(settings: Settings) -> None:
             + (" ".join(problems) or f"Put a {suffixes} file there, in a folder of its own (docs/models.md).")
         )
     for problem in problems:
-        print(f"warning: {problem}", file=sys.stderr)
+        warn(problem)
+
+
+def warn(problem: str) -> None:
+    """Print a warning, if there is room for it: a full disk under the log must not stop the server."""
+    with contextlib.suppress(OSError):
+        os.write(sys.stderr.fileno(), f"warning: {problem}\n".encode())
 
 
 def check(settings: Settings) -> None:
     """Run all checks, which takes milliseconds. Raises `Unfit` or `SettingsError`."""
     keys.check_keys_required(settings)
+    for problem in keys.exposed_files(settings):
+        warn(problem)
     check_openmp()
     check_processor(platform.machine(), Path("/proc/cpuinfo"))
     check_port(settings.host, settings.port)

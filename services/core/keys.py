@@ -12,6 +12,7 @@ import ipaddress
 import logging
 import os
 import re
+import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
@@ -23,7 +24,7 @@ import yaml
 from msgspec import Meta, Struct
 
 from services.core.caller import Caller
-from services.core.settings import Settings, SettingsError
+from services.core.settings import Settings, SettingsError, yaml_place
 from services.core.settings_fields import Count
 
 NAME = "[A-Za-z0-9._-]{1,64}"
@@ -74,7 +75,7 @@ class Keys:
     def __init__(self, settings: Settings) -> None:
         """Read the keys. Raises `SettingsError` for a file that cannot be used."""
         self._settings = settings
-        self._files = [path for path in (settings.keys_file, settings.api_key_file, settings.admin_key_file) if path]
+        self._files = key_files(settings)
         self.configured = bool(self._files or settings.api_key or settings.admin_key)
         """Whether requests need a key. With a file that has no key yet they do, so nobody can use the server."""
         self._versions = self._current_versions()
@@ -108,10 +109,10 @@ class Keys:
 def file_version(path: Path) -> tuple[int, int, int] | None:
     """Return what changes when the file changes; None for a file that does not exist."""
     try:
-        stat = os.stat(path)
+        found = os.stat(path)
     except OSError:
         return None
-    return stat.st_mtime_ns, stat.st_size, stat.st_ino
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def read_all(settings: Settings) -> tuple[Key, ...]:
@@ -164,15 +165,39 @@ def keys_from_file(path: Path) -> list[Key]:
     except OSError as error:
         raise SettingsError(f"keys_file: {path} cannot be read: {error.strerror}.") from error
     except yaml.YAMLError as error:
-        raise SettingsError(f"keys_file: {path} is not YAML: {' '.join(str(error).split())}.") from error
+        raise SettingsError(f"keys_file: {path} is not YAML{yaml_place(error)}.") from error
     try:
         keys = msgspec.convert(entries, list[Key])
     except msgspec.ValidationError as error:
-        raise SettingsError(f"keys_file: {path}: {error}. Let 'python -m services.keys' write the file.") from error
+        # What the message quotes may be a key that somebody wrote there.
+        found = re.sub(f"[`'][^`']{{{MIN_LENGTH},}}[`']", "a long text", str(error))
+        raise SettingsError(f"keys_file: {path}: {found}. Let 'python -m services.keys' write the file.") from error
     for name, count in Counter(key.name for key in keys).items():
         if count > 1:
             raise SettingsError(f"keys_file: {path}: two keys have the name {name!r}; remove one of them.")
     return keys
+
+
+def key_files(settings: Settings) -> list[Path]:
+    """Return the files with keys that the settings name."""
+    return [path for path in (settings.keys_file, settings.api_key_file, settings.admin_key_file) if path]
+
+
+def exposed_files(settings: Settings) -> list[str]:
+    """Return a sentence for each file with keys that every user of this computer may read or change."""
+    return [sentence for path in key_files(settings) if (sentence := exposure(path))]
+
+
+def exposure(path: Path) -> str:
+    """Return what everybody may do with a file with keys, and the remedy; empty if nothing, or if there is no file."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return ""
+    if not mode & (stat.S_IROTH | stat.S_IWOTH):
+        return ""
+    deed = "change" if mode & stat.S_IWOTH else "read"
+    return f"Every user of this computer may {deed} the keys in {path}. Run: chmod o-rwx {path}"
 
 
 def check_keys_required(settings: Settings) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
+from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 
 from services.core.settings import Settings, SettingsError
@@ -16,12 +18,20 @@ FILES = 3
 """Rotated files that are kept beside the current one."""
 
 
+class LogFile(RotatingFileHandler):
+    """A rotating file that its owner and group alone may read: it has addresses and the names of keys."""
+
+    def _open(self) -> TextIOWrapper:
+        descriptor = os.open(self.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
+        return os.fdopen(descriptor, "a", encoding="utf-8", errors="backslashreplace")
+
+
 def configure(settings: Settings) -> None:
     """Set up the root logger of this process. Raises `SettingsError` if the file cannot be written."""
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
     if settings.log_file:
         try:
-            handlers.append(RotatingFileHandler(settings.log_file, maxBytes=FILE_BYTES, backupCount=FILES))
+            handlers.append(LogFile(settings.log_file, maxBytes=FILE_BYTES, backupCount=FILES))
         except OSError as error:
             raise SettingsError(f"log_file: {settings.log_file} cannot be written: {error.strerror}.") from error
     logging.basicConfig(level=settings.api_log_level, format=FORMAT, handlers=handlers, force=True)

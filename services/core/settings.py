@@ -61,11 +61,17 @@ def values_from_file(path: Path) -> Iterator[tuple[str, Any]]:
     except OSError as error:
         raise SettingsError(f"The settings file {path} cannot be read: {error.strerror}.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SettingsError(f"The settings file {path} is not valid YAML: {' '.join(str(error).split())}.") from error
+        raise SettingsError(f"The settings file {path} is not valid YAML{yaml_place(error)}.") from error
     if not isinstance(document or {}, dict):
         raise SettingsError(f"The settings file {path} contains a {type(document).__name__}; write lines 'key: value'.")
     for name, value in (document or {}).items():
         yield known_name(str(name), FIELDS, f"in {path}"), convert(str(name), value, f"{name} in {path}", strict=True)
+
+
+def yaml_place(error: Exception) -> str:
+    """Return where a YAML file is broken. What stands there is left out: it may be a key."""
+    mark = getattr(error, "problem_mark", None)
+    return f": look at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
 
 
 def from_env(env: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
@@ -103,6 +109,8 @@ def convert(name: str, value: Any, where: str, *, strict: bool) -> Any:
     try:
         return msgspec.convert(value, FIELDS[name].type, strict=strict, dec_hook=to_path)
     except msgspec.ValidationError as error:
+        if f"{PREFIX}{name}".upper() in SECRETS:
+            raise SettingsError(f"{where}: {error}. Write the key in quotation marks.") from None
         raise SettingsError(f"{where}: {error}; found {value!r}. See config.example.yaml for its values.") from error
 
 

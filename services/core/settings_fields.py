@@ -46,10 +46,16 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Port on which the server listens."""
     cors_origins: tuple[str, ...] = ()
     """Origins of web pages that may call the API, such as https://chat.example.org; `*` allows every page."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Names of this server that a request without a key may have in its header Host, besides IP addresses, localhost
+    and the names of this computer; `*` allows every name. This keeps web pages from using the server
+    (docs/api.md#web-pages). With keys nothing is checked."""
     max_body_bytes: Positive = 16 * 1024 * 1024
-    """Largest request body in bytes (16 MiB). The server answers a larger request with 413."""
+    """Largest request body in bytes (16 MiB). The server answers a larger request with 413. All bodies that arrive at
+    the same time may take four times as much memory."""
     client_timeout: Seconds = 30
-    """The server closes a connection if the client neither sends its body nor reads its answer for this time."""
+    """The server closes a connection if the client does not read its answer for this time. A request body may pause for
+    this time in all, and must bring 128 KiB per second besides."""
     shutdown_timeout: Seconds = 30
     """Time that running answers get to finish after SIGTERM or Ctrl-C."""
 

@@ -13,7 +13,7 @@ import pytest
 from services import keys as program
 from services.api.http.auth import LOG_INTERVAL, Refusals
 from services.core.caller import Caller
-from services.core.keys import Keys, check_keys_required, hash_of_key, keys_from_file
+from services.core.keys import Keys, check_keys_required, exposed_files, hash_of_key, keys_from_file
 from services.core.settings import Settings, SettingsError
 from services.engines.worker.process import worker_env
 
@@ -188,3 +188,33 @@ def test_the_program_stores_a_key_from_standard_input(
     monkeypatch.setattr("sys.stdin", io.StringIO("short\n"))
     with pytest.raises(SystemExit, match="at least 16"):
         program.main(["--file", str(path), "create", "board2", "--stdin"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"- {SECRET}: [",
+        f"- *{SECRET}",
+        f"- {{name: a, {SECRET}: user}}",
+        f"- {{name: a, sha256: {'0' * 64}, role: {SECRET}}}",
+        f"- {{name: '{SECRET} x', sha256: {'0' * 64}}}",
+        f"- {SECRET}",
+    ],
+)
+def test_a_broken_file_keeps_its_secrets(path: Path, text: str) -> None:
+    path.write_text(text)
+    with pytest.raises(SettingsError) as caught:
+        keys_of(path)
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("mode", "deed"), [(0o600, ""), (0o640, ""), (0o644, "read"), (0o666, "change"), (0o602, "change")]
+)
+def test_files_that_everybody_may_read_or_change_are_named(path: Path, mode: int, deed: str) -> None:
+    path.touch()
+    path.chmod(mode)
+    found = exposed_files(Settings(keys_file=path, api_key_file=path.with_name("nothing")))
+    assert found == (
+        [f"Every user of this computer may {deed} the keys in {path}. Run: chmod o-rwx {path}"] if deed else []
+    )

@@ -89,6 +89,17 @@ def test_what_is_wrong_in_the_file_is_named(tmp_path: Path, text: str, parts: li
 
 
 @pytest.mark.parametrize(
+    "text",
+    ["api_key: 1234567890123456789", "admin_key: [1234567890123456789]", "api_key: 1234567890123456789\nport: ["],
+)
+def test_a_key_that_is_no_text_is_not_shown(tmp_path: Path, text: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(written(tmp_path, text), {})
+    assert "1234567890123456789" not in str(caught.value)
+    assert "quotation marks" in str(caught.value) or "line 2" in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("variable", "text", "part"),
     [
         ("RKLLM_PORT", "many", "RKLLM_PORT"),
@@ -128,6 +139,7 @@ def test_logs_go_to_a_file_that_rotates(tmp_path: Path, root_logger: logging.Log
     logging.getLogger("test").warning("but this")
     assert "but this" in path.read_text()
     assert "not this" not in path.read_text()
+    assert not path.stat().st_mode & 0o137, "strangers may not read it, and its group may not change it"
     rotating = root_logger.handlers[1]
     assert isinstance(rotating, logging.handlers.RotatingFileHandler)
     assert (rotating.maxBytes, rotating.backupCount) == (10_000_000, 3)
