@@ -48,12 +48,10 @@ class Trace:
         if self.first_token is not None:
             fields["first_token_ms"] = _ms(self.first_token)
         fields |= {f"{step}_ms": _ms(seconds) for step, seconds in self.seconds.items()}
+        if self.usage.prompt_tokens:
+            fields |= {"prompt_tokens": self.usage.prompt_tokens, "cached_tokens": self.usage.cached_tokens}
         if self.usage != Usage():
-            fields |= {
-                "prompt_tokens": self.usage.prompt_tokens,
-                "cached_tokens": self.usage.cached_tokens,
-                "completion_tokens": self.usage.completion_tokens,
-            }
+            fields["completion_tokens"] = self.usage.completion_tokens
         return fields
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from types import TracebackType
 
 from services.core.errors import ClientGone, QueueFull, ServiceError, ShuttingDown, TooManyRequests
-from services.core.events import Data, Done, Event, Phase, Reasoning, Text
+from services.core.events import Data, Done, Event, Phase, Reasoning, Text, Usage
 from services.core.metrics import Metrics
 from services.core.model import Model
 from services.core.trace import Step, Trace
@@ -144,6 +144,7 @@ class RunMetrics:
     def _cancelled(self) -> None:
         if self._ended:
             return  # the client has the whole answer
+        self._count_pieces()
         self._end("abort")
         self._metrics.cancelled.labels(self._model.id, self._phase).inc()
 
@@ -151,8 +152,14 @@ class RunMetrics:
         cause = (error.code or error.type) if isinstance(error, ServiceError) else INTERNAL
         if isinstance(error, QueueFull | TooManyRequests | ShuttingDown):
             self._metrics.rejects.labels(cause).inc()
+        self._count_pieces()
         self._end("error")
         self._metrics.failed.labels(self._model.id, self._phase, cause).inc()
+
+    def _count_pieces(self) -> None:
+        """Note the tokens of an answer that broke off: the engine's own counts come with its end alone."""
+        if not self._ended:
+            self._trace.usage += Usage(completion_tokens=self._tokens)
 
     def _end(self, outcome: str) -> None:
         """Note the outcome, the last tokens, and the time of the step that it ended."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from services.core.client import Client
+from services.core.errors import EngineFailed
 from services.core.events import Event, Waiting, closing
 from services.core.metrics import Metrics
 from services.core.model import Model
@@ -17,7 +21,7 @@ from services.core.settings import Settings
 from services.engines.base import Engine
 from services.scheduler.memory import Memory
 from services.scheduler.pool import ModelPool
-from services.scheduler.queue import Queue
+from services.scheduler.queue import Queue, shutting_down
 from services.scheduler.run_metrics import RunMetrics
 
 SHARING_KINDS = frozenset({"embedding", "rerank"})
@@ -59,6 +63,7 @@ class Scheduler:
             settings.queue_depth, settings.queue_overtakes, self._pool.is_loaded, settings.queue_background_overtakes
         )
         self._active: str | None = None
+        self._ended = False
         self._metrics.queue_depth.set(settings.queue_depth)
         self._metrics.places_taken.set_function(lambda: float(self._queue.places_taken))
         self._metrics.engine_up.set_function(lambda: float(any(engine.alive for engine in self._pool.engines)))
@@ -87,6 +92,10 @@ class Scheduler:
                     for event in events:
                         run.record(event)
                         yield event
+            except EngineFailed as error:
+                if self._ended:
+                    raise shutting_down() from error
+                raise
             finally:
                 self._active = None
                 # After an error too: a model that stays loaded must get a time to be unloaded.
@@ -130,6 +139,17 @@ class Scheduler:
     def close(self) -> None:
         """Refuse requests that wait and new ones; the running one goes on. Returns at once."""
         self._queue.close()
+
+    def end_answers(self) -> None:
+        """End what runs with `ShuttingDown`: kill the processes of the engines, which whoever waits for them notices.
+
+        Returns at once. The engines are left to the holder of the slot, and to `stop`.
+        """
+        self._ended = True
+        for engine in self._pool.engines:
+            if engine.alive:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(engine.pid, signal.SIGKILL)
 
     def stop(self) -> None:
         """Kill all engines, even those that run: for the end of the process. Blocks for milliseconds."""
