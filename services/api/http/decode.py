@@ -1,0 +1,107 @@
+"""Decode a body into its type: as strict as the type, and tolerant of what clients write without a second meaning.
+
+Tolerated are whole numbers that were written as floats, a byte order mark, and halves of characters, which JavaScript
+and Python write where they cut a text.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import TypeVar
+
+import msgspec
+
+from services.api.http.whole_numbers import with_whole_numbers
+from services.core.errors import BadRequest
+
+T = TypeVar("T")
+
+Body = bytes | bytearray
+
+BOM = b"\xef\xbb\xbf"
+"""The byte order mark of UTF-8, which some editors and shells write in front of a text."""
+
+MOST_BRACKETS = 1_000_000
+"""The most brackets and braces of a body, texts included. Each may be a list or an object, and millions of them take
+seconds to make; a text of 16 MB has fewer."""
+
+PATH = re.compile(r" - at `(?:key in )?\$\.?([^`]*)`$")
+"""How msgspec names the field at fault, at the end of its message."""
+
+MISSING = re.compile(r"Object missing required field `([^`]+)`")
+"""How msgspec names a field that is not there; the path is that of its object."""
+
+SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+"""The beginning of an escape that stands for half of a character."""
+
+REPLACED = "replaced: half characters in the request's text; each is U+FFFD now"
+
+
+def decode_body(data: Body, kind: type[T], warn: Callable[[str], None]) -> T:
+    """Return `data` as a `kind`. Raises `BadRequest` that names the field at fault.
+
+    Halves of characters become U+FFFD, and `warn` is called with a sentence about it.
+    """
+    if data.count(b"[") + data.count(b"{") > MOST_BRACKETS:
+        raise BadRequest(f"The request's body has more than {MOST_BRACKETS} brackets; send fewer lists and objects.")
+    text = data[len(BOM) :] if data.startswith(BOM) else data
+    try:
+        try:
+            return typed(text, kind)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            whole = None if isinstance(error, msgspec.ValidationError) else with_whole_characters(text)
+            if whole is None:
+                raise
+        warn(REPLACED)
+        return typed(whole, kind)
+    except msgspec.ValidationError as error:
+        raise wrong_field(str(error)) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadRequest(f"The request's body is no JSON: {fault(data, error)}.") from error
+    # msgspec decodes by recursion, and stops at Python's limit.
+    except RecursionError as error:
+        raise BadRequest("The request's JSON is nested too deeply; send a flatter one.") from error
+
+
+def typed(data: Body, kind: type[T]) -> T:
+    """Return `data` as a `kind`. Raises what msgspec raises."""
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.ValidationError as error:
+        if "got `float`" not in str(error):
+            raise
+    # Only a body with a float at the place of an integer pays for the second way.
+    return msgspec.convert(with_whole_numbers(msgspec.json.decode(data), kind), kind, str_keys=True)
+
+
+def with_whole_characters(data: Body) -> bytes | None:
+    """Return the JSON with U+FFFD in place of each half character; None if it has none, or is no JSON anyway.
+
+    Python's decoder takes such halves, and its codec for UTF-16 knows which have their other half.
+    """
+    if not SURROGATE.search(data):
+        return None
+    try:
+        text = json.dumps(json.loads(data), ensure_ascii=False)
+    except ValueError:
+        return None
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
+
+
+def wrong_field(text: str) -> BadRequest:
+    """Return the error for a message of msgspec, with the field at fault in OpenAI's notation."""
+    place, missing = PATH.search(text), MISSING.match(text)
+    path = place.group(1) if place else ""
+    param = ".".join(filter(None, (path, missing and missing.group(1))))
+    return BadRequest(f"{PATH.sub('', text)}{f' in {path!r}' if path else ''}.", param=param or None)
+
+
+def fault(data: Body, error: Exception) -> str:
+    """Return what is wrong with bytes that are no JSON: the first byte that is no UTF-8, else what `error` says."""
+    try:
+        data.decode()
+    except UnicodeDecodeError as found:
+        return f"byte {found.start} (0x{data[found.start]:02x}) is no UTF-8; send the text as UTF-8"
+    return str(error)

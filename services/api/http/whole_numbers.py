@@ -1,0 +1,63 @@
+"""Turn whole numbers that were written as floats (``4096.0``, ``1e3``) into integers where a type asks for integers.
+
+JSON has one kind of number, and some clients write every number as a float. The type decides, so that the floats in
+free JSON (schemas, arguments, metadata) stay what they are.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from msgspec import inspect
+
+MOST_ITEMS = 100_000
+"""A longer list is left as it is, so that no body costs a long loop; nobody writes so many token ids as floats."""
+
+
+def with_whole_numbers(value: Any, kind: Any) -> Any:
+    """Return decoded JSON with integers where the type `kind` asks for them; lists and objects are changed in place."""
+    return _mended(value, _type_info(kind))
+
+
+_type_info = cache(inspect.type_info)
+
+
+def _mended(value: Any, kind: inspect.Type) -> Any:
+    if isinstance(value, float):
+        return int(value) if value.is_integer() and _asks_for_integer(kind) else value
+    for each in _members(kind):
+        if isinstance(value, list) and isinstance(each, inspect.CollectionType):
+            _mend_list(value, each)
+        elif isinstance(value, dict):
+            _mend_object(value, each)
+    return value
+
+
+def _asks_for_integer(kind: inspect.Type) -> bool:
+    members = _members(kind)
+    floats = any(isinstance(each, inspect.FloatType | inspect.AnyType) for each in members)
+    return not floats and any(isinstance(each, inspect.IntType) for each in members)
+
+
+def _members(kind: inspect.Type) -> tuple[inspect.Type, ...]:
+    """Return the members of a union, or the type alone."""
+    if isinstance(kind, inspect.Metadata):
+        return _members(kind.type)
+    return kind.types if isinstance(kind, inspect.UnionType) else (kind,)
+
+
+def _mend_list(items: list[Any], kind: inspect.CollectionType) -> None:
+    # A list over its bound is refused anyway.
+    if len(items) <= (MOST_ITEMS if kind.max_length is None else kind.max_length):
+        items[:] = [_mended(item, kind.item_type) for item in items]
+
+
+def _mend_object(found: dict[str, Any], kind: inspect.Type) -> None:
+    if isinstance(kind, inspect.DictType) and not isinstance(kind.value_type, inspect.AnyType):
+        for key, value in found.items():
+            found[key] = _mended(value, kind.value_type)
+    elif isinstance(kind, inspect.StructType) and (kind.tag_field is None or found.get(kind.tag_field) == kind.tag):
+        for field in kind.fields:
+            if field.encode_name in found:
+                found[field.encode_name] = _mended(found[field.encode_name], field.type)
