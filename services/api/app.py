@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Any
 
@@ -13,9 +13,12 @@ from services.answering.catalog import model_catalog
 from services.answering.service import Service
 from services.api.dialects.table import DIALECTS, KEY_HEADERS, dialect_of
 from services.api.http.auth import Auth
+from services.api.http.body import Bodies
 from services.api.http.errors import ErrorHandlers
+from services.api.http.headers import CommonHeaders, usual_name
 from services.api.http.middleware import AccessLog, RequestId
 from services.api.http.notices import HEADERS
+from services.api.http.origin import OriginGuard
 from services.api.openapi.resource import Description
 from services.api.operator.endpoints import ENDPOINTS as OPERATOR
 from services.core import keys, logs
@@ -39,9 +42,21 @@ class App(falcon.App[Any, Any]):
     service: Service
     monitor: Monitor
 
+    def __call__(self, env: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Answer a request, as WSGI demands it, with the names of headers in their usual case."""
+
+        def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+            return start_response(status, [(usual_name(name), value) for name, value in headers], *more)
+
+        return super().__call__(env, start)
+
     def close(self) -> None:
         """Refuse new requests; running answers go on. Does not block."""
         self.service.scheduler.close()
+
+    def end_answers(self) -> None:
+        """End the running answers with an error that says why. Does not block."""
+        self.service.scheduler.end_answers()
 
     def stop(self) -> None:
         """Stop the monitor and the scheduler, and kill the engines."""
@@ -79,7 +94,15 @@ def build_metrics(settings: Settings, specs: Sequence[EngineSpec]) -> Metrics:
 
 def build_middleware(settings: Settings, metrics: Metrics) -> list[Any]:
     """Return the middleware, in the order in which requests pass through it."""
-    always: list[Any] = [RequestId(), AccessLog(metrics), Auth(settings, Keys(settings), KEY_HEADERS)]
+    keys = Keys(settings)
+    always: list[Any] = [
+        RequestId(),
+        CommonHeaders(cors=bool(settings.cors_origins)),
+        AccessLog(metrics),
+        Auth(settings, keys, KEY_HEADERS),
+        OriginGuard(settings, keyless=settings.allow_anonymous or not keys.configured),
+        Bodies(ENDPOINTS, settings),
+    ]
     if not settings.cors_origins:
         return always
     # Falcon takes the star alone and not in a list.

@@ -33,7 +33,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     for instrument in vars(app.service.metrics).values():
         if isinstance(instrument, MetricWrapperBase) and instrument._labelnames:
             instrument.labels(*instrument._labelnames)
-    page = falcon.testing.TestClient(app).simulate_get("/metrics").text
+    page = falcon.testing.TestClient(app, headers={"Host": "localhost"}).simulate_get("/metrics").text
     app.stop()
     return set(re.findall(r"^([a-z0-9_:]+)[{ ]", page, re.MULTILINE))
 

@@ -21,7 +21,7 @@ class Api:
 
     def __init__(self, app: App) -> None:
         self.app = app
-        self.http = falcon.testing.TestClient(app)
+        self.http = falcon.testing.TestClient(app, headers={"Host": "localhost"})
 
     def post(self, path: str, body: Any, **more: Any) -> falcon.testing.Result:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()

@@ -45,7 +45,7 @@ def test_a_whole_answer(api: Api) -> None:
 def test_a_stream(api: Api) -> None:
     result = api.chat({"text": "ab", "tokens": 2}, stream=True, stream_options={"include_usage": True})
     assert result.headers["content-type"].startswith("text/event-stream")
-    assert result.headers["cache-control"] == "no-cache"
+    assert result.headers["cache-control"] == "no-store"
     *events, usage, end = chunks(result)
     assert end is None
     assert [event["choices"][0]["delta"] for event in events] == [

@@ -121,6 +121,43 @@ def test_a_body_over_the_limit_is_a_413(api: Api, path: str) -> None:
     assert result.status_code == 413
 
 
+LONG = "secret " * 10_000
+
+
+@each_endpoint
+def test_an_error_repeats_no_long_text(api: Api, path: str) -> None:
+    """Neither as a value, nor as a name of a field, nor in the address."""
+    for body in (
+        {**good(path), "model": LONG[:50_000]},
+        {**good(path), text_or_model(path): {LONG[:50_000]: LONG[:9]}},
+    ):
+        result = api.post(path, body)
+        refused(result)
+        assert result.text.count("secret") * len("secret ") < 300, result.text
+        assert len(result.text) < 1000
+    assert len(api.http.simulate_get(path + LONG).text) < 1000
+
+
+def text_or_model(path: str) -> str:
+    return next(field for field in (*good(path), "model") if field in ("messages", "input", "prompt", "model", "query"))
+
+
+def test_half_a_character_is_replaced_and_named(api: Api) -> None:
+    body = b'{"messages": [{"role": "user", "content": "cut \\ud83d"}], "max_tokens": 50.0}'
+    for path in ("/v1/chat/completions", "/v1/messages"):
+        result = api.post(path, body)
+        assert result.status_code == 200
+        assert "cut \ufffd" in json.dumps(result.json, ensure_ascii=False)
+        assert "half characters" in result.headers["x-rkllm-warning"]
+    streamed = api.post("/v1/chat/completions", body[:-1] + b', "stream": true}')
+    assert "half characters" in streamed.headers["x-rkllm-warning"]
+
+
+def test_a_missing_field_is_named(api: Api) -> None:
+    for path, field in (("/v1/chat/completions", "messages"), ("/v1/embeddings", "input"), ("/v1/rerank", "query")):
+        assert api.post(path, {}).json["error"]["param"] == field
+
+
 NAMES = ["../../etc/passwd", "..", "a/b", "%2e%2e%2f", ":", ":latest", "a:b:c", "x" * 5000, "\u202e", "a\nb"]
 
 

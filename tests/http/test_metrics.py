@@ -156,14 +156,14 @@ def test_the_log_line_has_the_outcome(
 
 def test_a_stream_is_logged_at_its_end_and_whoever_leaves_is_an_abort(api: Api, log: pytest.LogCaptureFixture) -> None:
     body = json.dumps({"messages": [{"role": "user", "content": json.dumps({"tokens": 50})}], "stream": True})
-    env = falcon.testing.create_environ(CHAT, method="POST", body=body)
+    env = falcon.testing.create_environ(CHAT, method="POST", host="localhost", body=body)
     stream = api.app(env, lambda *args: lambda data: None)
     next(iter(stream))
     assert not lines(log)
     stream.close()  # type: ignore[attr-defined]
     stream.close()  # type: ignore[attr-defined]
     (line,) = lines(log)
-    assert (line["outcome"], line["status"]) == ("abort", "200")
+    assert (line["outcome"], line["status"], line["completion_tokens"]) == ("abort", "200", "1")
     assert requests(api, "abort") == 1
     assert value(api, "rkllm_requests_running", model="fake") == 0
 

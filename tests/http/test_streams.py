@@ -73,7 +73,7 @@ def test_a_retry_is_a_warning(plain: Api, path: str) -> None:
 def streamed(api: Api, path: str, script: object) -> Any:
     """Return the body that a server would iterate and close."""
     sent = json.dumps(asking(path, script, stream=True))
-    env = falcon.testing.create_environ(path, method="POST", body=sent)
+    env = falcon.testing.create_environ(path, method="POST", host="localhost", body=sent)
     return api.app(env, lambda *args: lambda data: None)
 
 

@@ -61,7 +61,7 @@ class Server:
         """Send a request and return its connection without reading a byte of the answer."""
         data = json.dumps(body).encode()
         connection = self.connect()
-        head = f"POST {path} HTTP/1.1\r\nHost: test\r\nContent-Length: {len(data)}\r\n\r\n"
+        head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(data)}\r\n\r\n"
         connection.sendall(head.encode() + data)
         return connection
 
@@ -85,7 +85,7 @@ class Server:
 
     def health(self) -> dict[str, Any]:
         with self.connect() as connection:
-            connection.sendall(b"GET /health HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")
+            connection.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             answer = b"".join(iter(lambda: connection.recv(65536), b""))
         found: dict[str, Any] = json.loads(answer.partition(b"\r\n\r\n")[2])
         return found

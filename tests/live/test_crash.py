@@ -138,11 +138,13 @@ def test_a_signal_lets_the_running_answer_finish(start: Start, bell: Bell, numbe
 
 
 def test_a_signal_ends_an_answer_that_takes_too_long(start: Start, bell: Bell) -> None:
+    """The stream ends with the reason, and not as if the server had crashed."""
     server = start(shutdown_timeout=1)
     path, rung = bell()
-    running = server.chat({"fault": "hold", "bell": path}, stream=True)
+    running = server.chat({"tokens": 3, "fault": "hold", "at": 1, "bell": path}, stream=True)
     rung()
     engines = server.engine_pids()
     assert server.end() == 0
     assert not [pid for pid in engines if alive(pid)]
+    assert sse(running)[-1]["error"]["code"] == "shutting_down"
     running.close()

@@ -17,7 +17,7 @@ Start = Callable[..., Server]
 
 
 def idle(health: dict[str, object]) -> bool:
-    return health["active_request"] is None and health["waiting_requests"] == 0
+    return not health["busy"] and health["waiting_requests"] == 0
 
 
 def reset(connection: socket.socket) -> None:
@@ -83,7 +83,7 @@ def test_leaving_while_queued(scripted: Server, bell: Bell, stream: bool) -> Non
     scripted.until(lambda health: health["waiting_requests"] == 1)
     waiting.close()
     scripted.until(lambda health: health["waiting_requests"] == 0)
-    assert scripted.health()["active_request"]
+    assert scripted.health()["busy"]
     running.close()
     scripted.until(idle)
     assert scripted.ask("next") == "You said: next"
@@ -100,7 +100,7 @@ def test_a_pipelined_request_is_no_departure(scripted: Server) -> None:
     body = json.dumps(
         {"model": "fake", "messages": [{"role": "user", "content": '{"tokens": 3, "delay": 0.01}'}]}
     ).encode()
-    request = b"POST /v1/chat/completions HTTP/1.1\r\nHost: t\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    request = b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body) + body
     with scripted.connect() as connection:
         connection.sendall(request * 2)
         received = b""
@@ -119,9 +119,9 @@ def test_a_client_that_never_reads_loses_its_answer(start: Start) -> None:
          "messages": [{"role": "user", "content": json.dumps({"text": "x" * 1000, "tokens": 10**6})}]}
     ).encode()  # fmt: skip
     connection.sendall(
-        b"POST /v1/chat/completions HTTP/1.1\r\nHost: t\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+        b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body) + body
     )
-    server.until(lambda health: health["active_request"] is not None)
+    server.until(lambda health: health["busy"])
     server.until(idle)
     assert server.ask("next") == "You said: next"
     connection.close()
@@ -130,6 +130,6 @@ def test_a_client_that_never_reads_loses_its_answer(start: Start) -> None:
 def test_a_body_that_never_ends_is_a_408(start: Start) -> None:
     server = start(client_timeout=0.3)
     with server.connect() as connection:
-        connection.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: t\r\nContent-Length: 500\r\n\r\n{")
+        connection.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500\r\n\r\n{")
         assert connection.recv(100).startswith(b"HTTP/1.1 408")
     assert server.ask("next") == "You said: next"

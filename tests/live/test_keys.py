@@ -52,7 +52,8 @@ def line_up(server: Server, asks: list[Callable[[], object]]) -> list[threading.
 def test_a_hundred_wrong_keys_cost_the_others_nothing_and_fill_no_log(start: Start) -> None:
     server = start(api_key=USER, admin_key=ADMIN)
     attack = (
-        b"POST /v1/chat/completions HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer guess-%d\r\nContent-Length: 0\r\n\r\n"
+        b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n"
+        b"Authorization: Bearer guess-%d\r\nContent-Length: 0\r\n\r\n"
     )
     statuses = []
 

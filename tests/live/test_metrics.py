@@ -35,7 +35,7 @@ STREAM = {"stream": True, "stream_options": {"include_usage": True}}
 
 def page(server: Server) -> str:
     with server.connect() as connection:
-        connection.sendall(b"GET /metrics HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")
+        connection.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         return b"".join(iter(lambda: connection.recv(65536), b"")).decode()
 
 
@@ -107,13 +107,13 @@ class Counted:
             while pieces(received) < after or (not after and b": prefill" not in received):
                 received += connection.recv(65536)
             self.tokens += pieces(received)
-        self._server.until(lambda health: health["active_request"] is None)
+        self._server.until(lambda health: not health["busy"])
         self.ends["left"] += 1
 
 
 def lined_up(count: int, health: dict[str, Any]) -> bool:
     """Whether one runs and `count` wait."""
-    return bool(health["active_request"]) and bool(health["waiting_requests"] == count)
+    return bool(health["busy"]) and bool(health["waiting_requests"] == count)
 
 
 @pytest.fixture(params=build.RELEASES)
@@ -221,7 +221,7 @@ def test_a_scrape_waits_for_nobody(start: Start, bell: Bell) -> None:
     assert statistics.median(times) < 2, "it takes milliseconds; a wait for the held answer would never end"
     for connection in held:
         connection.close()
-    server.until(lambda health: health["active_request"] is None and health["waiting_requests"] == 0)
+    server.until(lambda health: not health["busy"] and health["waiting_requests"] == 0)
 
 
 def test_each_request_has_one_log_line_also_if_its_client_left(start: Start, bell: Bell) -> None:
@@ -230,7 +230,7 @@ def test_each_request_has_one_log_line_also_if_its_client_left(start: Start, bel
     connection = server.chat({"fault": "hold", "bell": path}, stream=True)
     rung()
     connection.close()
-    server.until(lambda health: health["active_request"] is None)
+    server.until(lambda health: not health["busy"])
     server.ask("hello", extra_headers={"X-Request-Id": "the-second"})
     lines = [line for line in server.log().splitlines() if " id=" in line]
     assert re.search(r"status=\d+ outcome=abort .*model=fake .*queue_ms=\d+ load_ms=\d+", lines[0])

@@ -138,9 +138,9 @@ def test_a_model_switch_and_back(real: Server) -> None:
 def test_leaving_in_a_long_prefill_frees_the_engine(real: Server) -> None:
     real.ask("Hello!", MODEL, max_tokens=1)
     connection = real.chat("Say it again. " * 1200, MODEL, stream=False)
-    real.until(lambda health: health["active_request"] is not None)
+    real.until(lambda health: health["busy"])
     connection.close()
-    real.until(lambda health: health["active_request"] is None)
+    real.until(lambda health: not health["busy"])
     assert real.health()["process_healthy"]
     assert real.ask("Hello!", MODEL, max_tokens=4)
 
@@ -150,7 +150,7 @@ def test_leaving_while_it_decodes_frees_the_engine(real: Server) -> None:
         stream = client.chat.completions.create(model=MODEL, messages=QUESTION, stream=True, max_tokens=2000)
         next(iter(stream))
         stream.close()
-    real.until(lambda health: health["active_request"] is None)
+    real.until(lambda health: not health["busy"])
     assert real.health()["process_healthy"]
 
 

@@ -119,7 +119,7 @@ def test_the_stop_button_stops_the_engine(running: Running) -> None:
     turn.stop()
     while cancelled() == before:
         pass
-    running.box.api.until(lambda health: not health["active_request"])
+    running.box.api.until(lambda health: not health["busy"])
     assert turn.finished()["content"].startswith(read)
 
 

@@ -24,8 +24,8 @@ PRIORITY_HEADER = "X-RKLLM-Priority"
 PRIORITIES = ("interactive", "background")
 
 OPEN_PATHS = frozenset({"/", "/health", "/v1/health", "/ready", "/v1/ready", "/docs", "/openapi.json"})
-"""Paths that need no key: neither a monitoring system nor the address bar of a browser has one. Their answers have
-no secrets."""
+"""Paths that need no key: neither a monitoring system nor the address bar of a browser has one. Who has no key learns
+there whether the server works, and nothing of its files and processes."""
 
 METRICS = "/metrics"
 
@@ -63,9 +63,16 @@ class Auth:
         req.context.caller = self._keyless
         refuse_key_in_address(req)
         # A browser asks with OPTIONS what it may send, before it sends the key; the answer has no secrets.
-        if req.path in self._open or req.method == "OPTIONS":
+        if req.method == "OPTIONS":
             return
-        caller = with_priority(self._caller(req), req.get_header(PRIORITY_HEADER))
+        try:
+            found = self._caller(req)
+        except Unauthorized:
+            if req.path not in self._open:
+                self._refusals.note(req.remote_addr)
+                raise
+            found = self._keyless
+        caller = with_priority(found, req.get_header(PRIORITY_HEADER))
         req.context.caller, req.context.trace.key = caller, caller.name
 
     def _caller(self, req: falcon.Request) -> Caller:
@@ -76,17 +83,16 @@ class Auth:
         if secret is None or not self._keys.configured:
             if self._anonymous:
                 return self._keyless
-            raise self._refused(req, "This server needs an API key; the request has none.")
+            raise refused("This server needs an API key; the request has none.")
         found = self._keys.find(secret)
         if found is None:
-            raise self._refused(req, "The API key of this request is unknown: it is mistyped or revoked.")
+            raise refused("The API key of this request is unknown: it is mistyped or revoked.")
         return found
 
-    def _refused(self, req: falcon.Request, found: str) -> Unauthorized:
-        self._refusals.note(req.remote_addr)
-        return Unauthorized(
-            f"{found} Send the header 'Authorization: Bearer KEY'; docs/install.md says where keys are."
-        )
+
+def refused(found: str) -> Unauthorized:
+    """Return the error that says what was `found` and what is needed."""
+    return Unauthorized(f"{found} Send the header 'Authorization: Bearer KEY'; docs/install.md says where keys are.")
 
 
 class Refusals:

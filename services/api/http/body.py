@@ -1,81 +1,113 @@
-"""Read the body of a request within its limits, and decode it into its type."""
+"""Read the bodies of requests within their limits: the bytes of one, the bytes of all together, and the time."""
 
 from __future__ import annotations
 
-import re
-from typing import TypeVar
+import threading
+from collections.abc import Iterable, Iterator
+from functools import partial
+from typing import Any, TypeVar
 
 import falcon
-import msgspec
 
-from services.api.http.context import connection
-from services.core.errors import BadRequest, PayloadTooLarge, RequestTimeout, ServiceError
+from services.api.http.connection import LEAST_RATE, READ_SIZE
+from services.api.http.decode import decode_body
+from services.api.http.endpoint import Endpoint
+from services.api.http.notices import warn
+from services.core.errors import BadRequest, BodiesFull, PayloadTooLarge, RequestTimeout, ServiceError
+from services.core.settings import Settings
 
 T = TypeVar("T")
 
-READ_SIZE = 256 * 1024
-"""The most bytes of one read."""
-
-DRAIN_FACTOR = 4
-"""A body of up to so many times the limit is read and dropped, so that the client gets the answer and no reset."""
-
-PATH = re.compile(r" - at `(?:key in )?\$\.?([^`]*)`$")
-"""How msgspec names the field at fault, at the end of its message."""
+MOST_AT_ONCE = 4
+"""How many bodies of the largest size may be in memory at once: as many uploads at full size, or many smaller ones."""
 
 
-def parse(req: falcon.Request, kind: type[T], limit: int, timeout: float, blank: bytes = b"") -> T:
-    """Return the body as a `kind`, an empty one as if it were `blank`. Blocks for at most `timeout` seconds per read.
+class Room:
+    """The memory for bodies that arrive. Thread-safe, and never blocks."""
 
-    Raises `PayloadTooLarge` over `limit` bytes, `RequestTimeout`, `BadRequest`. The timeout stays on the socket: an
-    answer that its client does not read for so long is cancelled, and its slot is free.
-    """
-    sock = connection(req)
-    if sock is not None:
-        sock.settimeout(timeout)
-    try:
-        data = read_to_end(req, limit)
-    except TimeoutError as error:
-        raise RequestTimeout(
-            f"The request's body did not arrive: nothing came for {timeout:g} s. Send it again."
-        ) from error
-    except ServiceError:
-        raise
-    except Exception as error:
-        # The HTTP server parses chunks while they are read, and has exceptions of its own for broken ones.
-        raise BadRequest(f"The request's body could not be read: {error}.") from error
-    return decode_body(data or blank, kind)
+    def __init__(self, size: int) -> None:
+        """Take the most bytes of all bodies together."""
+        self._free, self._lock = size, threading.Lock()
+
+    def take(self, count: int) -> None:
+        """Take `count` bytes. Raises `BodiesFull`."""
+        with self._lock:
+            if count > self._free:
+                raise BodiesFull("The server receives too many large requests at once. Please retry in a moment.")
+            self._free -= count
+
+    def give_back(self, count: int) -> None:
+        """Give `count` bytes back."""
+        with self._lock:
+            self._free += count
 
 
-def read_to_end(req: falcon.Request, limit: int) -> bytes:
-    """Return the whole body. Blocks; raises `PayloadTooLarge` over `limit` bytes, and what the stream raises."""
-    source = req.stream if req.env.get("wsgi.input_terminated") else req.bounded_stream
-    chunks, size, most = [], 0, limit * DRAIN_FACTOR
-    while size <= most:
-        # Never ask for more than is needed: the HTTP server blocks until it has as many bytes as were asked for.
-        data = source.read(min(READ_SIZE, most + 1 - size))
-        if not data:
-            break
-        size += len(data)
-        if size <= limit:
-            chunks.append(data)
-    if size > limit:
-        raise PayloadTooLarge(
-            f"The request's body is larger than {limit} bytes; send less, or raise max_body_bytes on the server."
-        )
-    return b"".join(chunks)
+class Bodies:
+    """Middleware that puts itself into the context of each request, where resources find it to read their bodies."""
 
+    def __init__(self, endpoints: Iterable[Endpoint], settings: Settings) -> None:
+        """Take the limits of the operations of `endpoints`."""
+        self._largest, self._timeout = settings.max_body_bytes, settings.client_timeout
+        self._room = Room(MOST_AT_ONCE * settings.max_body_bytes)
+        self._limits = {
+            (operation.method.upper(), path): operation.max_bytes or self._largest
+            for endpoint in endpoints
+            for operation in endpoint.operations
+            for path in endpoint.paths
+        }
 
-def decode_body(data: bytes, kind: type[T]) -> T:
-    """Return `data` as a `kind`. Raises `BadRequest` that names the field at fault."""
-    try:
-        return msgspec.json.decode(data, type=kind)
-    except msgspec.ValidationError as error:
-        text = str(error)
-        found = PATH.search(text)
-        param = found.group(1) if found else None
-        raise BadRequest(f"{PATH.sub('', text)}{f' in {param!r}' if param else ''}.", param=param) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BadRequest(f"The request's body is no JSON: {error}.") from error
-    # msgspec decodes by recursion, and stops at Python's limit.
-    except RecursionError as error:
-        raise BadRequest("The request's JSON is nested too deeply; send a flatter one.") from error
+    def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Put this object into the context of the request."""
+        req.context.bodies = self
+
+    def parse(self, req: falcon.Request, kind: type[T], blank: bytes = b"") -> T:
+        """Return the body as a `kind`, an empty one as if it were `blank`. Blocks while the body arrives.
+
+        Raises `PayloadTooLarge`, before anything is read where the length is announced; `BodiesFull`,
+        `RequestTimeout`, `BadRequest`.
+        """
+        data = bytearray()
+        taken = 0
+        try:
+            for size in self._reads(req, data):
+                # What fits one read is always taken, so large uploads never keep small requests out.
+                if data:
+                    self._room.take(size)
+                    taken += size
+            return decode_body(data or blank, kind, partial(warn, req))
+        finally:
+            self._room.give_back(taken)
+
+    def _reads(self, req: falcon.Request, data: bytearray) -> Iterator[int]:
+        """Read the body into `data`; yield the size of each read before it. Blocks; raises as `parse` does."""
+        limit = min(self._largest, self._limits[req.method, req.uri_template or ""])
+        announced = req.content_length
+        if (announced or 0) > limit:
+            raise self._too_large(limit)
+        # One byte more than the limit tells whether the body goes on.
+        while size := min(READ_SIZE, (limit + 1 if announced is None else announced) - len(data)):
+            yield size
+            more = self._read(req, size)
+            if not more:
+                break
+            data += more
+        if len(data) > limit:
+            raise self._too_large(limit)
+
+    def _read(self, req: falcon.Request, size: int) -> bytes:
+        source: Any = req.stream if req.env.get("wsgi.input_terminated") else req.bounded_stream
+        try:
+            found: bytes = source.read(size)
+        except TimeoutError as error:
+            raise RequestTimeout(
+                f"The request's body did not arrive in time. It may pause for {self._timeout:g} s, and must bring "
+                f"{LEAST_RATE} bytes per second after that. Send it again."
+            ) from error
+        except Exception as error:
+            # The HTTP server parses chunks while they are read, and has exceptions of its own for broken ones.
+            raise BadRequest(f"The request's body could not be read: {error}.") from error
+        return found
+
+    def _too_large(self, limit: int) -> ServiceError:
+        raised = ", or raise max_body_bytes on the server" if limit == self._largest else ""
+        return PayloadTooLarge(f"The request's body is larger than the {limit} bytes of this path; send less{raised}.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -15,6 +15,11 @@ Access = Literal["open", "user", "admin"]
 
 VERSION = "/v1"
 """Paths that begin with it exist without it too, for clients that are given the bare address."""
+
+
+MIB = 1024 * 1024
+SMALL = 64 * 1024
+"""Bytes that are enough for a body without texts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +49,8 @@ class Operation:
     """Whether it waits in the queue and runs an engine, so that every error of those may be the answer."""
     body_optional: bool = False
     """Whether the request may have no body."""
+    max_bytes: int | None = None
+    """The largest body; None: what the setting `max_body_bytes` says. The setting is the upper limit of all paths."""
     statuses: tuple[int, ...] = ()
     """Further statuses of errors."""
     also_success: tuple[int, ...] = ()
@@ -51,15 +58,16 @@ class Operation:
 
     @property
     def errors(self) -> tuple[int, ...]:
-        """Return the statuses of its errors, in order. 400 is among them always: a key in the address is refused."""
-        found = {400, *self.statuses}
+        """Return the statuses of its errors, in order.
+
+        Two are among them always: 400, since a key in the address is refused, and 403, since foreign pages are.
+        """
+        found = {400, 403, *self.statuses}
         if self.access != "open":
             found.add(401)
-        if self.access == "admin":
-            found.add(403)
-        # A body may come too slowly, or be too large.
+        # A body may come too slowly, be too large, or find no memory.
         if self.request is not None:
-            found |= {408, 413}
+            found |= {408, 413, 503}
         if self.names_model:
             found.add(404)
         if self.takes_slot:
@@ -93,9 +101,22 @@ class Endpoint:
             return (self.path,)
         return (self.path, self.path.removeprefix(VERSION))
 
+    @property
+    def described(self) -> tuple[Operation, ...]:
+        """Return the operations, and HEAD for each GET."""
+        heads = (
+            replace(each, method="head", summary="The same without a body.", response=None, also_success=())
+            for each in self.operations
+            if each.method == "get"
+        )
+        return (*self.operations, *heads)
+
     def route(self, app: falcon.App[Any, Any], service: Service) -> None:
-        """Add all `paths` to `app`, served by one resource."""
+        """Add all `paths` to `app`, served by one resource, which answers HEAD as it answers GET."""
         resource = self.resource(service)
+        end = f"_{self.suffix}" if self.suffix else ""
+        if get := getattr(resource, f"on_get{end}", None):
+            setattr(resource, f"on_head{end}", get)
         for path in self.paths:
             if self.suffix:
                 app.add_route(path, resource, suffix=self.suffix)

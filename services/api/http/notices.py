@@ -33,6 +33,11 @@ def show_notice(resp: falcon.Response, notice: Notice) -> None:
     resp.set_header(name, f"{before}; {notice.value}" if before else notice.value)
 
 
+def warn(req: falcon.Request, text: str) -> None:
+    """Note a warning for the response of `req`, before there is a response to show it in."""
+    req.context.notices.append(Notice("warning", text))
+
+
 def run_to_end(resp: falcon.Response, work: Generator[Notice | Waiting, None, T]) -> T:
     """Run `work` to its end, show its notices and return its result. Blocks; raises what `work` raises."""
     while True:

@@ -7,7 +7,7 @@ from typing import TypeVar
 import falcon
 
 from services.answering.service import Service
-from services.api.http.body import parse
+from services.api.http.body import Bodies
 
 T = TypeVar("T")
 
@@ -19,6 +19,6 @@ class Resource:
         self._service = service
 
     def parse(self, req: falcon.Request, kind: type[T], blank: bytes = b"") -> T:
-        """Return the body as a `kind`, an empty one as if it were `blank`. Blocks; raises as `body.parse` does."""
-        settings = self._service.settings
-        return parse(req, kind, settings.max_body_bytes, settings.client_timeout, blank)
+        """Return the body as a `kind`, an empty one as if it were `blank`. Blocks; raises as `Bodies.parse` does."""
+        bodies: Bodies = req.context.bodies
+        return bodies.parse(req, kind, blank)

@@ -40,8 +40,7 @@ def write_stream(resp: falcon.Response, content_type: str, frames: Frames, error
     """
     resp.stream = ByteStream(frames, error_frame, resp)
     resp.content_type = content_type
-    # No cache or proxy on the way to the client may keep or buffer the stream.
-    resp.set_header("Cache-Control", "no-cache")
+    # No proxy on the way to the client may hold the stream back.
     resp.set_header("X-Accel-Buffering", "no")
 
 

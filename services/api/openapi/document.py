@@ -17,14 +17,14 @@ REASONS = {
     200: "As asked for",
     400: "The request is wrong; the message says where",
     401: "No key, or an unknown one",
-    403: "This is for administrators",
+    403: "This is for administrators, or a foreign web page sent it",
     404: "There is no such model",
     408: "The body did not arrive in time",
     413: "The body is too large",
     429: "The key has as many requests in the queue as it may have",
     501: "This server has no registry of models",
     502: "The engine failed; the next request starts it again",
-    503: "The queue is full, the server stops, or it does not have the engine of the model",
+    503: "The queue or the memory for bodies is full, the server stops, or it does not have the engine of the model",
     504: "The engine wrote nothing for longer than its limit",
 }
 """The description of each status."""
@@ -51,7 +51,7 @@ def document(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in endpoints:
         for path in endpoint.paths:
-            for operation in endpoint.operations:
+            for operation in endpoint.described:
                 paths.setdefault(path, {})[operation.method] = operation_object(endpoint, operation, path, schemas)
     return {
         "openapi": "3.1.0",
@@ -113,6 +113,7 @@ def operation_object(endpoint: Endpoint, operation: Operation, path: str, schema
         "tags": [endpoint.tag],
         "summary": operation.summary if path == endpoint.path else f"The same as {endpoint.path}.",
         "operationId": f"{operation.method}{path}".replace("/", "_").replace("{", "").replace("}", "").rstrip("_"),
+        "x-access": operation.access,
         "security": [] if operation.access == "open" else [{name: []} for name in KEYS],
         "responses": responses_object(operation, path, schemas),
     }
@@ -121,6 +122,7 @@ def operation_object(endpoint: Endpoint, operation: Operation, path: str, schema
     if operation.request is not None:
         found["requestBody"] = {
             "required": not operation.body_optional,
+            "description": f"At most {operation.max_bytes or 'max_body_bytes'} bytes.",
             "content": {"application/json": {"schema": schemas.of(operation.request)}},
         }
     return found

@@ -69,7 +69,7 @@ def is_copy(document: Mapping[str, Any], path: str, operation: Mapping[str, Any]
 
 def operation_block(path: str, method: str, operation: Mapping[str, Any]) -> str:
     """Return one operation: a summary that opens to its details."""
-    who = "without a key" if not operation["security"] else "administrator" if "403" in operation["responses"] else ""
+    who = {"open": "without a key", "admin": "administrator"}.get(operation["x-access"], "")
     rows = "".join(f"<tr><th>{row[0]}<td>{row[1]}" for row in detail_rows(operation))
     return (
         f'<details><summary><span class="method">{escape(method.upper())}</span><code>{escape(path)}</code> '

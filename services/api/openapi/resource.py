@@ -33,7 +33,6 @@ class Description:
         """Answer with the document as a page."""
         resp.data, resp.content_type = self._page, falcon.MEDIA_HTML
         resp.set_header("Content-Security-Policy", POLICY)
-        resp.set_header("X-Content-Type-Options", "nosniff")
         resp.set_header("Referrer-Policy", "no-referrer")
 
 

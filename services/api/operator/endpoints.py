@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import partial
 
 from services.api.dialects.openai.types import ChatRequest
-from services.api.http.endpoint import Endpoint, Operation, model_run
+from services.api.http.endpoint import MIB, SMALL, Endpoint, Operation, model_run
 from services.api.operator.health import Health, HealthReport, ReadyReport
 from services.api.operator.metrics import MetricsPage
 from services.api.operator.models import (
@@ -33,7 +33,6 @@ from services.api.operator.tokens import (
 ANSWERS, MODELS, SERVER = "Answers", "Models", "The server"
 
 probe = partial(Operation, method="get", access="open")
-NO_BODY = probe(method="head", summary="The same without a body.")
 
 ENDPOINTS = (
     Endpoint(
@@ -44,6 +43,7 @@ ENDPOINTS = (
             model_run(
                 summary="The tokens of a text, or of a chat's prompt.",
                 request=TokenizeRequest,
+                max_bytes=2 * MIB,
                 response=TokenizeAnswer,
             ),
         ),
@@ -52,7 +52,14 @@ ENDPOINTS = (
         "/v1/detokenize",
         Detokenize,
         ANSWERS,
-        (model_run(summary="The text that tokens stand for.", request=DetokenizeRequest, response=DetokenizeAnswer),),
+        (
+            model_run(
+                summary="The text that tokens stand for.",
+                request=DetokenizeRequest,
+                response=DetokenizeAnswer,
+                max_bytes=2 * MIB,
+            ),
+        ),
     ),
     Endpoint(
         "/v1/rag/preview",
@@ -86,6 +93,7 @@ ENDPOINTS = (
             model_run(
                 summary="Loads a model before its first question, when a slot is free.",
                 request=ModelRequest,
+                max_bytes=SMALL,
                 response=ModelLoaded,
                 access="admin",
             ),
@@ -100,6 +108,7 @@ ENDPOINTS = (
             model_run(
                 summary="Frees the memory of a model, or of all, when a slot is free; never ends a running answer.",
                 request=UnloadRequest,
+                max_bytes=SMALL,
                 response=ModelsUnloaded,
                 body_optional=True,
                 access="admin",
@@ -107,8 +116,8 @@ ENDPOINTS = (
         ),
         suffix="unload",
     ),
-    Endpoint("/", Health, SERVER, (probe(summary="The same as /health.", response=HealthReport), NO_BODY)),
-    Endpoint("/v1/health", Health, SERVER, (probe(summary="Liveness, and what runs.", response=HealthReport), NO_BODY)),
+    Endpoint("/", Health, SERVER, (probe(summary="The same as /health.", response=HealthReport),)),
+    Endpoint("/v1/health", Health, SERVER, (probe(summary="Liveness, and what runs.", response=HealthReport),)),
     Endpoint(
         "/v1/ready",
         Health,

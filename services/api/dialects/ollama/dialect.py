@@ -27,12 +27,9 @@ from services.api.dialects.ollama.types import (
     OllamaModelRequest,
 )
 from services.api.dialects.ollama.vectors import Embed, LegacyEmbeddings
-from services.api.http.endpoint import Endpoint, Operation, model_run
+from services.api.http.endpoint import MIB, SMALL, Endpoint, Operation, model_run
 
 TAG, REGISTRY = "Ollama's API", "Ollama's registry, which this server does not have"
-
-
-HEAD = Operation(method="head", summary="The same without a body.")
 
 ANSWERS = (
     Endpoint(
@@ -72,7 +69,10 @@ ANSWERS = (
         TAG,
         (
             model_run(
-                summary="Vectors of texts, of the length 1.", request=OllamaEmbedRequest, response=OllamaEmbedAnswer
+                summary="Vectors of texts, of the length 1.",
+                request=OllamaEmbedRequest,
+                response=OllamaEmbedAnswer,
+                max_bytes=8 * MIB,
             ),
         ),
     ),
@@ -85,6 +85,7 @@ ANSWERS = (
                 summary="One vector, in Ollama's older API.",
                 request=OllamaEmbeddingsRequest,
                 response=OllamaEmbeddingsAnswer,
+                max_bytes=MIB,
             ),
         ),
     ),
@@ -95,7 +96,15 @@ MODELS = (
         "/api/show",
         Show,
         TAG,
-        (Operation(summary="One model.", request=OllamaModelRequest, response=OllamaShownModel, names_model=True),),
+        (
+            Operation(
+                summary="One model.",
+                request=OllamaModelRequest,
+                response=OllamaShownModel,
+                max_bytes=SMALL,
+                names_model=True,
+            ),
+        ),
     ),
     Endpoint(
         "/api/pull",
@@ -106,6 +115,7 @@ MODELS = (
                 summary="Fetches a model of the manifest.",
                 request=OllamaModelRequest,
                 response=OllamaPullStatus,
+                max_bytes=SMALL,
                 stream=OllamaPullStatus,
                 stream_media=NDJSON,
                 access="admin",
@@ -122,12 +132,13 @@ MODELS = (
                 method="delete",
                 summary="Removes a model's folder, unloaded before.",
                 request=OllamaModelRequest,
+                max_bytes=SMALL,
                 access="admin",
             ),
         ),
     ),
     Endpoint(
-        "/api/tags", Tags, TAG, (Operation(method="get", summary="The models on disk.", response=OllamaModelList), HEAD)
+        "/api/tags", Tags, TAG, (Operation(method="get", summary="The models on disk.", response=OllamaModelList),)
     ),
     Endpoint(
         "/api/ps", Running, TAG, (Operation(method="get", summary="The loaded models.", response=OllamaRunningList),)
@@ -136,7 +147,7 @@ MODELS = (
         "/api/version",
         Version,
         TAG,
-        (Operation(method="get", summary="The release of Ollama whose API this is.", response=OllamaVersion), HEAD),
+        (Operation(method="get", summary="The release of Ollama whose API this is.", response=OllamaVersion),),
     ),
 )
 

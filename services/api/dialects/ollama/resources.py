@@ -136,8 +136,6 @@ class Tags(OllamaResource):
         """List the models on disk."""
         write_json(resp, OllamaModelList(models=[listed_model(model) for model in self._service.catalog.models()]))
 
-    on_head = on_get
-
 
 class Show(OllamaResource):
     """``POST /api/show``."""
@@ -164,8 +162,6 @@ class Version(OllamaResource):
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer with the release of Ollama whose API this is."""
         write_json(resp, OllamaVersion(version=RELEASE))
-
-    on_head = on_get
 
 
 class NoRegistry(OllamaResource):

@@ -15,7 +15,7 @@ from services.api.dialects.openai.schemas import (
 )
 from services.api.dialects.openai.types import ChatRequest, CompletionRequest, EmbeddingRequest, RerankRequest
 from services.api.dialects.openai.vectors import Embeddings, Rerank
-from services.api.http.endpoint import Endpoint, model_run
+from services.api.http.endpoint import MIB, Endpoint, model_run
 
 TAG = "Answers"
 
@@ -53,13 +53,27 @@ ENDPOINTS = (
         "/v1/embeddings",
         Embeddings,
         TAG,
-        (model_run(summary="A vector for each text.", request=EmbeddingRequest, response=EmbeddingList),),
+        (
+            model_run(
+                summary="A vector for each text.",
+                request=EmbeddingRequest,
+                response=EmbeddingList,
+                max_bytes=8 * MIB,
+            ),
+        ),
     ),
     Endpoint(
         "/v1/rerank",
         Rerank,
         TAG,
-        (model_run(summary="Texts by how near they are to a question.", request=RerankRequest, response=RerankAnswer),),
+        (
+            model_run(
+                summary="Texts by how near they are to a question.",
+                request=RerankRequest,
+                response=RerankAnswer,
+                max_bytes=8 * MIB,
+            ),
+        ),
     ),
 )
 
