@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,10 @@ from services.api.dialects.openai.requests import IGNORED
 from services.api.dialects.openai.types import ChatRequest, CompletionRequest
 from services.api.http.notices import HEADERS
 from tests.engines import ROOT, write_fake_model
+from tests.http.bodies import CHAT
 from tests.http.conftest import Api, chunks
+
+USER = "user-0123456789abcdef"
 
 
 def test_a_raw_completion(api: Api) -> None:
@@ -72,6 +76,33 @@ def test_health(api: Api) -> None:
     assert body["active_request"] is None
     assert body["current_model"] is None
     assert body["process_healthy"] is False
+
+
+def test_only_an_administrator_sees_files_and_processes(make: Callable[..., Api], tmp_path: Path) -> None:
+    (write_fake_model(tmp_path, "broken") / "model.yaml").write_text("context_length: many")
+    write_fake_model(tmp_path, "fake")
+    secret = tmp_path / "admin_key"
+    secret.write_text("admin-0123456789abcdef")
+    secret.chmod(0o644)
+    api = make(api_key="user-0123456789abcdef", admin_key_file=secret)
+
+    def reports(key: str) -> list[Any]:
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        assert api.post("/v1/chat/completions", CHAT, headers={"Authorization": f"Bearer {USER}"}).status_code == 200
+        return [api.http.simulate_get(path, headers=headers) for path in ("/health", "/ready", "/")]
+
+    for key in ("", USER, "unknown-0123456789"):
+        for result in reports(key):
+            assert (result.status_code, result.json["models_available"]) == (200, 1)
+            assert result.json["problems"] == [
+                "2 problem(s). An administrator's key shows them here, and the log has them."
+            ]
+            assert str(tmp_path) not in result.text
+            assert (result.json.get("engine_pid"), result.json.get("active_request")) == (None, None)
+    for result in reports("admin-0123456789abcdef"):
+        assert "broken" in result.json["problems"][0]
+        assert result.json["problems"][1].endswith(f"chmod o-rwx {secret}")
+        assert result.json.get("engine_pid", 1)
 
 
 def test_ready_needs_a_model(make: Callable[..., Api], tmp_path: Path) -> None:

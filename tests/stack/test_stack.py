@@ -190,7 +190,9 @@ def test_a_killed_engine_costs_no_restart(stack: Stack) -> None:
 
 KILL_ENGINE = """
 import json, os, signal, urllib.request
-health = json.load(urllib.request.urlopen("http://127.0.0.1:8000/health"))
+key = open("/run/secrets-of-api/admin_key").read().strip()
+request = urllib.request.Request("http://127.0.0.1:8000/health", headers={"Authorization": f"Bearer {key}"})
+health = json.load(urllib.request.urlopen(request))
 os.kill(health["engine_pid"], signal.SIGKILL)
 """
 

@@ -11,10 +11,12 @@ from services.answering.service import ANSWERS
 from services.api.dialects.common.schema import AnswerStruct, Count
 from services.api.http.resource import Resource
 from services.api.http.stream import write_json
+from services.core.caller import Caller
+from services.core.keys import exposed_files
 
 
 class HealthReport(AnswerStruct):
-    """Liveness, and what runs."""
+    """Liveness, and what runs. `engine_pid` and `active_request` are for administrators, and null for others."""
 
     status: Literal["ok"]
     version: str
@@ -23,6 +25,7 @@ class HealthReport(AnswerStruct):
     process_healthy: bool
     engine_pid: int | None
     active_request: str | None
+    busy: bool
     waiting_requests: Count
     models_available: Count
     problems: list[str]
@@ -41,26 +44,38 @@ class Health(Resource):
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer with what runs."""
-        status, catalog = self._service.scheduler.status(), self._service.catalog
+        status, admin = self._service.scheduler.status(), self._is_admin(req)
         report = HealthReport(
             status="ok",
             version=__version__,
             current_model=status.model,
             models_loaded=list(status.models),
             process_healthy=status.process_healthy,
-            engine_pid=status.engine_pid,
-            active_request=status.active_request,
+            engine_pid=status.engine_pid if admin else None,
+            active_request=status.active_request if admin else None,
+            busy=status.active_request is not None,
             waiting_requests=status.waiting,
-            models_available=len(catalog.models()),
-            problems=list(catalog.problems()),
+            models_available=len(self._service.catalog.models()),
+            problems=self._problems(admin),
         )
         write_json(resp, report)
-
-    on_head = on_get  # Ollama's clients check the root with HEAD
 
     def on_get_ready(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer 200 if a model can answer a chat, 503 if there is none."""
         catalog = self._service.catalog
         count = sum(not model.capabilities.isdisjoint(ANSWERS) for model in catalog.models())
         resp.status = 200 if count else 503
-        write_json(resp, ReadyReport(ready=bool(count), models_available=count, problems=list(catalog.problems())))
+        problems = self._problems(self._is_admin(req))
+        write_json(resp, ReadyReport(ready=bool(count), models_available=count, problems=problems))
+
+    @staticmethod
+    def _is_admin(req: falcon.Request) -> bool:
+        caller: Caller = req.context.caller
+        return caller.admin
+
+    def _problems(self, admin: bool) -> list[str]:
+        """Return the problems; for everybody but an administrator only their number, since they name files."""
+        found = [*self._service.catalog.problems(), *exposed_files(self._service.settings)]
+        if admin or not found:
+            return found
+        return [f"{len(found)} problem(s). An administrator's key shows them here, and the log has them."]
