@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec import Struct
 
 from services.api.http import whole_numbers
-from services.api.http.decode import MOST_BRACKETS, REPLACED, decode_body
+from services.api.http.decode import MOST_BRACKETS, MOST_MENDED, REPLACED, decode_body
 from services.core.errors import BadRequest
 
 
@@ -91,9 +91,11 @@ def test_no_other_value_becomes_an_integer(number: str) -> None:
     assert "n" in error.message
 
 
-def test_a_very_long_list_of_floats_is_not_mended() -> None:
-    tokens = ", ".join(["1.0"] * (whole_numbers.MOST_ITEMS + 1))
-    assert "got `float`" in refused(f'{{"tokens": [{tokens}]}}'.encode()).message
+@pytest.mark.parametrize("text", ['{"tokens": [%s]}', '{"tokens": [[%s]]}', '{"counts": {%s}}'])
+def test_so_many_floats_that_they_cost_a_long_loop_are_refused(text: str) -> None:
+    name = '"%d": ' if "counts" in text else ""
+    values = ", ".join((name % index if name else "") + "1.0" for index in range(whole_numbers.MOST_VALUES + 1))
+    assert "got `float`" in refused((text % values).encode()).message
 
 
 def test_a_byte_order_mark_is_skipped() -> None:
@@ -115,6 +117,11 @@ def test_half_characters_are_replaced_with_a_warning(escaped: str, wanted: str) 
     found = decode_body(f'{{"anything": "{escaped}", "n": 1.0}}'.encode(), Wanted, warnings.append)
     assert (found.anything, found.n) == (wanted, 1)
     assert warnings == [REPLACED]
+
+
+def test_half_a_character_in_a_huge_body_is_refused_in_words() -> None:
+    text = "a" * MOST_MENDED
+    assert "half of a character" in refused(f'{{"anything": "{text}\\ud83d"}}'.encode()).message
 
 
 def test_whole_characters_give_no_warning() -> None:

@@ -11,27 +11,51 @@ from typing import Any
 
 from msgspec import inspect
 
-MOST_ITEMS = 100_000
-"""A longer list is left as it is, so that no body costs a long loop; nobody writes so many token ids as floats."""
+MOST_VALUES = 50_000
+"""The most values that are looked at. The rest stays as it is, so that no body costs a long loop; nobody writes so many
+token ids as floats."""
 
 
 def with_whole_numbers(value: Any, kind: Any) -> Any:
     """Return decoded JSON with integers where the type `kind` asks for them; lists and objects are changed in place."""
-    return _mended(value, _type_info(kind))
+    return _Walk(MOST_VALUES).mended(value, _type_info(kind))
 
 
 _type_info = cache(inspect.type_info)
 
 
-def _mended(value: Any, kind: inspect.Type) -> Any:
-    if isinstance(value, float):
-        return int(value) if value.is_integer() and _asks_for_integer(kind) else value
-    for each in _members(kind):
-        if isinstance(value, list) and isinstance(each, inspect.CollectionType):
-            _mend_list(value, each)
-        elif isinstance(value, dict):
-            _mend_object(value, each)
-    return value
+class _Walk:
+    """A walk through a value and its type at once, which ends after so many values."""
+
+    def __init__(self, left: int) -> None:
+        self._left = left
+
+    def mended(self, value: Any, kind: inspect.Type) -> Any:
+        """Return the value, mended."""
+        self._left -= 1
+        if isinstance(value, float):
+            return int(value) if value.is_integer() and _asks_for_integer(kind) else value
+        for each in _members(kind):
+            if isinstance(value, list) and isinstance(each, inspect.CollectionType):
+                self._mend_list(value, each.item_type)
+            elif isinstance(value, dict):
+                self._mend_object(value, each)
+        return value
+
+    def _mend_list(self, items: list[Any], kind: inspect.Type) -> None:
+        for index, item in enumerate(items):
+            if self._left <= 0:
+                break
+            items[index] = self.mended(item, kind)
+
+    def _mend_object(self, found: dict[str, Any], kind: inspect.Type) -> None:
+        if isinstance(kind, inspect.DictType) and not isinstance(kind.value_type, inspect.AnyType):
+            for key in list(found)[: max(0, self._left)]:
+                found[key] = self.mended(found[key], kind.value_type)
+        elif isinstance(kind, inspect.StructType) and (kind.tag_field is None or found.get(kind.tag_field) == kind.tag):
+            for field in kind.fields:
+                if field.encode_name in found:
+                    found[field.encode_name] = self.mended(found[field.encode_name], field.type)
 
 
 def _asks_for_integer(kind: inspect.Type) -> bool:
@@ -45,19 +69,3 @@ def _members(kind: inspect.Type) -> tuple[inspect.Type, ...]:
     if isinstance(kind, inspect.Metadata):
         return _members(kind.type)
     return kind.types if isinstance(kind, inspect.UnionType) else (kind,)
-
-
-def _mend_list(items: list[Any], kind: inspect.CollectionType) -> None:
-    # A list over its bound is refused anyway.
-    if len(items) <= (MOST_ITEMS if kind.max_length is None else kind.max_length):
-        items[:] = [_mended(item, kind.item_type) for item in items]
-
-
-def _mend_object(found: dict[str, Any], kind: inspect.Type) -> None:
-    if isinstance(kind, inspect.DictType) and not isinstance(kind.value_type, inspect.AnyType):
-        for key, value in found.items():
-            found[key] = _mended(value, kind.value_type)
-    elif isinstance(kind, inspect.StructType) and (kind.tag_field is None or found.get(kind.tag_field) == kind.tag):
-        for field in kind.fields:
-            if field.encode_name in found:
-                found[field.encode_name] = _mended(found[field.encode_name], field.type)
