@@ -11,6 +11,7 @@ only root can read Docker's folder.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import secrets
 import sys
@@ -43,6 +44,10 @@ COPIES = {"api/open-webui": "open-webui/api_key"}
 """The API server gets a copy of the key that Open WebUI sends."""
 
 
+OWN = ("api/admin_key", "api/open-webui")
+"""The files whose reader runs as the same user as this program, so that nobody else needs them."""
+
+
 def write(path: Path, value: str) -> bool:
     """Write `value` if the file is missing or empty; return whether it was written. Raise `OSError`."""
     if path.exists() and path.stat().st_size:
@@ -71,6 +76,10 @@ def make(folder: Path) -> list[str]:
     """Create the missing secrets below `folder`; return their names. Raise `OSError`."""
     made = [name for name, new in SECRETS.items() if write(folder / name, new())]
     copied = [name for name, first in COPIES.items() if copy(folder / name, (folder / first).read_text())]
+    for name in OWN:
+        # Files of an older version, or of a backup, may belong to another user.
+        with contextlib.suppress(PermissionError):
+            (folder / name).chmod(0o400)
     return made + copied
 
 

@@ -34,7 +34,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         app = build(Settings(models_dir=Path(folder), metrics_vllm_names=False))
         show(app.service.metrics)
-        sys.stdout.write(falcon.testing.TestClient(app).simulate_get("/metrics").text)
+        sys.stdout.write(falcon.testing.TestClient(app).simulate_get("/metrics", headers={"Host": "localhost"}).text)
         app.stop()
 
 

@@ -16,6 +16,8 @@ import pytest
 import yaml
 
 from scripts import make_secrets
+from services.core.keys import exposed_files
+from services.core.settings import Settings
 from tests.compose_files import TOOLS, compose
 from tests.engines import ROOT
 
@@ -177,6 +179,8 @@ def test_secrets_are_made_once_and_differ(tmp_path: Path) -> None:
     (tmp_path / "open-webui/api_key").unlink()
     assert make_secrets.make(tmp_path) == ["open-webui/api_key", "api/open-webui"], "both readers have the new one"
     assert stat.S_IMODE((tmp_path / "open-webui/admin_password").stat().st_mode) == 0o444
+    own = Settings(admin_key_file=tmp_path / "api/admin_key", api_key_file=tmp_path / "api/open-webui")
+    assert not exposed_files(own), "the API server does not warn of its own secrets"
 
 
 def test_the_service_is_installed_for_this_folder(tmp_path: Path) -> None:
