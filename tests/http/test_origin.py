@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import falcon.testing
 import pytest
 
 from services.api.app import build
@@ -61,6 +62,17 @@ def test_other_names_may_be_a_rebound_dns(keyless: Api, host: str) -> None:
     assert ask(keyless, Host=host) == 403
     assert ask(keyless, Host=host, Origin=f"http://{host}") == 403
     assert keyless.http.simulate_get("/v1/models", headers={"Host": host}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("version", "page", "status"), [("1.1", {}, "400"), ("1.0", {}, "200"), ("1.0", {"HTTP_ORIGIN": FOREIGN}, "403")]
+)
+def test_only_the_oldest_http_needs_no_host(keyless: Api, version: str, page: Headers, status: str) -> None:
+    env = falcon.testing.create_environ("/v1/models", http_version="1.0")
+    assert "HTTP_HOST" not in env
+    statuses: list[str] = []
+    keyless.app(env | page | {"SERVER_PROTOCOL": f"HTTP/{version}"}, lambda given, *more: statuses.append(given))
+    assert [given[:3] for given in statuses] == [status]
 
 
 def test_a_computer_has_its_name_in_private_networks_too() -> None:

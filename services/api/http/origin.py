@@ -53,18 +53,18 @@ class OriginGuard:
 
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Raise `Forbidden` for a request that a foreign page may have sent, `BadRequest` for one without a Host."""
-        host = req.get_header("Host")
-        if not host:
-            if req.env.get("SERVER_PROTOCOL") == "HTTP/1.1":
-                raise BadRequest("The request has no header Host, which HTTP/1.1 demands; send one.")
-        elif self._keyless and not req.context.caller.name:
+        host = req.get_header("Host") or ""
+        if not host and req.env.get("SERVER_PROTOCOL") == "HTTP/1.1":
+            raise BadRequest("The request has no header Host, which HTTP/1.1 demands; send one.")
+        if self._keyless and not req.context.caller.name:
             self._check_host(host)
             self._check_origin(req, host)
             check_type(req)
 
     def _check_host(self, host: str) -> None:
         name = host_name(host)
-        if not (self._any_host or is_address(name) or name in self._hosts or name in own_names()):
+        # Only programs of before 1997 send no Host.
+        if host and not (self._any_host or is_address(name) or name in self._hosts or name in own_names()):
             raise Forbidden(
                 f"The header Host has the name {name!r}, which is none of this computer's, so a web page may have sent "
                 "this request. Use the IP address or localhost, add the name to the setting allowed_hosts, or use keys."
