@@ -55,7 +55,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     the same time may take four times as much memory."""
     client_timeout: Seconds = 30
     """The server closes a connection if the client does not read its answer for this time. A request body may pause for
-    this time in all, and must bring 128 KiB per second besides."""
+    this time in all, and must bring 64 KiB per second besides."""
     shutdown_timeout: Seconds = 30
     """Time that running answers get to finish after SIGTERM or Ctrl-C."""
 

@@ -14,8 +14,8 @@ from typing import Any
 READ_SIZE = 64 * 1024
 """The most bytes of one read."""
 
-LEAST_RATE = 128 * 1024
-"""Bytes per second that a body must bring, beside a pause of `client_timeout` in all: 16 MiB get two minutes."""
+LEAST_RATE = 64 * 1024
+"""Bytes per second that a body must bring, beside a pause of `client_timeout` in all: 16 MiB get four minutes."""
 
 DRAIN_SECONDS = 5.0
 """The time to read the rest of a body that was refused, so that its client gets the answer and no reset."""
