@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Literal
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec import Struct
 
 from services.api.http import whole_numbers
-from services.api.http.decode import MOST_BRACKETS, MOST_MENDED, REPLACED, decode_body
+from services.api.http.decode import MOST_BETWEEN, MOST_LISTS, MOST_MENDED, MOST_TEXTS, REPLACED, decode_body
 from services.core.errors import BadRequest
 
 
@@ -166,5 +167,18 @@ def test_an_error_names_the_field_at_fault(data: bytes, param: str | None) -> No
     assert refused(data, Chat).param == param
 
 
-def test_more_lists_than_anybody_sends_are_refused_before_they_are_made() -> None:
-    assert "brackets" in refused(b'{"free": {"a": [' + b"[]," * MOST_BRACKETS + b"1]}}").message
+@pytest.mark.parametrize(
+    ("inside", "said"),
+    [
+        (b"[]," * MOST_LISTS, "lists and objects"),
+        (b'"\\\\",' * MOST_TEXTS, "texts and keys"),
+        (b"1," * MOST_BETWEEN, "bytes of numbers"),
+    ],
+)
+def test_more_values_than_anybody_sends_are_refused_before_they_are_made(inside: bytes, said: str) -> None:
+    assert said in refused(b'{"free": {"a": [' + inside + b"1]}}").message
+
+
+def test_what_stands_in_a_text_does_not_count() -> None:
+    text = '[]{}",\\' * MOST_LISTS
+    assert decoded(json.dumps({"anything": text}).encode()).anything == text
