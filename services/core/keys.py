@@ -20,12 +20,12 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
-import yaml
 from msgspec import Meta, Struct
 
 from services.core.caller import Caller
-from services.core.settings import Settings, SettingsError, yaml_place
+from services.core.settings import Settings, SettingsError
 from services.core.settings_fields import Count
+from services.core.yaml_file import YamlError, read_yaml
 
 NAME = "[A-Za-z0-9._-]{1,64}"
 """The pattern of a key's name: safe to write into a log line."""
@@ -159,13 +159,13 @@ def read_bytes(path: Path, setting: str) -> bytes:
 def keys_from_file(path: Path) -> list[Key]:
     """Return the keys in a file of hashes; a file that does not exist has none. Raises `SettingsError`."""
     try:
-        entries = yaml.safe_load(path.read_bytes()) or []
+        entries = read_yaml(path) or []
     except FileNotFoundError:
         return []
     except OSError as error:
         raise SettingsError(f"keys_file: {path} cannot be read: {error.strerror}.") from error
-    except yaml.YAMLError as error:
-        raise SettingsError(f"keys_file: {path} is not YAML{yaml_place(error)}.") from error
+    except YamlError as error:
+        raise SettingsError(f"keys_file: {path} {error}.") from error
     try:
         keys = msgspec.convert(entries, list[Key])
     except msgspec.ValidationError as error:

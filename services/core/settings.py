@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, get_origin
 
 import msgspec
-import yaml
 
 from services.core.settings_fields import LogLevel, Settings
+from services.core.yaml_file import YamlError, read_yaml
 
 __all__ = ["FIELDS", "Settings", "SettingsError", "load_settings", "nearest", "without_secrets"]
 
@@ -57,21 +57,15 @@ def from_environment(env: Mapping[str, str]) -> Settings:
 def values_from_file(path: Path) -> Iterator[tuple[str, Any]]:
     """Yield each name and value of the file at `path`. Raise `SettingsError`."""
     try:
-        document = yaml.safe_load(path.read_text())
+        document = read_yaml(path)
     except OSError as error:
         raise SettingsError(f"The settings file {path} cannot be read: {error.strerror}.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SettingsError(f"The settings file {path} is not valid YAML{yaml_place(error)}.") from error
+    except YamlError as error:
+        raise SettingsError(f"The settings file {path} {error}.") from error
     if not isinstance(document or {}, dict):
         raise SettingsError(f"The settings file {path} contains a {type(document).__name__}; write lines 'key: value'.")
     for name, value in (document or {}).items():
-        yield known_name(str(name), FIELDS, f"in {path}"), convert(str(name), value, f"{name} in {path}", strict=True)
-
-
-def yaml_place(error: Exception) -> str:
-    """Return where a YAML file is broken. What stands there is left out: it may be a key."""
-    mark = getattr(error, "problem_mark", None)
-    return f": look at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        yield known_name(name, FIELDS, f"in {path}"), convert(name, value, f"{name} in {path}", strict=True)
 
 
 def from_env(env: Mapping[str, str]) -> Iterator[tuple[str, Any]]:

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
-import yaml
 from msgspec import Meta, Struct
 
 from services.core.model import OFF, REQUIRED_ONLY, Model
 from services.core.sampling import Sampling, given
 from services.core.settings import nearest
+from services.core.yaml_file import YamlError, read_yaml
 from services.models import chat_templates, context_length, gguf
 
 SETTINGS_FILE = "model.yaml"
@@ -162,14 +162,14 @@ def model_id(name: str) -> str:
 
 def read_settings(path: Path) -> ModelFile:
     """Return the content of a ``model.yaml``, all defaults where there is none. Raises `Unusable` and `OSError`."""
-    if not path.exists():
-        return ModelFile()
     try:
-        values = yaml.safe_load(path.read_text()) or {}
+        values = read_yaml(path) or {}
         refuse_unknown(values, ModelFile, "")
         return msgspec.convert(values, ModelFile)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise Unusable(f"its {SETTINGS_FILE} is no YAML: {' '.join(str(error).split())}") from error
+    except FileNotFoundError:
+        return ModelFile()
+    except YamlError as error:
+        raise Unusable(f"its {SETTINGS_FILE} {error}") from error
     except msgspec.ValidationError as error:
         raise Unusable(f"its {SETTINGS_FILE} is wrong: {error}") from error
 
@@ -179,7 +179,7 @@ def refuse_unknown(values: Any, kind: type[Struct], where: str) -> None:
     known = kind.__struct_fields__
     for key in values if isinstance(values, dict) else ():
         if key not in known:
-            raise Unusable(f"its {SETTINGS_FILE} has the unknown key {f'{where}{key}'!r}{nearest(str(key), known)}")
+            raise Unusable(f"its {SETTINGS_FILE} has the unknown key {f'{where}{key}'!r}{nearest(key, known)}")
         if key == "sampling":
             refuse_unknown(values[key], SamplingFile, "sampling.")
 

@@ -6,10 +6,10 @@ from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 
 import msgspec
-import yaml
 from msgspec import Meta, Struct
 
 from services.core.settings import nearest
+from services.core.yaml_file import YamlError, read_yaml
 
 MANIFEST = Path(__file__).parents[2] / "models.yaml"
 
@@ -57,9 +57,11 @@ class ManifestFile(Struct, forbid_unknown_fields=True):
 def load_manifest(path: Path) -> dict[str, Entry]:
     """Read the manifest and return its entries by id. Raises `ManifestError`."""
     try:
-        manifest = msgspec.convert(yaml.safe_load(path.read_text()), ManifestFile)
-    except (OSError, yaml.YAMLError, msgspec.ValidationError) as error:
-        raise ManifestError(f"{path} cannot be used: {' '.join(str(error).split())}. Correct the file.") from error
+        manifest = msgspec.convert(read_yaml(path), ManifestFile)
+    except YamlError as error:
+        raise ManifestError(f"{path} {error}.") from error
+    except (OSError, msgspec.ValidationError) as error:
+        raise ManifestError(f"{path} cannot be used: {error}. Correct the file.") from error
     for entry in manifest.models:
         for name in (entry.file, *entry.tokenizer):
             # The names become paths on this disk, so none may lead out of the folder.

@@ -62,7 +62,7 @@ def test_keys_are_found_in_settings_and_in_files_that_they_name(tmp_path: Path) 
         ("- {name: a}", "sha256"),
         ("- {name: a b, sha256: x}", "name"),
         ("name: a", "Expected `array`"),
-        ("- [", "not YAML"),
+        ("- [", "no YAML"),
         (line("a", more=", rule: admin"), "rule"),
         (line("a", more=", role: king"), "king"),
         (line("a") + line("a", "other"), "two keys have the name 'a'"),

@@ -79,7 +79,7 @@ def test_values_from_the_environment_have_types() -> None:
         ("models_dir: ''", ["models_dir in", "path"]),
         ("cors_origins: http://a", ["cors_origins in", "array"]),
         ("- port", ["contains a list", "key: value"]),
-        ("port: [", ["is not valid YAML"]),
+        ("port: [", ["is no YAML"]),
     ],
 )
 def test_what_is_wrong_in_the_file_is_named(tmp_path: Path, text: str, parts: list[str]) -> None:
