@@ -1,29 +1,39 @@
 """List the models under ``models_dir``, each in a folder of its own, with their ids and aliases.
 
-Every call looks at the folder again, but reads files only when something changed. So a model that appears, changes or
-vanishes is noticed without a restart.
+Every call looks at the folder again, but reads the files of a model only when they changed. So a model that appears,
+changes or vanishes is noticed without a restart. The headers of a model are at most some 17 MB, and are read once.
+
+What the owner wrote wrongly is a sentence in `Catalog.problems`, and the other models stay. What the machine or the
+disk cannot read just now is a sentence too: the models that were known there stay, and no name is said to be unknown.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import re
+import time
 from collections import defaultdict
-from collections.abc import Collection, Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from services.core.errors import ModelNotFound
+from services.core.errors import ModelNotFound, Unavailable
 from services.core.model import Model
+from services.core.owner_files import is_passing
 from services.core.settings import Settings, nearest
 from services.models import folder as model_folder
+from services.models.model_files import SETTINGS_FILE, Unusable
+from services.models.names import NAME_LENGTH, assign_aliases, spellings
+from services.models.walk import Listing, list_files
 
 DEPTH = 3
 """Levels of folders below ``models_dir`` that are searched: ``models_dir/owner/model/files``."""
 
-PROJECTOR = "mmproj"
-"""Beginning of the names of GGUF files with an image encoder instead of a language model."""
+SENTENCE_LENGTH = 600
+"""The most characters of a problem's sentence."""
+
+RETRY = 5.0
+"""Seconds until what could not be read is read again: a failing disk takes seconds for each try."""
 
 log = logging.getLogger(__name__)
 
@@ -32,21 +42,37 @@ FolderState = tuple[tuple[str, int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of one folder: a model, or why there is none."""
+
+    signatures: FolderState
+    model: Model | None = None
+    problem: str = ""
+    failure: str = ""
+    """What could not be read just now; the folder is read again, whether it changed or not."""
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """The models folder at one moment."""
 
-    state: FolderState = ()
+    state: object = None
     models: tuple[Model, ...] = ()
     names: Mapping[str, Model] = field(default_factory=dict)
     """Each model by its id and by its aliases."""
     problems: tuple[str, ...] = ()
+    failures: tuple[str, ...] = ()
 
 
 class Catalog:
     """The models of one folder. Usable from any thread; each call walks through the folder (one stat per file)."""
 
     def __init__(
-        self, settings: Settings, engines: Mapping[str, str], tool_families: Collection[str] | None = None
+        self,
+        settings: Settings,
+        engines: Mapping[str, str],
+        tool_families: Collection[str] | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Keep the settings; the first call of a method reads the folder.
 
@@ -55,91 +81,134 @@ class Catalog:
         """
         self._dir, self._engines, self._tool_families = settings.models_dir, engines, tool_families
         self._default_length, self._max_length = settings.context_length_default, settings.context_length_max
-        self._snapshot = Snapshot(state=(("", 0, 0),))
+        self._clock, self._retry_at = clock, 0.0
+        self._known: dict[Path, Known] = {}
+        self._snapshot = Snapshot()
 
     def models(self) -> tuple[Model, ...]:
-        """Return the usable models, sorted by id."""
+        """Return the usable models: first those that chat, each kind sorted by id. Does not raise."""
         return self._current().models
 
     def problems(self) -> tuple[str, ...]:
         """Return a sentence for each folder or alias that cannot be used: what is wrong and what to do."""
-        return self._current().problems
+        current = self._current()
+        return (*current.problems, *current.failures)
 
     def resolve(self, name: str) -> Model:
-        """Return the model with this id or alias, in any capitalisation. Raises `ModelNotFound`."""
-        names = self._current().names
-        model = names.get(name) or names.get(model_folder.model_id(name))
-        if model is None:
-            hint = nearest(name, names) if names else f"; there is none in {self._dir}"
-            raise ModelNotFound(f"There is no model {name!r}{hint}. GET /v1/models lists them.", param="model")
-        return model
+        """Return the model with this id or alias, in any capitalisation, with or without a tag as Ollama has them.
+
+        Raises `ModelNotFound`, and `Unavailable` where a part of the folder could not be read.
+        """
+        if len(name) > NAME_LENGTH:
+            raise ModelNotFound(
+                f"The name of the model has {len(name)} characters; names have at most {NAME_LENGTH}. "
+                "GET /v1/models lists them.",
+                param="model",
+            )
+        current = self._current()
+        for spelling in spellings(name):
+            if spelling in current.names:
+                return current.names[spelling]
+        if current.failures:
+            raise Unavailable(
+                f"The models could not all be read, so nobody knows whether there is a model {name!r}: "
+                f"{current.failures[0]}. Try again in some seconds."
+            )
+        hint = nearest(name, current.names) if current.names else f"; there is none in {self._dir}"
+        raise ModelNotFound(f"There is no model {name!r}{hint}. GET /v1/models lists them.", param="model")
 
     def _current(self) -> Snapshot:
-        """Return the last snapshot, or a new one where a file changed."""
-        files = sorted(find_files(self._dir, DEPTH, self._engines))
-        state = tuple(file_signatures(files))
-        if state != self._snapshot.state:
-            self._snapshot = self._read(state, files)
+        """Return the last snapshot, or a new one where a file changed or could not be read before."""
+        if self._snapshot.failures and self._clock() < self._retry_at:
+            return self._snapshot
+        listing = list_files(self._dir, DEPTH, self._is_wanted)
+        state = (tuple(file_signatures(sorted(listing.files))), listing.problems, listing.failures)
+        if state != self._snapshot.state or self._snapshot.failures:
+            self._snapshot = self._read(state, listing)
+            self._retry_at = self._clock() + RETRY
         return self._snapshot
 
-    def _read(self, state: FolderState, files: Sequence[Path]) -> Snapshot:
+    def _is_wanted(self, name: str) -> bool:
+        return self._is_model(name) or name in (SETTINGS_FILE, *model_folder.BESIDE)
+
+    def _is_model(self, name: str) -> bool:
+        return os.path.splitext(name)[1].lower() in self._engines
+
+    def _read(self, state: object, listing: Listing) -> Snapshot:
         """Read the models and log what is wrong with the others, once per change."""
-        unnamed, folder_problems = self._read_folders(files)
+        self._known = self._read_folders(listing)
+        unnamed, same_ids = drop_same_ids(self._known.values())
         models, alias_problems = assign_aliases(unnamed)
-        problems = [*folder_problems, *alias_problems]
-        for problem in problems:
-            log.warning("%s", problem)
+        own = [known.problem for known in self._known.values() if known.problem]
+        problems = [*listing.problems, *own, *same_ids, *alias_problems]
+        failures = [*listing.failures.values(), *(known.failure for known in self._known.values() if known.failure)]
+        for sentence in map(printable, (*problems, *failures)):
+            log.warning("%s", sentence)
         log.info("Models in %s: %s", self._dir, ", ".join(model.id for model in models) or "none")
         names = {alias: model for model in models for alias in model.aliases}
-        return Snapshot(state, tuple(models), names | {model.id: model for model in models}, tuple(problems))
+        return Snapshot(
+            state,
+            tuple(sorted(models, key=chats_first)),
+            names | {model.id: model for model in models},
+            tuple(map(printable, problems)),
+            tuple(map(printable, failures)),
+        )
 
-    def _read_folders(self, files: Sequence[Path]) -> tuple[list[Model], list[str]]:
-        """Return one model per id, sorted, and a sentence for each folder that is not used."""
-        models: dict[str, Model] = {}
-        problems = []
-        for folder, model_files in group_by_folder(files, self._engines).items():
-            try:
-                model = self._read_folder(folder, model_files)
-            except (model_folder.Unusable, OSError) as error:
-                problems.append(f"The model folder {folder} is not used: {error}.")
-                continue
-            other = models.setdefault(model.id, model)
-            if other is not model:
-                problems.append(
-                    f"The model folder {folder} is not used: its id {model.id!r} is that of {other.path.parent}; "
-                    "rename one of them."
-                )
-        return [models[key] for key in sorted(models)], problems
+    def _read_folders(self, listing: Listing) -> dict[Path, Known]:
+        """Return what is known of each folder with a model file, now or before it could not be listed."""
+        known = {
+            folder: self._read_folder(folder, files)
+            for folder, files in group_by_folder(listing.files).items()
+            if any(self._is_model(file.name) for file in files)
+        }
+        hidden = {
+            folder: before
+            for folder, before in self._known.items()
+            if folder not in known and any(folder.is_relative_to(failed) for failed in listing.failures)
+        }
+        return known | hidden
 
-    def _read_folder(self, folder: Path, files: Sequence[Path]) -> Model:
+    def _read_folder(self, folder: Path, files: Sequence[Path]) -> Known:
+        """Return what is known of `folder`. Reads its files only if they changed, or could not be read before."""
+        signatures = tuple(file_signatures(files))
+        before = self._known.get(folder)
+        if before and before.signatures == signatures and not before.failure:
+            return before
+        try:
+            return Known(signatures, self._read_model(folder, [file for file in files if self._is_model(file.name)]))
+        except Unusable as error:
+            return Known(signatures, problem=f"The model folder {folder} is not used: {error}.")
+        except OSError as error:
+            sentence = f"The model folder {folder} cannot be read: {error.strerror}"
+            if not is_passing(error):
+                return Known(signatures, problem=f"{sentence}.")
+            return Known(signatures, before.model if before else None, failure=sentence)
+
+    def _read_model(self, folder: Path, files: Sequence[Path]) -> Model:
         if folder == self._dir:  # a folder's name is the model's id
-            raise model_folder.Unusable(f"{files[0].name} is directly in it; give it a folder of its own")
+            raise Unusable(f"{files[0].name} is directly in it; give it a folder of its own")
         return model_folder.read_model(
             folder, files, self._default_length, self._max_length, self._engines, self._tool_families
         )
 
 
-def find_files(folder: Path, depth: int, suffixes: Container[str]) -> Iterator[Path]:
-    """Yield the model files and the files read with them in `folder` and `depth` levels below.
-
-    A folder that cannot be listed counts as empty.
-    """
-    try:
-        entries = list(os.scandir(folder))
-    except OSError:
-        return
-    for entry in entries:
-        path = Path(entry.path)
-        if entry.is_dir():
-            if depth and not entry.name.startswith("."):
-                yield from find_files(path, depth - 1, suffixes)
-        elif is_model(path, suffixes) or entry.name in (model_folder.SETTINGS_FILE, *model_folder.BESIDE):
-            yield path
+def drop_same_ids(known: Iterable[Known]) -> tuple[list[Model], list[str]]:
+    """Return one model per id, sorted by it, and a sentence for each folder that is not used for that."""
+    models: dict[str, Model] = {}
+    problems = []
+    for model in (each.model for each in known if each.model):
+        other = models.setdefault(model.id, model)
+        if other is not model:
+            problems.append(
+                f"The model folder {model.path.parent} is not used: its id {model.id!r} is that of "
+                f"{other.path.parent}; rename one of them."
+            )
+    return [models[key] for key in sorted(models)], problems
 
 
-def is_model(path: Path, suffixes: Container[str]) -> bool:
-    """Return whether `path` names a file with a language model."""
-    return path.suffix.lower() in suffixes and not path.name.lower().startswith((PROJECTOR, "."))
+def chats_first(model: Model) -> tuple[bool, str]:
+    """Return a key to sort by: many clients chat with the first model of a list."""
+    return "chat" not in model.capabilities, model.id
 
 
 def file_signatures(files: Sequence[Path]) -> Iterator[tuple[str, int, int]]:
@@ -152,57 +221,15 @@ def file_signatures(files: Sequence[Path]) -> Iterator[tuple[str, int, int]]:
         yield str(file), status.st_mtime_ns, status.st_size
 
 
-def group_by_folder(files: Sequence[Path], suffixes: Container[str]) -> dict[Path, list[Path]]:
-    """Return the model files among `files`, by their folder."""
+def group_by_folder(files: Iterable[Path]) -> dict[Path, list[Path]]:
+    """Return the files of each folder, sorted."""
     folders = defaultdict(list)
-    for file in files:
-        if is_model(file, suffixes):
-            folders[file.parent].append(file)
+    for file in sorted(files):
+        folders[file.parent].append(file)
     return folders
 
 
-def assign_aliases(models: Sequence[Model]) -> tuple[list[Model], list[str]]:
-    """Return the models with all their aliases, and a sentence for each alias in a ``model.yaml`` that is not used.
-
-    An alias never hides an id. One from a ``model.yaml`` has priority over a derived one. An alias that several models
-    claim with the same priority is not used for any of them, since a guess could answer with the wrong model.
-    """
-    ids = {model.id for model in models}
-    written = claimants_by_alias({model.id: model.aliases for model in models})
-    derived = claimants_by_alias({model.id: derived_aliases(model.id) for model in models})
-    assigned: dict[str, list[str]] = defaultdict(list)
-    problems = []
-    for alias in sorted({*written, *derived}):
-        claimants = written.get(alias) or derived[alias]
-        reason = "is the id of a model" if alias in ids else f"is claimed by {', '.join(claimants)}"
-        if alias not in ids and len(claimants) == 1:
-            assigned[claimants[0]].append(alias)
-        elif alias in written:
-            problems.append(
-                f"The alias {alias!r} of {', '.join(written[alias])} is not used: it {reason}. Choose another."
-            )
-        elif len(claimants) > 1:
-            log.info("The alias %r is not used: it %s", alias, reason)
-    return [replace(model, aliases=tuple(assigned[model.id])) for model in models], problems
-
-
-def claimants_by_alias(aliases: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-    """Return for each alias the ids of the models that claim it, from the aliases of each id."""
-    claimants = defaultdict(list)
-    for claimant, claimed in aliases.items():
-        for alias in dict.fromkeys(claimed):
-            claimants[alias].append(claimant)
-    return claimants
-
-
-def derived_aliases(model_id: str) -> list[str]:
-    """Return shorter names for a model: ``qwen2.5-1.5b-4k`` -> ``qwen2.5-1.5b``, ``qwen2.5``, ``qwen2``, ``qwen``.
-
-    They are each beginning of the id up to a hyphen, and its first part up to the dot and up to the first non-letter.
-    """
-    parts = model_id.split("-")
-    first = parts[0]
-    aliases = ["-".join(parts[:count]) for count in range(len(parts) - 1, 0, -1)]
-    letters = re.match(r"[^\W\d_]+", first)
-    aliases += [first.partition(".")[0], letters[0] if letters else ""]
-    return [alias for alias in dict.fromkeys(aliases) if alias and alias != model_id]
+def printable(sentence: str) -> str:
+    """Return `sentence` for logs and answers: what cannot be printed is a question mark, and the end is cut off."""
+    text = "".join(char if char.isprintable() else "?" for char in sentence[:SENTENCE_LENGTH])
+    return text + ("..." if len(sentence) > SENTENCE_LENGTH else "")

@@ -15,14 +15,11 @@ from services.core.sampling import Sampling, given
 from services.core.settings import nearest
 from services.core.yaml_file import YamlError, read_yaml
 from services.models import chat_templates, context_length, gguf
-
-SETTINGS_FILE = "model.yaml"
+from services.models.model_files import SETTINGS_FILE, Unusable, choose_model
+from services.models.names import model_id
 
 BESIDE = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
 """Files beside a model file from which its engine renders prompts; a GGUF has all of it inside."""
-
-SHARD = re.compile(r"-(\d{5})-of-(\d{5})$")
-"""End of the name of each part of a split GGUF, before ``.gguf``."""
 
 EMBEDDING_NAME = re.compile(r"(?<![a-z])embed")
 """Names of embedding models, for files without metadata: ``Qwen3-Embedding-0.6B``."""
@@ -33,14 +30,7 @@ WRITING = frozenset({"chat", "completion"})
 READ_LENGTH_MAX = 2048
 """Tokens. An embedding model reads each text in one step, and the memory for a step grows with its length."""
 
-LFS_POINTER = b"version https://git-lfs"
-
-
-class Unusable(Exception):
-    """The folder has no usable model; the message says why and what to do. It reads on from "is not used:"."""
-
-
-Positive = Annotated[int, Meta(ge=1)]
+Positive = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 
 
 class SamplingFile(Sampling, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -92,8 +82,8 @@ def read_model(
     `Catalog`. Raises `Unusable` and `OSError`.
     """
     own = read_settings(folder / SETTINGS_FILE)
-    parts = model_parts(files, own.file)
-    metadata = checked_metadata(parts[0])
+    parts, metadata = choose_model(files, own.file)
+    check_names(parts[0])
     capabilities = frozenset(own.capabilities or default_capabilities(parts[0], metadata))
     longest = max_length if capabilities & WRITING else min(max_length, READ_LENGTH_MAX)
     return Model(
@@ -103,7 +93,7 @@ def read_model(
         context_length=own.context_length or context_length.of(parts[0], metadata, default_length, longest),
         created=int(parts[0].stat().st_mtime),
         size_bytes=sum(part.stat().st_size for part in parts),
-        aliases=tuple(model_id(alias) for alias in own.aliases),
+        aliases=tuple(filter(None, map(model_id, own.aliases))),
         name=own.name or folder.name,
         description=own.description,
         capabilities=capabilities,
@@ -123,6 +113,16 @@ def read_model(
     )
 
 
+def check_names(path: Path) -> None:
+    """Check that names can stand in answers and logs. Raises `Unusable`."""
+    if not model_id(path.parent.name):
+        raise Unusable("its name has only blanks; rename it")
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise Unusable("its path has a name that is no UTF-8; rename it") from error
+
+
 def tools(wanted: str | bool, families: Collection[str] | None) -> str:
     """Return `Model.tools` for the value in ``model.yaml``; YAML reads ``off`` as false.
 
@@ -132,7 +132,7 @@ def tools(wanted: str | bool, families: Collection[str] | None) -> str:
         return "" if wanted else OFF
     known = sorted([*(families or ()), OFF, REQUIRED_ONLY])
     if families is not None and wanted not in known:
-        raise Unusable(f"its {SETTINGS_FILE} has the unknown tools: {wanted}; write one of {', '.join(known)}")
+        raise Unusable(f"its {SETTINGS_FILE} has the unknown tools: {wanted[:50]}; write one of {', '.join(known)}")
     return wanted
 
 
@@ -155,11 +155,6 @@ def beside_signatures(folder: Path) -> Iterator[tuple[str, int, int]]:
             yield path.name, status.st_mtime_ns, status.st_size
 
 
-def model_id(name: str) -> str:
-    """Return the id for a folder's name: ``Qwen2.5 1.5B_Instruct`` -> ``qwen2.5-1.5b-instruct``."""
-    return re.sub(r"[\s_]", "-", name.strip().lower())
-
-
 def read_settings(path: Path) -> ModelFile:
     """Return the content of a ``model.yaml``, all defaults where there is none. Raises `Unusable` and `OSError`."""
     try:
@@ -179,55 +174,8 @@ def refuse_unknown(values: Any, kind: type[Struct], where: str) -> None:
     known = kind.__struct_fields__
     for key in values if isinstance(values, dict) else ():
         if key not in known:
-            raise Unusable(f"its {SETTINGS_FILE} has the unknown key {f'{where}{key}'!r}{nearest(key, known)}")
+            raise Unusable(
+                f"its {SETTINGS_FILE} has the unknown key {f'{where}{key[:50]}'!r}{nearest(key[:50], known)}"
+            )
         if key == "sampling":
             refuse_unknown(values[key], SamplingFile, "sampling.")
-
-
-def model_parts(files: Sequence[Path], name: str | None) -> list[Path]:
-    """Return the files of the one model among `files`, in order; `name` selects one of several. Raises `Unusable`."""
-    if name is not None:
-        files = [file for file in files if without_part(file) == without_part(Path(name))]
-        if not files:
-            raise Unusable(f"its {SETTINGS_FILE} names the file {name!r}, which is not there; correct the name")
-    models = sorted({without_part(file) for file in files})
-    if len(models) > 1:
-        raise Unusable(
-            f"it has {len(models)} models ({', '.join(models)}); give each a folder of its own, or name the one to use "
-            f"in {SETTINGS_FILE} (file: ...)"
-        )
-    parts = sorted(files)
-    check_complete(parts)
-    return parts
-
-
-def without_part(file: Path) -> str:
-    """Return the file's name without its part number, which is the same for all parts of a model."""
-    return SHARD.sub("", file.stem) + file.suffix.lower()
-
-
-def check_complete(parts: list[Path]) -> None:
-    """Check that all parts of a split model are there. Raises `Unusable`."""
-    # llama.cpp loads the first part and looks for the others by itself.
-    match = SHARD.search(parts[0].stem)
-    if match and len(parts) != int(match[2]):
-        raise Unusable(f"{len(parts)} of the {int(match[2])} parts of {parts[0].name} are there; fetch the others")
-
-
-def checked_metadata(path: Path) -> dict[str, gguf.Value]:
-    """Return the metadata of a GGUF, an empty dict for other files.
-
-    Raises `Unusable` for a file that cannot be a model, and `OSError`.
-    """
-    with path.open("rb") as file:
-        beginning = file.read(len(LFS_POINTER))
-    if not beginning:
-        raise Unusable(f"{path.name} is empty; fetch it again")
-    if beginning == LFS_POINTER:
-        raise Unusable(f"{path.name} is a Git LFS pointer and not the model; run 'git lfs pull' in its repository")
-    if not gguf.named_gguf(path):
-        return {}
-    try:
-        return gguf.read_metadata(path)
-    except gguf.NotGguf as error:
-        raise Unusable(f"{path.name} is no model that llama.cpp can read: {error}; fetch it again") from error

@@ -6,15 +6,20 @@ numpy, which this server does not need otherwise.
 
 from __future__ import annotations
 
-import mmap
+import io
 import struct
 from pathlib import Path
 from typing import BinaryIO
+
+from services.core.owner_files import open_regular
 
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)
 LIMIT = 1024 * 1024
 """Bytes of a string, items of a list. A larger count means a damaged file; it is refused before memory is allocated."""
+
+HEADER = 256 * 1024
+"""Bytes in which the metadata must end. It has some kilobytes; a damaged file could promise any number of values."""
 
 TEMPLATE_WITHIN = 16 * 1024 * 1024
 """Bytes searched for the chat template. It follows the tokenizer, and one of 260 000 tokens takes some 10 MB."""
@@ -35,7 +40,13 @@ EMBEDDERS = frozenset(
 POOLED, RANK = (1, 2, 3), 4
 """``<architecture>.pooling_type`` of embedding models (mean, first, last token) and of rerankers."""
 
-TEMPLATE_KEY = b"tokenizer.chat_template"
+TEMPLATE_KEY = "tokenizer.chat_template"
+
+KINDS = {"mmproj": "an image encoder", "adapter": "an adapter (LoRA)", "imatrix": "an importance matrix"}
+"""``general.type`` of files that are no language model."""
+
+NO_MODELS = {"clip": "an image encoder", "controlvector": "a control vector"}
+"""Architectures of the same."""
 
 Value = str | int | float | bool
 
@@ -50,27 +61,28 @@ def named_gguf(path: Path) -> bool:
 
 
 def read_metadata(path: Path) -> dict[str, Value]:
-    """Return the keys and scalar values before the tokenizer's. Reads kilobytes, never the tensors.
+    """Return the keys and scalar values before the tokenizer's lists. Reads `HEADER` bytes at most.
 
     Raises `NotGguf` and `OSError`.
     """
-    with path.open("rb") as file:
-        if file.read(4) != MAGIC:
-            raise NotGguf("it does not begin with GGUF")
-        version, _, count = read_struct(file, "<IQQ")
-        if version not in VERSIONS:
-            raise NotGguf(f"its GGUF version is {version}; versions 2 and 3 are supported")
-        values: dict[str, Value] = {}
-        for _ in range(count):
-            key = read_string(file)
-            if key.startswith("tokenizer."):
-                break  # its lists are long, and nothing after them is needed
-            (kind,) = read_struct(file, "<I")
-            if kind == ARRAY:
-                skip_list(file)
-            else:
-                values[key] = read_value(file, kind)
-        return values
+    with open_regular(path) as whole:
+        file = io.BytesIO(whole.read(HEADER))
+    if file.read(4) != MAGIC:
+        raise NotGguf("it does not begin with GGUF")
+    version, _, count = read_struct(file, "<IQQ")
+    if version not in VERSIONS:
+        raise NotGguf(f"its GGUF version is {version}; versions 2 and 3 are supported")
+    values: dict[str, Value] = {}
+    for _ in range(count):
+        key = read_string(file)
+        (kind,) = read_struct(file, "<I")
+        if key == TEMPLATE_KEY or (kind == ARRAY and key.startswith("tokenizer.")):
+            break  # they are long, and nothing after them is needed
+        if kind == ARRAY:
+            skip_list(file)
+        else:
+            values[key] = read_value(file, kind)
+    return values
 
 
 def context_length(metadata: dict[str, Value]) -> int | None:
@@ -88,15 +100,24 @@ def purpose(metadata: dict[str, Value]) -> str | None:
     return "embedding" if pooling in POOLED or architecture in EMBEDDERS else None
 
 
+def no_model_kind(metadata: dict[str, Value]) -> str:
+    """Return what the file is instead of a language model, such as ``an image encoder``; empty for a language model."""
+    if any(key.startswith("imatrix.") for key in metadata):
+        return KINDS["imatrix"]
+    kind = KINDS.get(str(metadata.get("general.type")), "")
+    return kind or NO_MODELS.get(str(metadata.get("general.architecture")), "")
+
+
 def chat_template(path: Path) -> str:
     """Return the chat template of a GGUF; an empty string where it has none.
 
     Searches for the bytes of its key, which takes milliseconds: parsing the tokenizer's lists before it takes a second.
-    Raises `NotGguf`, `OSError`, and `ValueError` for an empty file.
+    Raises `NotGguf` and `OSError`.
     """
-    mark = struct.pack("<Q", len(TEMPLATE_KEY)) + TEMPLATE_KEY + struct.pack("<I", STRING)
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        place = data.find(mark, 0, TEMPLATE_WITHIN)
+    mark = struct.pack("<Q", len(TEMPLATE_KEY)) + TEMPLATE_KEY.encode() + struct.pack("<I", STRING)
+    with open_regular(path) as file:
+        # Not mapped into memory: a disk that fails there, or a file that becomes shorter, kills the process.
+        place = file.read(TEMPLATE_WITHIN).find(mark)
         if place < 0:
             return ""
         file.seek(place + len(mark))
@@ -119,6 +140,9 @@ def skip_list(file: BinaryIO) -> None:
     # A damaged file could name any count, and reading would not end.
     if count > LIMIT or kind == ARRAY:
         raise NotGguf(f"its metadata has a list of {count} items of type {kind}")
+    if kind in SCALARS:
+        file.seek(count * struct.calcsize(SCALARS[kind]), io.SEEK_CUR)
+        return
     for _ in range(count):
         read_value(file, kind)
 

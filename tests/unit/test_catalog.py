@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
 import shutil
+import struct
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from services.core.errors import ModelNotFound
+from services.core.errors import ModelNotFound, Unavailable
 from services.core.model import Model
 from services.core.settings import Settings
 from services.engines.registry import SUFFIXES
-from services.models import gguf
-from services.models.catalog import Catalog, derived_aliases
+from services.models import folder, gguf, walk
+from services.models.catalog import RETRY, Catalog
 from services.models.context_length import named_length
+from services.models.names import derived_aliases
 from tests.gguf_file import Value, write_gguf
 
 
@@ -168,6 +173,9 @@ def test_two_models_in_a_folder_need_a_choice(tmp_path: Path, catalog: Catalog) 
         (b"GGUF\x03\0\0\0", "ends inside"),
         (b"GGUF\x09\0\0\0" + bytes(16), "version is 9"),
         (b"GGUF\x03\0\0\0" + bytes(8) + b"\1" + bytes(7) + b"\xff" * 8, "string of"),
+        (b"<!DOCTYPE html>\n<html>", "web page"),
+        (bytes(4096), "begins with zeros"),
+        (b"/annex/objects/SHA256E-s100", "git annex get"),
     ],
 )
 def test_a_broken_file_is_named(tmp_path: Path, catalog: Catalog, content: bytes, part: str) -> None:
@@ -180,10 +188,43 @@ def test_a_broken_file_is_named(tmp_path: Path, catalog: Catalog, content: bytes
 
 def test_files_that_are_no_language_model_are_passed_over(tmp_path: Path, catalog: Catalog) -> None:
     llama(tmp_path, "A")
-    for name in ("mmproj-a.gguf", "readme.md", ".hidden.gguf", "a.gguf.part"):
-        (tmp_path / "A" / name).write_bytes(b"x")
+    folder = tmp_path / "A"
+    names = ("mmproj-a", "a-mmproj-f16", "A.MMPROJ.Q8", "a-imatrix", "no-gguf")
+    for name in (*(f"{name}.gguf" for name in names), "readme.md", ".hidden.gguf", "a.gguf.part", "a.gguf.incomplete"):
+        (folder / name).write_bytes(b"x")
+    for name, what in NO_MODELS.items():
+        write_gguf(folder / f"{name}.gguf", what)
+    llama(tmp_path, "A", file="b-00001-of-00002.gguf")
+    (folder / "c.gguf").write_bytes(b"")
+    (folder / "d.gguf").symlink_to("/nowhere")
+    (folder / "e.gguf").symlink_to(folder / "e.gguf")
+    os.mkfifo(folder / "f.gguf")
     (tmp_path / ".trash" / "B").mkdir(parents=True)
     rkllm(tmp_path / ".trash", "B")
+    assert only(catalog).path == folder / "model.gguf"
+
+
+NO_MODELS: dict[str, dict[str, Value]] = {
+    "clip": {"general.architecture": "clip"},
+    "encoder": {"general.architecture": "llama", "general.type": "mmproj"},
+    "lora": {"general.architecture": "llama", "general.type": "adapter"},
+    "matrix": {"general.type": "imatrix"},
+    "chunks": {"general.architecture": "llama", "imatrix.chunk_count": 3},
+    "control": {"general.architecture": "controlvector"},
+}
+
+
+@pytest.mark.parametrize("name", NO_MODELS)
+def test_a_file_that_is_no_language_model_is_said_to_be_none(tmp_path: Path, catalog: Catalog, name: str) -> None:
+    (tmp_path / "A").mkdir()
+    write_gguf(tmp_path / "A" / f"{name}.gguf", NO_MODELS[name])
+    rkllm(tmp_path, "B")
+    assert [model.id for model in catalog.models()] == ["b"]
+    assert "and no language model" in catalog.problems()[0]
+
+
+def test_a_model_that_was_quantised_with_a_matrix_is_one(tmp_path: Path, catalog: Catalog) -> None:
+    llama(tmp_path, "A", file="a-imatrix-Q4_K_M.gguf")
     assert only(catalog).id == "a"
 
 
@@ -290,6 +331,176 @@ def test_an_unknown_name_is_refused_with_the_names_there_are(tmp_path: Path, cat
         catalog.resolve(name)
 
 
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("what", ["keys", "list", "strings", "pipe"])
+def test_a_damaged_file_takes_no_time(tmp_path: Path, catalog: Catalog, what: str) -> None:
+    rkllm(tmp_path, "good")
+    path = tmp_path / "A" / "a.gguf"
+    path.parent.mkdir()
+    if what == "pipe":
+        os.mkfifo(path)
+    else:
+        count = 2**63 if what == "keys" else 50
+        value = b"" if what == "keys" else struct.pack("<QIIQ", 0, 9, 0 if what == "list" else 8, gguf.LIMIT)
+        path.write_bytes(b"GGUF" + struct.pack("<IQQ", 3, 0, count) + value)
+        os.truncate(path, 300_000_000)
+    begin = time.thread_time()
+    assert [model.id for model in catalog.models()] == ["good"]
+    assert time.thread_time() - begin < 2
+    assert str(path.parent) in catalog.problems()[0]
+
+
+def test_links_show_each_folder_once_and_by_its_own_path(tmp_path: Path, catalog: Catalog) -> None:
+    rkllm(tmp_path / "team", "A")
+    rkllm(tmp_path, "Z")
+    (tmp_path / "team" / "A" / "again").symlink_to(tmp_path)
+    (tmp_path / "B").symlink_to(tmp_path / "team" / "A")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "self").symlink_to(".")
+    assert [model.path.parent for model in catalog.models()] == [tmp_path / "team" / "A", tmp_path / "Z"]
+    assert not catalog.problems()
+
+
+def test_a_link_to_a_folder_elsewhere_is_followed(
+    tmp_path: Path, catalog: Catalog, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    rkllm(tmp_path_factory.mktemp("disk"), "A")
+    (tmp_path / "A").symlink_to(tmp_path_factory.getbasetemp() / "disk0" / "A")
+    assert only(catalog).id == "a"
+
+
+def fail(monkeypatch: pytest.MonkeyPatch, folder: Path, number: int) -> None:
+    """Let nobody list `folder`, as if it had the error `number`."""
+    list_entries = walk.list_entries
+
+    def listed(path: Path, most: int) -> object:
+        if path == folder:
+            raise OSError(number, os.strerror(number))
+        return list_entries(path, most)
+
+    monkeypatch.setattr(walk, "list_entries", listed)
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.EIO, errno.ESTALE, errno.ENOMEM])
+@pytest.mark.parametrize("place", ["", "A"])
+def test_what_cannot_be_read_just_now_stays_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, place: str
+) -> None:
+    rkllm(tmp_path, "A")
+    now = [0.0]
+    catalog = Catalog(Settings(models_dir=tmp_path), SUFFIXES, clock=lambda: now[0])
+    known = catalog.models()
+    with monkeypatch.context() as patch:
+        fail(patch, tmp_path / place, number)
+        assert catalog.models() == known
+        assert catalog.resolve("a") == known[0]
+        assert os.strerror(number) in catalog.problems()[0]
+        with pytest.raises(Unavailable, match="Try again"):
+            catalog.resolve("b")
+    now[0] += RETRY
+    assert only(catalog) == known[0]
+    with pytest.raises(ModelNotFound):
+        catalog.resolve("b")
+
+
+def test_a_header_that_cannot_be_read_just_now_is_read_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    llama(tmp_path, "A")
+    now = [0.0]
+    catalog = Catalog(Settings(models_dir=tmp_path), SUFFIXES, clock=lambda: now[0])
+
+    def fails(path: Path) -> dict[str, gguf.Value]:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(gguf, "read_metadata", fails)
+        with pytest.raises(Unavailable, match="Input/output error"):
+            catalog.resolve("a")
+    assert "Input/output error" in catalog.problems()[0]
+    now[0] += RETRY
+    assert only(catalog).id == "a"
+
+
+def test_a_folder_that_may_not_be_read_hides_no_other(
+    tmp_path: Path, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rkllm(tmp_path, "A")
+    rkllm(tmp_path, "B")
+    fail(monkeypatch, tmp_path / "A", errno.EACCES)
+    assert [model.id for model in catalog.models()] == ["b"]
+    assert f"{tmp_path / 'A'} cannot be read: Permission denied" in catalog.problems()[0]
+    with pytest.raises(ModelNotFound):
+        catalog.resolve("a")
+
+
+def test_a_folder_of_too_many_files_is_named(tmp_path: Path, catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walk, "ENTRIES", 3)
+    for name in "abcd":
+        rkllm(tmp_path, name)
+    assert "more than 3 files and folders" in catalog.problems()[0]
+
+
+def test_only_what_changed_is_read_again(tmp_path: Path, catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in "ab":
+        rkllm(tmp_path, name)
+    read: list[str] = []
+    read_model = folder.read_model
+
+    def noted(place: Path, *more: Any) -> Model:
+        read.append(place.name)
+        return read_model(place, *more)
+
+    monkeypatch.setattr(folder, "read_model", noted)
+    for name in ("", "a", ""):
+        if name:
+            rkllm(tmp_path, name, yaml="name: other")
+        catalog.models()
+    assert read == ["a", "b", "a"]
+
+
+@pytest.mark.parametrize(
+    ("folder", "part"),
+    [(b"caf\xe9", "no UTF-8"), (b" ", "only blanks"), (b"new\nline", ""), (b"\x1b[31m", "")],
+)
+def test_odd_names_of_folders_can_be_sent(tmp_path: Path, catalog: Catalog, folder: bytes, part: str) -> None:
+    rkllm(tmp_path, os.fsdecode(folder), yaml="" if part else "context_length: x")
+    (problem,) = catalog.problems()
+    assert part in problem
+    assert problem.isprintable()
+
+
+def test_an_odd_model_yaml_is_one_short_sentence(tmp_path: Path) -> None:
+    catalog = Catalog(Settings(models_dir=tmp_path), SUFFIXES, ("hermes",))
+    rkllm(tmp_path, "good")
+    odd = ("tools: " + "x" * 9999, "x" * 999 + ": 1", "capabilities: [" + "x" * 9999 + "]", "sampling: 5",
+           "sampling: [", "context_length: 9999999999999", "file: " + "x" * 9999,
+           "sampling: {temperature: .nan}")  # fmt: skip
+    for index, text in enumerate(odd):
+        rkllm(tmp_path, f"odd{index}", yaml=text)
+    assert [model.id for model in catalog.models()] == ["good"]
+    assert len(catalog.problems()) == len(odd)
+    assert max(map(len, catalog.problems())) < 700
+
+
+def test_chat_models_come_first(tmp_path: Path, catalog: Catalog) -> None:
+    for name in ("a-embed", "b", "c-embed", "d"):
+        rkllm(tmp_path, name)
+    assert [model.id for model in catalog.models()] == ["b", "d", "a-embed", "c-embed"]
+
+
+@pytest.mark.parametrize("name", ["Qwen3 4B", "QWEN3:4b", "qwen3-4b:latest", "qwen3:4B:LATEST", "qwen3:latest"])
+def test_a_name_may_have_a_tag(tmp_path: Path, catalog: Catalog, name: str) -> None:
+    rkllm(tmp_path, "qwen3-4b")
+    assert catalog.resolve(name).id == "qwen3-4b"
+
+
+def test_a_name_of_any_length_is_refused_in_a_short_sentence(tmp_path: Path, catalog: Catalog) -> None:
+    rkllm(tmp_path, "qwen3-4b")
+    for name in ("x" * 1_000_000, "x" * 256):
+        with pytest.raises(ModelNotFound) as caught:
+            catalog.resolve(name)
+        assert len(caught.value.message) < 600
+
+
 def test_an_unreadable_head_is_a_problem_and_no_crash(tmp_path: Path, catalog: Catalog) -> None:
     (tmp_path / "A").mkdir()
     os.symlink("/nowhere", tmp_path / "A" / "a.gguf")
@@ -297,9 +508,11 @@ def test_an_unreadable_head_is_a_problem_and_no_crash(tmp_path: Path, catalog: C
     assert "A" in catalog.problems()[0]
 
 
-def test_metadata_stops_at_the_tokenizer(tmp_path: Path) -> None:
-    path = write_gguf(tmp_path / "a.gguf", {"a": 1, "b": 0.5, "c": True, "d": ["x"], "tokenizer.ggml.model": "z"})
-    assert gguf.read_metadata(path) == {"a": 1, "b": 0.5, "c": True}
+def test_metadata_stops_at_the_lists_of_the_tokenizer(tmp_path: Path) -> None:
+    own: dict[str, Value] = {"a": 1, "b": 0.5, "c": True, "tokenizer.ggml.model": "z"}
+    for last in ({"tokenizer.ggml.tokens": ["x"]}, {"tokenizer.chat_template": "x" * gguf.LIMIT}):
+        path = write_gguf(tmp_path / "a.gguf", {**own, "d": ["x"], **last, "e": 1})
+        assert gguf.read_metadata(path) == own
 
 
 @pytest.mark.parametrize(
@@ -396,7 +609,14 @@ def test_a_template_without_a_tokenizer_renders_nothing(tmp_path: Path, catalog:
     assert only(catalog).chat_template == ""
 
 
-@pytest.mark.parametrize("content", ["no json", "[1]", '{"chat_template": 5}', '{"chat_template": [5, {"name": 1}]}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "no json", "[1]", '{"chat_template": 5}', '{"chat_template": [5, {"name": 1}]}',
+        '{"chat_template": [{"name": []}]}',
+        '{"chat_template": "\\ud800"}', "[" * 100_000,
+    ],
+)  # fmt: skip
 def test_a_broken_tokenizer_configuration_is_no_template(tmp_path: Path, catalog: Catalog, content: str) -> None:
     rkllm(tmp_path, "A")
     (tmp_path / "A" / "tokenizer.json").write_text("{}")

@@ -14,8 +14,9 @@ import pytest
 from services.core.keys import keys_from_file
 from services.core.settings import SettingsError, load_settings
 from services.core.yaml_file import LIMIT, YamlError, parse_yaml, read_yaml
-from services.models.folder import Unusable, read_settings
+from services.models.folder import read_settings
 from services.models.manifest import ManifestError, load_manifest
+from services.models.model_files import Unusable
 
 READERS: list[tuple[Callable[[Path], Any], type[Exception]]] = [
     (lambda path: load_settings(path, {}), SettingsError),

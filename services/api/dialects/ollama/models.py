@@ -19,14 +19,10 @@ from services.api.dialects.ollama.schemas import (
     OllamaRunningModel,
     OllamaShownModel,
 )
-from services.core.errors import ModelNotFound
 from services.core.model import OFF, REQUIRED_ONLY, Model
 from services.engines.registry import spec_of
 from services.models import gguf
-from services.models.catalog import Catalog
-
-TAG = ":latest"
-"""The tag that Ollama's clients expect behind a name; every id may have it."""
+from services.models.names import LATEST
 
 FOREVER = "9999-12-31T23:59:59Z"
 """The time at which a model expires that is never unloaded."""
@@ -60,23 +56,11 @@ def metadata_of(model: Model) -> Metadata:
     return {}
 
 
-def resolve(catalog: Catalog, name: str) -> Model:
-    """Return the model of ``name``, ``name:latest`` or ``name:tag``; the last means the id ``name-tag``.
-
-    Raises `ModelNotFound`.
-    """
-    bare = name.removesuffix(TAG)
-    with contextlib.suppress(ModelNotFound):
-        # Ollama writes variants behind a colon; ids have hyphens in its place.
-        return catalog.resolve(bare.replace(":", "-"))
-    return catalog.resolve(bare)
-
-
 def listed_model(model: Model) -> OllamaListedModel:
     """Return an entry of ``/api/tags``."""
     return OllamaListedModel(
-        name=model.id + TAG,
-        model=model.id + TAG,
+        name=model.id + LATEST,
+        model=model.id + LATEST,
         size=model.size_bytes,
         digest=file_digest(model),
         details=model_details(model),
@@ -88,8 +72,8 @@ def listed_model(model: Model) -> OllamaListedModel:
 def running_model(model: Model, expires: float) -> OllamaRunningModel:
     """Return an entry of ``/api/ps`` for a model that is unloaded in `expires` seconds."""
     return OllamaRunningModel(
-        name=model.id + TAG,
-        model=model.id + TAG,
+        name=model.id + LATEST,
+        model=model.id + LATEST,
         size=model.size_bytes,
         digest=file_digest(model),
         details=model_details(model),

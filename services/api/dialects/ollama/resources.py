@@ -18,7 +18,7 @@ from services.api.dialects.ollama.answers import (
     whole,
 )
 from services.api.dialects.ollama.keep_alive import keep_alive
-from services.api.dialects.ollama.models import can_think, listed_model, resolve, running_model, shown_model
+from services.api.dialects.ollama.models import can_think, listed_model, running_model, shown_model
 from services.api.dialects.ollama.schemas import OllamaModelList, OllamaRunningList, OllamaVersion
 from services.api.dialects.ollama.stream import NDJSON, error_frame, frames
 from services.api.dialects.ollama.types import OllamaChatRequest, OllamaGenerateRequest, OllamaModelRequest
@@ -39,15 +39,7 @@ NO_REGISTRY = (
 )
 
 
-class OllamaResource(Resource):
-    """The base of all: names of models may have Ollama's tags."""
-
-    def _model(self, name: str | None) -> Model:
-        """Return the model a request names, as `Service.model` does. Raises `ModelNotFound` and `BadRequest`."""
-        return resolve(self._service.catalog, name) if name else self._service.model(None)
-
-
-class Answers(OllamaResource):
+class Answers(Resource):
     """What the two endpoints that answer do alike, once a request has become a `GenerationRequest`."""
 
     shape: ClassVar[OllamaShape]
@@ -105,7 +97,7 @@ class Chat(Answers):
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer a chat; without messages, load or unload the model. Blocks; raises `ServiceError`."""
         request = self.parse(req, OllamaChatRequest)
-        model = self._model(request.model)
+        model = self._service.model(request.model)
         if requests.wants_nothing(request):
             self._load(req, resp, request, model)
         else:
@@ -120,7 +112,7 @@ class Generate(Answers):
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer a prompt, or continue it; without one, load or unload the model. Blocks; raises `ServiceError`."""
         request = self.parse(req, OllamaGenerateRequest)
-        model = self._model(request.model)
+        model = self._service.model(request.model)
         # Made for a load too: it refuses parameters that this server cannot serve.
         generation = requests.generate(request, model)
         if requests.wants_nothing(request):
@@ -129,7 +121,7 @@ class Generate(Answers):
             self._answer(req, resp, request, model, generation)
 
 
-class Tags(OllamaResource):
+class Tags(Resource):
     """``GET /api/tags``."""
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -137,16 +129,16 @@ class Tags(OllamaResource):
         write_json(resp, OllamaModelList(models=[listed_model(model) for model in self._service.catalog.models()]))
 
 
-class Show(OllamaResource):
+class Show(Resource):
     """``POST /api/show``."""
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Describe one model."""
         request = self.parse(req, OllamaModelRequest)
-        write_json(resp, shown_model(self._model(request.model or request.name)))
+        write_json(resp, shown_model(self._service.model(request.model or request.name)))
 
 
-class Running(OllamaResource):
+class Running(Resource):
     """``GET /api/ps``."""
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -156,7 +148,7 @@ class Running(OllamaResource):
         write_json(resp, OllamaRunningList(models=[running_model(model, expiries[model.id]) for model in loaded]))
 
 
-class Version(OllamaResource):
+class Version(Resource):
     """``GET /api/version``."""
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -164,7 +156,7 @@ class Version(OllamaResource):
         write_json(resp, OllamaVersion(version=RELEASE))
 
 
-class NoRegistry(OllamaResource):
+class NoRegistry(Resource):
     """The paths of a registry of models, which this server does not have."""
 
     def on_post(self, req: falcon.Request, resp: falcon.Response, **params: Any) -> None:

@@ -11,20 +11,20 @@ from msgspec import UNSET
 from services.answering.fetching import Fetcher, FetchProgress, FetchStarted
 from services.answering.removal import remove
 from services.answering.service import Service
-from services.api.dialects.ollama.models import TAG
-from services.api.dialects.ollama.resources import OllamaResource
 from services.api.dialects.ollama.schemas import OllamaPullStatus
 from services.api.dialects.ollama.stream import NDJSON, error_frame, line
 from services.api.dialects.ollama.types import OllamaModelRequest
 from services.api.http.auth import require_admin
 from services.api.http.context import client
 from services.api.http.notices import run_to_end
+from services.api.http.resource import Resource
 from services.api.http.stream import Frames, write_json, write_stream
 from services.core.client import Client
 from services.core.errors import BadRequest
+from services.models.names import LATEST
 
 
-class Pull(OllamaResource):
+class Pull(Resource):
     """``POST /api/pull``."""
 
     def __init__(self, service: Service) -> None:
@@ -44,7 +44,7 @@ class Pull(OllamaResource):
             write_stream(resp, NDJSON, frames(statuses), error_frame)
 
 
-class Delete(OllamaResource):
+class Delete(Resource):
     """``DELETE /api/delete``."""
 
     def on_delete(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -59,7 +59,7 @@ def requested_model_id(request: OllamaModelRequest) -> str:
     name = request.model or request.name
     if not name:
         raise BadRequest("The request names no model; send its id as model.", param="model")
-    return name.removesuffix(TAG).replace(":", "-").lower()
+    return name.removesuffix(LATEST).replace(":", "-").lower()
 
 
 def pull(fetcher: Fetcher, name: str, client: Client) -> Generator[OllamaPullStatus]:

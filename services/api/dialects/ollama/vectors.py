@@ -11,17 +11,17 @@ from services.api.dialects.common.content import clean
 from services.api.dialects.ollama.answers import nanoseconds, total
 from services.api.dialects.ollama.keep_alive import keep_alive
 from services.api.dialects.ollama.requests import ignored
-from services.api.dialects.ollama.resources import OllamaResource
 from services.api.dialects.ollama.schemas import OllamaEmbedAnswer, OllamaEmbeddingsAnswer
 from services.api.dialects.ollama.types import OllamaEmbeddingsRequest, OllamaEmbedRequest
 from services.api.http.context import client
 from services.api.http.notices import run_to_end, show_notice
+from services.api.http.resource import Resource
 from services.api.http.stream import write_json
 from services.core.events import Usage
 from services.core.model import Model
 
 
-class VectorResource(OllamaResource):
+class VectorResource(Resource):
     """What the two endpoints do alike."""
 
     def _vectors(
@@ -45,7 +45,7 @@ class Embed(VectorResource):
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer with a vector for each text. Blocks; raises `ServiceError`."""
         request = self.parse(req, OllamaEmbedRequest)
-        model = self._model(request.model)
+        model = self._service.model(request.model)
         given = [request.input] if isinstance(request.input, str) else request.input
         texts = [clean(text, f"input[{index}]") for index, text in enumerate(given)]
         vectors, usage = self._vectors(req, resp, request, model, texts)
@@ -68,7 +68,7 @@ class LegacyEmbeddings(VectorResource):
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer with the vector of the prompt, an empty one for no prompt. Blocks; raises `ServiceError`."""
         request = self.parse(req, OllamaEmbeddingsRequest)
-        model = self._model(request.model)
+        model = self._service.model(request.model)
         texts = [clean(request.prompt, "prompt")] if request.prompt else []
         vectors, _ = self._vectors(req, resp, request, model, texts)
         write_json(resp, OllamaEmbeddingsAnswer(embedding=vectors[0] if vectors else []))
