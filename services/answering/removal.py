@@ -1,8 +1,8 @@
-"""Remove a model: unload it, then delete it from the disk."""
+"""Remove a model: unload it, then delete its files from the disk."""
 
 from __future__ import annotations
 
-import shutil
+import logging
 from collections.abc import Generator
 from pathlib import Path
 
@@ -10,15 +10,17 @@ from services.answering.fetching import check_writable
 from services.answering.service import Service
 from services.core.client import Client
 from services.core.errors import BadRequest, ModelNotFound, Unavailable
-from services.core.events import Waiting
+from services.core.events import Notice, Waiting
 from services.core.model import Model
+from services.models.store import delete_files, files_of_model
 
-REMOVING = ".removing-"
-"""Prefix of a folder that is being deleted. The catalogue skips folders that begin with a dot."""
+log = logging.getLogger(__name__)
 
 
-def remove(service: Service, name: str, client: Client) -> Generator[Waiting]:
-    """Unload the model with the id `name`, then delete its folder. Yields while it waits for the slot.
+def remove(service: Service, name: str, client: Client) -> Generator[Waiting | Notice]:
+    """Unload the model with the id `name`, then delete its files, and its folder if nothing else is in it.
+
+    Yields while it waits for the slot, and a notice about what stays in the folder.
 
     An alias is refused, because it may move to another model. Blocks as `Scheduler.unload` does, and raises the same;
     also `ModelNotFound`, `BadRequest` for a folder that is not the model's own, and `Unavailable` if it is not
@@ -29,9 +31,12 @@ def remove(service: Service, name: str, client: Client) -> Generator[Waiting]:
     if model is None:
         raise ModelNotFound(f"There is no model with the id {name!r}; GET /api/tags lists them.", param="model")
     folder = own_folder(model, [other for other in models if other.id != name], service.settings.models_dir)
-    check_writable(folder.parent)
+    for place in (folder.parent, folder):
+        check_writable(place)
     yield from service.scheduler.unload(client, model)
-    remove_folder(folder)
+    if stays := remove_files(model):
+        log.info("The folder %s stays: %s", folder, stays)
+        yield Notice("warning", f"the folder stays, since it has other files: {stays}")
 
 
 def own_folder(model: Model, others: list[Model], root: Path) -> Path:
@@ -47,15 +52,10 @@ def own_folder(model: Model, others: list[Model], root: Path) -> Path:
     return folder
 
 
-def remove_folder(folder: Path) -> None:
-    """Delete `folder`. Raises `Unavailable`.
-
-    It is renamed first, in one step, so the catalogue never sees half of a model.
-    """
-    hidden = folder.with_name(REMOVING + folder.name)
+def remove_files(model: Model) -> str:
+    """Delete the files of `model`, as `delete_files` does, and return what stays. Raises `Unavailable`."""
+    folder = model.path.parent
     try:
-        # A removal that was interrupted may have left it behind.
-        shutil.rmtree(hidden, ignore_errors=True)
-        shutil.rmtree(folder.rename(hidden))
+        return delete_files(folder, files_of_model(model.path))
     except OSError as error:
         raise Unavailable(f"{folder} could not be removed: {error.strerror}. Remove it by hand.") from error

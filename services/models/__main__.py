@@ -76,7 +76,10 @@ def main(argv: list[str]) -> None:
     elif options.verb == "verify":
         verify(store, options.ids)
     else:
-        print(f"{options.id} removed; {store.remove(options.id) / 1e9:.1f} GB freed")
+        freed, stays = store.remove(options.id)
+        print(f"{options.id} removed; {freed / 1e9:.1f} GB freed")
+        if stays:
+            print(f"{store.model_folder(options.id)} stays, since it has files that were not fetched: {stays}")
 
 
 if __name__ == "__main__":

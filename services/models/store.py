@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
-from services.models.manifest import Entry, ManifestError
+import msgspec
+from msgspec import Struct
+
+from services.core.owner_files import read_bounded
+from services.models import gguf
+from services.models.folder import BESIDE
+from services.models.manifest import Entry, ManifestError, check_path
+from services.models.model_files import SETTINGS_FILE, parts_of
 
 RECEIPT = ".fetched.json"
 """File in each fetched model's folder: what was fetched, with its checksum."""
@@ -16,11 +25,40 @@ RECEIPT = ".fetched.json"
 CHUNK = 1 << 20
 """Bytes read at a time for a checksum."""
 
+RECEIPT_SIZE = 64 * 1024
+"""The most bytes of a receipt."""
+
+SHOWN = 3
+"""Files that a sentence about what stays in a folder names; more are counted."""
+
 RESERVE = 512 * 1024 * 1024
 """Bytes that stay free on the disk: a full disk stops Docker and the database too."""
 
 Progress = Callable[[int], None]
 """Called with the number of bytes read since the last call."""
+
+
+class Receipt(Struct, frozen=True, kw_only=True):
+    """What was fetched into a folder."""
+
+    file: str
+    """The name of the model file."""
+    sha256: str
+    repository: str = ""
+    revision: str = ""
+    files: tuple[str, ...] = ()
+    """Everything that was put there, as paths in the folder."""
+
+
+def read_receipt(folder: Path) -> Receipt | None:
+    """Return the receipt in `folder`; None where there is none that can be read. Blocks as the disk does."""
+    try:
+        receipt = msgspec.json.decode(read_bounded(folder / RECEIPT, RECEIPT_SIZE), type=Receipt)
+        for name in (receipt.file, *receipt.files):
+            check_path(name, folder.name)
+    except (OSError, ValueError, ManifestError):
+        return None
+    return receipt
 
 
 def ignore_progress(count: int) -> None:
@@ -51,10 +89,11 @@ class Store:
             raise ManifestError(f"{model!r} is no id of a model. 'list' shows the ids.")
         return path
 
-    def installed(self) -> Iterator[tuple[str, dict[str, str]]]:
+    def installed(self) -> Iterator[tuple[str, Receipt]]:
         """Yield the id and the receipt of each model that was fetched."""
-        for receipt in sorted(self.folder.glob(f"*/{RECEIPT}")):
-            yield receipt.parent.name, json.loads(receipt.read_text())
+        for path in sorted(self.folder.glob(f"*/{RECEIPT}")):
+            if receipt := read_receipt(path.parent):
+                yield path.parent.name, receipt
 
     def check_space(self, entry: Entry, present: int) -> None:
         """Check that the rest of a model fits on the disk; `present` bytes of it are there. Raises `ManifestError`.
@@ -79,25 +118,26 @@ class Store:
         if model not in receipts:
             raise ManifestError(f"{model!r} was not fetched into {self.folder}; 'list' shows what was.")
         receipt = receipts[model]
-        checksum = sha256(self.model_folder(model) / receipt["file"], progress)
-        if checksum != receipt["sha256"]:
+        checksum = sha256(self.model_folder(model) / receipt.file, progress)
+        if checksum != receipt.sha256:
             raise ManifestError(
-                f"{model} is damaged: sha256 {checksum}, and it was {receipt['sha256']} when it was fetched. "
+                f"{model} is damaged: sha256 {checksum}, and it was {receipt.sha256} when it was fetched. "
                 f"Fetch it again: remove {model}, then add {model}. If that happens again, suspect the card."
             )
         return checksum
 
-    def remove(self, model: str) -> int:
-        """Delete a fetched model and return the bytes that were freed.
+    def remove(self, model: str) -> tuple[int, str]:
+        """Delete a fetched model. Return the bytes that were freed, and what `delete_files` returns.
 
-        Raises `ManifestError` for a folder that this program did not fetch: it belongs to the owner.
+        Raises `ManifestError` for a folder that this program did not fetch: it belongs to the owner. Raises `OSError`.
         """
         folder = self.model_folder(model)
-        if not (folder / RECEIPT).exists():
+        receipt = read_receipt(folder)
+        if receipt is None:
             raise ManifestError(f"{model!r} was not fetched by this program; remove its folder {folder} by hand.")
-        size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-        shutil.rmtree(folder)
-        return size
+        files = files_of_model(folder / receipt.file)
+        size = sum(file.stat().st_size for file in files if file.is_file())
+        return size, delete_files(folder, files)
 
     def install(self, entry: Entry, staging: Path, checksum: str) -> None:
         """Move the complete folder `staging` to the model's place. A rename, so nobody sees half a model."""
@@ -105,9 +145,46 @@ class Store:
         if not settings.exists():
             settings.write_text(model_yaml(entry))
         name = flatten(staging, entry.file)
-        receipt = {"file": name, "sha256": checksum, "repository": entry.repository, "revision": entry.revision}
-        (staging / RECEIPT).write_text(json.dumps(receipt))
+        files = tuple(sorted(str(path.relative_to(staging)) for path in staging.rglob("*") if path.is_file()))
+        receipt = Receipt(file=name, sha256=checksum, repository=entry.repository, revision=entry.revision, files=files)
+        (staging / RECEIPT).write_bytes(msgspec.json.encode(receipt))
         staging.replace(self.model_folder(entry.id))
+
+
+def files_of_model(path: Path) -> list[Path]:
+    """Return the files that make the model at `path`, the model file first; some may not exist. Raises `OSError`.
+
+    They are its parts, its settings, what its engine reads beside it, and what a fetch put there.
+    """
+    folder = path.parent
+    receipt = read_receipt(folder)
+    beside = () if gguf.named_gguf(path) else BESIDE
+    names = (SETTINGS_FILE, *beside, *(receipt.files if receipt else ()), RECEIPT)
+    return list(dict.fromkeys([*parts_of(path), *(folder / name for name in names)]))
+
+
+def delete_files(folder: Path, files: Iterable[Path]) -> str:
+    """Delete `files` of `folder`, and the folder if nothing else is in it. Raises `OSError`.
+
+    Return what stays because it is something else, for the end of a sentence; empty where nothing stays.
+    """
+    parents = set()
+    for file in files:
+        file.unlink(missing_ok=True)
+        parents.add(file.parent)
+    for parent in sorted(parents, reverse=True):  # the deepest first
+        with contextlib.suppress(OSError):
+            parent.rmdir()
+    return what_stays(folder)
+
+
+def what_stays(folder: Path) -> str:
+    """Return the names of some files in `folder`, and how many more there are; empty for a folder that is gone."""
+    paths = islice(folder.rglob("*"), 1000)
+    # As ASCII without line ends: the sentence may be a header.
+    names = sorted(ascii(str(path.relative_to(folder)))[1:-1] for path in paths if not path.is_dir())
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
 
 
 def flatten(staging: Path, file: str) -> str:

@@ -186,6 +186,22 @@ def test_what_the_owner_placed_is_not_removed(box: Box) -> None:
     assert (box.models / "tiny/mine.gguf").exists()
 
 
+def test_a_file_of_the_owner_in_a_fetched_folder_stays(box: Box) -> None:
+    box.run("add", "tiny")
+    (box.models / "tiny/notes.txt").write_text("mine")
+    done = box.run("remove", "tiny")
+    assert done.returncode == 0
+    assert "notes.txt" in done.stdout
+    assert [path.name for path in (box.models / "tiny").iterdir()] == ["notes.txt"]
+
+
+def test_a_broken_receipt_is_none(box: Box) -> None:
+    box.run("add", "tiny")
+    (box.models / "tiny/.fetched.json").write_text('{"file": "../../x", "sha256": ""}')
+    assert "by hand" in box.run("remove", "tiny").stderr
+    assert "fetched " not in box.run("list").stdout
+
+
 def test_damage_is_found_and_removed(box: Box) -> None:
     box.run("add", "tiny")
     (box.models / "tiny/tiny.rkllm").write_bytes(MODEL[:-1] + b"!")

@@ -99,7 +99,6 @@ def test_a_deleted_model_is_unloaded_and_gone(api: Api, tmp_path: Path) -> None:
     result = delete(api, "fake:latest")
     assert (result.status_code, result.text) == (200, "")
     assert not (tmp_path / "fake").exists()
-    assert not list(tmp_path.glob(".removing-*"))
     assert api.http.simulate_get("/health").json["current_model"] is None
     assert ids(api) == ["other:latest"]
     assert delete(api, "fake").status_code == 404
@@ -120,6 +119,28 @@ def test_a_folder_that_holds_another_model_stays(api: Api, tmp_path: Path) -> No
     assert "by hand" in result.json["error"]
     assert delete(api, "inner").status_code == 200
     assert ids(api) == ["fake:latest"]
+
+
+def test_what_is_no_part_of_the_model_stays_and_is_said(api: Api, tmp_path: Path) -> None:
+    chapter = tmp_path / "fake" / "thesis" / "chapter1.txt"
+    chapter.parent.mkdir()
+    chapter.write_text("It was a dark and stormy night.")
+    chapter.with_name("zwölf\n").touch()
+    result = delete(api, "fake")
+    assert result.status_code == 200
+    assert "thesis/chapter1.txt" in result.headers["x-rkllm-warning"]
+    assert [path.name for path in (tmp_path / "fake").iterdir()] == ["thesis"]
+    assert chapter.read_text() == "It was a dark and stormy night."
+    assert ids(api) == []
+
+
+def test_all_parts_of_a_model_are_deleted(api: Api, tmp_path: Path) -> None:
+    (tmp_path / "big").mkdir()
+    for name in ("big-00001-of-00002.gguf", "big-00002-of-00002.gguf", "small.gguf"):
+        write_gguf(tmp_path / "big" / name, {"general.architecture": "fake"})
+    (tmp_path / "big" / "model.yaml").write_text("file: big-00001-of-00002.gguf")
+    assert "small.gguf" in delete(api, "big").headers["x-rkllm-warning"]
+    assert [path.name for path in (tmp_path / "big").iterdir()] == ["small.gguf"]
 
 
 def test_a_link_to_a_folder_elsewhere_stays(api: Api, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
