@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
@@ -14,7 +15,7 @@ from services.answering.plan import Prepared, plan
 from services.answering.sources import RagState
 from services.chat.tools.offer import drop_reason
 from services.core.client import Client
-from services.core.errors import BadRequest, EngineFailed
+from services.core.errors import BadRequest, EngineFailed, ModelNotFound, Unavailable
 from services.core.events import Data, Done, Event, Notice, Usage, Waiting, closing
 from services.core.metrics import Metrics
 from services.core.model import Model
@@ -58,6 +59,24 @@ class Service:
             f"The request names no model, and {len(candidates)} models can do it. Name one that GET /v1/models lists.",
             param="model",
         )
+
+    def models(self) -> list[Model]:
+        """Return the models on disk in the order of every list, since many clients chat with the first one.
+
+        The default model comes first, then the loaded ones, then all others; those that cannot chat come last. Does not
+        block.
+        """
+        loaded, default = self.scheduler.status().models, self._default_id()
+        return sorted(
+            self.catalog.models(),
+            key=lambda model: ("chat" not in model.capabilities, model.id != default, model.id not in loaded),
+        )
+
+    def _default_id(self) -> str:
+        """Return the id of the default model; empty where there is none."""
+        with contextlib.suppress(ModelNotFound, Unavailable):
+            return self.catalog.resolve(self.settings.default_model).id
+        return ""
 
     def prepare(self, generation: GenerationRequest, model: Model) -> Prepared:
         """Return the messages of `generation` with selected sources. Does not block, and runs no model."""

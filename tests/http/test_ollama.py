@@ -234,16 +234,31 @@ def test_tags(api: Api) -> None:
 
 def test_show(api: Api, tmp_path: Path) -> None:
     (tmp_path / "fake" / "model.yaml").write_text(
-        "system_prompt: Be brief.\nsampling: {temperature: 0.5}\ncontext_length: 1024\nthinking: false"
+        "system_prompt: Be brief.\nsampling: {temperature: 0.5, max_tokens: 99}\ncontext_length: 1024\nthinking: false"
     )
     for request in ({"model": "fake"}, {"name": "fake:latest", "verbose": True}):
         body = api.post("/api/show", request).json
         assert body["model_info"]["general.architecture"] == "fake"
         assert body["model_info"]["fake.context_length"] == 1024
         assert body["system"] == "Be brief."
-        assert body["parameters"].split() == ["temperature", "0.5"]
+        assert body["parameters"].split() == ["temperature", "0.5", "num_predict", "99", "num_ctx", "1024"]
+        assert body["modelfile"].startswith("FROM fake\n")
+        assert 'SYSTEM """Be brief."""' in body["modelfile"]
+        assert "PARAMETER num_ctx 1024" in body["modelfile"]
+        assert str(tmp_path) not in json.dumps(body)
         assert {"completion", "thinking"} <= set(body["capabilities"])
     assert api.post("/api/show", {"model": "nothing"}).status_code == 404
+
+
+def test_the_default_model_is_listed_first_then_the_loaded_one(make: Callable[..., Api], tmp_path: Path) -> None:
+    for name in ("a", "b", "c", "d-embed"):
+        write_fake_model(tmp_path, name)
+    (tmp_path / "d-embed" / "model.yaml").write_text("capabilities: [embedding]\nengine: fake")
+    for default, order in (("", "bacd"), ("c", "cbad"), ("d-embed", "bacd"), ("nothing", "bacd")):
+        api = make(default_model=default)
+        chat(api, model="b", stream=False)
+        for path, key, name in (("/api/tags", "models", "name"), ("/v1/models", "data", "id")):
+            assert "".join(model[name][0] for model in api.http.simulate_get(path).json[key]) == order
 
 
 def test_version_and_root(api: Api) -> None:

@@ -69,6 +69,8 @@ def test_a_model_is_pulled_with_its_progress(api: Api, hub: Hub, model: bytes) -
 
 def test_a_model_that_is_there_is_not_fetched_again(api: Api) -> None:
     assert api.post("/api/pull", {"model": "fake", "stream": False}).json == {"status": "success"}
+    statuses = [json.loads(line) for line in api.post("/api/pull", {"model": "fake"}).text.splitlines()]
+    assert statuses == [{"status": "pulling manifest"}, {"status": "success"}]
 
 
 def test_a_pull_that_fails_says_why(api: Api, hub: Hub) -> None:

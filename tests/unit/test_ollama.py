@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,13 @@ from services.api.dialects.common.answer import collected
 from services.api.dialects.ollama import answers, models, requests
 from services.api.dialects.ollama.keep_alive import keep_alive
 from services.api.dialects.ollama.stream import error_frame, frames
-from services.api.dialects.ollama.types import OllamaChatRequest
+from services.api.dialects.ollama.types import (
+    OllamaChatRequest,
+    OllamaEmbeddingsRequest,
+    OllamaEmbedRequest,
+    OllamaGenerateRequest,
+    OllamaModelRequest,
+)
 from services.api.http.stream import encode_json
 from services.core.errors import BadRequest, EngineFailed
 from services.core.events import (
@@ -52,6 +59,7 @@ def converted(**fields: Any) -> GenerationRequest:
         (None, None), (0, 0), (5, 5), (2.5, 2.5), (-1, math.inf), ("0", 0), ("-1", math.inf), ("-1m", math.inf),
         ("300", 300), ("5m", 300), ("1h30m", 5400), ("1.5h", 5400), ("250ms", 0.25), ("+2s", 2), ("10us", 1e-5),
         ("10µs", 1e-5), (" 5s ", 5), ("9" * 400, math.inf), (".5h", 1800), ("1.m2s", 62), ("5m3", 303),
+        ("", None), (" ", None), ("1d", 86400), ("1d12h", 129600), (0.0, 0),
     ],
 )  # fmt: skip
 def test_keep_alive(value: float | str | None, seconds: float | None) -> None:
@@ -59,7 +67,7 @@ def test_keep_alive(value: float | str | None, seconds: float | None) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["", "soon", "5x", "5 m", "-", "m", "1d", "\u0665m", "5m\nx", "--5", ".", "9" * 5000, "1" * 900 + "x"]
+    "value", ["soon", "5x", "5 m", "-", "m", "1w", "\u0665m", "5m\nx", "--5", ".", "1" * 100_000 + "x"]
 )
 @pytest.mark.timeout(5)
 def test_what_is_no_duration_is_refused(value: str) -> None:
@@ -90,6 +98,46 @@ def test_sampling() -> None:
     assert told == {name: value for name, value in options.items() if name != "stop"}
     assert found.stop == ("x",)
     assert converted(options={"seed": -1}).sampling.seed is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "meant"),
+    [
+        ("temperature", 3, 3), ("temperature", -1, 0), ("top_k", -1, 0), ("top_k", 200, 200), ("top_p", 1.5, 1),
+        ("top_p", -0.5, 0), ("min_p", 2, 1), ("presence_penalty", -3, -3), ("frequency_penalty", 5, 5),
+    ],
+)  # fmt: skip
+def test_ollama_checks_no_ranges(name: str, value: float, meant: float) -> None:
+    assert getattr(converted(options={name: value}).sampling, name) == meant
+
+
+REQUESTS = (OllamaChatRequest, OllamaGenerateRequest, OllamaEmbedRequest, OllamaEmbeddingsRequest, OllamaModelRequest)
+
+BOUNDS = {"string": "maxLength", "array": "maxItems", "integer": "maximum", "object": "maxProperties"}
+"""The bound in a schema of each type that could be large."""
+
+
+def unbounded(schema: Any, place: str) -> Iterator[str]:
+    """The places in a JSON schema where a client may send as much as it likes; what is given by name is none."""
+    if isinstance(schema, list):
+        for item in schema:
+            yield from unbounded(item, place)
+    elif isinstance(schema, dict):
+        bound = BOUNDS.get(schema.get("type", ""))
+        if bound and not schema.keys() & {bound, "enum", "properties"}:
+            yield place
+        for name, field in schema.get("properties", {}).items():
+            yield from unbounded(field, f"{place}.{name}")
+        for key in ("items", "anyOf"):
+            yield from unbounded(schema.get(key), place)
+
+
+def test_every_field_of_a_request_has_a_bound_that_is_published() -> None:
+    _, components = msgspec.json.schema_components(REQUESTS)
+    ours = {name: schema for name, schema in components.items() if name.startswith("Ollama")}
+    assert not [
+        place for name, schema in ours.items() for place in unbounded(schema, name) if "logit_bias" not in place
+    ]
 
 
 def test_logprobs_need_the_switch() -> None:
@@ -228,8 +276,16 @@ def test_what_a_gguf_tells(tmp_path: Path) -> None:
     assert shown.details.quantization_level == "Q4_K_M"
     assert shown.details.parameter_size == "0.6B"
     assert shown.template == "<think>"
+    assert shown.model_info["general.parameter_count"] == 600_000_000
     assert shown.model_info["qwen3.context_length"] == 8192, "the context a request can use"
     assert {"completion", "thinking", "embedding"} <= set(shown.capabilities)
+
+
+@pytest.mark.parametrize(
+    ("size", "count"), [("135M", 135_000_000), ("1.7B", 1_700_000_000), ("8x7B", None), ("", None), ("BIG", None)]
+)
+def test_the_count_of_parameters_is_that_of_the_label(size: str, count: int | None) -> None:
+    assert models.parameter_count(size) == ({} if count is None else {"general.parameter_count": count})
 
 
 def test_a_model_whose_file_cannot_be_read_is_described_all_the_same(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ class Models(Resource):
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """List the models on disk."""
-        write_json(resp, ModelList(data=[entry(model) for model in self._service.catalog.models()]))
+        write_json(resp, ModelList(data=[entry(model) for model in self._service.models()]))
 
     def on_get_one(self, req: falcon.Request, resp: falcon.Response, name: str) -> None:
         """Describe one model. Raises `ModelNotFound`."""

@@ -7,21 +7,19 @@ import re
 
 from services.core.errors import BadRequest
 
-UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
+UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "": 1.0}
 """Seconds of each unit of a duration; a number without a unit is in seconds."""
 
-STEP = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h|)", re.ASCII)
+STEP = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h|d|)", re.ASCII)
 """One number of a duration, and its unit."""
-
-LONGEST_DURATION = 1000
-"""The most characters of a duration; useful ones have at most twenty."""
 
 
 def keep_alive(value: float | str | None) -> float | None:
-    """Return seconds: infinite for a negative value, None for None. Raises `BadRequest`."""
-    seconds = duration(value) if isinstance(value, str) else value
+    """Return seconds: infinite for a negative value, None for None or an empty text. Raises `BadRequest`."""
+    if isinstance(value, str):
+        value = duration(value) if value.strip() else None
     # With Ollama a negative time means that the model stays loaded.
-    return math.inf if seconds is not None and seconds < 0 else seconds
+    return math.inf if value is not None and value < 0 else value
 
 
 def duration(text: str) -> float:
@@ -38,7 +36,7 @@ def duration(text: str) -> float:
 def seconds_of(text: str) -> float | None:
     """Return the seconds of a duration, None for a text that is none. Reads each character once."""
     unsigned = text[1:] if text.startswith(("-", "+")) else text
-    if not unsigned or len(unsigned) > LONGEST_DURATION:
+    if not unsigned:
         return None
     seconds, place = 0.0, 0
     while place < len(unsigned):

@@ -42,6 +42,8 @@ SIZE = re.compile(r"(?<![a-z0-9.])(\d+(?:\.\d+)?[bm])(?![a-z0-9])", re.IGNORECAS
 QUANTIZATION = re.compile(r"(?<![a-z0-9])(w\d+a\d+(?:[-_]g\d+)?)(?![a-z0-9])", re.IGNORECASE)
 """Size and quantization in file names of NPU models, such as ``Qwen3-1.7B-w8a8-rk3588.rkllm``."""
 
+SCALES = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
+
 THINKING = ("enable_thinking", "<think>", "reasoning_content")
 """Words in chat templates of models that can think."""
 
@@ -86,10 +88,10 @@ def running_model(model: Model, expires: float) -> OllamaRunningModel:
 def shown_model(model: Model) -> OllamaShownModel:
     """Return the answer of ``/api/show``."""
     metadata = metadata_of(model)
-    parameters = "\n".join(f"{name:<30} {value:g}" for name, value in model.sampling)
     return OllamaShownModel(
         license=str(metadata.get("general.license") or "") or UNSET,
-        parameters=parameters or UNSET,
+        modelfile=modelfile(model),
+        parameters="\n".join(f"{name:<30} {value}" for name, value in parameters(model).items()),
         template=model.chat_template or UNSET,
         system=model.system_prompt or UNSET,
         details=model_details(model),
@@ -97,6 +99,23 @@ def shown_model(model: Model) -> OllamaShownModel:
         capabilities=capabilities(model),
         modified_at=rfc3339(model.created),
     )
+
+
+def parameters(model: Model) -> dict[str, str]:
+    """Return the defaults of the model, by Ollama's names. Clients read from ``num_ctx`` how much they can send."""
+    names = {"max_tokens": "num_predict"}
+    return {names.get(name, name): f"{value:.9g}" for name, value in model.sampling} | {
+        "num_ctx": str(model.context_length)
+    }
+
+
+def modelfile(model: Model) -> str:
+    """Return what Ollama would build the model from. It names the model and no file: paths are nobody's business."""
+    lines = [f"FROM {model.id}"]
+    texts = {"TEMPLATE": model.chat_template, "SYSTEM": model.system_prompt}
+    lines += [f'{word} """{text}"""' for word, text in texts.items() if text]
+    lines += [f"PARAMETER {name} {value}" for name, value in parameters(model).items()]
+    return "\n".join(lines) + "\n"
 
 
 def file_digest(model: Model) -> str:
@@ -160,7 +179,14 @@ def model_info(model: Model, metadata: Metadata) -> dict[str, Any]:
     family = str(metadata.get("general.architecture") or model.engine)
     return {
         "general.basename": model.name,
+        **parameter_count(model_details(model).parameter_size),
         **metadata,
         "general.architecture": family,
         f"{family}.context_length": model.context_length,
     }
+
+
+def parameter_count(size: str) -> dict[str, int]:
+    """Return ``general.parameter_count`` for a size such as ``1.7B``, as exact as that is; nothing for any other."""
+    found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,6})?)([KMBT])", size)
+    return {"general.parameter_count": round(float(found[1]) * SCALES[found[2]])} if found else {}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
 from services.api.dialects.common.content import clean, parts
 from services.api.dialects.common.parameters import NeutralValues, requested, sampling_of, stops
@@ -25,6 +27,7 @@ from services.core.errors import BadRequest
 from services.core.message import Message, Messages, ToolCall, message
 from services.core.model import Model
 from services.core.request import GenerationRequest, Tool
+from services.core.sampling import Sampling, given
 
 IGNORED: NeutralValues = {
     "truncate": (None, False),
@@ -57,6 +60,14 @@ IGNORED_OPTIONS: NeutralValues = {
     "penalize_newline": (None, False),
 }
 """The same for the fields of ``options``; ``num_ctx`` is compared with the model."""
+
+REACH: Mapping[str, tuple[float, float]] = {
+    "temperature": (0, math.inf),
+    "top_p": (0, 1),
+    "top_k": (0, math.inf),
+    "min_p": (0, 1),
+}
+"""The least and the largest value of a parameter that differs from its neighbours; what lies beyond means the same."""
 
 FIM = "This server cannot fill in text between a prompt and a suffix; leave 'suffix' out."
 TEMPLATE = "Each model has its own chat template; leave 'template' out, or send a finished prompt with raw: true."
@@ -111,7 +122,7 @@ def generation(
         messages=messages,
         prompt=prompt,
         max_tokens=max_tokens(options.num_predict, model),
-        sampling=sampling_of(options, no_seed=-1),
+        sampling=within_reach(sampling_of(options, no_seed=-1)),
         stop=stops(options.stop),
         logprobs=(request.top_logprobs or 0) if request.logprobs else None,
         json_schema=schema(request.format),
@@ -119,6 +130,13 @@ def generation(
         tools=tools,
         keep_alive=keep_alive(request.keep_alive),
     )
+
+
+def within_reach(sampling: Sampling) -> Sampling:
+    """Return `sampling` with values in `REACH`, as Ollama takes ``top_k: -1`` for no limit."""
+    values = given(sampling)
+    near = {name: min(max(values[name], least), most) for name, (least, most) in REACH.items() if name in values}
+    return structs.replace(sampling, **near)
 
 
 def refuse(wrong: bool, sentence: str, param: str) -> None:

@@ -126,7 +126,7 @@ class Tags(Resource):
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """List the models on disk."""
-        write_json(resp, OllamaModelList(models=[listed_model(model) for model in self._service.catalog.models()]))
+        write_json(resp, OllamaModelList(models=[listed_model(model) for model in self._service.models()]))
 
 
 class Show(Resource):
@@ -144,7 +144,7 @@ class Running(Resource):
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """List the loaded models, from a snapshot. Does not block."""
         expiries = self._service.scheduler.status().models
-        loaded = [model for model in self._service.catalog.models() if model.id in expiries]
+        loaded = [model for model in self._service.models() if model.id in expiries]
         write_json(resp, OllamaRunningList(models=[running_model(model, expiries[model.id]) for model in loaded]))
 
 

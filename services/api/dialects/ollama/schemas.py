@@ -128,8 +128,9 @@ class OllamaShownModel(AnswerStruct):
     model_info: dict[str, Any]
     capabilities: list[str]
     modified_at: str
+    modelfile: str
+    parameters: str
     license: str | UnsetType = UNSET
-    parameters: str | UnsetType = UNSET
     template: str | UnsetType = UNSET
     system: str | UnsetType = UNSET
 

@@ -8,7 +8,7 @@ from collections.abc import Generator
 import falcon
 from msgspec import UNSET
 
-from services.answering.fetching import Fetcher, FetchProgress, FetchStarted
+from services.answering.fetching import Fetcher, FetchProgress
 from services.answering.removal import remove
 from services.answering.service import Service
 from services.api.dialects.ollama.schemas import OllamaPullStatus
@@ -65,16 +65,17 @@ def requested_model_id(request: OllamaModelRequest) -> str:
 def pull(fetcher: Fetcher, name: str, client: Client) -> Generator[OllamaPullStatus]:
     """Fetch a model where it is not there yet, and yield how far it is. Blocks and raises as `Fetcher.fetch` does."""
     with contextlib.closing(fetcher.fetch(name, client)) as steps:
+        next(steps, None)  # before the first line, so that an error is a status
+        yield OllamaPullStatus(status="pulling manifest")
         for step in steps:
-            yield pull_status(step)
+            if isinstance(step, FetchProgress):
+                yield pull_status(step)
     yield OllamaPullStatus(status="success")
 
 
-def pull_status(step: FetchStarted | FetchProgress) -> OllamaPullStatus:
+def pull_status(step: FetchProgress) -> OllamaPullStatus:
     """Return a step of a download in Ollama's words."""
     entry = step.entry
-    if isinstance(step, FetchStarted):
-        return OllamaPullStatus(status="pulling manifest")
     return OllamaPullStatus(
         status=f"pulling {entry.file}",
         digest=f"sha256:{entry.sha256}" if entry.sha256 else UNSET,

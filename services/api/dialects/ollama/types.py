@@ -19,73 +19,91 @@ from services.core.sampling import Natural, Sampling
 
 Tokens = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
 Think = bool | Literal["low", "medium", "high", "max"]
-Format = dict[str, Any] | Literal["json", ""]
+Object = Annotated[dict[str, Any], Meta(max_length=1024)]
+Format = Object | Literal["json", ""]
+Name = Annotated[str, Meta(max_length=256)]
+"""The name of a model or a tool, or the id of a call."""
+LongText = Annotated[str, Meta(max_length=16 * 1024 * 1024)]
+"""A message or a prompt. Whether it fits a model is checked by its tokens, before a model reads it."""
+Images = Annotated[list[Any], Meta(max_length=64)]
+Duration = Annotated[str, Meta(max_length=1024)]
+Ignored = bool | float | Annotated[str, Meta(max_length=256)] | None
+"""The value of a parameter without effect, which a warning names."""
+Wide = Annotated[float, Meta(ge=-1000, le=1000)]
+"""A number in whose range Ollama has no say; see `requests.REACH`."""
 
 
 class OllamaOptions(Sampling, frozen=True, kw_only=True):
     """The ``options`` of a request: all sampling parameters, where a seed of -1 asks for none, and more.
 
-    Those of the type `Any` have no effect; a warning names them.
+    Ollama checks no ranges of them, so these are wider than those of the other dialects.
     """
+
+    temperature: Wide | None = None
+    top_p: Wide | None = None
+    top_k: Tokens | None = None
+    min_p: Wide | None = None
+    frequency_penalty: Wide | None = None
+    presence_penalty: Wide | None = None
 
     num_predict: Tokens | None = None
     """0 and less ask for as many as fit the context."""
-    stop: str | StopList | None = None
+    stop: Annotated[str, Meta(max_length=1000)] | StopList | None = None
     num_ctx: Tokens | None = None
 
-    num_keep: Any = None
-    num_batch: Any = None
-    num_gpu: Any = None
-    main_gpu: Any = None
-    num_thread: Any = None
-    draft_num_predict: Any = None
-    numa: Any = None
-    low_vram: Any = None
-    f16_kv: Any = None
-    use_mmap: Any = None
-    use_mlock: Any = None
-    repeat_last_n: Any = None
-    typical_p: Any = None
-    tfs_z: Any = None
-    mirostat: Any = None
-    mirostat_tau: Any = None
-    mirostat_eta: Any = None
-    penalize_newline: Any = None
+    num_keep: Ignored = None
+    num_batch: Ignored = None
+    num_gpu: Ignored = None
+    main_gpu: Ignored = None
+    num_thread: Ignored = None
+    draft_num_predict: Ignored = None
+    numa: Ignored = None
+    low_vram: Ignored = None
+    f16_kv: Ignored = None
+    use_mmap: Ignored = None
+    use_mlock: Ignored = None
+    repeat_last_n: Ignored = None
+    typical_p: Ignored = None
+    tfs_z: Ignored = None
+    mirostat: Ignored = None
+    mirostat_tau: Ignored = None
+    mirostat_eta: Ignored = None
+    penalize_newline: Ignored = None
 
 
 class OllamaFunctionCall(Struct):
     """A function, and its arguments as an object."""
 
-    name: str
-    arguments: dict[str, Any] = {}
-    index: int | None = None
+    name: Name
+    arguments: Object = {}
+    index: Tokens | None = None
 
 
 class OllamaRequestToolCall(Struct):
     """A call that an earlier answer made."""
 
     function: OllamaFunctionCall
-    id: str | None = None
+    id: Name | None = None
 
 
 class OllamaRequestMessage(Struct):
     """A message of a chat."""
 
     role: Literal["system", "user", "assistant", "tool"]
-    content: str | None = None
-    thinking: str | None = None
-    images: list[Any] | None = None
-    tool_calls: list[OllamaRequestToolCall] | None = None
-    tool_name: str | None = None
-    tool_call_id: str | None = None
+    content: LongText | None = None
+    thinking: LongText | None = None
+    images: Images | None = None
+    tool_calls: Annotated[list[OllamaRequestToolCall], Meta(max_length=256)] | None = None
+    tool_name: Name | None = None
+    tool_call_id: Name | None = None
 
 
 class OllamaRequest(Struct, kw_only=True):
     """What all requests to a model share."""
 
-    model: str | None = None
-    keep_alive: float | str | None = None
-    """Seconds, or a duration as Go writes it (``5m``, ``1h30m``); negative: for ever."""
+    model: Name | None = None
+    keep_alive: float | Duration | None = None
+    """Seconds, or a duration (``5m``, ``1h30m``, ``1d``); negative: for ever."""
     options: OllamaOptions | None = None
 
 
@@ -111,22 +129,22 @@ class OllamaChatRequest(OllamaAnswerRequest, kw_only=True):
 class OllamaGenerateRequest(OllamaAnswerRequest, kw_only=True):
     """``POST /api/generate``."""
 
-    prompt: str | None = None
-    system: str | None = None
+    prompt: LongText | None = None
+    system: LongText | None = None
     raw: bool | None = None
-    suffix: str | None = None
-    template: str | None = None
-    context: list[int] | None = None
-    images: list[Any] | None = None
-    width: Any = None
-    height: Any = None
-    steps: Any = None
+    suffix: LongText | None = None
+    template: LongText | None = None
+    context: Annotated[list[Tokens], Meta(max_length=2**20)] | None = None
+    images: Images | None = None
+    width: Ignored = None
+    height: Ignored = None
+    steps: Ignored = None
 
 
 class OllamaEmbedRequest(OllamaRequest, kw_only=True):
     """``POST /api/embed``."""
 
-    input: str | list[str]
+    input: LongText | Annotated[list[LongText], Meta(max_length=2048)]
     truncate: bool | None = None
     dimensions: Natural | None = None
 
@@ -134,12 +152,12 @@ class OllamaEmbedRequest(OllamaRequest, kw_only=True):
 class OllamaEmbeddingsRequest(OllamaRequest, kw_only=True):
     """``POST /api/embeddings``, the older of the two."""
 
-    prompt: str | None = None
+    prompt: LongText | None = None
 
 
 class OllamaModelRequest(Struct, kw_only=True):
     """Requests about a model: ``show``, ``pull``, ``delete``. `name` is the older spelling."""
 
-    model: str | None = None
-    name: str | None = None
+    model: Name | None = None
+    name: Name | None = None
     stream: bool | None = None
