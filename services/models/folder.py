@@ -27,6 +27,9 @@ EMBEDDING_NAME = re.compile(r"(?<![a-z])embed")
 WRITING = frozenset({"chat", "completion"})
 """Capabilities of a model that generates text."""
 
+LAST_SECOND = 253_402_300_799
+"""The end of the year 9999. The time of a file may be any number, and no calendar writes a later one."""
+
 READ_LENGTH_MAX = 2048
 """Tokens. An embedding model reads each text in one step, and the memory for a step grows with its length."""
 
@@ -91,7 +94,7 @@ def read_model(
         path=parts[0],
         engine=own.engine or engines[parts[0].suffix.lower()],
         context_length=own.context_length or context_length.of(parts[0], metadata, default_length, longest),
-        created=int(parts[0].stat().st_mtime),
+        created=min(max(int(parts[0].stat().st_mtime), 0), LAST_SECOND),
         size_bytes=sum(part.stat().st_size for part in parts),
         aliases=tuple(filter(None, map(model_id, own.aliases))),
         name=own.name or folder.name,

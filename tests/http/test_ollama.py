@@ -263,7 +263,9 @@ def test_the_default_model_is_listed_first_then_the_loaded_one(make: Callable[..
 
 def test_version_and_root(api: Api) -> None:
     assert set(api.http.simulate_get("/api/version").json) == {"version"}
-    assert api.http.simulate_get("/").json["status"] == "ok"
+    for accept in ({}, {"Accept": "*/*"}, {"Accept": "text/html,*/*;q=0.8"}):
+        assert api.http.simulate_get("/", headers=accept).text == "Ollama is running"
+    assert api.http.simulate_get("/", headers={"Accept": "application/json"}).json["status"] == "ok"
     for path in ("/", "/api/version", "/api/tags"):
         found = api.http.simulate_head(path)
         assert (found.status_code, found.content) == (200, b"")

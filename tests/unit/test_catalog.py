@@ -9,6 +9,7 @@ import os
 import shutil
 import struct
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -479,6 +480,16 @@ def test_an_odd_model_yaml_is_one_short_sentence(tmp_path: Path) -> None:
     assert [model.id for model in catalog.models()] == ["good"]
     assert len(catalog.problems()) == len(odd)
     assert max(map(len, catalog.problems())) < 700
+
+
+@pytest.mark.parametrize(("seconds", "year"), [(-(10**10), 1970), (10**10, 2286), (2**40, 9999)])
+def test_any_time_of_a_file_is_a_date(tmp_path: Path, catalog: Catalog, seconds: int, year: int) -> None:
+    path = rkllm(tmp_path, "A")
+    try:
+        os.utime(path, (seconds, seconds))
+    except OSError:
+        pytest.skip("this file system has no such times")
+    assert datetime.fromtimestamp(only(catalog).created, UTC).year <= year
 
 
 def test_chat_models_come_first(tmp_path: Path, catalog: Catalog) -> None:

@@ -21,6 +21,7 @@ from services.api.operator.models import (
     UnloadRequest,
 )
 from services.api.operator.preview import RagPreview, RagPreviewAnswer
+from services.api.operator.root import Root
 from services.api.operator.tokens import (
     Detokenize,
     DetokenizeAnswer,
@@ -116,7 +117,12 @@ ENDPOINTS = (
         ),
         suffix="unload",
     ),
-    Endpoint("/", Health, SERVER, (probe(summary="The same as /health.", response=HealthReport),)),
+    Endpoint(
+        "/",
+        Root,
+        SERVER,
+        (probe(summary="Ollama's greeting; as /health if Accept names JSON.", media="text/plain", response=str),),
+    ),
     Endpoint("/v1/health", Health, SERVER, (probe(summary="Liveness, and what runs.", response=HealthReport),)),
     Endpoint(
         "/v1/ready",
