@@ -174,6 +174,9 @@ def fitting(request: dict[str, Any]) -> int:
 
 def data(request: dict[str, Any], run: Run) -> str:
     """Vectors that depend on the whole text, and their products with the query's as scores; one token per character."""
+    longest = max(map(len, request["inputs"]))
+    if longest > CONTEXT:
+        raise RequestRefused("too long", "context", longest, CONTEXT)
     vectors = [vector(text) for text in request["inputs"]]
     query = vectors[0]
     scores = [sum(map(float.__mul__, query, other)) for other in vectors[1:]]

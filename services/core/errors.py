@@ -84,6 +84,7 @@ class TextTooLong(BadRequest):
             f"A text of the input has {tokens} tokens, but this model reads at most {most} at once. Split the text.",
             param="input",
         )
+        self.tokens, self.most = tokens, most
 
 
 class BadHttp(BadRequest):

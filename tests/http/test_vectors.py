@@ -13,7 +13,7 @@ import pytest
 
 from services.chat.vectors import cosine
 from tests.engines import write_fake_model
-from tests.fake_worker import vector
+from tests.fake_worker import CONTEXT, vector
 from tests.http.conftest import Api
 
 MAKES_VECTORS = "capabilities: [embedding]\nmatryoshka: true\n"
@@ -54,6 +54,37 @@ def test_texts_and_tokens_in_their_order(api: Api) -> None:
 def test_base64_holds_the_same_numbers(api: Api) -> None:
     data = base64.b64decode(embed(api, "hello", encoding_format="base64").json["data"][0]["embedding"])
     assert struct.unpack("<8f", data) == pytest.approx(vector("hello"))
+
+
+def test_ollama_cuts_what_is_too_long_and_says_so(api: Api) -> None:
+    long = (1, 34)
+    texts = [f"{index} " * (9_000 if index in long else 1) for index in range(40)]
+    for more in ({}, {"truncate": True}):
+        result = api.post("/api/embed", {"model": "vectors", "input": texts, **more})
+        found = result.json["embeddings"]
+        assert result.headers["x-rkllm-warning"] == "truncated: 2 of 40 texts; see docs/api.md"
+        for index, text in enumerate(texts):
+            beginnings = (
+                [text] if index not in long else [text[:size] for size in range(CONTEXT * 9 // 10, CONTEXT + 1)]
+            )
+            assert any(found[index] == pytest.approx(vector(beginning)) for beginning in beginnings)
+    assert len(api.post("/api/embeddings", {"model": "vectors", "prompt": "x" * 9000}).json["embedding"]) == 8
+    for path, body in (("/api/embed", {"input": texts, "truncate": False}), ("/v1/embeddings", {"input": texts})):
+        result = api.post(path, {"model": "vectors", **body})
+        assert result.status_code == 400
+        assert "18000 tokens" in result.text
+
+
+def test_megabytes_reach_no_engine(api: Api, tmp_path: Path) -> None:
+    write_fake_model(tmp_path, "small", settings="capabilities: [embedding, rerank]\ncontext_length: 100\n")
+    text = "x" * 900_000
+    for path, body in (("/v1/embeddings", {"input": text}), ("/v1/rerank", {"query": "x", "documents": [text]})):
+        result = api.post(path, {"model": "small", **body})
+        assert result.status_code == 400
+        assert result.json["error"]["code"] == "context_length_exceeded"
+    assert api.http.simulate_get("/health").json["current_model"] is None
+    result = api.post("/api/embed", {"model": "small", "input": text})
+    assert result.headers["x-rkllm-warning"] == "truncated: 1 of 1 texts; see docs/api.md"
 
 
 def test_dimensions(api: Api, tmp_path: Path) -> None:

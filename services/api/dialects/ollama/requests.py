@@ -17,6 +17,7 @@ from services.api.dialects.ollama.types import (
     Format,
     OllamaAnswerRequest,
     OllamaChatRequest,
+    OllamaEmbedRequest,
     OllamaGenerateRequest,
     OllamaOptions,
     OllamaRequest,
@@ -78,7 +79,9 @@ IMAGES = "This model reads text only; leave the images out."
 def ignored(request: OllamaRequest, model: Model) -> list[str]:
     """Return the names of the parameters with which `request` asks for what this server does not do."""
     options = request.options
-    names = requested(request, IGNORED) + requested(options, IGNORED_OPTIONS, "options.")
+    # Embeddings have one parameter of these names, which they honour.
+    own = [] if isinstance(request, OllamaEmbedRequest) else requested(request, IGNORED)
+    names = own + requested(options, IGNORED_OPTIONS, "options.")
     if options and options.num_ctx not in (None, model.context_length):
         names.append("options.num_ctx")
     return names
