@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -139,3 +141,13 @@ def test_the_document_lists_every_parameter_as_it_is() -> None:
     assert {name for name, (in_chat, _, _) in documented.items() if in_chat} == chat
     assert {name for name, (_, in_text, _) in documented.items() if in_text} == text
     assert {name for name, (_, _, kind) in documented.items() if kind == "ignored"} == set(IGNORED)
+
+
+def test_a_machine_without_room_is_no_bug_of_the_server(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_pipe() -> tuple[int, int]:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(os, "pipe", no_pipe)
+    result = api.post("/v1/chat/completions", {"messages": [{"role": "user", "content": "x"}]})
+    assert (result.status_code, result.headers["retry-after"]) == (503, "5")
+    assert "Too many open files" in result.json["error"]["message"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -10,9 +11,20 @@ import falcon
 import msgspec
 
 from services.api.http.stream import write_json
-from services.core.errors import BadRequest, ClientGone, InternalError, MethodNotAllowed, NotFound, ServiceError
+from services.core.errors import (
+    BadRequest,
+    ClientGone,
+    InternalError,
+    MethodNotAllowed,
+    NotFound,
+    QueueFull,
+    ServiceError,
+)
 
 log = logging.getLogger(__name__)
+
+NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
+"""Numbers of the errors that say that too many requests run for this machine, and nothing of the request."""
 
 ErrorBody = Callable[[ServiceError], msgspec.Struct]
 """Returns the body of an error in the shape of a dialect."""
@@ -71,10 +83,13 @@ class ErrorHandlers:
         self._write(req, resp, BadRequest("The client closed the connection."))
 
     def on_bug(self, req: falcon.Request, resp: falcon.Response, error: Exception, params: dict[str, Any]) -> None:
-        """Answer 500, and log the traceback."""
+        """Answer 500, and log the traceback; or 503 where the machine has no room for one more request."""
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
+            full = QueueFull(f"The server has no room for this request: {error.strerror}. Send it again later.")
+            return self.on_service_error(req, resp, full, params)
         log.error("%s %s %s failed", req.context.id, req.method, req.path, exc_info=error)
         resp.status = 500
-        self._write(req, resp, InternalError())
+        return self._write(req, resp, InternalError())
 
     def _write(self, req: falcon.Request, resp: falcon.Response, error: ServiceError) -> None:
         write_json(resp, self._body_of(req.path)(error))
