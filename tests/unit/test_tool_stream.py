@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from services.chat.tools.stream import split_calls
 from services.core.events import Done, Event, Reasoning, Text, TokenLogprob, ToolCallDelta, Usage, Waiting
 from services.core.message import message
@@ -34,6 +36,22 @@ def test_a_call_becomes_its_pieces_and_the_finish_reason() -> None:
     assert first.id != third.id
     assert (second, fourth) == (ToolCallDelta(0, '{"a": 1}'), ToolCallDelta(1, '{"a": 1}'))
     assert done == Done("tool_calls", Usage(1, 2))
+
+
+CUT_CALLS = (
+    '{"name": "get_weather",', ' [\n{"name": "add", "arguments": {"a": ', '```json\n{"name": "get_we',
+    '<tool_call>\n{"name": "add"', "<tool_call>",
+)  # fmt: skip
+
+NO_CALLS = ('{"name": "Alice", "age": 4', "```python\nprint(", '{"result": [1, 2', "<tool", "I would call add(")
+
+
+@pytest.mark.parametrize("text", [*CUT_CALLS, *NO_CALLS])
+def test_a_call_that_the_limit_cut_off_is_left_out_and_nothing_else_is(text: str) -> None:
+    for reason in ("length", "stop"):
+        events = [Text(char) for char in text] + [Done(reason, Usage(1, 2))]
+        found = "".join(event.text for event in split_calls(made(), iter(events)) if isinstance(event, Text))
+        assert found == ("" if text in CUT_CALLS and reason == "length" else text)
 
 
 def test_one_call_where_several_are_not_wanted() -> None:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterator
 
 from services.chat.tools import families
 from services.chat.tools.call import ParsedCall
+from services.chat.tools.json_calls import FENCE
 from services.chat.tools.scan import Scanner
 from services.core.events import Done, Event, Text, TokenLogprob, ToolCallDelta, Waiting, closing
 from services.core.request import EngineRequest
+
+BEGINNING = 400
+"""Characters that show whether a text begins a call: a fence, brackets, and the longest name of a tool."""
+
+NAMED = re.compile(r'(?:```\w{0,16})?\[?\{"name":"([^"]*)')
+"""The beginning of a call in JSON, without its blanks, up to the name or a part of that."""
 
 
 def split_calls(request: EngineRequest, events: Iterator[Event]) -> Iterator[Event]:
@@ -26,8 +34,9 @@ class CallSplitter:
 
     def __init__(self, request: EngineRequest) -> None:
         self._request = request
-        tools = {tool.name: tool.parameters for tool in request.tools}
-        self._scanner = Scanner(families.BY_NAME[request.tool_family], tools)
+        self._family = families.BY_NAME[request.tool_family]
+        self._names = [tool.name for tool in request.tools]
+        self._scanner = Scanner(self._family, {tool.name: tool.parameters for tool in request.tools})
         self._calls_made = 0
         self._logprobs: tuple[TokenLogprob, ...] = ()
         """Logprobs of text that is held back: they go with the next text, and are dropped with a call."""
@@ -40,10 +49,26 @@ class CallSplitter:
                 # The client must see a sign of life while a long call is held back.
                 yield from list(self._pieces(self._scanner.feed(event.text))) or [Waiting("decode")]
             elif isinstance(event, Done):
-                yield from self._pieces(self._scanner.finish())
+                yield from self._pieces(self._rest(event))
                 yield self._ended(event)
             else:
                 yield event
+
+    def _rest(self, done: Done) -> list[str | ParsedCall]:
+        """Return what was held back at the end of the answer, without a call that the limit of tokens cut off."""
+        rest = self._scanner.finish()
+        if done.finish_reason != "length":
+            return rest
+        return [item for item in rest if not (isinstance(item, str) and self._begins_call(item))]
+
+    def _begins_call(self, text: str) -> bool:
+        beginning = "".join(text[:BEGINNING].split())
+        # A fence may hold anything, so what is in it decides.
+        markers = tuple("".join(marker.split()) for marker in self._family.markers if marker != FENCE)
+        if markers and beginning.startswith(markers):
+            return True
+        found = NAMED.match(beginning)
+        return found is not None and any(name.startswith(found[1]) for name in self._names)
 
     def _pieces(self, items: list[str | ParsedCall]) -> Iterator[Event]:
         for item in items:
