@@ -15,6 +15,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from services.core.errors import ModelNotFound, Unavailable
@@ -28,6 +29,9 @@ from services.models.walk import Listing, list_files
 
 DEPTH = 3
 """Levels of folders below ``models_dir`` that are searched: ``models_dir/owner/model/files``."""
+
+MOST = 500
+"""The most folders with a model file that are read: a first look at each reads some megabytes."""
 
 SENTENCE_LENGTH = 600
 """The most characters of a problem's sentence."""
@@ -156,11 +160,17 @@ class Catalog:
 
     def _read_folders(self, listing: Listing) -> dict[Path, Known]:
         """Return what is known of each folder with a model file, now or before it could not be listed."""
-        known = {
-            folder: self._read_folder(folder, files)
+        folders = {
+            folder: files
             for folder, files in group_by_folder(listing.files).items()
             if any(self._is_model(file.name) for file in files)
         }
+        known = {folder: self._read_folder(folder, files) for folder, files in islice(folders.items(), MOST)}
+        if len(folders) > MOST:
+            beyond = list(folders)[MOST]
+            known[beyond] = Known(
+                (), problem=f"{beyond} and the model folders after it are not used: only {MOST} are. Remove some."
+            )
         hidden = {
             folder: before
             for folder, before in self._known.items()

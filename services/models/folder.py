@@ -164,7 +164,9 @@ def read_settings(path: Path) -> ModelFile:
         values = read_yaml(path) or {}
         refuse_unknown(values, ModelFile, "")
         return msgspec.convert(values, ModelFile)
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        if path.is_symlink():
+            raise Unusable(f"its {SETTINGS_FILE} is a link to a file that is not there; correct the link") from error
         return ModelFile()
     except YamlError as error:
         raise Unusable(f"its {SETTINGS_FILE} {error}") from error

@@ -19,6 +19,7 @@ from services.core.errors import ModelNotFound, Unavailable
 from services.core.model import Model
 from services.core.settings import Settings
 from services.engines.registry import SUFFIXES
+from services.models import catalog as catalog_module
 from services.models import folder, gguf, walk
 from services.models.catalog import RETRY, Catalog
 from services.models.context_length import named_length
@@ -438,6 +439,22 @@ def test_a_folder_of_too_many_files_is_named(tmp_path: Path, catalog: Catalog, m
     for name in "abcd":
         rkllm(tmp_path, name)
     assert "more than 3 files and folders" in catalog.problems()[0]
+
+
+def test_a_folder_of_too_many_models_is_named(
+    tmp_path: Path, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalog_module, "MOST", 2)
+    for name in "abcd":
+        rkllm(tmp_path, name)
+    assert [model.id for model in catalog.models()] == ["a", "b"]
+    (problem,) = catalog.problems()
+    assert f"{tmp_path / 'c'} and the model folders after it" in problem
+
+
+def test_a_model_yaml_that_leads_nowhere_is_named(tmp_path: Path, catalog: Catalog) -> None:
+    rkllm(tmp_path, "A").with_name("model.yaml").symlink_to("gone.yaml")
+    assert "a link to a file that is not there" in catalog.problems()[0]
 
 
 def test_only_what_changed_is_read_again(tmp_path: Path, catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
