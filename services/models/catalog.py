@@ -42,7 +42,7 @@ RETRY = 5.0
 log = logging.getLogger(__name__)
 
 FolderState = tuple[tuple[str, int, int], ...]
-"""Path, modification time in nanoseconds and size of each relevant file."""
+"""Path, time of change in nanoseconds and size of each relevant file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,13 +222,16 @@ def chats_first(model: Model) -> tuple[bool, str]:
 
 
 def file_signatures(files: Sequence[Path]) -> Iterator[tuple[str, int, int]]:
-    """Yield path, modification time in nanoseconds and size of each file that still exists."""
+    """Yield path, time of change in nanoseconds and size of each file that still exists.
+
+    It is the time of the inode, so that a file is read again when its owner corrected its rights.
+    """
     for file in files:
         try:
             status = file.stat()
         except OSError:
             continue
-        yield str(file), status.st_mtime_ns, status.st_size
+        yield str(file), status.st_ctime_ns, status.st_size
 
 
 def group_by_folder(files: Iterable[Path]) -> dict[Path, list[Path]]:

@@ -468,11 +468,12 @@ def test_only_what_changed_is_read_again(tmp_path: Path, catalog: Catalog, monke
         return read_model(place, *more)
 
     monkeypatch.setattr(folder, "read_model", noted)
-    for name in ("", "a", ""):
-        if name:
-            rkllm(tmp_path, name, yaml="name: other")
-        catalog.models()
-    assert read == ["a", "b", "a"]
+    catalog.models()
+    rkllm(tmp_path, "a", yaml="name: other")
+    catalog.models()
+    (tmp_path / "b" / "model.rkllm").chmod(0o600)
+    catalog.models()
+    assert read == ["a", "b", "a", "b"]
 
 
 @pytest.mark.parametrize(
