@@ -96,7 +96,7 @@ def post_worker_init(worker: Any) -> None:
     signal.signal(signal.SIGTERM, on_term)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # The command uses the first model, so models that can chat come first.
-    models = sorted(app.service.catalog.models(), key=lambda model: "chat" not in model.capabilities)
+    models = app.service.models()
     # A full disk under the log must not stop the server.
     with contextlib.suppress(OSError):
         os.write(sys.stdout.fileno(), f"{ready_line([model.id for model in models])}\n".encode())
