@@ -21,13 +21,15 @@ from services.boardcheck.trial import run_trials
 from services.core.errors import ModelNotFound
 from services.core.settings import Settings, SettingsError, from_environment
 from services.engines.rkllm.spec import RKLLM
+from services.models.catalog import Catalog
 
 
 def main(argv: Sequence[str]) -> int:
     """Check this machine and run the model that `argv` names; return the exit code. Blocks. Changes nothing."""
     try:
         settings = from_environment(os.environ)
-        models = [model_catalog(settings).resolve(name) for name in argv[1:2]]
+        catalog = model_catalog(settings)
+        models = [catalog.resolve(name) for name in argv[1:2]]
     except (SettingsError, ModelNotFound) as error:
         print(error, file=sys.stderr)
         return 1
@@ -39,7 +41,7 @@ def main(argv: Sequence[str]) -> int:
                 file=sys.stderr,
             )
             return 1
-    findings = run_checks(this_board(settings))
+    findings = run_checks(this_board(settings, catalog))
     print(format_report(findings), flush=True)
     for model in models:
         for finding in run_trials(settings, model, RKLLM.make):
@@ -48,14 +50,16 @@ def main(argv: Sequence[str]) -> int:
     return 0 if is_fit(findings) else 1
 
 
-def this_board(settings: Settings) -> Board:
-    """Return the machine this runs on, for `run_checks`."""
+def this_board(settings: Settings, catalog: Catalog) -> Board:
+    """Return the machine this runs on, and the models of its `catalog`, for `run_checks`."""
     return Board(
         Path("/"),
         devices.query_driver,
         resource.getrlimit(resource.RLIMIT_NOFILE)[0],
         str(settings.runtime_library or ""),
-        sorted(settings.models_dir.rglob("*.rkllm")),
+        settings.runtime_layout,
+        [model.path for model in catalog.models() if model.path.suffix.lower() in RKLLM.suffixes],
+        catalog.problems(),
     )
 
 

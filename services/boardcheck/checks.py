@@ -37,8 +37,12 @@ class Board:
     """This process's soft limit of open files."""
     library: str = ""
     """The setting ``runtime_library``: a file or a folder; empty for the usual places."""
+    layout: str = ""
+    """The setting ``runtime_layout``."""
     models: Sequence[Path] = ()
-    """The .rkllm files."""
+    """The .rkllm files of the catalogue."""
+    problems: Sequence[str] = ()
+    """What the catalogue says of the folders that it cannot use."""
 
 
 def run_checks(board: Board) -> list[Finding]:
@@ -53,7 +57,11 @@ def run_checks(board: Board) -> list[Finding]:
         check_driver(nodes, list(devices.versions_in_files(board.root))),
         check_open_files(board.open_files),
         *check_governors(board.root),
-        *check_library(board.root, board.library),
+        *check_library(board.root, board.library, board.layout),
+        *(
+            Finding("model", "bad", problem, "a model that can be used", "do what it says")
+            for problem in board.problems
+        ),
         *check_model_files(board.root, board.models, chip, board.library),
     ]
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from services.boardcheck.finding import Finding
 from services.engines.memory import memory_needed
-from services.engines.rkllm.abi import SUPPORTED
-from services.engines.rkllm.library import USUAL_PLACES, candidates, release_of
+from services.engines.rkllm.abi import SUPPORTED, of_release
+from services.engines.rkllm.library import KNOWN, USUAL_PLACES, candidates, release_of
+from services.engines.worker.process import worker_env
 
 BAD_PAIRS = (
     (r"deepseek-r1-distill", "1.2.3", "answers of [PAD151935] were reported; runtime 1.2.2 works"),
@@ -33,21 +36,63 @@ def read_release(library: Path) -> str:
         return ""
 
 
-def check_library(root: Path, setting: str) -> Iterator[Finding]:
-    """Yield whether each runtime library is a supported release, and whether there is one."""
+def check_library(root: Path, setting: str, layout: str) -> Iterator[Finding]:
+    """Yield whether each runtime library is a supported release that can be loaded, and whether there is one.
+
+    `layout` is the setting ``runtime_layout``. Blocks for a second per library.
+    """
     libraries = find_libraries(root, setting)
-    for library in libraries:
-        release = read_release(library)
-        if release in SUPPORTED:
-            yield Finding("runtime", "good", f"{library} is release {release}")
-        else:
-            yield Finding(
-                "runtime", "bad", f"{library} is {f'release {release}' if release else 'no readable librkllmrt'}",
-                f"one of {', '.join(SUPPORTED)}", WHERE,
-            )  # fmt: skip
+    yield from (check_release(library, read_release(library), layout) for library in libraries)
     if not libraries:
         place = setting or ", ".join(USUAL_PLACES)
-        yield Finding("runtime", "bad", f"nothing at {place}", f"librkllmrt.so {' or '.join(SUPPORTED)}", WHERE)
+        yield Finding("runtime", "bad", f"nothing at {place}", f"librkllmrt.so {' or '.join(KNOWN)}", WHERE)
+
+
+def check_release(library: Path, release: str, layout: str) -> Finding:
+    """Return whether this library is a supported `release` and can be loaded here."""
+    abi = of_release(release, layout)
+    if abi is None:
+        found = f"{library} is {f'release {release}' if release else 'no readable librkllmrt'}"
+        return Finding("runtime", "bad", found, f"one of {', '.join(KNOWN)}", WHERE)
+    if problem := try_load(library, release, layout):
+        return Finding("runtime", "bad", problem, "a library that this computer can load", WHERE)
+    if release in SUPPORTED:
+        return Finding("runtime", "good", f"{library} is release {release}")
+    return Finding(
+        "runtime", "unknown", f"{library} is release {release}, used with the layouts of {abi.releases[-1]}; its "
+        "default values do not contradict them", "the trial of a model without a bad finding",
+        "name a model to this check; if it fails, use one of the releases " + ", ".join(SUPPORTED),
+    )  # fmt: skip
+
+
+LOAD = """
+import sys; from pathlib import Path
+from services.engines.rkllm.library import load_library
+from services.engines.worker.errors import LoadFailed
+try: load_library(Path(sys.argv[1]), *sys.argv[2:])
+except LoadFailed as error: sys.exit(str(error))
+"""
+"""Loads the library as the engine does, without a model."""
+
+
+def try_load(library: Path, release: str, layout: str) -> str:
+    """Return why `library` cannot be loaded, in a sentence; empty if it can. Blocks for a second.
+
+    In a process of its own: the code of a library that fits this computer badly may end the process.
+    """
+    command = [sys.executable, "-c", LOAD, str(library), release, layout]
+    try:
+        done = subprocess.run(
+            command, env=worker_env(), capture_output=True, text=True, errors="replace", timeout=LOAD_TIMEOUT
+        )
+    except subprocess.TimeoutExpired:
+        return f"{library} did not load within {LOAD_TIMEOUT:.0f} s"
+    last = (done.stderr.strip().splitlines() or [f"the process ended with status {done.returncode}"])[-1]
+    return f"{library} cannot be used: {last}" if done.returncode else ""
+
+
+LOAD_TIMEOUT = 30.0
+"""Seconds; a load takes less than one."""
 
 
 WHERE = (
@@ -58,7 +103,7 @@ WHERE = (
 
 def check_model_files(root: Path, models: Sequence[Path], chip: str, setting: str) -> Iterator[Finding]:
     """Yield what is wrong with each model file, or that it is good."""
-    releases = [name for library in find_libraries(root, setting) if (name := read_release(library)) in SUPPORTED]
+    releases = [name for library in find_libraries(root, setting) if (name := read_release(library)) in KNOWN]
     available = available_memory(root)
     for model in models:
         problems = [

@@ -149,6 +149,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     runtime_library: Path | None = None
     """The file librkllmrt.so, or a folder with one file per release (librkllmrt-1.2.3.so, ...), from which a model.yaml
     may choose one. null: the usual places below /usr/lib (docs/npu.md)."""
+    runtime_layout: str = ""
+    """A release whose layouts are used for a librkllmrt that is newer than all known releases, for example 1.3.0. Use
+    it only if the board check then finds nothing bad (docs/npu.md). Known releases are not affected."""
     kv_strategy: Literal["prefix", "history"] = "prefix"
     """How the next question of a conversation saves prefill. `prefix`: the server sends the whole prompt, and the
     runtime reuses its beginning. `history`: it sends only the new message if the runtime surely has the rest."""

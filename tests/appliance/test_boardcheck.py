@@ -28,8 +28,16 @@ def write(path: Path, text: str) -> Path:
     return path
 
 
-def runtime(root: Path, release: str) -> Path:
-    return write(root / "usr/lib/librkllmrt.so", f"\x7fELF.. RKLLM SDK (version: {release} (abcdef), build: x)")
+def runtime(root: Path, release: str, made: str = build.NEWEST) -> Path:
+    """Write the simulated runtime `made`, named `release`."""
+    data = build.library(made).read_bytes().replace(f"version: {made}".encode(), f"version: {release}".encode())
+    return write_bytes(root / "usr/lib/librkllmrt.so", data)
+
+
+def write_bytes(path: Path, data: bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return path
 
 
 def model(root: Path, name: str, size: int = 1000) -> Path:
@@ -62,7 +70,7 @@ def board(tmp_path: Path) -> Board:
         write(tmp_path / "sys/class/devfreq" / name / "governor", "performance\n")
     for number in (0, 4, 6):
         write(tmp_path / f"sys/devices/system/cpu/cpufreq/policy{number}/scaling_governor", "performance\n")
-    runtime(tmp_path, "1.2.3")
+    runtime(tmp_path, "1.2.3", "1.2.3")
     npu, display = ("rknpu", "0.9.8"), ("rockchip", "3.0.0")
     query = driver_query({"card0": display, "card1": npu, "renderD128": display, "renderD129": npu})
     return Board(tmp_path, query, 65536, models=[model(tmp_path, "Qwen3-1.7B-rk3588-w8a8.rkllm", 2000 * MIB)])
@@ -138,12 +146,16 @@ def with_model(name: str, size: int = 1000) -> Change:
     return lambda board: replace(board, models=[model(board.root, name, size)])
 
 
-def with_runtime(release: str) -> Change:
+def with_runtime(release: str, layout: str = "") -> Change:
     def change(board: Board) -> Board:
-        runtime(board.root, release)
-        return board
+        runtime(board.root, release, "1.3.1")
+        return replace(board, layout=layout)
 
     return change
+
+
+NAMED = "\x7fELF.. RKLLM SDK (version: 1.2.3 (abcdef), build: x)"
+ARMHF = "\x7fELF\x01\x01\x01" + "\0" * 9 + "\x03\0\x28\0\x01" + "\0" * 40 + NAMED
 
 
 CASES: list[tuple[Change, str, str, str, str]] = [
@@ -165,6 +177,12 @@ CASES: list[tuple[Change, str, str, str, str]] = [
     ),
     (with_runtime("1.1.4"), "runtime", "bad", "release 1.1.4", "rknn-llm repository"),
     (written("usr/lib/librkllmrt.so", "version https://git-lfs"), "runtime", "bad", "no readable", "rknn-llm"),
+    (written("usr/lib/librkllmrt.so", NAMED), "runtime", "bad", "file too short", "rknn-llm"),
+    (written("usr/lib/librkllmrt.so", ARMHF), "runtime", "bad", "ELFCLASS32", "rknn-llm"),
+    (with_runtime("1.3.1"), "runtime", "unknown", "used with the layouts of 1.3.0", "name a model to this check"),
+    (with_runtime("1.3.9"), "runtime", "bad", "release 1.3.9", "rknn-llm repository"),
+    (with_runtime("1.3.9", "1.3.0"), "runtime", "unknown", "used with the layouts of 1.3.0", "name a model"),
+    (lambda board: replace(board, problems=["x.rkllm is empty."]), "model", "bad", "x.rkllm is empty", "what it says"),
     (with_model("Qwen3-rk3576.rkllm"), "model", "bad", "a model converted for RK3588", "fetch the one"),
     (with_model("big-rk3588.rkllm", 6000 * MIB), "model", "bad", "6600 MiB for big", "smaller model"),
     (with_model("DeepSeek-R1-Distill-Qwen-1.5B.rkllm"), "model", "slow", "runtime 1.2.3", "1.2.2 works"),
@@ -222,11 +240,20 @@ def test_a_node_that_is_no_device_is_an_error_and_leaves_nothing_open(tmp_path: 
     assert len(os.listdir("/proc/self/fd")) == before
 
 
+def test_a_library_that_ends_the_process_is_no_good_one(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.boardcheck.runtime.LOAD", "import os; os.abort()")
+    assert "the process ended with status -6" in troubles(board)["runtime"].found
+
+
 def test_the_command_reports_and_its_exit_code_tells(tmp_path: Path) -> None:
+    write(tmp_path / "empty" / "x.rkllm", "")
+    write(tmp_path / "pointer" / "x.rkllm", "version https://git-lfs.github.com/spec/v1")
     env = {**os.environ, "RKLLM_MODELS_DIR": str(tmp_path)}
     command = [sys.executable, "-m", "services.boardcheck"]
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
     assert "chip: " in done.stdout
+    assert "x.rkllm is empty" in done.stdout
+    assert "x.rkllm is a Git LFS pointer" in done.stdout
     assert done.returncode == ("bad " in done.stdout)
     env["RKLLM_PORT"] = "many"
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)

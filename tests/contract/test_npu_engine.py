@@ -227,6 +227,26 @@ def test_a_model_chooses_its_release_from_a_folder(tmp_path: Path) -> None:
     made.check_empty()
 
 
+@pytest.mark.parametrize("release", ["1.3.1", "1.3.9"])
+def test_a_newer_release_is_served_with_the_layouts_of_the_last_known_one(tmp_path: Path, release: str) -> None:
+    """The simulated one has fields behind every struct: it demands its own defaults there, else zeros."""
+    library = tmp_path / "librkllmrt.so"
+    named = f"version: {release}".encode()
+    library.write_bytes(build.library("1.3.1").read_bytes().replace(b"version: 1.3.1", named))
+    made = Bench(tmp_path, build.NEWEST)
+    settings = {"runtime_library": library, "runtime_layout": "1.3.0"}
+    engine = made.loaded(settings=settings)
+    assert (engine.info["layouts"], made.release) == ("1.3.0", build.NEWEST)
+    assert ask(engine, "[[sampling=1]]", sampling=HOT)[0].startswith("top_k=7 top_p=0.500")
+    text, done = ask(engine, "Hello. [[tokens=9]]", max_tokens=2)
+    assert (text, done.finish_reason) == (expected("Hello. [[tokens=9]]", 2), "length")
+    engine.stop()
+    engine = made.loaded(settings={**settings, "npu_prompt": "template"})
+    assert ask(engine, "Hi.")[0] == answer(runtime_template("Hi."))
+    made.made[-1].stop()
+    made.check_empty()
+
+
 def test_tokens_without_a_tokenizer_are_refused(bench: Bench) -> None:
     with pytest.raises(EngineFailed, match=r"has no tokenizer\.json with a chat template"):
         bench.loaded(settings={"npu_prompt": "tokens"}, model={"tokenizer": False})

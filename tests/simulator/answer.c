@@ -28,7 +28,7 @@ static void report(Answer *answer, LLMCallState state, const char *text, int32_t
     result->token_id = id;
     if (state == RKLLM_RUN_FINISH) result->perf = answer->perf;
     int returned = answer->sim->callback(null_result ? NULL : result, answer->userdata, state);
-    if (returned < 0 || returned > (RKLLM_ABI == 130 ? 2 : 1)) sim_misuse("the callback returned %d", returned);
+    if (returned < 0 || returned > (RKLLM_ABI >= 130 ? 2 : 1)) sim_misuse("the callback returned %d", returned);
     if (returned == 1) answer->over = 1;
     if (copy) memset(copy, 0xFF, strlen(copy));
     memset(result, 0xDD, sizeof *result);
@@ -232,7 +232,7 @@ static void report_hidden(Answer *answer) {
         for (int i = 0; i < size; i++) states[row * size + i] = hidden_state(&answer->context, first + row + 1, i);
     if (!strcmp(answer->orders.fault, "no_hidden")) result.last_hidden_layer.hidden_states = NULL;
     int returned = answer->sim->callback(&result, answer->userdata, RKLLM_RUN_NORMAL);
-    if (result.last_hidden_layer.hidden_states && returned != (RKLLM_ABI == 130 ? 2 : 0))
+    if (result.last_hidden_layer.hidden_states && returned != (RKLLM_ABI >= 130 ? 2 : 0))
         sim_misuse("the callback returned %d for hidden states", returned);
     memset(states, 0xFF, bytes);
     free(states);
@@ -278,7 +278,7 @@ static void end(Answer *answer, int keep) {
 int sim_run(Sim *sim, RKLLMInput *input, RKLLMInferParam *infer, void *userdata) {
     Answer answer = {.sim = sim, .userdata = userdata, .limit = sim->param.max_new_tokens};
     int most = sim->param.max_context_len - RESERVED;
-#if RKLLM_ABI == 130
+#if RKLLM_ABI >= 130
     if (infer->max_new_tokens > 0) answer.limit = infer->max_new_tokens;
 #endif
     build_context(&answer, input, infer);

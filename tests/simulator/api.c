@@ -5,7 +5,9 @@
 
 #include "sim.h"
 
-#if RKLLM_ABI == 130
+#if RKLLM_ABI == 131
+#define VERSION "1.3.1"
+#elif RKLLM_ABI == 130
 #define VERSION "1.3.0"
 #else
 #define VERSION "1.2.3"
@@ -16,6 +18,16 @@ __attribute__((used)) const char sim_version[] = "RKLLM SDK (version: " VERSION 
 
 #define NEED(condition, ...) \
     if (!(condition)) sim_misuse(__VA_ARGS__)
+
+/* A release with tails fills that of the defaults, and reads the others. */
+#if RKLLM_ABI == 131
+#define FILL_TAIL(param) memset((param)->tail, 0x5A, sizeof (param)->tail)
+#define NEED_TAIL(value, byte, name) \
+    for (size_t i = 0; i < sizeof (value)->tail; i++) NEED((value)->tail[i] == byte, "the tail of %s is not %d", name, byte)
+#else
+#define FILL_TAIL(param)
+#define NEED_TAIL(value, byte, name)
+#endif
 
 /* The simulation behind a handle. */
 static Sim *opened(LLMHandle handle) {
@@ -37,6 +49,8 @@ RKLLMParam rkllm_createDefaultParam(void) {
     param.extend_param.enabled_cpus_num = 4;
     param.extend_param.n_batch = 1;
     param.extend_param.base_domain_id = 0;
+    FILL_TAIL(&param);
+    if (sim_number("RKLLM_SIM_SHIFTED", 0)) memmove((char *)&param + 20, (char *)&param + 16, sizeof param - 20);
     return param;
 }
 
@@ -74,13 +88,14 @@ static void check_param(const RKLLMParam *p) {
     NEED(p->n_keep >= -1 && p->n_keep <= p->max_context_len, "n_keep is %d", p->n_keep);
     check_bool(&p->skip_special_token, "skip_special_token");
     check_bool(&p->is_async, "is_async");
-#if RKLLM_ABI == 130
+#if RKLLM_ABI >= 130
     check_bool(&p->ignore_eos_token, "ignore_eos_token");
 #else
     NEED(p->img_start && p->img_end && p->img_content, "an img tag is NULL");
     NEED(!*p->img_start && !*p->img_end && !*p->img_content, "an img tag is set for a text model");
 #endif
     check_extend(&p->extend_param);
+    NEED_TAIL(p, 0x5A, "RKLLMParam");
 }
 
 static Sampling sampling_of(const RKLLMParam *p) {
@@ -146,9 +161,10 @@ static int load(LLMHandle *handle, RKLLMParam *param, LLMResultCallback callback
     return 0;
 }
 
-#if RKLLM_ABI == 130
+#if RKLLM_ABI >= 130
 int rkllm_init(LLMHandle *handle, RKLLMParam *param, RKLLMCallback *callback) {
     NEED(callback, "no callbacks");
+    NEED_TAIL(callback, 0, "RKLLMCallback");
     NEED(!callback->tokenizer_callback && !callback->embed_callback, "a tokenizer or embed callback, which are not simulated");
     return load(handle, param, callback->result_callback, callback->result_userdata);
 }
@@ -160,6 +176,7 @@ int rkllm_init(LLMHandle *handle, RKLLMParam *param, LLMResultCallback callback)
 
 static void check_input(const RKLLMInput *input) {
     NEED(input, "no input");
+    NEED_TAIL(input, 0, "RKLLMInput");
     if ((unsigned)input->input_type > RKLLM_INPUT_MULTIMODAL) sim_misuse("unknown input type %d", input->input_type);
     NEED(input->input_type <= RKLLM_INPUT_TOKEN, "input type %d is not simulated", input->input_type);
     check_bool(&input->enable_thinking, "enable_thinking");
@@ -173,17 +190,20 @@ static void check_input(const RKLLMInput *input) {
 /* Checks the parameters of a run and sets the sampling in effect. */
 static void check_infer(Sim *sim, const RKLLMInferParam *infer) {
     NEED(infer, "no infer parameters");
+    NEED_TAIL(infer, 0, "RKLLMInferParam");
     NEED(infer->mode == RKLLM_INFER_GENERATE || infer->mode == RKLLM_INFER_GET_LAST_HIDDEN_LAYER,
          "mode %d is not simulated", infer->mode);
     NEED(infer->keep_history == 0 || infer->keep_history == 1, "keep_history is %d", infer->keep_history);
     NEED(!infer->lora_params && !infer->prompt_cache_params, "LoRA or a prompt cache is not simulated");
     sim->effective = sim->init;
-#if RKLLM_ABI == 130
+#if RKLLM_ABI >= 130
     const RKLLMSamplingParam *p = infer->sampling_params;
     NEED(infer->max_new_tokens >= -1 && infer->max_new_tokens <= 1 << 20, "max_new_tokens is %d", infer->max_new_tokens);
-    if (p)
+    if (p) {
+        NEED_TAIL(p, 0, "RKLLMSamplingParam");
         sim->effective = (Sampling){p->top_k, p->top_p, p->temperature, p->repeat_penalty, p->frequency_penalty,
                                     p->presence_penalty, p->mirostat, p->mirostat_tau, p->mirostat_eta};
+    }
 #endif
     check_sampling(&sim->effective);
 }
@@ -247,7 +267,7 @@ int rkllm_abort(LLMHandle handle) {
 /* The releases differ: 1.3.0 returns 1 for a running run, 1.2.x returns 0. */
 int rkllm_is_running(LLMHandle handle) {
     int running = opened(handle)->running;
-    return RKLLM_ABI == 130 ? running : !running;
+    return RKLLM_ABI >= 130 ? running : !running;
 }
 
 int rkllm_clear_kv_cache(LLMHandle handle, int keep_system_prompt, int *start_pos, int *end_pos) {

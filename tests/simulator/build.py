@@ -22,12 +22,15 @@ RELEASES = {"1.2.3": "123", "1.3.0": "130"}
 
 NEWEST = [*RELEASES][-1]
 
+UNREAD = {"1.3.1": "131"}
+"""Simulated releases whose header was not read. They are in a folder of their own: who wants one asks for it."""
+
 SOURCES = ("api.c", "answer.c", "model.c", "orders.c", "tokens.c")
 
 
 def library(release: str) -> Path:
     """Return the simulated ``librkllmrt.so`` of `release`, built if it is missing. Blocks. Raises `RuntimeError`."""
-    return folder() / f"librkllmrt-{release}.so"
+    return folder() / ("unread" if release in UNREAD else "") / f"librkllmrt-{release}.so"
 
 
 def folder() -> Path:
@@ -61,10 +64,13 @@ def _put(made: Path, target: Path) -> None:
 
 def build_all(into: Path) -> None:
     """Build the libraries of all releases. Blocks. Raises `RuntimeError`."""
+    (into / "unread").mkdir()
     for release, abi in RELEASES.items():
         layout = into / f"layout-{release}.c"
         layout.write_text("\n".join(assertions(release)) + "\n")
         _gcc(abi, [layout], into / f"librkllmrt-{release}.so")
+    for release, abi in UNREAD.items():
+        _gcc(abi, [], into / "unread" / f"librkllmrt-{release}.so")
 
 
 def _gcc(abi: str, extra: list[Path], output: Path) -> None:

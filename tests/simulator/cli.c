@@ -54,7 +54,7 @@ static int load(const char *path, int new_tokens, int context) {
     param.extend_param.enabled_cpus_num = 4;
     param.extend_param.enabled_cpus_mask = 0xF0;
     param.extend_param.n_batch = 1;
-#if RKLLM_ABI == 130
+#if RKLLM_ABI >= 130
     param.ignore_eos_token = false;
     RKLLMCallback callbacks = {.result_callback = on_result};
     return rkllm_init(&handle, &param, &callbacks);

@@ -1,7 +1,8 @@
 /* The C interface of librkllmrt as the simulated runtime offers it, written from layout facts (offsets, sizes, names).
  *
- * RKLLM_ABI selects the release group: 123 for 1.2.1 to 1.2.3, 130 for 1.3.0. build.py generates C that compares every
- * offset with tests/data/rkllm-abi.json, so an error here stops the build.
+ * RKLLM_ABI selects the release group: 123 for 1.2.1 to 1.2.3, 130 for 1.3.0, 131 for 1.3.1. build.py generates C that
+ * compares every offset with tests/data/rkllm-abi.json, so an error here stops the build. The header of 1.3.1 was not
+ * read: here it is that of 1.3.0 with a tail behind each struct that a caller makes, as a release that grew would have.
  */
 #ifndef RKLLM_H
 #define RKLLM_H
@@ -10,8 +11,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#if RKLLM_ABI != 123 && RKLLM_ABI != 130
-#error "RKLLM_ABI must be 123 or 130"
+#if RKLLM_ABI != 123 && RKLLM_ABI != 130 && RKLLM_ABI != 131
+#error "RKLLM_ABI must be 123, 130 or 131"
+#endif
+
+#if RKLLM_ABI == 131
+#define TAIL uint8_t tail[64];
+#else
+#define TAIL
 #endif
 
 typedef void *LLMHandle;
@@ -47,7 +54,7 @@ typedef struct {
     float mirostat_tau;
     float mirostat_eta;
     bool skip_special_token;
-#if RKLLM_ABI == 130
+#if RKLLM_ABI >= 130
     bool ignore_eos_token;
     bool is_async;
 #else
@@ -57,6 +64,7 @@ typedef struct {
     const char *img_content;
 #endif
     RKLLMExtendParam extend_param;
+    TAIL
 } RKLLMParam;
 
 typedef struct {
@@ -75,7 +83,7 @@ typedef struct {
     size_t n_tokens;
 } RKLLMTokenInput;
 
-#if RKLLM_ABI == 130
+#if RKLLM_ABI >= 130
 typedef struct {
     char *prompt;
     struct {
@@ -121,6 +129,7 @@ typedef struct {
         RKLLMTokenInput token_input;
         RKLLMMultiModalInput multimodal_input;
     };
+    TAIL
 } RKLLMInput;
 
 typedef struct {
@@ -140,7 +149,7 @@ typedef struct {
     int num_tokens;
 } RKLLMCrossAttnParam;
 
-#if RKLLM_ABI == 130
+#if RKLLM_ABI >= 130
 typedef struct {
     int32_t top_k;
     float top_p;
@@ -151,6 +160,7 @@ typedef struct {
     int32_t mirostat;
     float mirostat_tau;
     float mirostat_eta;
+    TAIL
 } RKLLMSamplingParam;
 #endif
 
@@ -158,13 +168,14 @@ typedef struct {
     RKLLMInferMode mode;
     RKLLMLoraParam *lora_params;
     RKLLMPromptCacheParam *prompt_cache_params;
-#if RKLLM_ABI == 130
+#if RKLLM_ABI >= 130
     RKLLMSamplingParam *sampling_params;
     int keep_history;
     int32_t max_new_tokens;
 #else
     int keep_history;
 #endif
+    TAIL
 } RKLLMInferParam;
 
 typedef struct {
@@ -197,7 +208,7 @@ typedef struct {
 
 typedef int (*LLMResultCallback)(RKLLMResult *result, void *userdata, LLMCallState state);
 
-#if RKLLM_ABI == 130
+#if RKLLM_ABI >= 130
 typedef int (*LLMTokenizerCallback)(void *, const char *, int32_t, int32_t *, int32_t);
 typedef int (*LLMGetEmbedCallback)(void *, int32_t *, uint64_t, void *, uint64_t);
 
@@ -208,12 +219,13 @@ typedef struct {
     void *tokenizer_userdata;
     LLMGetEmbedCallback embed_callback;
     void *embed_userdata;
+    TAIL
 } RKLLMCallback;
 #endif
 
 #pragma GCC visibility push(default)
 RKLLMParam rkllm_createDefaultParam(void);
-#if RKLLM_ABI == 130
+#if RKLLM_ABI >= 130
 int rkllm_init(LLMHandle *handle, RKLLMParam *param, RKLLMCallback *callback);
 #else
 int rkllm_init(LLMHandle *handle, RKLLMParam *param, LLMResultCallback callback);

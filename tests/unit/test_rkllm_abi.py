@@ -131,6 +131,50 @@ def test_a_release_is_read_from_the_bytes_whatever_the_file_is_called(release: s
     assert library.rkllm_createDefaultParam().top_k == 40
 
 
+def renamed(path: Path, release: str) -> Path:
+    """Write the simulated 1.3.1 under another number of as many digits."""
+    path.write_bytes(build.library("1.3.1").read_bytes().replace(b"version: 1.3.1", f"version: {release}".encode()))
+    return path
+
+
+def test_a_release_whose_header_was_not_read_is_called_as_its_neighbour_and_says_so(tmp_path: Path) -> None:
+    file = build.library("1.3.1")
+    assert rkllm_library.choose(str(file), "") == (file, "1.3.1")
+    library, abi = rkllm_library.load_library(file, "1.3.1")
+    assert abi is rkllm_abi.of_release("1.3.0")
+    assert "1.3.1" not in abi.releases
+    assert library.rkllm_createDefaultParam().top_k == 40
+
+
+def test_a_newer_release_needs_the_owners_word_and_an_older_one_gets_no_layout(tmp_path: Path) -> None:
+    newer, older = renamed(tmp_path / "a.so", "1.3.9"), renamed(tmp_path / "b.so", "1.1.4")
+    with pytest.raises(LoadFailed, match=r"is 1\.3\.9\. Supported.*set runtime_layout to 1\.3\.0"):
+        rkllm_library.choose(str(newer), "")
+    assert rkllm_library.choose(str(newer), "", "1.3.0") == (newer, "1.3.9")
+    assert rkllm_library.load_library(newer, "1.3.9", "1.3.0")[1] is rkllm_abi.of_release("1.3.0")
+    with pytest.raises(LoadFailed, match=r"is 1\.1\.4\. Supported"):
+        rkllm_library.choose(str(older), "", "1.3.0")
+    with pytest.raises(LoadFailed, match=r"runtime_layout is 1\.4; needed is one of 1\.2\.1"):
+        rkllm_library.choose(str(newer), "", "1.4")
+
+
+def test_a_named_layout_leaves_known_releases_alone(tmp_path: Path) -> None:
+    for release in ("1.2.3", "1.3.1", "1.3.9"):
+        fake_library(tmp_path / f"librkllmrt-{release}.so", release)
+    assert rkllm_library.choose(str(tmp_path), "", "1.2.3")[1] == "1.2.3"
+    assert rkllm_library.choose(str(tmp_path), "1.3.1")[1] == "1.3.1"
+    assert rkllm_abi.of_release("1.2.3", "1.3.0") is GROUPS[0]
+    assert rkllm_abi.of_release("1.2.1b1", "1.2.1") is None
+
+
+def test_a_library_with_other_layouts_is_recognised_by_its_default_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RKLLM_SIM_SHIFTED", "1")
+    with pytest.raises(
+        LoadFailed, match=r"has not the layouts of 1\.3\.0.*default values are top_p .*enabled_cpus_num 0"
+    ):
+        rkllm_library.load_library(build.library("1.3.1"), "1.3.1")
+
+
 def fake_library(path: Path, release: str) -> Path:
     path.write_bytes(
         b"\x7fELF" + b"\0" * 5000 + f"RKLLM SDK (version: {release} (abc), build: x)".encode() + b"\0" * 50
@@ -141,7 +185,7 @@ def fake_library(path: Path, release: str) -> Path:
 @pytest.mark.parametrize("release", ["1.1.4", "1.2.0", "1.2.1b1", "9.9.9", "2.0.0", "1.2.30"])
 def test_another_release_is_refused_with_what_is_supported(release: str, tmp_path: Path) -> None:
     file = fake_library(tmp_path / "librkllmrt.so", release)
-    with pytest.raises(LoadFailed, match=rf"{release}\. Supported are the releases .*1\.2\.3.*release-v"):
+    with pytest.raises(LoadFailed, match=rf"{release}\. Supported are the releases .*1\.3\.1.*release-v"):
         rkllm_library.choose(str(file), "")
     with pytest.raises(LoadFailed):
         rkllm_library.load_library(file, release)
@@ -186,7 +230,7 @@ def test_a_table_of_another_group_is_out_of_reach() -> None:
 
 def test_the_document_names_every_release() -> None:
     text = (ROOT / "docs" / "npu.md").read_text()
-    assert [release for release in rkllm_abi.SUPPORTED if not re.search(rf"\b{re.escape(release)}\b", text)] == []
+    assert [release for release in rkllm_library.KNOWN if not re.search(rf"\b{re.escape(release)}\b", text)] == []
 
 
 def test_one_release_of_every_group_is_simulated() -> None:

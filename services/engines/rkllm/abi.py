@@ -4,14 +4,17 @@ Releases of one group share every layout. A call with the table of another group
 and the files of all releases have the same name. So `of_release` is the only way to a table, and its caller has read
 the release from the bytes of that very file (`library`). tests/data/rkllm-abi.json has the facts that the tables are
 tested against, field by field.
-A release that changed nothing is one more name in a row of `GROUPS`.
+A release that changed nothing is one more name in a row of `GROUPS`. A release whose header nobody has read yet may
+have grown a struct at its end: `Abi.make` puts zeroed room behind every struct that the library reads or fills.
 """
 
 from __future__ import annotations
 
 import ctypes as c
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from services.engines.rkllm.structs import COMMON, ENUM, callback_struct, run_structs, structs_1_2, structs_1_3
@@ -32,6 +35,9 @@ HANDLE = c.c_void_p
 
 Prototype = tuple[Any, list[Any]]
 """Result type and argument types."""
+
+ROOM = 256
+"""Bytes behind each struct. A newer release that reads or writes a few fields more does it there."""
 
 
 @dataclass(frozen=True)
@@ -66,11 +72,23 @@ class Abi:
         except KeyError:
             raise AttributeError(name) from None
 
+    def make(self, name: str, **values: Any) -> Any:
+        """Return a struct with these values; the rest of it, and the room behind it, is zero."""
+        return roomy(self.structs[name])(**values)
+
     def bind(self, library: Any) -> None:
         """Give every function of a loaded library its types: without them a 64-bit handle is cut to an int."""
         for name, (result, arguments) in self.functions.items():
             function = getattr(library, name)
-            function.restype, function.argtypes = result, arguments
+            # A struct by value is written by the library, into memory of the size that this type has.
+            function.restype = roomy(result) if issubclass(result, c.Structure) else result
+            function.argtypes = arguments
+
+
+@cache
+def roomy(struct: Any) -> Any:
+    """Return `struct` with `ROOM` bytes behind it. ctypes takes it wherever it takes `struct`."""
+    return type(f"Roomy{struct.__name__}", (struct,), {"_fields_": [("room", c.c_uint8 * ROOM)]})
 
 
 def prototypes(structs: Mapping[str, Any], callback: Any) -> dict[str, Prototype]:
@@ -121,8 +139,23 @@ GROUPS = (
 """Oldest first. A release with the layouts and features of a row stands in that row; any other gets its own."""
 
 SUPPORTED = tuple(release for abi in GROUPS for release in abi.releases)
+"""The releases whose header was read."""
+
+ALIKE: Mapping[str, str] = {"1.3.1": "1.3.0"}
+"""Releases whose header was not read, each with the release whose layouts programs in use call it by."""
 
 
-def of_release(release: str) -> Abi | None:
-    """Return the table of exactly this release, or None: nothing is guessed for an unknown release."""
-    return next((abi for abi in GROUPS if release in abi.releases), None)
+def of_release(release: str, layout: str = "") -> Abi | None:
+    """Return the table for a release, or None: nothing is guessed for an unknown one.
+
+    `layout` is a release of `SUPPORTED`, whose table the owner wants for an unknown newer release. An older release is
+    known to differ, so it gets none.
+    """
+    like = ALIKE.get(release) or (layout if numbers(release) > numbers(layout) else "")
+    known = release if release in SUPPORTED else like
+    return next((abi for abi in GROUPS if known in abi.releases), None)
+
+
+def numbers(release: str) -> tuple[int, ...]:
+    """Return the three numbers of a release, to compare two: as text, 1.10.0 would come before 1.9.0."""
+    return tuple(map(int, re.findall(r"\d+", release)[:3]))

@@ -86,9 +86,12 @@ class Runtime:
     def init(self, values: Mapping[str, Any], extend: Mapping[str, int]) -> bool:
         """Load the model; `values` name every field of RKLLMParam. Blocks for seconds. Returns False if it failed."""
         param = self._library.rkllm_createDefaultParam()
-        self.defaults = plain_values(param) | plain_values(param.extend_param)
+        fields = dict(self._abi.structs["RKLLMParam"]._fields_)
+        self.defaults = plain_values(param, fields) | plain_values(
+            param.extend_param, dict(param.extend_param._fields_)
+        )
         # Pointers are written unread: what the library leaves in an undocumented one may be no address.
-        for name in dict(param._fields_).keys() & values.keys():
+        for name in fields.keys() & values.keys():
             setattr(param, name, values[name])
         ctypes.memset(ctypes.addressof(param.extend_param), 0, ctypes.sizeof(param.extend_param))
         for name, value in extend.items():
@@ -102,7 +105,7 @@ class Runtime:
     def _entry(self) -> Any:
         if not self.features.callback_struct:
             return self._callback
-        self._callbacks = self._abi.structs["RKLLMCallback"](result_callback=self._callback)
+        self._callbacks = self._abi.make("RKLLMCallback", result_callback=self._callback)
         return ctypes.byref(self._callbacks)
 
     def start(self, given: RunInput, sampling: Mapping[str, float], limit: int, mode: int = GENERATE) -> None:
@@ -120,7 +123,7 @@ class Runtime:
         self._call(lambda: self._library.rkllm_run(*arguments))
 
     def _input(self, given: RunInput) -> Any:
-        native = self._abi.structs["RKLLMInput"]()
+        native = self._abi.make("RKLLMInput")
         native.role, native.enable_thinking = b"user", given.thinking
         if given.tokens:
             # Kept here: the struct has a pointer to it, and the native thread reads it after this call.
@@ -132,12 +135,13 @@ class Runtime:
         return native
 
     def _infer(self, given: RunInput, sampling: Mapping[str, float], limit: int) -> Any:
-        infer = self._abi.structs["RKLLMInferParam"]()
+        infer = self._abi.make("RKLLMInferParam")
         infer.keep_history = given.keep_history
         if self.features.limit_per_run:
             infer.max_new_tokens = limit
         if self.features.sampling_per_run:
-            infer.sampling_params = ctypes.pointer(self._abi.structs["RKLLMSamplingParam"](**sampling))
+            kind = ctypes.POINTER(self._abi.structs["RKLLMSamplingParam"])
+            infer.sampling_params = kind(self._abi.make("RKLLMSamplingParam", **sampling))
         return infer
 
     def next(self, timeout: float | None) -> Piece | Returned | None:
@@ -195,11 +199,11 @@ class Runtime:
         return 0
 
 
-def plain_values(struct: Any) -> dict[str, float]:
-    """Return the fields of `struct` that are numbers or switches."""
+def plain_values(struct: Any, fields: Mapping[str, Any]) -> dict[str, float]:
+    """Return those of the `fields` of `struct`, types by name, that are numbers or switches."""
     return {
         name: getattr(struct, name)
-        for name, kind in struct._fields_
+        for name, kind in fields.items()
         if issubclass(kind, ctypes._SimpleCData) and kind is not ctypes.c_char_p
     }
 

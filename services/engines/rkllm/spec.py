@@ -26,6 +26,7 @@ def options(settings: Settings, model: Model) -> dict[str, Any]:
         "context_length": model.context_length,
         "runtime_library": str(settings.runtime_library or ""),
         "runtime": model.runtime,
+        "runtime_layout": settings.runtime_layout,
         "kv_strategy": settings.kv_strategy,
         "prompt": settings.npu_prompt,
         "opens_reasoning": model.opens_reasoning,
@@ -63,7 +64,7 @@ def unsupported(settings: Settings, request: EngineRequest) -> Iterator[str]:
 
 def samples_per_run(settings: Settings, model: Model) -> bool:
     """Return whether the library that serves `model` takes sampling per run; True where none is found."""
-    abi = rkllm_library.table(str(settings.runtime_library or ""), model.runtime)
+    abi = rkllm_library.table(str(settings.runtime_library or ""), model.runtime, settings.runtime_layout)
     return abi is None or abi.features.sampling_per_run
 
 

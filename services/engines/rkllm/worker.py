@@ -35,18 +35,20 @@ MEMINFO = "/proc/meminfo"
 def load(path: str, options: dict[str, Any]) -> Runner:
     """Load a model. Blocks for seconds. Raises `LoadFailed`. Everything that can be checked before is."""
     model = Path(path)
-    file, release = rkllm_library.choose(options.get("runtime_library", ""), options.get("runtime", ""))
+    layout = options.get("runtime_layout", "")
+    file, release = rkllm_library.choose(options.get("runtime_library", ""), options.get("runtime", ""), layout)
     vectors = options.get("vectors", False)
     texts = Texts(model.parent, options["context_length"]) if vectors else planner_of(model.parent, options)
     board.check_memory(model, options["context_length"], Path(options.get("meminfo", MEMINFO)))
     lock = board.lock(options.get("lock", ""))
     tap = Tap()
-    library, abi = rkllm_library.load_library(file, release)
+    library, abi = rkllm_library.load_library(file, release, layout)
     runtime = Runtime(library, abi)
     if not runtime.init(init_values(path, options), extend_values(options)):
         raise LoadFailed(f"librkllmrt {release} could not load {model.name}: {reports.reason(tap.lines())}")
     defaults = ", ".join(f"{name} {round(value, 4)}" for name, value in runtime.defaults.items())
-    info = {"runtime": release, **reports.library_facts(tap.lines()), "defaults": defaults}
+    layouts = {} if release in abi.releases else {"layouts": abi.releases[-1]}
+    info = {"runtime": release, **layouts, **reports.library_facts(tap.lines()), "defaults": defaults}
     if isinstance(texts, Texts):
         return VectorRunner(runtime, texts, tap, info, lock)
     return RkllmRunner(runtime, texts, tap, options, info, lock)
