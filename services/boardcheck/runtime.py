@@ -82,13 +82,13 @@ def try_load(library: Path, release: str, layout: str) -> str:
     """
     command = [sys.executable, "-c", LOAD, str(library), release, layout]
     try:
-        done = subprocess.run(
-            command, env=worker_env(), capture_output=True, text=True, errors="replace", timeout=LOAD_TIMEOUT
+        done = subprocess.run(  # noqa: S603  it runs our own code
+            command, check=False, env=worker_env(), capture_output=True, timeout=LOAD_TIMEOUT
         )
     except subprocess.TimeoutExpired:
         return f"{library} did not load within {LOAD_TIMEOUT:.0f} s"
-    last = (done.stderr.strip().splitlines() or [f"the process ended with status {done.returncode}"])[-1]
-    return f"{library} cannot be used: {last}" if done.returncode else ""
+    said = done.stderr.decode(errors="replace").strip() or f"the process ended with status {done.returncode}"
+    return f"{library} cannot be used: {said.splitlines()[-1]}" if done.returncode else ""
 
 
 LOAD_TIMEOUT = 30.0

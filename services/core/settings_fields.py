@@ -158,6 +158,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     npu_prompt: Literal["auto", "tokens", "template"] = "auto"
     """Who applies the chat template of the model. `tokens`: the server, which needs tokenizer.json and the
     template beside the model. `template`: the runtime. `auto`: `tokens` if the files are there, else `template`."""
+    npu_clear_template: bool = False
+    """Empty the runtime's own chat template after a load, for prompts in tokens. Set it where the board check finds
+    that the runtime puts its template around them too (docs/npu.md)."""
     npu_domain: Annotated[int, Meta(ge=0, le=15)] = 0
     """IOMMU domain, 0 to 15. Each has 4 GB of addresses; use another one if the default is too small."""
     npu_embed_flash: bool = True

@@ -189,9 +189,11 @@ def test_ten_turns_prefill_only_what_is_new(chats: Conversations) -> None:
             assert chats.prefilled <= new
 
 
-@pytest.mark.parametrize(
-    "chats", [(*way, "clean") for way in REUSING if way[1] == "tokens"], ids="-".join, indirect=True
-)
+LIMITED = [(*way, "clean") for way in REUSING if way[1] == "tokens" and features_of(way[0]).limit_per_run]
+# Elsewhere the limit is an abort, and nobody knows what is in a cache after one.
+
+
+@pytest.mark.parametrize("chats", LIMITED, ids="-".join, indirect=True)
 def test_a_turn_after_a_cut_answer_prefills_only_what_is_new(chats: Conversations) -> None:
     one = chats.ask(system("You are a patient teacher of botany. " * 20), user("Hello."))
     one = chats.ask(*one, user("Go on."))

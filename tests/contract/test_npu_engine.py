@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from pathlib import Path
 
 import pytest
@@ -160,6 +161,55 @@ def test_counts_are_those_of_the_runtime(bench: Bench, tokenizer: bool) -> None:
     assert set(done.timings) == {"prefill", "decode"}
     _, again = ask(engine, "Hello.")
     assert again.usage.cached_tokens == len(tokens(context)) - 1
+
+
+def test_counts_are_true_after_a_cut(bench: Bench) -> None:
+    """What comes behind the limit or the stop string counts as neither prompt nor answer."""
+    engine = bench.loaded(model={"tokenizer": False})
+    prompt = "Hello. [[tokens=90 us=2000]]"
+    whole = len(tokens(runtime_template(prompt)))
+    second = answer(runtime_template(prompt), 2).split()[1]
+    for changes, answered in (({"max_tokens": 5}, 5), ({"stop": (second,)}, 2), ({}, 64)):
+        _, done = ask(engine, prompt, **changes)
+        assert (done.usage.prompt_tokens, done.usage.completion_tokens) == (whole, answered)
+        # A limit that the runtime itself knows leaves a cache that is as good as any.
+        assert done.usage.cached_tokens in (0, whole - 1)
+
+
+@pytest.mark.parametrize("full", ["error", "finish", "shift"])
+def test_an_answer_that_fills_the_context_ends_with_length(bench: Bench, full: str) -> None:
+    model = bench.model(tokenizer=False)
+    (model.path.parent / "model.yaml").write_text("context_length: 256\n")
+    engine = bench.loaded(model={"tokenizer": False}, RKLLM_SIM_FULL=full)
+    _, done = ask(engine, "Hello. [[tokens=250]]", max_tokens=1000)
+    assert done.finish_reason == "length"
+    assert ask(engine, "Hello.")[1].finish_reason == "stop"
+
+
+@pytest.mark.parametrize("strategy", ["prefix", "history"])
+def test_a_prompt_whose_beginning_the_runtime_drops_is_refused(bench: Bench, strategy: str) -> None:
+    engine = bench.loaded(settings={"kv_strategy": strategy}, model={"tokenizer": False}, RKLLM_SIM_OVERFLOW="shift")
+    with pytest.raises(ContextOverflow) as caught:
+        ask(engine, "x" * 5000)
+    assert caught.value.prompt_tokens == len(tokens(runtime_template("x" * 5000)))
+    assert ask(engine, "Hello.")[0] == answer(runtime_template("Hello."))
+
+
+def test_a_runtime_that_wraps_tokens_too_is_noticed_and_can_be_told_not_to(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    wraps = {"RKLLM_SIM_TOKEN_TEMPLATE": "1"}
+    engine = bench.loaded(**wraps)
+    given = len(tokens(chatml(({"role": "user", "content": "Hello."},))))
+    for _ in range(2):
+        ask(engine, "Hello.")
+    assert re.fullmatch(rf"it .* {given}|its cache .*", str(engine.run_info["contradiction"]))
+    engine.stop()
+    assert caplog.text.count("this server count differently: it read") == 1
+    engine = bench.loaded(settings={"npu_clear_template": True}, **wraps)
+    assert ask(engine, "Hello.")[0] == expected("Hello.")
+    assert "contradiction" not in engine.run_info
 
 
 def test_what_the_library_prints_is_metadata_and_log(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:

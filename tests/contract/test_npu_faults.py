@@ -31,8 +31,9 @@ LOAD_FAULTS = {
     "cpus": r"number of enabled CPUs.*Fewer CPUs",
     "no_tokenizer": r"Tokenizer is unavailable.*convert it again",
     "no_embedding": r"no embedding layer.*convert it again",
-    "silent": r"gave no reason.*docs/npu\.md",
-    "null_handle": r"could not load sim\.rkllm.*gave no reason",
+    "silent": r"rkllm_init returned -1, and it printed no reason.*docs/npu\.md",
+    "null_handle": r"could not load sim\.rkllm: rkllm_init returned no handle.*The NPU memory is short",
+    "platform": r"could not load sim\.rkllm: Platform error: must be either RK3588.*does not know this chip",
     "segv": r"signal SIGSEGV; the last line of its log: I rkllm: Enabled cpus num: 4",
     "abort": r"signal SIGABRT",
     "exit": r"exit code 7",
@@ -157,6 +158,16 @@ def test_a_cancel_that_comes_when_the_answer_is_told_hits_nobody_else(bench: Ben
     events.close()  # type: ignore[attr-defined]
     assert engine.alive
     assert ask(engine, "Hello.")[0] == expected("Hello.")
+
+
+def test_a_cache_that_cannot_be_cleared_costs_a_load_and_no_answer(bench: Bench) -> None:
+    engine = bench.loaded(RKLLM_SIM_CLEAR_FAILS="1")
+    events = events_of(engine, "[[tokens=5000 us=500]]", max_tokens=3000)
+    next(event for event in events if isinstance(event, Text))
+    events.close()  # type: ignore[attr-defined]
+    pid = engine.pid
+    assert ask(engine, "Hello.")[0] == expected("Hello.")
+    assert engine.pid == pid
 
 
 def test_memory_that_does_not_suffice_is_told_before_the_load(bench: Bench) -> None:

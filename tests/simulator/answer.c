@@ -15,7 +15,7 @@ typedef struct {
     Orders orders;
     Tokens context;
     RKLLMPerfStat perf;
-    int limit, emitted, over, failed, stuck;
+    int limit, emitted, hidden, over, failed, stuck;
     char pending[8];
 } Answer;
 
@@ -38,6 +38,9 @@ static void report(Answer *answer, LLMCallState state, const char *text, int32_t
 
 /* Appends the tokens of `input`. A prompt gets the template, and the system prompt at the start of a context. */
 static void append_input(Sim *sim, RKLLMInput *input, Tokens *into) {
+    int wrapped = input->input_type == RKLLM_INPUT_TOKEN && sim_number("RKLLM_SIM_TOKEN_TEMPLATE", 0);
+    if (wrapped && !into->count) tokens_text(into, sim->model.system);
+    if (wrapped) tokens_text(into, sim->model.prefix);
     if (input->input_type == RKLLM_INPUT_TOKEN) {
         for (size_t i = 0; i < input->token_input.n_tokens; i++) {
             int32_t id = input->token_input.input_ids[i];
@@ -45,6 +48,7 @@ static void append_input(Sim *sim, RKLLMInput *input, Tokens *into) {
                 sim_misuse("token %d is not in the vocabulary", id);
             tokens_add(into, id);
         }
+        if (wrapped) tokens_text(into, sim->model.postfix);
         return;
     }
     if (!into->count) tokens_text(into, sim->model.system);
@@ -56,11 +60,11 @@ static void append_input(Sim *sim, RKLLMInput *input, Tokens *into) {
 }
 
 /* Builds the context: with the history if the caller keeps it, and with RKLLM_SIM_KV=stale even if not, as one board
- * was reported to do. */
+ * was reported to do. After an abort the cache is in the context too: no document says that it is not. */
 static void build_context(Answer *answer, RKLLMInput *input, RKLLMInferParam *infer) {
     Sim *sim = answer->sim;
     int stale = !strcmp(sim_word("RKLLM_SIM_KV", "clean"), "stale");
-    if (infer->keep_history || stale)
+    if (infer->keep_history || stale || sim->dirty)
         for (int i = 0; i < sim->kv.count; i++) tokens_add(&answer->context, sim->kv.ids[i]);
     append_input(sim, input, &answer->context);
 }
@@ -96,6 +100,12 @@ static void fault(Answer *answer) {
     }
     if (!strcmp(name, "fail")) answer->over = answer->failed = 1;
     if (!strcmp(name, "silent")) answer->over = answer->stuck = 1;
+}
+
+/* Drops the first `count` tokens. */
+static void drop_front(Tokens *tokens, int count) {
+    tokens->count -= count;
+    memmove(tokens->ids, tokens->ids + count, sizeof(int32_t) * tokens->count);
 }
 
 /* Computes the tokens that are not cached. */
@@ -137,21 +147,34 @@ static void emit(Answer *answer, const char *text, int32_t id, int last) {
     }
 }
 
+/* Deals with a full context; returns 1 if the run is over. No document says what the library does. */
+static int full(Answer *answer) {
+    const char *how = sim_word("RKLLM_SIM_FULL", "error");
+    if (!strcmp(how, "shift")) {
+        drop_front(&answer->sim->kv, answer->sim->kv.count / 2);
+        return 0;
+    }
+    answer->over = 1;
+    if (!strcmp(how, "finish")) return 1;
+    fprintf(stderr, "E rkllm: the context is full\n");
+    report(answer, RKLLM_RUN_ERROR, NULL, 0, 1);
+    return answer->failed = 1;
+}
+
 /* Generates one token: first the fault, then the time it takes, then the callback. */
 static void step(Answer *answer, const char *text, int32_t id, int last) {
     if (answer->over) return;
     if (answer->emitted == answer->orders.at && answer->orders.fault[0]) fault(answer);
     if (answer->orders.token_us) sim_sleep_us(answer->orders.token_us);
     if (answer->sim->abort_requested || answer->over) {
+        if (!answer->over) { /* one more token is generated and counted, and not shown */
+            answer->hidden++;
+            tokens_add(&answer->sim->kv, END_OF_TEXT);
+        }
         answer->over = 1;
         return;
     }
-    if (answer->sim->kv.count >= answer->sim->param.max_context_len) {
-        fprintf(stderr, "E rkllm: the context is full\n");
-        report(answer, RKLLM_RUN_ERROR, NULL, 0, 1);
-        answer->over = answer->failed = 1;
-        return;
-    }
+    if (answer->sim->kv.count >= answer->sim->param.max_context_len && full(answer)) return;
     if (id < 256) for (const char *byte = text; *byte; byte++) tokens_add(&answer->sim->kv, (unsigned char)*byte);
     else tokens_add(&answer->sim->kv, id);
     int at_limit = answer->limit > 0 && answer->emitted + 1 >= answer->limit;
@@ -182,6 +205,7 @@ static void say_sampling(Answer *answer) {
 /* Answers with words drawn from the context. */
 static void say_words(Answer *answer) {
     int count = answer->orders.tokens ? answer->orders.tokens : answer_length(&answer->context);
+    if (answer->sim->endless) count = answer->sim->param.max_context_len;
     char text[32];
     for (int i = 0; i < count && !answer->over; i++) {
         int32_t id = answer_word(&answer->context, i);
@@ -215,7 +239,7 @@ static void decode(Answer *answer) {
         think(answer);
         say_words(answer);
     }
-    answer->perf.generate_tokens = answer->emitted;
+    answer->perf.generate_tokens = answer->emitted + answer->hidden;
     answer->perf.generate_time_ms = sim_now_ms() - start;
     answer->perf.memory_usage_mb = 123.5f;
 }
@@ -267,6 +291,7 @@ static void finish(Answer *answer) {
 static void end(Answer *answer, int keep) {
     Sim *sim = answer->sim;
     int broken = sim->abort_requested || answer->failed || answer->stuck;
+    sim->dirty = sim->abort_requested;
     sim->abort_requested = 0;
     finish(answer);
     if (!strcmp(answer->orders.fault, "linger")) sim_sleep_us(1000L * answer->orders.ms);
@@ -285,10 +310,17 @@ int sim_run(Sim *sim, RKLLMInput *input, RKLLMInferParam *infer, void *userdata)
     char *text = tokens_string(&answer.context);
     orders_read(text, &answer.orders);
     free(text);
-    if (answer.context.count > most) {
+    int dropped = answer.context.count - most;
+    const char *overflow = sim_word("RKLLM_SIM_OVERFLOW", "error");
+    if (dropped > 0 && !strcmp(overflow, "shift")) {
+        drop_front(&answer.context, dropped);
+        prefill(&answer);
+        answer.perf.prefill_tokens += dropped;
+        if (!answer.over) decode(&answer);
+    } else if (dropped > 0) {
         fprintf(stderr, "error: prompt gather than max context (prompt: %d tokens, max context: %d)\n",
                 answer.context.count, most);
-        report(&answer, RKLLM_RUN_ERROR, NULL, 0, 1);
+        if (strcmp(overflow, "silent")) report(&answer, RKLLM_RUN_ERROR, NULL, 0, 1);
         answer.failed = 1;
     } else {
         prefill(&answer);

@@ -278,6 +278,8 @@ int rkllm_clear_kv_cache(LLMHandle handle, int keep_system_prompt, int *start_po
         sim_log('W', "a range can only be cleared after a pause; nothing was done");
         return 0;
     }
+    if (sim->dirty && sim_number("RKLLM_SIM_CLEAR_FAILS", 0)) return -1;
+    sim->dirty = 0;
     Tokens system = {0};
     tokens_text(&system, sim->model.system);
     int same = sim->kv.count >= system.count && !memcmp(sim->kv.ids, system.ids, sizeof(int32_t) * system.count);
@@ -301,6 +303,7 @@ int rkllm_set_chat_template(LLMHandle handle, const char *system_prompt, const c
     snprintf(sim->model.prefix, sizeof sim->model.prefix, "%s", prefix);
     snprintf(sim->model.postfix, sizeof sim->model.postfix, "%s", postfix);
     sim->model.thinking = 0;
+    sim->endless = !*postfix && sim_number("RKLLM_SIM_TEMPLATE_ENDS", 0);
     sim->kv.count = sim->system_tokens = 0;
     return 0;
 }

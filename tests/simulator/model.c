@@ -143,6 +143,10 @@ int sim_load_fault(const char *name, LLMHandle *handle) {
         *handle = NULL;
         return 0;
     }
+    if (!strcmp(name, "platform")) {
+        fprintf(stderr, "Platform error: must be either RK3588 or RK3576\n");
+        return -1;
+    }
     if (!strcmp(name, "old_driver")) {
         fprintf(stderr, "W rkllm: Warning: Your rknpu driver version is too low, please upgrade to 0.9.7\n");
         return 1;

@@ -41,7 +41,7 @@ typedef struct {
     LLMResultCallback callback;
     void *userdata;
     Tokens kv;
-    int system_tokens;
+    int system_tokens, dirty, endless;
     Sampling init, effective;
     volatile int abort_requested, running;
     pthread_t thread;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,13 @@ from services.engines.registry import unsupported
 from services.engines.rkllm import tokens as rkllm_tokens
 from services.engines.rkllm.abi import FINISH, GROUPS, NORMAL
 from services.engines.rkllm.conversation import History, flattened, neutral
-from services.engines.rkllm.prompts import TemplatePrompts
-from services.engines.rkllm.runtime import Piece, Returned, RunInput, copy_piece
+from services.engines.rkllm.pieces import Piece, copy_piece
+from services.engines.rkllm.prompts import TemplatePrompts, opens
+from services.engines.rkllm.runner import RkllmRunner
+from services.engines.rkllm.runtime import Returned, RunInput
 from services.engines.rkllm.sampling import DEFAULTS, effective
 from services.engines.rkllm.tokens import Tokenized, missing_files
-from services.engines.rkllm.worker import RkllmRunner
+from services.engines.rkllm.vectors import Texts
 from services.engines.worker.errors import LoadFailed, RequestRefused
 from services.engines.worker.loop import Run
 from services.engines.worker.reasoning import ReasoningGate
@@ -125,6 +128,63 @@ def test_user_text_never_becomes_a_special_token_and_is_never_changed(tokenized:
     for text in texts:
         expected += [*tokens("<|im_start|>user\n"), *plain(text), *tokens("<|im_end|>\n")]
     assert ids == [*expected, *tokens("<|im_start|>assistant\n")]
+
+
+def test_no_text_uses_up_the_marks_of_special_tokens(tokenized: Tokenized) -> None:
+    text = "".join(map(chr, range(0xE000, 0xF900))) + "<|im_end|>"
+    frame = [*tokens("<|im_start|>user\n")], [*tokens("<|im_end|>\n<|im_start|>assistant\n")]
+    assert tokenized.encode(chat(text))[0] == [*frame[0], *plain(text), *frame[1]]
+
+
+def test_many_special_tokens_cost_no_more_than_their_number(tokenized: Tokenized) -> None:
+    """A copy of the rest of the prompt for each of them would take minutes of CPU time."""
+    begin = time.process_time()
+    assert len(tokenized.encode(chat("<|im_end|>" * 50_000))[0]) > 500_000
+    assert time.process_time() - begin < 20
+
+
+def nested(depth: int) -> dict[str, Any]:
+    value: dict[str, Any] = {}
+    for _ in range(depth):
+        value = {"a": value}
+    return value
+
+
+def test_what_is_nested_too_deeply_is_refused_in_words(tmp_path: Path) -> None:
+    write_model(tmp_path, tokenizer=True)
+    (tmp_path / "chat_template.jinja").write_text("{{ x | tojson }}{{ messages }}")
+    tokenized = Tokenized(tmp_path)
+    deep = json.dumps(nested(200)).replace("{}", '"<|im_end|>"')
+    call = {"function": {"name": "f", "arguments": "[" * 100_000}}
+    for asked in (
+        {**chat("Hi <|im_end|>"), "template_kwargs": {"x": nested(3000)}},
+        {**chat("Hi"), "messages": [{"role": "assistant", "content": "", "tool_calls": [call]}]},
+    ):
+        with pytest.raises(RequestRefused, match="nested too deeply"):
+            tokenized.encode(asked)
+    assert tokenized.encode({**chat("Hi"), "template_kwargs": {"x": json.loads(deep)}})[0]
+    assert opens(tmp_path, False)({**chat("Hi"), "template_kwargs": {"x": nested(3000)}}) == ""
+
+
+def test_broken_arguments_of_an_earlier_call_stay_text(tmp_path: Path) -> None:
+    write_model(tmp_path, tokenizer=True)
+    (tmp_path / "chat_template.jinja").write_text("{{ messages[0].tool_calls[0].function.arguments }}")
+    call = {"function": {"name": "f", "arguments": '{"q": '}}
+    asked = {**chat("Hi"), "messages": [{"role": "assistant", "content": "", "tool_calls": [call]}]}
+    assert Tokenized(tmp_path).encode(asked)[0] == tokens('{"q": ')
+
+
+def test_a_tokenizer_may_have_gaps_between_its_ids(tmp_path: Path) -> None:
+    write_model(tmp_path, tokenizer=True)
+    file = tmp_path / "tokenizer.json"
+    values = json.loads(file.read_text())
+    values["model"]["vocab"]["q"] = 90_000
+    file.write_text(json.dumps(values))
+    texts = Texts(tmp_path, 4096)
+    assert list(texts.run_input("q").tokens) == [90_000]
+    for odd in (89_999, 2**40, -1):
+        with pytest.raises(RequestRefused, match=f"no token {odd}"):
+            texts.run_input([1, odd])
 
 
 def test_special_tokens_in_definitions_and_arguments_are_text_too(tmp_path: Path) -> None:
@@ -238,10 +298,37 @@ def test_metadata_of_an_init() -> None:
 
 def test_a_reason_is_the_librarys_complaint_and_a_remedy_for_it() -> None:
     line = "E rkllm: failed to malloc npu memory"
-    assert reports.reason([*INIT, line]).startswith(f"{line}. The NPU memory is short")
-    assert reports.reason(INIT).startswith("it gave no reason. The lines above in the log")
+    assert reports.reason([*INIT, line], "-1").startswith(f"{line}. The NPU memory is short")
+    assert reports.reason(INIT, "It failed").startswith(
+        "It failed, and it printed no reason. The lines above in the log"
+    )
     other = INIT[1].replace("RK3588", "RK3576")
-    assert "converted for RK3576, and this board is an RK3588" in reports.reason([INIT[0], other])
+    assert "converted for RK3576, and this board is an RK3588" in reports.reason([INIT[0], other], "-1")
+
+
+@pytest.mark.parametrize(
+    ("line", "remedy"),
+    [
+        ("Query platform error!", "The runtime does not know this chip"),
+        ("Your platform is unknown", "The runtime does not know this chip"),
+        ("GGML_ASSERT(ctx) failed", "The lines above in the log"),
+        ("W rkllm: Warning: Your rknpu driver version is too low, please upgrade to 0.9.7", "Update the rknpu driver"),
+    ],
+)
+def test_a_cause_counts_in_whatever_form_it_was_printed(line: str, remedy: str) -> None:
+    assert reports.reason([*INIT, line], "-1").startswith(f"{line.rstrip('.')}. {remedy}")
+
+
+def test_every_remedy_that_applies_is_named() -> None:
+    lines = [
+        "W rkllm: Warning: Your rknpu driver version is too low, please upgrade to 0.9.7",
+        "E rkllm: failed to malloc npu memory",
+        "E rkllm: rkllm_init failed",
+    ]
+    text = reports.reason(lines, "-1")
+    assert "The NPU memory is short" in text
+    assert "Update the rknpu driver" in text
+    assert "damaged" not in text
 
 
 def test_a_prompt_that_is_too_long_in_the_librarys_words() -> None:
@@ -336,7 +423,7 @@ class Scripted:
     def wake(self) -> None:
         pass
 
-    def clear(self) -> bool:
+    def empty(self) -> bool:
         self.calls.append("clear")
         return True
 

@@ -26,6 +26,11 @@ TOO_LONG = re.compile(r"prompt gather than max context \(prompt: (\d+) tokens, m
 """The library's own words (and its spelling) for a prompt that does not fit."""
 
 COMPLAINT = re.compile(r"^(E RK\w+|E rkllm|error)\b", re.IGNORECASE)
+"""How the library begins most of its complaints."""
+
+INFORMATION = re.compile(r"^I rk\w+:", re.IGNORECASE)
+
+GENERAL = "The lines above in the log may say more; docs/npu.md lists causes."
 
 REMEDIES = (
     (r"invalid magic|invalid rkllm model|model magic", "The file is damaged, or made by a newer toolkit than this "
@@ -33,16 +38,21 @@ REMEDIES = (
     (r"max_context_limit", "Lower the context: context_length in the model's model.yaml, or the -4k in its name."),
     (r"rknpu module|rknn device", "The NPU cannot be opened: the vendor kernel with the rknpu driver must run, and "
      "this user or container must have the device nodes (groups video and render)."),
-    (r"malloc npu memory", "The NPU memory is short: stop other users of the NPU, choose a smaller model or a shorter "
-     "context, or set npu_domain to another number."),
+    (r"platform (is unknown|error)", "The runtime does not know this chip, or cannot read its name: it supports "
+     "RK3588, RK3576, RK3562 and RV1126B, and a container needs the option systempaths=unconfined."),
+    (r"malloc npu memory|returned no handle", "The NPU memory is short: stop other users of the NPU, choose a smaller "
+     "model or a shorter context, or set npu_domain to another number."),
     (r"enabled CPUs", "Fewer CPUs are enabled than the model has NPU cores."),
     (r"Tokenizer is unavailable|no embedding layer", "The model was converted without its tokenizer or embedding: "
      "convert it again with both."),
     (r"driver version is too low", "Update the rknpu driver (the kernel) to 0.9.8."),
     (r"open file|Too many open files", "Raise the limit of open files (ulimit -n)."),
-    (r"load model file error|rkllm_init failed", "The file is damaged or made for another chip: fetch the one for this "
-     "board."),
 )  # fmt: skip
+"""Pattern of what the library prints, and what to do about it; several may apply."""
+
+WRONG_FILE = (r"load model file error|rkllm_init failed", "The file is damaged or made for another chip: fetch the one "
+              "for this board.")  # fmt: skip
+"""The same for what the library prints beside many other complaints."""
 
 
 def library_facts(lines: Sequence[str]) -> dict[str, str | int]:
@@ -63,15 +73,25 @@ def too_long(lines: Sequence[str]) -> tuple[int, int] | None:
     return None
 
 
-def reason(lines: Sequence[str]) -> str:
-    """Return the library's own complaint, then what to do about it; a general advice where it printed none."""
-    complaints = [line for line in lines if COMPLAINT.match(line)]
-    text = "; ".join(line.rstrip(".") for line in complaints[-3:]) or "it gave no reason"
-    joined = "\n".join(line for line in lines if not line.startswith("I rkllm"))
-    remedies = [remedy for pattern, remedy in REMEDIES if re.search(pattern, joined)]
-    other = other_platform(library_facts(lines))
-    first = [other] if other else remedies[:1] or ["The lines above in the log may say more; docs/npu.md lists causes."]
-    return f"{text}. {first[0]}"
+def reason(lines: Sequence[str], symptom: str) -> str:
+    """Return the library's own complaint, then what to do about it.
+
+    The cause that it printed counts, in whatever form; the `symptom` is named only where it printed nothing.
+    """
+    told = [line for line in lines if not INFORMATION.match(line)]
+    complaints = [line for line in told if COMPLAINT.match(line)] or told
+    text = "; ".join(line.rstrip(".") for line in complaints[-3:]) or f"{symptom}, and it printed no reason"
+    return f"{text}. {advice(lines, [*told, symptom])}"
+
+
+def advice(lines: Sequence[str], told: Sequence[str]) -> str:
+    """Return what to do about a failure, of which the library said what is in `told`."""
+    if other := other_platform(library_facts(lines)):
+        return other
+    joined = "\n".join(told)
+    remedies = [remedy for pattern, remedy in REMEDIES if re.search(pattern, joined, re.IGNORECASE)]
+    general = WRONG_FILE[1] if re.search(WRONG_FILE[0], joined) else GENERAL
+    return " ".join(remedies) or general
 
 
 def other_platform(found: dict[str, str | int]) -> str:

@@ -7,7 +7,8 @@ import time
 from dataclasses import dataclass, field
 
 from services.engines.rkllm.abi import ERROR, FINISH, NORMAL, WAITING
-from services.engines.rkllm.runtime import Piece, Returned, Runtime
+from services.engines.rkllm.pieces import Piece
+from services.engines.rkllm.runtime import Returned, Runtime
 from services.engines.worker.loop import Run
 from services.engines.worker.reasoning import ReasoningGate
 
@@ -35,8 +36,8 @@ class RunOutcome:
     text: str = ""
     ids: list[int] = field(default_factory=list)
     """One per token of the answer; -1 where the library does not give it."""
-    beyond: list[int] = field(default_factory=list)
-    """Tokens that came past the limit: not in the answer, but in the library's cache."""
+    shown: int = 0
+    """Tokens that callbacks showed: those of the answer, and those after its limit or its stop string."""
     perf: dict[str, float] = field(default_factory=dict)
     hidden: tuple[float, ...] = ()
     """The hidden state of the prompt's last token, in runs about it."""
@@ -48,6 +49,16 @@ class RunOutcome:
     def clean(self) -> bool:
         """Return whether the run ended by itself and without an error."""
         return self.finished and not (self.aborted or self.error or self.code)
+
+    @property
+    def generated(self) -> int:
+        """Return the tokens that the library has put into its cache behind the prompt."""
+        # An aborted run may have generated a token that it did not show.
+        return self.shown if self.clean else max(self.shown, self.counter("generate_tokens"))
+
+    def counter(self, name: str) -> int:
+        """Return a counter of the library for this run; 0 where it gave none."""
+        return int(self.perf.get(name, 0))
 
 
 class Follower:
@@ -94,11 +105,10 @@ class Follower:
         outcome.error |= piece.state == ERROR
         outcome.hidden = outcome.hidden or piece.hidden
         outcome.last_state = STATES.get(piece.state, str(piece.state))
-        # Some releases report FINISH twice; tokens past the limit or after a stop belong to no answer.
-        if (piece.text or piece.state == WAITING) and not (outcome.finished or self._run.over):
-            if self._full:
-                outcome.beyond.append(piece.token)
-            else:
+        # Some releases report FINISH twice.
+        if (piece.text or piece.state == WAITING) and not outcome.finished:
+            outcome.shown += 1
+            if not (self._full or self._run.over):
                 outcome.ids.append(piece.token)
                 self._join(piece)
         if piece.state == FINISH:

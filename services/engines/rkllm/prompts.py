@@ -41,6 +41,9 @@ class Plan:
 class PromptPlanner(Protocol):
     """Plan runs, and remember what the cache has. Used by the main thread alone."""
 
+    tokens: bool
+    """Whether prompts are given as tokens."""
+
     def data(self, request: dict[str, Any]) -> Any:
         """Return the data for a request about tokens. Raises `RequestRefused`."""
 
@@ -48,7 +51,7 @@ class PromptPlanner(Protocol):
         """Return what to do for `request`. Raises `RequestRefused`."""
 
     def record(self, outcome: RunOutcome, kv_size: int) -> None:
-        """Note that the planned run ended by itself with `outcome`, or at its limit with all its tokens in the cache.
+        """Note that the planned run ended by itself with `outcome`.
 
         `kv_size` is the number of tokens in the cache, as the runtime counts them.
         """
@@ -59,6 +62,8 @@ class PromptPlanner(Protocol):
 
 class TokenPrompts:
     """Render the model's template here, and give the runtime tokens."""
+
+    tokens = True
 
     def __init__(self, tokenized: Tokenized, context: int, history: bool) -> None:
         """Take the context in tokens; `history` chooses that strategy."""
@@ -86,7 +91,7 @@ class TokenPrompts:
 
     def record(self, outcome: RunOutcome, kv_size: int) -> None:
         """Note the tokens as `PromptPlanner.record` says."""
-        cached = self._ids + outcome.ids + outcome.beyond
+        cached = self._ids + outcome.ids
         # A runtime that keeps another number of tokens than we count keeps something we do not know.
         self._cached = cached if kv_size == len(cached) else []
 
@@ -115,7 +120,7 @@ def opens(folder: Path, always: bool) -> Opens:
     def begun(request: dict[str, Any]) -> str:
         try:
             return reasoning_opening(template.render(request["messages"], request)) if template else ""
-        except RequestRefused:
+        except (RequestRefused, RecursionError):
             return ""
 
     return begun
@@ -123,6 +128,8 @@ def opens(folder: Path, always: bool) -> Opens:
 
 class TemplatePrompts:
     """Give the runtime text, which it puts into the model's template as one user message."""
+
+    tokens = False
 
     def __init__(self, context: int, history: bool, opens: Opens, missing: Sequence[str] = ()) -> None:
         """Take the context in tokens; `history` chooses that strategy.

@@ -7,11 +7,10 @@ takes no lock, never blocks and never raises. The return of ``rkllm_run`` ends a
 from __future__ import annotations
 
 import ctypes
-import math
 import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from services.engines.rkllm.abi import (
@@ -23,23 +22,10 @@ from services.engines.rkllm.abi import (
     HANDLE,
     INPUT_PROMPT,
     INPUT_TOKEN,
-    NORMAL,
     Abi,
     Features,
 )
-
-
-@dataclass(frozen=True)
-class Piece:
-    """Carry what one callback brought."""
-
-    state: int
-    text: bytes | None
-    """None where the library gave no text at all."""
-    token: int
-    perf: dict[str, float] = field(default_factory=dict)
-    hidden: tuple[float, ...] = ()
-    """The hidden state of the last token, in runs about it."""
+from services.engines.rkllm.pieces import Piece, copy_piece
 
 
 @dataclass(frozen=True)
@@ -83,8 +69,11 @@ class Runtime:
         """Return what the library's release can do."""
         return self._abi.features
 
-    def init(self, values: Mapping[str, Any], extend: Mapping[str, int]) -> bool:
-        """Load the model; `values` name every field of RKLLMParam. Blocks for seconds. Returns False if it failed."""
+    def init(self, values: Mapping[str, Any], extend: Mapping[str, int], bare: bool = False) -> str:
+        """Load the model; `values` name every field of RKLLMParam. Blocks for seconds.
+
+        `bare` empties the runtime's own chat template. Returns what failed, in words; nothing if nothing did.
+        """
         param = self._library.rkllm_createDefaultParam()
         fields = dict(self._abi.structs["RKLLMParam"]._fields_)
         self.defaults = plain_values(param, fields) | plain_values(
@@ -97,10 +86,27 @@ class Runtime:
         for name, value in extend.items():
             setattr(param.extend_param, name, value)
         self._kept = param  # its strings must live as long as the handle
-        self._call(lambda: self._library.rkllm_init(ctypes.byref(self._handle), ctypes.byref(param), self._entry()))
+        self._bare = bare
+        return self._load()
+
+    def _load(self) -> str:
+        """Load what `init` was given, and return what it returns."""
+        handle, param = ctypes.byref(self._handle), ctypes.byref(self._kept)
+        code = self._result(lambda: self._library.rkllm_init(handle, param, self._entry()))
+        if code or not self._handle:
+            # Users of boards that were short of NPU memory reported a NULL handle with a result of 0.
+            return f"rkllm_init returned {code}" if code else "rkllm_init returned no handle"
+        if self._bare and self._library.rkllm_set_chat_template(self._handle, b"", b"", b""):
+            return "rkllm_set_chat_template failed"
+        return ""
+
+    def _result(self, call: Callable[[], int]) -> int:
+        """Return the result of a `call` that makes no callbacks. Blocks for as long as it takes."""
+        self._call(call)
         event = self._events.get()
-        # Users of boards that were short of NPU memory reported a NULL handle with a result of 0.
-        return isinstance(event, Returned) and event.code == 0 and bool(self._handle)
+        while not isinstance(event, Returned):  # a wake that came late
+            event = self._events.get()
+        return event.code
 
     def _entry(self) -> Any:
         if not self.features.callback_struct:
@@ -161,9 +167,16 @@ class Runtime:
             if self._calling and not self._end_reported:
                 self._library.rkllm_abort(self._handle)
 
-    def clear(self) -> bool:
-        """Clear the KV cache; return False if the library could not."""
-        return bool(self._library.rkllm_clear_kv_cache(self._handle, 0, None, None) == 0)
+    def empty(self) -> bool:
+        """Empty the KV cache; where the library cannot, load the model anew, which blocks for seconds.
+
+        Returns False if that failed too.
+        """
+        if self._library.rkllm_clear_kv_cache(self._handle, 0, None, None) == 0:
+            return True
+        self._result(lambda: self._library.rkllm_destroy(self._handle))
+        self._handle.value = None
+        return not self._load()
 
     def kv_size(self) -> int:
         """Return the tokens in the KV cache; 0 where the library does not give them."""
@@ -206,27 +219,3 @@ def plain_values(struct: Any, fields: Mapping[str, Any]) -> dict[str, float]:
         for name, kind in fields.items()
         if issubclass(kind, ctypes._SimpleCData) and kind is not ctypes.c_char_p
     }
-
-
-def copy_piece(result: Any, state: int, hidden: bool = False) -> Piece:
-    """Return a copy of what the pointer of a callback points to; `hidden`: the run is about the hidden state."""
-    if not result:
-        return Piece(state, None, -1)
-    found = result.contents
-    if hidden and state == NORMAL:
-        return Piece(state, None, -1, hidden=last_row(found.last_hidden_layer))
-    perf = {name: finite(getattr(found.perf, name)) for name, _ in found.perf._fields_} if state == FINISH else {}
-    return Piece(state, found.text, found.token_id, perf)
-
-
-def last_row(layer: Any) -> tuple[float, ...]:
-    """Return the hidden state of the last token, ``embd_size`` floats; empty where there is none."""
-    size, count = layer.embd_size, layer.num_tokens
-    if not layer.hidden_states or size <= 0 or count <= 0:
-        return ()
-    return tuple(map(finite, layer.hidden_states[(count - 1) * size : count * size]))
-
-
-def finite(value: float) -> float:
-    """Return `value`, or 0 for NaN and infinity: JSON has no word for a counter that was never set."""
-    return float(value) if math.isfinite(value) else 0.0

@@ -29,6 +29,7 @@ def options(settings: Settings, model: Model) -> dict[str, Any]:
         "runtime_layout": settings.runtime_layout,
         "kv_strategy": settings.kv_strategy,
         "prompt": settings.npu_prompt,
+        "clear_template": settings.npu_clear_template,
         "opens_reasoning": model.opens_reasoning,
         # The library makes either answers or vectors of a loaded model; one that can do both writes answers.
         "vectors": model.capabilities == {"embedding"},

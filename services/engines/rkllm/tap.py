@@ -54,6 +54,10 @@ class Tap:
         self.lines()
         self._lines.clear()
 
+    def say(self, text: str) -> None:
+        """Write a line of our own to the log."""
+        os.write(self._log, text.encode() + b"\n")
+
     def lines(self) -> list[str]:
         """Return all lines kept, to the last one printed before this call. Blocks for microseconds."""
         self._libc.fflush(None)

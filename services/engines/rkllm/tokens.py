@@ -1,8 +1,8 @@
 """Make prompts as exact tokens, with the model's own chat template and tokenizer from the files beside it.
 
 Text of users that looks like a special token stays text: before the template is rendered, each such place is marked
-with a character that occurs nowhere else, so the template sees and treats it as before, and when the rendered prompt is
-cut into tokens, the marked places are taken as plain text.
+with a text that occurs nowhere else, so the template sees and treats it as before, and when the rendered prompt is cut
+into tokens, the marked places are taken as plain text.
 """
 
 from __future__ import annotations
@@ -10,15 +10,18 @@ from __future__ import annotations
 import datetime
 import json
 import re
-from collections.abc import Callable, Iterator
+import secrets
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from services.engines.worker.errors import NO_TOKEN, LoadFailed, RequestRefused
 from services.engines.worker.reasoning import OPENINGS
 
-MARKERS = range(0xE000, 0xF8FF)
-"""Unicode's private use area: characters that mean nothing to anybody else."""
+MARKER = "\ue000{:018}"
+"""A character that means nothing to anybody, and a number that nobody can guess: no text has it before."""
+
+TOO_DEEP = "The messages, or chat_template_kwargs, are nested too deeply for a chat template. Send them flatter."
 
 
 def available(folder: Path) -> bool:
@@ -72,7 +75,7 @@ class Template:
         messages = [with_objects(message) for message in messages]
         try:
             return str(self._compiled.render(messages=messages, **values))
-        except (jinja2.TemplateError, ArithmeticError, TypeError, ValueError, LookupError) as error:
+        except (jinja2.TemplateError, ArithmeticError, TypeError, ValueError, LookupError, AttributeError) as error:
             raise RequestRefused(f"The model's chat template does not take these messages: {error}") from error
 
 
@@ -81,8 +84,16 @@ def with_objects(message: dict[str, Any]) -> dict[str, Any]:
     calls = message.get("tool_calls")
     if not calls:
         return message
-    functions = [{**call["function"], "arguments": json.loads(call["function"]["arguments"])} for call in calls]
+    functions = [{**call["function"], "arguments": as_object(call["function"]["arguments"])} for call in calls]
     return {**message, "tool_calls": [{**c, "function": f} for c, f in zip(calls, functions, strict=True)]}
+
+
+def as_object(arguments: str) -> Any:
+    """Return arguments as what they are the JSON of; as they are where they are none, as a model may have written."""
+    try:
+        return json.loads(arguments)
+    except ValueError:
+        return arguments
 
 
 def reasoning_opening(rendered: str) -> str:
@@ -97,13 +108,11 @@ class Tokenized:
         """Load tokenizer and template from `folder`. Blocks for up to a second. Raises `LoadFailed`."""
         self._tokenizer = tokenizer(folder)
         self._template = Template(folder)
-        self._special = self._pattern()
-
-    def _pattern(self) -> re.Pattern[str] | None:
-        """Return a pattern for every special token of the tokenizer; None where it has none."""
         added = self._tokenizer.get_added_tokens_decoder().values()
         special = sorted((token.content for token in added if token.special), key=len, reverse=True)
-        return re.compile("|".join(map(re.escape, special))) if special else None
+        self._longest = max(map(len, special), default=0)
+        # Without any, the pattern matches nothing.
+        self._special = re.compile("|".join(map(re.escape, special)) or "(?!)")
 
     def encode(self, request: dict[str, Any]) -> tuple[list[int], str]:
         """Return the tokens of a request's prompt, and the opening tag of the reasoning it ends with, if it does.
@@ -112,35 +121,34 @@ class Tokenized:
         """
         if not request["messages"]:
             return self._known(request["prompt_ids"]) or self._ids(request["prompt"], False, add_special=True), ""
-        marked, marker = self._marked({"messages": request["messages"], "kwargs": request["template_kwargs"]})
-        rendered = self._template.render(marked["messages"], {**request, "template_kwargs": marked["kwargs"]})
+        marker = MARKER.format(secrets.randbelow(10**18))
+        rendered = self._rendered(request, marker)
         parts = self._parts(rendered, marker)
         return [token for text, plain in parts for token in self._ids(text, plain)], reasoning_opening(rendered)
 
-    def _marked(self, given: dict[str, Any]) -> tuple[Any, str]:
-        """Put a marker after the first character of what looks like a special token in `given`, messages and variables.
-
-        Returns them and the marker, a character that occurs nowhere in them.
-        """
-        everything = json.dumps(given, ensure_ascii=False)
-        marker = next(char for code in MARKERS if (char := chr(code)) not in everything)
-        special = self._special
-        if special is None or not special.search(everything):
-            return given, marker
-        return mapped(given, lambda text: special.sub(lambda m: f"{m[0][0]}{marker}{m[0][1:]}", text)), marker
+    def _rendered(self, request: dict[str, Any], marker: str) -> str:
+        """Return the prompt, with `marker` behind the first character of what looks like a special token in a text."""
+        try:
+            given = mapped(
+                {"messages": request["messages"], "kwargs": request["template_kwargs"]},
+                lambda text: self._special.sub(lambda m: f"{m[0][0]}{marker}{m[0][1:]}", text),
+            )
+            return self._template.render(given["messages"], {**request, "template_kwargs": given["kwargs"]})
+        except RecursionError as error:
+            raise RequestRefused(TOO_DEEP) from error
 
     def _parts(self, text: str, marker: str) -> Iterator[tuple[str, bool]]:
         """Yield the rendered prompt in pieces; True with those that are user text and look like a special token."""
-        assert self._special is not None or marker not in text
         position = 0
         while (found := text.find(marker, position)) > 0:
-            # A marker stands behind the first character of what looks like a special token.
-            start = found - 1
-            whole = self._special.match(text[start] + text[found + 1 :]) if self._special else None
+            start, rest = found - 1, found + len(marker)
+            # No further than the longest: a copy of all the rest for each of many would take for ever.
+            looks = text[start] + text[rest : rest + self._longest]
+            whole = self._special.match(looks)
             length = len(whole[0]) if whole else 1
             yield text[position:start], False
-            yield text[start] + text[found + 1 : found + length], True
-            position = found + length
+            yield looks[:length], True
+            position = rest + length - 1
         yield text[position:], False
 
     def _ids(self, text: str, plain: bool, add_special: bool = False) -> list[int]:
@@ -164,9 +172,14 @@ class Tokenized:
         return str(self._tokenizer.decode(self._known(ids), skip_special_tokens=False))
 
     def _known(self, ids: list[int]) -> list[int]:
-        if any(self._tokenizer.id_to_token(token) is None for token in ids):
+        if unknown(self._tokenizer, ids) is not None:
             raise RequestRefused(NO_TOKEN)
         return ids
+
+
+def unknown(tokenizer: Any, ids: Sequence[int]) -> int | None:
+    """Return the first of `ids` that is no token's; None where all are. There may be gaps between the ids."""
+    return next((token for token in ids if not 0 <= token < 2**32 or tokenizer.id_to_token(token) is None), None)
 
 
 def mapped(value: Any, change: Callable[[str], str]) -> Any:

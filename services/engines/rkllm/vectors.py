@@ -15,7 +15,9 @@ from services.engines.npu import reports
 from services.engines.rkllm import tokens as rkllm_tokens
 from services.engines.rkllm.abi import GET_LAST_HIDDEN_LAYER
 from services.engines.rkllm.answer import Follower, RunOutcome
+from services.engines.rkllm.counts import Counts
 from services.engines.rkllm.prompts import RESERVED
+from services.engines.rkllm.runner import UNEMPTIED
 from services.engines.rkllm.runtime import RunInput, Runtime
 from services.engines.rkllm.sampling import DEFAULTS
 from services.engines.rkllm.tap import Tap
@@ -39,6 +41,11 @@ class Texts:
         self._tokenizer = rkllm_tokens.tokenizer(folder) if there else None
         self._most = context - RESERVED
 
+    @property
+    def tokens(self) -> bool:
+        """Return whether texts become tokens here."""
+        return self._tokenizer is not None
+
     def run_input(self, text: str | list[int]) -> RunInput:
         """Return the input for a text or token ids. Raises `RequestRefused`."""
         if self._tokenizer is None:
@@ -46,8 +53,8 @@ class Texts:
                 raise RequestRefused("Tokens need the model's tokenizer.json beside it; send text.")
             return RunInput(prompt=text)
         ids = list(self._tokenizer.encode(text).ids) if isinstance(text, str) else text
-        if max(ids, default=0) >= self._tokenizer.get_vocab_size():
-            raise RequestRefused(f"This model has no token {max(ids)}. Send ids of its own tokenizer, or text.")
+        if (odd := rkllm_tokens.unknown(self._tokenizer, ids)) is not None:
+            raise RequestRefused(f"This model has no token {odd}. Send ids of its own tokenizer, or text.")
         if len(ids) > self._most:
             raise RequestRefused("The text is too long.", "context", len(ids), self._most)
         return RunInput(tokens=ids)
@@ -59,6 +66,7 @@ class VectorRunner:
     def __init__(self, runtime: Runtime, texts: Texts, tap: Tap, info: dict[str, Any], lock: int) -> None:
         """Take the loaded runtime; `info` goes to the parent, `lock` is the NPU lock's descriptor, to be kept open."""
         self._runtime, self._texts, self._tap, self._lock = runtime, texts, tap, lock
+        self._counts = Counts(tap)
         self.info = info
 
     def run(self, request: dict[str, Any], run: Run) -> str:
@@ -81,11 +89,11 @@ class VectorRunner:
         self._runtime.start(given, DEFAULTS, NEW_TOKENS, GET_LAST_HIDDEN_LAYER)
         # The library may generate its one token: it belongs to no answer, and is no reason for an abort.
         outcome = Follower(run, NEW_TOKENS + 1).follow(self._runtime)
-        tokens = len(given.tokens) or int(outcome.perf.get("prefill_tokens", 0)) or self._runtime.kv_size()
-        if not self._runtime.clear():
-            raise RequestRefused(
-                "librkllmrt could not clear its cache; the next request loads the model anew.", "failed"
-            )
+        size = self._runtime.kv_size()
+        tokens = len(given.tokens) or outcome.counter("prefill_tokens") or size
+        self._counts.contradiction(given, tokens, outcome, size)
+        if not self._runtime.empty():
+            raise RequestRefused(UNEMPTIED, "failed")
         if not run.over:
             self._check(outcome)
         prompt = run.usage["prompt_tokens"] + tokens
@@ -97,7 +105,8 @@ class VectorRunner:
         if found := reports.too_long(lines):
             raise RequestRefused("The text is too long.", "context", *found)
         if outcome.error or outcome.code or not outcome.hidden:
-            raise RequestRefused(f"librkllmrt made no embedding: {reports.reason(lines)}", "failed")
+            symptom = f"rkllm_run returned {outcome.code}" if outcome.code else "it gave no hidden state"
+            raise RequestRefused(f"librkllmrt made no embedding: {reports.reason(lines, symptom)}", "failed")
 
 
 def unit(vector: Sequence[float]) -> list[float]:

@@ -18,7 +18,7 @@ from services.core.request import EngineRequest
 from services.core.settings import without_secrets
 from services.engines.npu import board, reports
 from services.engines.rkllm_cli import text as cli
-from services.engines.rkllm_cli.program import unbuffered
+from services.engines.rkllm_cli.program import STARTER, command
 from services.engines.rkllm_cli.terminal import TerminalChild
 from services.engines.worker.errors import LoadFailed
 from services.engines.worker.limits import Limits, Pace, check_deadline
@@ -71,11 +71,11 @@ class RkllmCliEngine:
     def start(self) -> None:
         """Start the program, which loads the model. Raises `Unavailable` and `EngineFailed`."""
         length = str(self.model.context_length)
-        argv = [*unbuffered(self._binary), str(self.model.path), length, length]
+        argv = [*command(self._binary), str(self.model.path), length, length]
         # The table after each run has the numbers for the usage; the runtime writes it at this level.
         env = {**without_secrets(os.environ), "RKLLM_LOG_LEVEL": "1"}
         with npu_lock(self.model, self._lock) as lock:
-            self._child = TerminalChild(argv, env, self.model.id, self._note, inherited=[lock])
+            self._child = STARTER.submit(TerminalChild, argv, env, self.model.id, self._note, [lock]).result()
         self._load_deadline = self._clock() + self._limits.load
         log.info("Loading %s in process %d", self.model.id, self.pid)
         self._child.listen()
@@ -119,7 +119,8 @@ class RkllmCliEngine:
 
     def _not_loaded(self) -> EngineFailed:
         lines = [*self._greeting.decode(errors="replace").splitlines(), *self._log_lines]
-        return EngineFailed(f"The rkllm program could not load {self.model.path.name}: {reports.reason(lines)}")
+        reason = reports.reason([line for line in lines if line not in FRAME], "it reported a failure")
+        return EngineFailed(f"The rkllm program could not load {self.model.path.name}: {reason}")
 
     def generate(self, request: EngineRequest, client: Client) -> Iterator[Event]:
         """Run `request`; yields, blocks and raises as `Engine.generate` says."""
@@ -174,11 +175,13 @@ class RkllmCliEngine:
         yield self._done(answer, stops.found)
 
     def _check(self, answer: cli.AnswerReader) -> None:
-        """Raise what the runtime reported."""
-        if answer.failed and (found := reports.too_long(self._log_lines)):
+        """Raise what the runtime reported, also where it ended a run without a word."""
+        if not (answer.failed or answer.silent):
+            return
+        if found := reports.too_long(self._log_lines):
             raise ContextOverflow(*found)
-        if answer.failed:
-            raise EngineFailed(f"The rkllm program reported an error: {reports.reason(self._log_lines)}")
+        symptom = "it ended the run without an answer" if answer.silent else "it gave no answer"
+        raise EngineFailed(f"The rkllm program reported an error: {reports.reason(self._log_lines, symptom)}")
 
     def _done(self, answer: cli.AnswerReader, stop: str) -> Done:
         """Return the end of an answer, with the runtime's own numbers where it printed any."""
@@ -190,6 +193,9 @@ class RkllmCliEngine:
         full = answer.full or usage.prompt_tokens + usage.completion_tokens >= self.model.context_length
         return Done("length" if full and not stop else "stop", usage, timings, stop)
 
+
+FRAME = ("rkllm init start", "RKLLM starting, please wait...", "rkllm init failed")
+"""Lines of the program itself around a load that fails; none is a reason."""
 
 PHASES = {"Prefill": "prefill", "Generate": "decode"}
 

@@ -114,7 +114,7 @@ class AnswerReader:
         self._mark, self._limit = mark, limit
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._buffer = ""
-        self._opened = False
+        self._opened = self._said = False
         self._writes = 0
         self._cut: int | None = None
         """Where in `_buffer` the text is cut, once enough was written."""
@@ -124,6 +124,8 @@ class AnswerReader:
         """Whether the limit was met."""
         self.failed = False
         """After `end`: whether the runtime reported an error."""
+        self.silent = False
+        """After `end`: whether the run ended without text and without the line end that a run writes at its end."""
         self.rows: dict[str, Row] = {}
         """After `end`: the table's, where it was in the output."""
 
@@ -158,6 +160,7 @@ class AnswerReader:
         found = ENDINGS[self._mark].search(self._buffer)
         released = self._within(self._buffer[: found.start() if found else None])
         self._buffer = self._buffer[len(released) :]
+        self._said |= bool(released)
         if not self._buffer:
             self.tokens = self._writes
         if self._cut is not None:
@@ -175,6 +178,7 @@ class AnswerReader:
         if not self._opened or not text.endswith(self._mark):
             raise unknown_build("asks for the next input", text[-40:], [self._mark])
         text = text.removesuffix(self._mark)
+        self.silent = not (text or self._said)
         found = TABLE.search(text) if table else None
         if found:
             self.rows = dict(filter(None, map(row, found[0].splitlines())))
