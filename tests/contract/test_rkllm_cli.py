@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import urllib.parse
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,7 +21,7 @@ from services.core.settings import Settings
 from services.engines.rkllm_cli.engine import RkllmCliEngine
 from services.engines.rkllm_cli.program import dynamic
 from services.engines.worker.limits import Limits
-from tests.engines import alive, request, write_cli_model
+from tests.engines import ROOT, alive, request, write_cli_model
 from tests.npu import lock_is_free
 from tests.simulator import build
 from tests.simulator.cli import compiled, program
@@ -200,6 +202,22 @@ def test_a_prompt_over_the_context_is_refused_and_the_program_lives(make: Maker)
     assert reply(engine, "Hello") == oracle("Hello")
 
 
+def test_a_prompt_over_the_context_that_the_runtime_only_logs_is_refused(
+    make: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RKLLM_SIM_OVERFLOW", "silent")
+    with pytest.raises(ContextOverflow):
+        events(make(length=200), "word " * 100)
+
+
+@pytest.mark.parametrize("fault", ["fail", "silent"])
+def test_a_run_that_ends_without_a_word_is_an_error(make: Maker, fault: str) -> None:
+    engine = make()
+    with pytest.raises(EngineFailed, match="ended the run without an answer, and it printed no reason"):
+        events(engine, f"[[fault={fault} at=-1]]")
+    assert not engine.alive
+
+
 @pytest.mark.parametrize("at", [-1, 2])
 @pytest.mark.parametrize(
     ("fault", "error", "words"),
@@ -226,7 +244,7 @@ def test_a_fault_is_told_and_kills_the_program(
     [
         ("magic", EngineFailed, "could not load cli0.rkllm: E rkllm: invalid rkllm model!"),
         ("no_device", EngineFailed, "failed to open rknn device!"),
-        ("silent", EngineFailed, "it gave no reason"),
+        ("silent", EngineFailed, "it reported a failure, and it printed no reason"),
         ("segv", EngineFailed, "SIGSEGV"),
         ("exit", EngineFailed, "exit code 7"),
         ("hang", EngineTimeout, "did not load within 0.5 s"),
@@ -260,11 +278,46 @@ def test_a_missing_program_is_named_with_the_setting(make: Maker) -> None:
         make(binary="no-such-program")
 
 
-def test_without_stdbuf_it_says_what_to_install(make: Maker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_missing_helper_is_named_with_its_package(
+    make: Maker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     binary = str(program("1.2.3"))
     monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(Unavailable, match="util-linux"):
+        make(binary=binary)
+    (tmp_path / "setpriv").symlink_to("/bin/true")
     with pytest.raises(Unavailable, match="coreutils"):
         make(binary=binary)
+
+
+SERVER = """
+import sys; from pathlib import Path
+from services.core.client import NOBODY
+from services.core.settings import Settings
+from services.engines.rkllm_cli.engine import RkllmCliEngine
+from services.engines.worker.limits import Limits
+from tests.engines import request, write_cli_model
+folder = Path(sys.argv[1])
+limits, lock = Limits.of(Settings(heartbeat_interval=0.05)), str(folder / "npu.lock")
+engine = RkllmCliEngine(write_cli_model(folder, "cli"), sys.argv[2], limits, False, lock)
+engine.start()
+list(engine.ready(NOBODY))
+answer = iter(engine.generate(request(engine.model, "Hello [[fault=hang]]", max_tokens=9), NOBODY))
+next(answer)
+print(engine.pid, flush=True)
+list(answer)
+"""
+
+
+def test_a_program_that_hangs_ends_with_a_server_that_is_killed(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", SERVER, str(tmp_path), str(program("1.2.3"))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as server:
+        assert server.stdout
+        pidfd = os.pidfd_open(int(server.stdout.readline()))
+        server.kill()
+    assert NOBODY.wait(pidfd, 60)
+    os.close(pidfd)
+    assert lock_is_free(tmp_path / "npu.lock")
 
 
 def test_a_static_program_is_refused(make: Maker, tmp_path: Path) -> None:
