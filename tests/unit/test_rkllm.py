@@ -41,8 +41,10 @@ TALK = (("system", "Be kind."), ("user", "Hi."), ("assistant", "Hello!"), ("user
     [
         (TALK[1:2], "Hi."),
         (TALK[:2], "Be kind.\n\nHi."),
-        (TALK, "Be kind.\n\nUser: Hi.\n\nAssistant: Hello!\n\nUser: Who are you?"),
-        ((*TALK[:3], ("tool", "42")), "Be kind.\n\nUser: Hi.\n\nAssistant: Hello!\n\nTool result: 42"),
+        (TALK, "Be kind.\n\nHi.\n\nAssistant: Hello!\n\nUser: Who are you?"),
+        ((*TALK[:3], ("tool", "42")), "Be kind.\n\nHi.\n\nAssistant: Hello!\n\nTool result: 42"),
+        ((TALK[1], ("assistant", "<think>\nHm.\n</think>\n\nHello!")), "Hi.\n\nAssistant: Hello!"),
+        ((TALK[1], ("assistant", "<think>cut")), "Hi.\n\nAssistant: "),
         ((("assistant", "Yes?"),), "Assistant: Yes?"),
     ],
 )
@@ -53,6 +55,7 @@ def test_a_message_list_as_one_user_turn(messages: Any, text: str) -> None:
 def test_the_flattened_text_only_grows_while_a_conversation_goes_on() -> None:
     longer = (*TALK, ("assistant", "A box."), ("user", "Nice."))
     assert flattened(longer).startswith(flattened(TALK))
+    assert flattened(TALK).startswith(flattened(TALK[:2]))
 
 
 @pytest.mark.parametrize(
@@ -93,6 +96,8 @@ def test_an_exact_extension_is_continued_until_forgotten() -> None:
         "<end_of_turn>",
         "[INST]",
         "[/INST]",
+        "<|image>",
+        "<image|>",
     ],
 )
 def test_special_tokens_of_the_known_families_are_broken(special: str) -> None:
@@ -100,7 +105,7 @@ def test_special_tokens_of_the_known_families_are_broken(special: str) -> None:
     assert neutral(f"a {special} b").replace(" ", "") == f"a{special}b"
 
 
-@pytest.mark.parametrize("text", ["a < b", "<p>html</p>", "x <y> z", "[1] [INFO]", "<stdio.h>", "if (a <s) {}"])
+@pytest.mark.parametrize("text", ["a < b", "<p>html</p>", "x <y> z", "[1] [INFO]", "<stdio.h>", "if (a <s) {}", "a <|> b", "a <| b |> c"])
 def test_ordinary_text_stays_as_it_is(text: str) -> None:
     assert neutral(text) == text
 

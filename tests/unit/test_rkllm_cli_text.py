@@ -168,6 +168,8 @@ def test_a_question_alone_is_sent_as_it_is_and_a_conversation_by_line() -> None:
     roles: tuple[Role, ...] = ("system", "user", "assistant", "tool", "user")
     messages = tuple(message(role, role[0]) for role in roles)
     assert prompt(messages) == "System: s\nUser: u\nAssistant: a\nTool: t\nUser: u"
+    turns = (message("user", "u"), message("assistant", "<think>hm</think>\na"), message("user", "v"))
+    assert prompt(turns) == "u\nAssistant: a\nUser: v"
 
 
 def test_line_ends_become_blanks() -> None:

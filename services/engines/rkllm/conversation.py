@@ -12,10 +12,14 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from services.engines.worker.reasoning import without_reasoning
+
 LABELS = {"user": "User", "assistant": "Assistant", "tool": "Tool result"}
 
-SPECIAL = re.compile(r"<(?=[|\uff5c]|/?s>|bos>|eos>|pad>|start_of_turn>|end_of_turn>)|\[(?=/?INST\])")
-"""Where a special token of a known family of templates begins."""
+SPECIAL = re.compile(
+    r"<(?=[|\uff5c]\w|[/\w]{1,40}[|\uff5c]>|/?s>|bos>|eos>|pad>|start_of_turn>|end_of_turn>)|\[(?=/?INST\])"
+)
+"""Where a special token of a known family of templates begins; ``<|>`` is none."""
 
 RoleAndText = tuple[str, str]
 
@@ -34,10 +38,16 @@ def flattened(messages: Sequence[RoleAndText]) -> str:
     """Return the whole list as the text of one user message; it only grows at its end while a conversation goes on."""
     system = [text for role, text in messages if role == "system"]
     others = [(role, text) for role, text in messages if role != "system"]
-    # A question alone needs no label.
-    if len(others) == 1 and others[0][0] == "user":
-        return "\n\n".join([*system, others[0][1]])
-    return "\n\n".join([*system, *(f"{LABELS.get(role, role)}: {text}" for role, text in others)])
+    written = [labelled(role, text) for role, text in others]
+    # A question alone needs no label. It must not get one later either: the runtime's cache has it without.
+    if others and others[0][0] == "user":
+        written[0] = others[0][1]
+    return "\n\n".join([*system, *written])
+
+
+def labelled(role: str, text: str) -> str:
+    """Return a message with who says it; of an earlier answer without its reasoning, which is only for that answer."""
+    return f"{LABELS.get(role, role)}: {without_reasoning(text) if role == 'assistant' else text}"
 
 
 class History:

@@ -17,7 +17,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.core.errors import EngineFailed
-from services.core.message import Messages
+from services.core.message import Message, Messages
+from services.engines.worker.reasoning import without_reasoning
 
 MARKS = {"\nuser: ": "robot: ", "\nYou: ": "LLM: "}
 """How each known build prompts, and how it begins an answer."""
@@ -59,10 +60,19 @@ def row(line: str) -> tuple[str, Row] | None:
 
 
 def prompt(messages: Messages) -> str:
-    """Return a conversation as one message of the user: a question alone as it is, else each message with its role."""
-    if len(messages) == 1 and messages[0].role == "user":
-        return messages[0].text
-    return "\n".join(f"{ROLES[message.role]}: {message.text}" for message in messages)
+    """Return a conversation as one message of the user, each message with its role; the text only grows at its end.
+
+    A question at its beginning has no role: alone it needs none, and later the runtime's cache has it so.
+    """
+    return "\n".join(
+        message.text if index == 0 and message.role == "user" else f"{ROLES[message.role]}: {said(message)}"
+        for index, message in enumerate(messages)
+    )
+
+
+def said(message: Message) -> str:
+    """Return the text of a message; of an earlier answer without its reasoning, which is only for that answer."""
+    return without_reasoning(message.text) if message.role == "assistant" else message.text
 
 
 def one_line(text: str) -> str:

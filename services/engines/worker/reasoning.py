@@ -9,6 +9,13 @@ OPENINGS = ("<think>", "<thinking>")
 CLOSINGS = {"<think>": "</think>", "<thinking>": "</thinking>"}
 
 
+def without_reasoning(text: str) -> str:
+    """Return an earlier answer without the reasoning that it begins with; empty if it ended inside of it."""
+    bare = text.lstrip()
+    opening = next((tag for tag in OPENINGS if bare.startswith(tag)), "")
+    return bare.partition(CLOSINGS[opening])[2].lstrip() if opening else text
+
+
 class ReasoningGate:
     """Split the pieces of one answer into reasoning and the rest. `feed` it each piece, then `flush` it."""
 
