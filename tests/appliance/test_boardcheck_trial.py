@@ -38,13 +38,16 @@ def bad(found: dict[str, Finding]) -> set[str]:
 
 @pytest.mark.parametrize("release", RELEASES)
 def test_a_runtime_that_reuses_prefixes_passes(tmp_path: Path, release: str) -> None:
-    found = tried(tmp_path, release)
+    found = tried(tmp_path, release, prefill_us=200)
     assert not bad(found)
     assert f"runtime {release}" in found["load, prefix"].found
     assert "temperature 0.8," in found["load, prefix"].found
     assert "tokens/s, at most 124 MB" in found["speed, history"].found
     assert "after the first turn the cache had 1" in found["reuse, prefix"].found
-    assert found["cancel, prefix"].found.endswith("last state FINISH, rkllm_run returned 0")
+    cancel = r"in prefill, took .*; last state FINISH, rkllm_run returned 0; afterwards the same answer as before"
+    assert re.fullmatch(cancel, found["cancel, prefix"].found)
+    assert found["counts, prefix"].found == "as many tokens as were given"
+    assert found["end, history"].found.startswith("a short answer ended within ")
     over = r"refused: 5\d{3} tokens; at most 508 fit \(last state ERROR, rkllm_run returned -1\)"
     assert re.fullmatch(over, found["prompt over the context"].found)
     assert found["full context"] == Finding("full context", "unknown", found["full context"].found)
@@ -122,6 +125,26 @@ def test_the_runtimes_own_template_is_tried_too(tmp_path: Path) -> None:
     found = tried(tmp_path, "1.2.3", tokenizer=False)
     assert "conversations apart, history" not in bad(found)
     assert found["settings to use"].found == "kv_strategy: history"
+
+
+def test_a_runtime_that_wraps_tokens_too_is_tried_without_its_template(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RKLLM_SIM_TOKEN_TEMPLATE", "1")
+    found = tried(tmp_path, "1.2.3")
+    assert re.match(r"it read \d+ tokens of a prompt of \d+", found["counts, prefix"].found)
+    assert found["counts, prefix, no template"].level == "good"
+    assert found["settings to use"].found == "kv_strategy: prefix, npu_clear_template: true"
+
+
+def test_a_runtime_that_needs_its_template_to_end_an_answer_is_not_recommended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RKLLM_SIM_TOKEN_TEMPLATE", "1")
+    monkeypatch.setenv("RKLLM_SIM_TEMPLATE_ENDS", "1")
+    found = tried(tmp_path, "1.2.3")
+    assert found["end, prefix, no template"].level == "bad"
+    assert found["settings to use"].remedy.startswith("set npu_prompt: template")
 
 
 def test_a_model_that_does_not_load_is_reported_with_its_reason(tmp_path: Path) -> None:

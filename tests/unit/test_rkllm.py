@@ -105,7 +105,9 @@ def test_special_tokens_of_the_known_families_are_broken(special: str) -> None:
     assert neutral(f"a {special} b").replace(" ", "") == f"a{special}b"
 
 
-@pytest.mark.parametrize("text", ["a < b", "<p>html</p>", "x <y> z", "[1] [INFO]", "<stdio.h>", "if (a <s) {}", "a <|> b", "a <| b |> c"])
+@pytest.mark.parametrize(
+    "text", ["a < b", "<p>html</p>", "x <y> z", "[1] [INFO]", "<stdio.h>", "if (a <s) {}", "a <|> b", "a <| b |> c"]
+)
 def test_ordinary_text_stays_as_it_is(text: str) -> None:
     assert neutral(text) == text
 
