@@ -52,7 +52,8 @@ def check_long_prompt(client: ModelClient) -> Generator[Finding, None, int]:
     try:
         reply = client.ask(user_message(TOO_LONG))
     except ContextOverflow as error:
-        found = f"refused: {error.prompt_tokens} tokens; at most {error.context_length} fit"
+        most = client.run_info.get("prompt_limit", "an unknown number")
+        found = f"refused: {error.prompt_tokens} tokens; at most {most} fit"
         yield Finding(name, "good", f"{found} ({describe_end(client.run_info)})")
         return error.prompt_tokens
     yield Finding(name, "bad", f"it was answered ({describe_end(reply.run_info)})", needed, TOKENIZER)

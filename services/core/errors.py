@@ -19,6 +19,7 @@
     ├── AnswerInvalid         502
     ├── FetchFailed           502
     ├── Unavailable           503
+    │   ├── DeviceTaken       503, with Retry-After
     │   ├── QueueFull         503, with Retry-After
     │   ├── BodiesFull        503, with Retry-After
     │   └── ShuttingDown      503, with Retry-After
@@ -65,7 +66,7 @@ class ContextOverflow(BadRequest):
         tokens = f"{prompt_tokens} tokens" if counted else f"{prompt_tokens} tokens at least"
         super().__init__(
             f"This model's context length is {context_length} tokens, but the prompt has {tokens}, and "
-            "the answer needs at least one. Shorten the conversation, or choose a model with a longer context.",
+            "the answer needs some as well. Shorten the conversation, or choose a model with a longer context.",
             param="messages",
         )
         self.prompt_tokens = prompt_tokens
@@ -201,6 +202,12 @@ class Unavailable(ServiceError):
     status = 503
     type = "service_unavailable"
     code = "unavailable"
+
+
+class DeviceTaken(Unavailable):
+    """The device or its memory is in use by somebody else, who may be done later."""
+
+    retry_after = 30
 
 
 class QueueFull(Unavailable):

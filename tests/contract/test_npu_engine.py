@@ -135,7 +135,7 @@ def test_the_exact_limit_of_the_context(bench: Bench) -> None:
     assert (done.finish_reason, done.usage.prompt_tokens, done.usage.completion_tokens) == ("length", 4092, 3)
     with pytest.raises(ContextOverflow) as caught:
         ask(engine, fits + "x")
-    assert (caught.value.prompt_tokens, caught.value.context_length) == (4093, 4092)
+    assert (caught.value.prompt_tokens, caught.value.context_length) == (4093, 4096)
     assert ask(engine, "Hello.")[0] == expected("Hello.")
 
 

@@ -179,8 +179,9 @@ def test_memory_that_does_not_suffice_is_told_before_the_load(bench: Bench) -> N
 
 def test_a_second_user_of_the_npu_has_to_wait(bench: Bench) -> None:
     first = bench.loaded()
-    with pytest.raises(Unavailable, match=rf"Another process uses the NPU \(process {first.pid}, lock "):
+    with pytest.raises(Unavailable, match=rf"Another process uses the NPU \(process {first.pid}, lock ") as caught:
         list(bench.engine().ready(NOBODY))
+    assert caught.value.retry_after
     assert ask(first, "Hello.")[0] == expected("Hello.")
     first.stop()
     assert ask(bench.loaded(), "Hello.")[0] == expected("Hello.")

@@ -80,7 +80,7 @@ class TokenPrompts:
         ids, opening = self._tokenized.encode(request)
         self._ids = ids
         if len(ids) > self._context - RESERVED:
-            raise RequestRefused("The prompt is too long.", "context", len(ids), self._context - RESERVED)
+            raise RequestRefused("The prompt is too long.", "context", len(ids), self._context)
         if not ids:
             raise RequestRefused("The prompt is empty; send at least one character.")
         cached = len(self._cached)

@@ -107,7 +107,7 @@ class RkllmRunner:
         Then it has dropped the beginning without a word, and the answer is one to something else.
         """
         if read > self._context - RESERVED:
-            raise RequestRefused("The prompt is too long.", "context", read, self._context - RESERVED)
+            raise RequestRefused("The prompt is too long.", "context", read, self._context)
 
     def _facts(self, outcome: RunOutcome, size: int) -> dict[str, str | int | float]:
         """Return what the run showed of the library, for who examines a board."""
@@ -127,7 +127,7 @@ class RkllmRunner:
         if len(outcome.ids) >= plan.limit or self._filled(plan, outcome, run):
             return "length"
         if outcome.error or outcome.code:
-            raise self._failure(outcome)
+            raise self._failure(outcome, run)
         if not outcome.finished and not outcome.ids:
             raise RequestRefused(
                 "librkllmrt ended the run without a token; the next request loads the model anew.", "failed"
@@ -143,9 +143,10 @@ class RkllmRunner:
         counted = plan.prompt_tokens is not None and outcome.clean
         return bool(outcome.ids) and not counted and total >= self._context - RESERVED
 
-    def _failure(self, outcome: RunOutcome) -> RequestRefused:
+    def _failure(self, outcome: RunOutcome, run: Run) -> RequestRefused:
         lines = self._tap.lines()
         if found := reports.too_long(lines):
-            return RequestRefused("The prompt is too long.", "context", *found)
+            run.info["prompt_limit"] = found[1]
+            return RequestRefused("The prompt is too long.", "context", found[0], self._context)
         symptom = f"rkllm_run returned {outcome.code}" if outcome.code else "it reported an error"
         return RequestRefused(f"librkllmrt broke off the answer: {reports.reason(lines, symptom)}", "failed")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from services.core.client import Client
-from services.core.errors import BadRequest, ContextOverflow, EngineFailed, ServiceError, Unavailable
+from services.core.errors import BadRequest, ContextOverflow, DeviceTaken, EngineFailed, ServiceError
 from services.core.events import Done, Event, Text, Usage, Waiting
 from services.core.model import Model
 from services.core.request import EngineRequest
@@ -179,7 +179,7 @@ class RkllmCliEngine:
         if not (answer.failed or answer.silent):
             return
         if found := reports.too_long(self._log_lines):
-            raise ContextOverflow(*found)
+            raise ContextOverflow(found[0], self.model.context_length)
         symptom = "it ended the run without an answer" if answer.silent else "it gave no answer"
         raise EngineFailed(f"The rkllm program reported an error: {reports.reason(self._log_lines, symptom)}")
 
@@ -209,13 +209,15 @@ def prompt_of(request: EngineRequest) -> str:
 def npu_lock(model: Model, lock: str) -> Iterator[int]:
     """Take the NPU's lock, for a child to inherit and keep as long as it lives.
 
-    Raises `Unavailable` when another process has it, or when the memory is surely too short for `model`.
+    Raises `DeviceTaken` when another process has it, or when the memory is surely too short for `model`, and
+    `EngineFailed` when its file cannot be opened.
     """
     try:
         board.check_memory(model.path, model.context_length, MEMINFO)
         descriptor = board.lock(lock)
     except LoadFailed as error:
-        raise Unavailable(str(error)) from error
+        kind = DeviceTaken if error.kind == "unavailable" else EngineFailed
+        raise kind(str(error)) from error
     try:
         yield descriptor
     finally:

@@ -7,6 +7,7 @@ import logging
 import os
 import select
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from services.core.client import NOBODY
@@ -20,6 +21,9 @@ PIPE_SIZE = 64 * 1024
 WORDS = 500
 """Characters of `ChildLog.last_line`: it goes into messages for clients."""
 
+NEWEST = 50
+"""Lines kept to know again what a child had copied before it ended."""
+
 log = logging.getLogger(__name__)
 
 
@@ -32,6 +36,7 @@ class ChildLog:
         self._lock, self._rest = threading.Lock(), b""
         self.request_id = "-"
         """The request that the child works for, or did last; a part of each line."""
+        self._newest: deque[str] = deque(maxlen=NEWEST)
         self.last_line = ""
         """The newest line: often the reason of the child's end."""
         self._pump = threading.Thread(target=self._read_all, daemon=True)
@@ -69,21 +74,36 @@ class ChildLog:
         return True
 
     def take_rest(self, fd: int) -> None:
-        """Log what is left in another pipe of the child, which has ended. Never blocks."""
+        """Log what is left in another pipe of the child, which has ended, but for what it copied here. Never blocks."""
         with self._lock:
-            self._write(_rest(fd).split(b"\n"))
+            texts = readable(_rest(fd).split(b"\n"))
+            self._log(texts[repeated(list(self._newest), texts) :])
 
     def join(self, timeout: float) -> None:
         """Wait up to `timeout` seconds until all is read; the child must have ended."""
         self._pump.join(timeout)
 
     def _write(self, lines: Sequence[bytes]) -> None:
-        for line in lines:
-            text = line.decode(errors="replace").strip()
-            if text and not text.startswith("\0"):  # a worker's own marks (`rkllm.tap`)
-                self.last_line = text[:WORDS]
-                log.info("[%s %s] %s", self._label, self.request_id, text)
-                self._on_line(text)
+        self._log(readable(lines))
+
+    def _log(self, texts: Sequence[str]) -> None:
+        for text in texts:
+            self.last_line = text[:WORDS]
+            self._newest.append(text)
+            log.info("[%s %s] %s", self._label, self.request_id, text)
+            self._on_line(text)
+
+
+def readable(lines: Sequence[bytes]) -> list[str]:
+    """Return the lines that have a text, without a worker's own marks (`rkllm.tap`)."""
+    texts = (line.decode(errors="replace").strip() for line in lines)
+    return [text for text in texts if text and not text.startswith("\0")]
+
+
+def repeated(logged: Sequence[str], rest: Sequence[str]) -> int:
+    """Return how many lines at the beginning of `rest` are those at the end of `logged`, in the same order."""
+    longest = min(len(logged), len(rest))
+    return next((count for count in range(longest, 0, -1) if logged[-count:] == rest[:count]), 0)
 
 
 def _rest(fd: int) -> bytes:

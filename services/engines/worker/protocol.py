@@ -33,7 +33,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from services.core.errors import BadRequest, ContextOverflow, EngineFailed, ServiceError, Unavailable
+from services.core.errors import BadRequest, ContextOverflow, DeviceTaken, EngineFailed, ServiceError
 from services.core.events import Data, Done, Event, Reasoning, Text, TokenLogprob, Usage
 from services.core.message import Message, ToolCall
 from services.core.request import EngineRequest
@@ -124,7 +124,7 @@ def violation(line: Line) -> EngineFailed:
 
 def load_error(line: Line) -> ServiceError:
     """Return the error of a ``failed`` line."""
-    return Unavailable(line.message) if line.kind == "unavailable" else EngineFailed(line.message)
+    return DeviceTaken(line.message) if line.kind == "unavailable" else EngineFailed(line.message)
 
 
 def event_of(line: Line) -> Event:
