@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from services.boardcheck.finding import Finding
+from services.core.errors import EngineFailed
 from services.engines.memory import memory_needed
 from services.engines.rkllm.abi import SUPPORTED, of_release
 from services.engines.rkllm.library import KNOWN, USUAL_PLACES, candidates, release_of
+from services.engines.worker.child import Child
 from services.engines.worker.process import worker_env
 
 BAD_PAIRS = (
     (r"deepseek-r1-distill", "1.2.3", "answers of [PAD151935] were reported; runtime 1.2.2 works"),
     (r"1\.2\.2", "1.3.0", "models of toolkit 1.2.2 were reported not to end their answers; convert it anew"),
 )
-"""Pattern of a model's path, release of the runtime, and what users reported about the two together."""
+"""Pattern of a model's path or toolkit, release of the runtime, and what users reported about the two together."""
 
 
 def find_libraries(root: Path, setting: str) -> list[Path]:
@@ -71,6 +72,7 @@ from services.engines.rkllm.library import load_library
 from services.engines.worker.errors import LoadFailed
 try: load_library(Path(sys.argv[1]), *sys.argv[2:])
 except LoadFailed as error: sys.exit(str(error))
+print("loaded")
 """
 """Loads the library as the engine does, without a model."""
 
@@ -80,15 +82,18 @@ def try_load(library: Path, release: str, layout: str) -> str:
 
     In a process of its own: the code of a library that fits this computer badly may end the process.
     """
-    command = [sys.executable, "-c", LOAD, str(library), release, layout]
+    child = Child([sys.executable, "-c", LOAD, str(library), release, layout], worker_env(), library.name)
     try:
-        done = subprocess.run(  # noqa: S603  it runs our own code
-            command, check=False, env=worker_env(), capture_output=True, timeout=LOAD_TIMEOUT
-        )
-    except subprocess.TimeoutExpired:
-        return f"{library} did not load within {LOAD_TIMEOUT:.0f} s"
-    said = done.stderr.decode(errors="replace").strip() or f"the process ended with status {done.returncode}"
-    return f"{library} cannot be used: {said.splitlines()[-1]}" if done.returncode else ""
+        for line in child.lines(LOAD_TIMEOUT):
+            if line is None:
+                return f"{library} did not load within {LOAD_TIMEOUT:.0f} s"
+            if line == b"loaded":
+                return ""
+    except EngineFailed:
+        pass  # it ended; `Child` knows how
+    finally:
+        child.kill()
+    return f"{library} cannot be used: {child.log.last_line or child.ending()}"
 
 
 LOAD_TIMEOUT = 30.0
@@ -109,7 +114,7 @@ def check_model_files(root: Path, models: Sequence[Path], chip: str, setting: st
         problems = [
             *check_model_chip(model, chip),
             *check_model_memory(model, available),
-            *(finding for release in releases for finding in check_bad_pairs(model, release)),
+            *(finding for release in releases for finding in check_bad_pairs(model.name, str(model), release)),
         ]
         yield from problems or [Finding("model", "good", f"{model.name}, {model.stat().st_size / 2**20:.0f} MiB")]
 
@@ -135,11 +140,14 @@ def check_model_memory(model: Path, available: int | None) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def check_bad_pairs(model: Path, release: str) -> Iterator[Finding]:
-    """Yield a finding for each reported problem of the model with this release of the runtime."""
+def check_bad_pairs(name: str, about: str, release: str) -> Iterator[Finding]:
+    """Yield a finding for each reported problem of the model `name` with this release of the runtime.
+
+    `about` is what tells the kind of the model: its path, or the toolkit's release that made it.
+    """
     for pattern, bad_release, report in BAD_PAIRS:
-        if release == bad_release and re.search(pattern, str(model).lower()):
-            yield Finding("model", "slow", f"{model.name} with runtime {release}", "another pair", report)
+        if release == bad_release and re.search(pattern, about.lower()):
+            yield Finding("model", "slow", f"{name} with runtime {release}", "another pair", report)
 
 
 def available_memory(root: Path) -> int | None:

@@ -10,6 +10,7 @@ import msgspec
 from services.boardcheck.finding import Finding
 from services.boardcheck.limits import SHORT, check_limits, with_small_context
 from services.boardcheck.model_client import ANSWER, ModelClient, Reply, describe_end, user_message
+from services.boardcheck.runtime import check_bad_pairs
 from services.core.client import NOBODY
 from services.core.errors import ContextOverflow, ServiceError
 from services.core.events import Text
@@ -104,6 +105,8 @@ class Trial:
     def run(self) -> Iterator[Finding]:
         """Load the model and yield the findings of this strategy. Blocks. Raises `ServiceError`."""
         yield self._load()
+        info = getattr(self._engine, "info", {})
+        yield from check_bad_pairs(self._model.path.name, str(info.get("toolkit", "")), str(info.get("runtime", "")))
         first = self._client.ask(user_message(QUESTION))
         yield self._callback(first)
         yield self._speed(first)

@@ -242,7 +242,7 @@ def test_a_node_that_is_no_device_is_an_error_and_leaves_nothing_open(tmp_path: 
 
 def test_a_library_that_ends_the_process_is_no_good_one(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.boardcheck.runtime.LOAD", "import os; os.abort()")
-    assert "the process ended with status -6" in troubles(board)["runtime"].found
+    assert "cannot be used: signal SIGABRT" in troubles(board)["runtime"].found
 
 
 def test_the_command_reports_and_its_exit_code_tells(tmp_path: Path) -> None:

@@ -147,6 +147,12 @@ def test_a_runtime_that_needs_its_template_to_end_an_answer_is_not_recommended(
     assert found["settings to use"].remedy.startswith("set npu_prompt: template")
 
 
+def test_a_toolkit_that_users_reported_with_this_release_is_named(tmp_path: Path) -> None:
+    found = tried(tmp_path, "1.3.0", toolkit="1.2.2")
+    assert found["model"].found == "sim.rkllm with runtime 1.3.0"
+    assert "not to end their answers" in found["model"].remedy
+
+
 def test_a_model_that_does_not_load_is_reported_with_its_reason(tmp_path: Path) -> None:
     found = tried(tmp_path, "1.2.3", load_fault="no_device")
     assert bad(found) == {"model, prefix", "model, history", "settings to use"}

@@ -134,7 +134,7 @@ def test_a_prompt_that_is_too_long_is_a_400_with_true_numbers(npu: Maker, releas
     result = npu(release, tokenizer=tokenizer).chat("x" * 6000)
     assert result.status_code == 400
     assert result.json["error"]["code"] == "context_length_exceeded"
-    assert "4092 tokens" in result.json["error"]["message"]
+    assert "4096 tokens" in result.json["error"]["message"]
 
 
 def test_a_changed_chat_template_is_used_by_the_next_request(npu: Maker, tmp_path: Path) -> None:
