@@ -189,6 +189,29 @@ def test_a_call(npu: Maker, release: str, tokenizer: bool, stream: bool) -> None
         assert call["function"] == {"name": "get_weather", "arguments": '{"city": "Paris"}'}
 
 
+def test_a_call_in_a_familys_tags_is_seen_without_the_models_template(npu: Maker) -> None:
+    api = npu("1.2.3", tokenizer=False)
+    choice = api.chat(say(f"<tool_call>{CALL}</tool_call>"), tools=[WEATHER]).json["choices"][0]
+    assert choice["finish_reason"] == "tool_calls"
+    (call,) = choice["message"]["tool_calls"]
+    assert call["function"] == {"name": "get_weather", "arguments": '{"city": "Paris"}'}
+
+
+def test_a_full_context_is_told_in_every_dialect(npu: Maker) -> None:
+    api = npu("1.2.3", tokenizer=False, RKLLM_SIM_FULL="finish")
+    message = {"role": "user", "content": "Hello. [[tokens=5000]]"}
+    asked = {"messages": [message], "max_tokens": 100_000}
+    assert api.post("/v1/chat/completions", asked).json["choices"][0]["finish_reason"] == "length"
+    assert api.post("/v1/messages", asked).json["stop_reason"] == "model_context_window_exceeded"
+    answered = api.post("/v1/responses", {"input": [message], "max_output_tokens": 100_000}).json
+    assert answered["incomplete_details"] == {"reason": "max_output_tokens"}
+    options = {"num_predict": 100_000}
+    assert (
+        api.post("/api/chat", {"messages": [message], "options": options, "stream": False}).json["done_reason"]
+        == "length"
+    )
+
+
 @each_release
 def test_tools_and_calls_in_the_models_own_template(npu: Maker, tmp_path: Path, release: str) -> None:
     api = npu(release)
