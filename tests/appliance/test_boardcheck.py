@@ -245,6 +245,12 @@ def test_a_library_that_ends_the_process_is_no_good_one(board: Board, monkeypatc
     assert "cannot be used: signal SIGABRT" in troubles(board)["runtime"].found
 
 
+def test_a_library_that_does_not_come_back_is_no_good_one(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.boardcheck.runtime.LOAD", "import time; time.sleep(600)")
+    monkeypatch.setattr("services.boardcheck.runtime.LOAD_TIMEOUT", 0.1)
+    assert "did not load within 0 s" in troubles(board)["runtime"].found
+
+
 def test_the_command_reports_and_its_exit_code_tells(tmp_path: Path) -> None:
     write(tmp_path / "empty" / "x.rkllm", "")
     write(tmp_path / "pointer" / "x.rkllm", "version https://git-lfs.github.com/spec/v1")

@@ -13,7 +13,7 @@ from services.core.client import NOBODY
 from services.core.errors import BadRequest, ContextOverflow, EngineFailed
 from services.core.events import Done, Reasoning, Text
 from services.core.sampling import Sampling
-from services.engines.rkllm.conversation import neutral
+from services.engines.npu.plain import neutral
 from tests.npu import Bench, ask, events_of, expected, features_of
 from tests.simulator import build
 from tests.simulator.model import SYSTEM, TEMPLATE, WORDS, answer, answer_to, chatml, runtime_template, tokens
@@ -124,6 +124,11 @@ def test_special_tokens_in_user_text_are_broken_for_the_runtimes_template(bench:
     engine = bench.loaded(model={"tokenizer": False})
     assert ask(engine, ATTACK)[0] == answer(runtime_template(neutral(ATTACK)))
     assert "<|im_" not in neutral(ATTACK)
+
+
+def test_a_text_with_a_nul_reaches_the_runtime_whole(bench: Bench) -> None:
+    engine = bench.loaded(model={"tokenizer": False})
+    assert ask(engine, "one\0two")[0] == answer(runtime_template("one\N{REPLACEMENT CHARACTER}two"))
 
 
 def test_the_exact_limit_of_the_context(bench: Bench) -> None:

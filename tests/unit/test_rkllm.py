@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 
 from services.core.sampling import Sampling
 from services.engines.npu import board, reports
+from services.engines.npu.plain import neutral
 from services.engines.registry import unsupported
 from services.engines.rkllm import tokens as rkllm_tokens
 from services.engines.rkllm.abi import FINISH, GROUPS, NORMAL
-from services.engines.rkllm.conversation import History, flattened, neutral
+from services.engines.rkllm.conversation import History, flattened
 from services.engines.rkllm.pieces import Piece, copy_piece
 from services.engines.rkllm.prompts import TemplatePrompts, opens
 from services.engines.rkllm.runner import RkllmRunner
@@ -96,6 +97,7 @@ def test_an_exact_extension_is_continued_until_forgotten() -> None:
         "<end_of_turn>",
         "[INST]",
         "[/INST]",
+        *("<_user>", "<\u7528\u6237>", "<AI>", "<<SYS>>", "<</SYS>>", "[|user|]", "[gMASK]", "<sop>", "<unk>"),
         "<|image>",
         "<image|>",
     ],
@@ -110,6 +112,10 @@ def test_special_tokens_of_the_known_families_are_broken(special: str) -> None:
 )
 def test_ordinary_text_stays_as_it_is(text: str) -> None:
     assert neutral(text) == text
+
+
+def test_a_nul_ends_no_prompt() -> None:
+    assert neutral("a\0b") == "a\N{REPLACEMENT CHARACTER}b"
 
 
 @pytest.fixture(scope="module")
@@ -416,6 +422,7 @@ class Scripted:
         self._runs = list(runs)
         self._events: list[Piece | Returned] = []
         self.calls: list[str] = []
+        self.empties = True
 
     def start(self, given: RunInput, sampling: dict[str, float], limit: int) -> None:
         self.calls.append("run")
@@ -432,7 +439,7 @@ class Scripted:
 
     def empty(self) -> bool:
         self.calls.append("clear")
-        return True
+        return self.empties
 
     def kv_size(self) -> int:
         return 0
@@ -486,6 +493,14 @@ def test_an_answer_that_is_empty_by_itself_is_not_run_again() -> None:
     assert run_of(engine, 1) == ["yes", "stop"]
     assert run_of(engine, 2) == ["stop"]
     assert runtime.calls == ["run", "run"]
+
+
+def test_a_cache_that_nothing_empties_is_told() -> None:
+    engine, runtime = npu([WORD, END])
+    assert run_of(engine, 1, stop=("yes",)) == ["stop"]
+    runtime.empties = False
+    with pytest.raises(RequestRefused, match="neither clear its cache nor load the model again"):
+        run_of(engine, 2)
 
 
 def test_a_counter_that_is_no_number_is_a_zero() -> None:

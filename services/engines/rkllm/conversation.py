@@ -8,7 +8,6 @@ what the cache has. Everything else is replayed: an edit, another client, a new 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,17 +15,7 @@ from services.engines.worker.reasoning import without_reasoning
 
 LABELS = {"user": "User", "assistant": "Assistant", "tool": "Tool result"}
 
-SPECIAL = re.compile(
-    r"<(?=[|\uff5c]\w|[/\w]{1,40}[|\uff5c]>|/?s>|bos>|eos>|pad>|start_of_turn>|end_of_turn>)|\[(?=/?INST\])"
-)
-"""Where a special token of a known family of templates begins; ``<|>`` is none."""
-
 RoleAndText = tuple[str, str]
-
-
-def neutral(text: str) -> str:
-    """Return `text` with a blank inside whatever may be a special token, so that no text begins a new message."""
-    return SPECIAL.sub(r"\g<0> ", text)
 
 
 def pairs(messages: Sequence[dict[str, Any]]) -> tuple[RoleAndText, ...]:

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from services.engines.npu.plain import neutral
 from services.engines.rkllm.answer import RunOutcome
-from services.engines.rkllm.conversation import History, RoleAndText, flattened, neutral, pairs
+from services.engines.rkllm.conversation import History, RoleAndText, flattened, pairs
 from services.engines.rkllm.runtime import RunInput
 from services.engines.rkllm.tokens import Template, Tokenized, reasoning_opening, template_text
 from services.engines.worker.errors import LoadFailed, RequestRefused

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from services.engines.npu import reports
+from services.engines.npu.plain import neutral
 from services.engines.rkllm import tokens as rkllm_tokens
 from services.engines.rkllm.abi import GET_LAST_HIDDEN_LAYER
 from services.engines.rkllm.answer import Follower, RunOutcome
@@ -51,7 +52,7 @@ class Texts:
         if self._tokenizer is None:
             if isinstance(text, list):
                 raise RequestRefused("Tokens need the model's tokenizer.json beside it; send text.")
-            return RunInput(prompt=text)
+            return RunInput(prompt=neutral(text))
         ids = list(self._tokenizer.encode(text).ids) if isinstance(text, str) else text
         if (odd := rkllm_tokens.unknown(self._tokenizer, ids)) is not None:
             raise RequestRefused(f"This model has no token {odd}. Send ids of its own tokenizer, or text.")

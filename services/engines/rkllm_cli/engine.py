@@ -17,6 +17,7 @@ from services.core.model import Model
 from services.core.request import EngineRequest
 from services.core.settings import without_secrets
 from services.engines.npu import board, reports
+from services.engines.npu.plain import neutral
 from services.engines.rkllm_cli import text as cli
 from services.engines.rkllm_cli.program import STARTER, command
 from services.engines.rkllm_cli.terminal import TerminalChild
@@ -202,7 +203,7 @@ PHASES = {"Prefill": "prefill", "Generate": "decode"}
 
 def prompt_of(request: EngineRequest) -> str:
     """Return the text for the program; it puts a chat template around a raw prompt as well (`spec.unsupported`)."""
-    return cli.prompt(request.messages) if request.kind == "chat" else request.prompt
+    return neutral(cli.prompt(request.messages) if request.kind == "chat" else request.prompt)
 
 
 @contextlib.contextmanager
