@@ -13,7 +13,7 @@ import msgspec
 
 from services.boardcheck.finding import Finding
 from services.boardcheck.model_client import ModelClient, Reply, describe_end, user_message
-from services.core.errors import ContextOverflow, EngineFailed
+from services.core.errors import BadRequest, ContextOverflow, EngineFailed
 from services.core.model import Model
 from services.core.settings import Settings
 
@@ -50,13 +50,16 @@ def check_long_prompt(client: ModelClient) -> Generator[Finding, None, int]:
     """
     name, needed = "prompt over the context", "a refusal with both numbers"
     try:
-        reply = client.ask(user_message(TOO_LONG))
+        client.ask(user_message(TOO_LONG))
+        found = "it was answered"
     except ContextOverflow as error:
         most = client.run_info.get("prompt_limit", "an unknown number")
         found = f"refused: {error.prompt_tokens} tokens; at most {most} fit"
         yield Finding(name, "good", f"{found} ({describe_end(client.run_info)})")
         return error.prompt_tokens
-    yield Finding(name, "bad", f"it was answered ({describe_end(reply.run_info)})", needed, TOKENIZER)
+    except BadRequest as error:
+        found = error.message
+    yield Finding(name, "bad", f"{found} ({describe_end(client.run_info)})", needed, TOKENIZER)
     return len(TOO_LONG.split())
 
 

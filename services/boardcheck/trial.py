@@ -12,7 +12,7 @@ from services.boardcheck.limits import SHORT, check_limits, with_small_context
 from services.boardcheck.model_client import ANSWER, ModelClient, Reply, describe_end, user_message
 from services.boardcheck.runtime import check_bad_pairs
 from services.core.client import NOBODY
-from services.core.errors import ContextOverflow, ServiceError
+from services.core.errors import BadRequest, ServiceError
 from services.core.events import Text
 from services.core.message import message
 from services.core.model import Model
@@ -178,7 +178,7 @@ class Trial:
         """Return whether a prompt longer than the context is refused and the engine survives."""
         try:
             self._client.ask(user_message("word " * 2 * self._model.context_length))
-        except ContextOverflow as error:
+        except BadRequest as error:
             return self._finding("overflow", self._engine.alive, f"refused: {error.message}", level="bad")
         return self._finding("overflow", False, "a prompt over the context was answered", level="bad")
 

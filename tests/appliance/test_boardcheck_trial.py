@@ -132,7 +132,7 @@ def test_a_runtime_that_wraps_tokens_too_is_tried_without_its_template(
 ) -> None:
     monkeypatch.setenv("RKLLM_SIM_TOKEN_TEMPLATE", "1")
     found = tried(tmp_path, "1.2.3")
-    assert re.match(r"it read \d+ tokens of a prompt of \d+", found["counts, prefix"].found)
+    assert re.match(r"it read \d+ tokens of a prompt of at most \d+ tokens", found["counts, prefix"].found)
     assert found["counts, prefix, no template"].level == "good"
     assert found["settings to use"].found == "kv_strategy: prefix, npu_clear_template: true"
 
@@ -145,6 +145,17 @@ def test_a_runtime_that_needs_its_template_to_end_an_answer_is_not_recommended(
     found = tried(tmp_path, "1.2.3")
     assert found["end, prefix, no template"].level == "bad"
     assert found["settings to use"].remedy.startswith("set npu_prompt: template")
+
+
+def test_a_runtime_that_drops_the_beginning_of_a_prompt_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RKLLM_SIM_OVERFLOW", "shift")
+    monkeypatch.setenv("RKLLM_SIM_FULL", "finish")
+    found = tried(tmp_path, "1.2.3", tokenizer=False)
+    assert "dropped its beginning" in found["prompt over the context"].found
+    assert found["prompt over the context"].level == "bad"
+    assert found["overflow, prefix"].level == "good"
 
 
 def test_a_toolkit_that_users_reported_with_this_release_is_named(tmp_path: Path) -> None:

@@ -194,9 +194,9 @@ def test_an_answer_that_fills_the_context_ends_with_length(bench: Bench, full: s
 @pytest.mark.parametrize("strategy", ["prefix", "history"])
 def test_a_prompt_whose_beginning_the_runtime_drops_is_refused(bench: Bench, strategy: str) -> None:
     engine = bench.loaded(settings={"kv_strategy": strategy}, model={"tokenizer": False}, RKLLM_SIM_OVERFLOW="shift")
-    with pytest.raises(ContextOverflow) as caught:
+    said = f"4096 tokens, but the prompt has {len(tokens(runtime_template('x' * 5000)))}, and .* dropped its beginning"
+    with pytest.raises(BadRequest, match=said):
         ask(engine, "x" * 5000)
-    assert caught.value.prompt_tokens == len(tokens(runtime_template("x" * 5000)))
     assert ask(engine, "Hello.")[0] == answer(runtime_template("Hello."))
 
 
@@ -209,7 +209,9 @@ def test_a_runtime_that_wraps_tokens_too_is_noticed_and_can_be_told_not_to(
     given = len(tokens(chatml(({"role": "user", "content": "Hello."},))))
     for _ in range(2):
         ask(engine, "Hello.")
-    assert re.fullmatch(rf"it .* {given}|its cache .*", str(engine.run_info["contradiction"]))
+    assert re.fullmatch(
+        rf"it read \d+ tokens of a prompt of at most {given} tokens|its cache .*", str(engine.run_info["contradiction"])
+    )
     engine.stop()
     assert caplog.text.count("this server count differently: it read") == 1
     engine = bench.loaded(settings={"npu_clear_template": True}, **wraps)

@@ -18,7 +18,9 @@ from services.engines.npu.plain import neutral
 from services.engines.registry import unsupported
 from services.engines.rkllm import tokens as rkllm_tokens
 from services.engines.rkllm.abi import FINISH, GROUPS, NORMAL
+from services.engines.rkllm.answer import RunOutcome
 from services.engines.rkllm.conversation import History, flattened
+from services.engines.rkllm.counts import Counts
 from services.engines.rkllm.pieces import Piece, copy_piece
 from services.engines.rkllm.prompts import TemplatePrompts, opens
 from services.engines.rkllm.runner import RkllmRunner
@@ -457,6 +459,9 @@ class Parent:
 
 
 class Silent:
+    def say(self, text: str) -> None:
+        pass
+
     def clear(self) -> None:
         pass
 
@@ -493,6 +498,34 @@ def test_an_answer_that_is_empty_by_itself_is_not_run_again() -> None:
     assert run_of(engine, 1) == ["yes", "stop"]
     assert run_of(engine, 2) == ["stop"]
     assert runtime.calls == ["run", "run"]
+
+
+@pytest.mark.parametrize(
+    ("read", "generated", "size", "says"),
+    [
+        (9, 3, 12, ""),
+        (4, 3, 12, ""),
+        (9, 3, 11, ""),
+        (9, 3, 13, ""),
+        (9, 3, 0, ""),
+        (10, 3, 12, "it read 10 tokens of a prompt of at most 9 tokens"),
+        (9, 3, 14, "its cache has 14 tokens after a prompt and an answer of 12"),
+        (9, 3, 5, "its cache has 5 tokens after a prompt and an answer of 12"),
+    ],
+)
+def test_counters_are_held_against_what_was_given(read: int, generated: int, size: int, says: str) -> None:
+    tap: Any = Silent()
+    outcome = RunOutcome(finished=True, shown=generated, perf={"prefill_tokens": read})
+    assert Counts(tap, 64).contradiction(RunInput(tokens=[1] * 9), 9, outcome, size) == says
+    outcome.aborted = True
+    assert Counts(tap, 64).contradiction(RunInput(tokens=[1] * 9), 9, outcome, size) == ""
+
+
+def test_a_counter_that_no_text_can_have_is_no_count_of_a_prompt() -> None:
+    tap: Any = Silent()
+    outcome = RunOutcome(finished=True, perf={"prefill_tokens": 1_084_227_584})
+    says = "it read 1084227584 tokens of a prompt of at most 67 bytes and a template"
+    assert Counts(tap, 64).contradiction(RunInput("Hi."), 0, outcome, 70) == says
 
 
 def test_a_cache_that_nothing_empties_is_told() -> None:

@@ -18,6 +18,11 @@ from services.engines.worker.wire import TOKEN_KINDS, VECTOR_KINDS
 
 UNEMPTIED = "librkllmrt could neither clear its cache nor load the model again; the next request starts it anew."
 
+DROPPED = (
+    "This model's context length is {} tokens, but the prompt has {}, and the NPU runtime dropped its beginning. "
+    "Shorten the conversation, or put the model's tokenizer.json and chat template beside it."
+)
+
 
 class RkllmRunner:
     """Run requests on a loaded model that writes answers."""
@@ -40,7 +45,7 @@ class RkllmRunner:
         """Tokens in the runtime's cache; None where its content is unknown."""
         self._suspect = False
         """Whether the run before was aborted: its abort may have come late, and then it stops the next run."""
-        self._counts = Counts(tap)
+        self._counts = Counts(tap, options["context_length"])
         self.info = info
 
     def run(self, request: dict[str, Any], run: Run) -> str:
@@ -71,9 +76,10 @@ class RkllmRunner:
         size = self._runtime.kv_size()
         run.info = self._facts(outcome, size)
         self._count(plan, outcome, run, size)
-        if plan.prompt_tokens and (found := self._counts.contradiction(plan.input, plan.prompt_tokens, outcome, size)):
+        if found := self._counts.contradiction(plan.input, plan.prompt_tokens or 0, outcome, size):
             run.info["contradiction"] = found
-        self._check_whole(continued + outcome.counter("prefill_tokens"))
+        elif plan.prompt_tokens is None:
+            self._check_whole(continued + outcome.counter("prefill_tokens"))
         # No document says what a runtime continues from after an abort. So nothing is kept of a run that was aborted.
         if outcome.clean:
             self._held = size
@@ -107,7 +113,8 @@ class RkllmRunner:
         Then it has dropped the beginning without a word, and the answer is one to something else.
         """
         if read > self._context - RESERVED:
-            raise RequestRefused("The prompt is too long.", "context", read, self._context)
+            # Of no kind that is tried again with a shorter prompt: the answer may have been sent.
+            raise RequestRefused(DROPPED.format(self._context, read))
 
     def _facts(self, outcome: RunOutcome, size: int) -> dict[str, str | int | float]:
         """Return what the run showed of the library, for who examines a board."""

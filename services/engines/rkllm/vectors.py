@@ -40,6 +40,7 @@ class Texts:
         """
         there = (folder / "tokenizer.json").exists()
         self._tokenizer = rkllm_tokens.tokenizer(folder) if there else None
+        self.context = context
         self._most = context - RESERVED
 
     @property
@@ -67,7 +68,7 @@ class VectorRunner:
     def __init__(self, runtime: Runtime, texts: Texts, tap: Tap, info: dict[str, Any], lock: int) -> None:
         """Take the loaded runtime; `info` goes to the parent, `lock` is the NPU lock's descriptor, to be kept open."""
         self._runtime, self._texts, self._tap, self._lock = runtime, texts, tap, lock
-        self._counts = Counts(tap)
+        self._counts = Counts(tap, texts.context)
         self.info = info
 
     def run(self, request: dict[str, Any], run: Run) -> str:
