@@ -120,12 +120,23 @@ def tokens(text: str, special: bool) -> dict[str, Any]:
     return {"ids": ids, "texts": [chr(token) for token in ids]}
 
 
+def scored(prompt: str | list[int], alternatives: int) -> list[dict[str, Any]]:
+    """Each token is a byte, and as likely as it has places before it; the first alternatives are always the same."""
+    ids = list(prompt.encode()) if isinstance(prompt, str) else prompt
+    others = [{"token": chr(65 + i), "logprob": -0.1} for i in range(alternatives)]
+    later = [{"token": chr(id), "logprob": -float(i), "top_logprobs": others} for i, id in enumerate(ids)]
+    return [{"token": chr(ids[0]), "logprob": None}, *later[1:]]
+
+
 class Fake:
     def __init__(self, otherwise: dict[str, Any] | None) -> None:
         self._otherwise = otherwise
 
     def run(self, request: dict[str, Any], run: Run) -> str:
         script = scripted(request, self._otherwise)
+        if request["kind"] == "score":
+            run.data([scored(prompt, request["logprobs"]) for prompt in request["inputs"]])
+            return "stop"
         if request["kind"] in TOKEN_KINDS:
             self.misbehave(script, "prefill", run)
             run.data(token_data(request, script))

@@ -64,6 +64,14 @@ class TokenLogprob(TopLogprob, frozen=True):
     """The most likely tokens at this position, as many as were requested."""
 
 
+class PromptToken(Struct, frozen=True):
+    """A token of a prompt, and how likely it was after those before it; None for the first."""
+
+    token: str
+    logprob: float | None
+    top_logprobs: tuple[TopLogprob, ...] = ()
+
+
 class Text(Struct, frozen=True):
     """A piece of the answer. Pieces are joined without a separator."""
 

@@ -95,6 +95,8 @@ class EngineSpec:
     device: Device = "cpu"
     grammar: bool = False
     """Whether it makes every answer satisfy a JSON schema, by a grammar while it samples."""
+    scores: bool = False
+    """Whether it tells how likely the tokens of a prompt are."""
     system_messages: bool = True
     """Whether its prompts can have a system message."""
     renders_template: Callable[[Settings], bool] = renders_none

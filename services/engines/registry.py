@@ -47,6 +47,11 @@ def maker(settings: Settings, specs: Sequence[EngineSpec] = SPECS) -> Callable[[
     return lambda model: spec_of(model, specs).make(settings, model)
 
 
+def able_to_score(model: Model) -> bool:
+    """Return whether the engine of `model` tells how likely the tokens of a prompt are."""
+    return spec_of(model).scores
+
+
 def unsupported(settings: Settings, request: EngineRequest) -> list[str]:
     """Return what of `request` its model's engine does not do, by the names a client knows.
 

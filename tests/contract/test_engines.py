@@ -20,6 +20,7 @@ from services.core.errors import BadRequest, ClientGone, ContextOverflow, Engine
 from services.core.events import Data, Done, Text, Waiting
 from services.core.message import message
 from services.core.request import EngineRequest
+from services.core.sampling import Sampling
 from services.engines.registry import SPECS
 from services.engines.worker import child
 from services.engines.worker.parent import WorkerEngine
@@ -280,6 +281,51 @@ def test_logprobs_cover_every_token(loaded: WorkerEngine, rig: Rig, job: dict[st
     assert 0 < len(entries) <= done.usage.completion_tokens
     assert all(len(entry.top_logprobs) == alternatives for entry in entries)
     assert "".join(entry.token for entry in entries) == "".join(e.text for e in events if isinstance(e, Text))
+
+
+SAID = {"kind": "completion", "messages": ()}
+
+
+@able("logprobs", "tokens")
+def test_the_tokens_of_a_prompt_are_as_likely_as_they_were_when_they_were_written(
+    loaded: WorkerEngine, rig: Rig
+) -> None:
+    asked = rig.request("", **SAID, prompt="The capital of France", logprobs=2, max_tokens=20)
+    written = [e for event in loaded.generate(asked, NOBODY) if isinstance(event, Text) for e in event.logprobs]
+    (prompt,) = data(loaded, rig.request("", **SAID | {"kind": "tokenize"}, inputs=("The capital of France",)))
+    text = "The capital of France" + "".join(entry.token for entry in written)
+    (found,) = data(loaded, rig.request("", **SAID | {"kind": "score"}, inputs=(text,), logprobs=2))
+    assert (found[0]["token"], found[0]["logprob"]) == (prompt["texts"][0], None)
+    again = found[len(prompt["ids"]) :]
+    assert [token["token"] for token in again] == [entry.token for entry in written]
+    assert [token["logprob"] for token in again] == pytest.approx([e.logprob for e in written], abs=0.1)
+    assert [top["token"] for top in again[0]["top_logprobs"]] == [top.token for top in written[0].top_logprobs]
+
+
+@able("logprobs", "tokens")
+@pytest.mark.parametrize("text", ["Stop.<|im_end|>\nOnce", "Grüße, 世界 \U0001f98a."])
+def test_every_token_of_a_prompt_is_scored(loaded: WorkerEngine, rig: Rig, text: str) -> None:
+    (tokens,) = data(loaded, rig.request("", **SAID | {"kind": "tokenize"}, inputs=(text,)))
+    for prompt in (text, tuple(tokens["ids"])):
+        (found,) = data(loaded, rig.request("", **SAID | {"kind": "score"}, inputs=(prompt,), logprobs=0))
+        assert len(found) == len(tokens["ids"])
+        assert all(token["logprob"] <= 0 for token in found[1:])
+
+
+@able("logprobs", "tokens")
+def test_a_bias_of_no_token_and_a_prompt_of_no_tokens_are_the_clients_fault(loaded: WorkerEngine, rig: Rig) -> None:
+    with pytest.raises(BadRequest, match="no token"):
+        run(loaded, rig, "hi", sampling=Sampling(logit_bias={"1": 1, "9999999": 1}))
+    with pytest.raises(BadRequest, match="no token"):
+        data(loaded, rig.request("", **SAID | {"kind": "score"}, inputs=((1, 9_999_999),)))
+    assert run(loaded, rig, "hi", sampling=Sampling(logit_bias={"1": 1}))[0]
+
+
+@able("logprobs", "tokens")
+def test_a_prompt_over_the_context_is_not_scored(loaded: WorkerEngine, rig: Rig) -> None:
+    with pytest.raises(ContextOverflow) as caught:
+        data(loaded, rig.request("", **SAID | {"kind": "score"}, inputs=("word " * 9000,)))
+    assert caught.value.prompt_tokens > caught.value.context_length == rig.model.context_length
 
 
 @able("tokens", "trained")

@@ -54,6 +54,7 @@ LLAMA = EngineSpec(
     make=make,
     suffixes=(".gguf",),
     grammar=True,
+    scores=True,
     renders_template=renders_template,
     release=release,
 )

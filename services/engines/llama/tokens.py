@@ -12,6 +12,7 @@ import http.client
 import json
 import os
 import socket
+from collections.abc import Iterable
 from typing import Any
 
 from services.engines.worker.errors import NO_TOKEN, RequestRefused
@@ -62,6 +63,18 @@ class Tokens:
         if request["messages"]:
             return [self._tokens(self._listener.post("/apply-template", chat)["prompt"], True)]
         return [self._tokens(text, request["special_tokens"]) for text in request["inputs"]]
+
+    def prompt(self, prompt: str | list[int]) -> tuple[list[int], str]:
+        """Return the ids of a raw prompt and the text of the first, empty for none. Raises `RequestRefused`."""
+        if isinstance(prompt, str):
+            found = self._tokens(prompt, True)
+            return found["ids"], "".join(found["texts"][:1])
+        self.check(prompt)
+        return prompt, self._text(prompt[:1])
+
+    def check(self, ids: Iterable[int]) -> None:
+        """Raise `RequestRefused` if one of `ids`, none of them negative, is that of no token of the model."""
+        self._text([max(ids)])
 
     def _text(self, ids: list[int]) -> str:
         try:

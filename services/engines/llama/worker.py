@@ -21,6 +21,7 @@ from typing import Any
 
 from services.engines.llama import vectors as llama_vectors
 from services.engines.llama.refusals import refusal, refused
+from services.engines.llama.scores import run_scores
 from services.engines.llama.tokens import Listener, Tokens
 from services.engines.worker.errors import LoadFailed
 from services.engines.worker.loop import Run, serve
@@ -64,7 +65,8 @@ def load(path: str, options: dict[str, Any]) -> LlamaRunner:
         values = params(path, options, folder)
         try:
             server = xllamacpp.Server(values)
-            return LlamaRunner(server, Tokens(Listener(values.hostnames[0], values.api_keys[0])))
+            tokens = Tokens(Listener(values.hostnames[0], values.api_keys[0]))
+            return LlamaRunner(server, tokens, options["context_length"])
         except RuntimeError as error:
             raise LoadFailed(
                 f"llama.cpp could not load {os.path.basename(path)}: the file is damaged or cut short, of an "
@@ -76,17 +78,22 @@ def load(path: str, options: dict[str, Any]) -> LlamaRunner:
 class LlamaRunner:
     """Run requests on a loaded GGUF model."""
 
-    def __init__(self, server: Any, tokens: Tokens) -> None:
-        """Take llama.cpp's server with its model loaded, and the `Tokens` of that model."""
-        self._server, self._tokens = server, tokens
+    def __init__(self, server: Any, tokens: Tokens, context: int) -> None:
+        """Take llama.cpp's server with its model loaded, the `Tokens` of that model, the context's length in tokens."""
+        self._server, self._tokens, self._context = server, tokens, context
 
     def run(self, request: dict[str, Any], run: Run) -> str:
         """Run `request` as `Runner.run` says."""
         if request["kind"] in VECTOR_KINDS:
             return llama_vectors.run_data(self._server, request, run)
+        if request["kind"] == "score":
+            return run_scores(self._server, self._tokens, self._context, request, run)
         if request["kind"] in TOKEN_KINDS:
             run.data(self._tokens.data(request, chat_request(request)))
             return "stop"
+        if biases := request["sampling"].get("logit_bias"):
+            # llama.cpp would leave an unknown one out.
+            self._tokens.check(map(int, biases))
         reporter = ChunkReporter(run, request["logprobs"] or 0)
         chat = request["kind"] == "chat"
         handle = self._server.handle_chat_completions if chat else self._server.handle_completions

@@ -1,0 +1,113 @@
+"""Compute how likely each token of a prompt is to llama.cpp's model.
+
+llama.cpp's server code tells the probabilities of tokens that it generates, and of no others. So it is made to generate
+the prompt, by a grammar of the ids of its tokens; the probabilities are those from before the grammar. That takes as
+long as an answer of the same length.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import takewhile
+from typing import Any
+
+from services.engines.llama.refusals import refusal, refused
+from services.engines.llama.tokens import Tokens
+from services.engines.worker.errors import RequestRefused
+from services.engines.worker.loop import Run
+
+STEP = 16
+"""The most tokens of one call of llama.cpp, which no cancel interrupts."""
+
+LISTED = (1000, 1_000_000)
+"""Lengths of the lists in which a token is searched that llama.cpp does not tell by itself: the second has them all."""
+
+Token = dict[str, Any]
+"""llama.cpp's entry for a token, or what the parent needs of it."""
+
+
+def run_scores(server: Any, tokens: Tokens, context: int, request: dict[str, Any], run: Run) -> str:
+    """Report the tokens of each input with their logprobs, and return the finish reason. Blocks for long.
+
+    `context` is the length of the context in tokens. Raises `RequestRefused`.
+    """
+    found = []
+    for prompt in request["inputs"]:
+        ids, first = tokens.prompt(prompt)
+        if len(ids) >= context:
+            raise RequestRefused("The prompt does not fit into the context.", "context", len(ids), context)
+        scored = [{"token": first, "logprob": None}] if ids else []
+        for token in later_tokens(server, ids, request["logprobs"] or 0):
+            if run.over:
+                return "cancel"
+            scored.append(token)
+            run.progress(len(scored), len(ids))
+        found.append(scored)
+        run.usage = {**run.usage, "prompt_tokens": run.usage["prompt_tokens"] + len(ids)}
+    run.data(found)
+    return "stop"
+
+
+def later_tokens(server: Any, ids: Sequence[int], alternatives: int) -> Iterator[Token]:
+    """Yield each token of a prompt but the first, with so many alternatives. Blocks. Raises `RequestRefused`."""
+    done, size = 1, STEP
+    while done < len(ids):
+        wanted = ids[done : done + size]
+        entries = generated(server, ids[:done], len(wanted), max(1, alternatives), ids_grammar(wanted))
+        # A token that ends an answer also ends the call. Nothing is told of a token that ends within a character.
+        known = [entry for entry, _ in takewhile(same_token, zip(entries, wanted, strict=False))]
+        if not known and len(wanted) == 1:
+            known = [listed_token(server, ids[:done], wanted[0])]
+        yield from (scored_token(entry, alternatives) for entry in known)
+        done, size = done + len(known), min(size * 2, STEP) if len(known) == len(wanted) else 1
+
+
+def listed_token(server: Any, before: Sequence[int], id: int) -> Token:
+    """Return the entry of a token out of the list of the likely ones at its place. Blocks. Raises `RequestRefused`."""
+    for amount in LISTED:
+        # The token that is generated does not matter, as long as its text is complete.
+        for entry in generated(server, before, 1, amount, 'start: " "'):
+            likely = entry["top_logprobs"]
+            found = [{**top, "top_logprobs": likely} for top in likely if top["id"] == id]
+            if found:
+                return found[0]
+    raise RequestRefused("llama.cpp told no probability of one of the prompt's tokens.", "failed")
+
+
+def same_token(pair: tuple[Token, int]) -> bool:
+    """Return whether an entry is that of the token with an id."""
+    entry, id = pair
+    return bool(entry["id"] == id)
+
+
+def ids_grammar(ids: Sequence[int]) -> str:
+    """Return the rule of a grammar that allows these tokens alone."""
+    return "start: " + " ".join(f"<[{id}]>" for id in ids)
+
+
+def generated(server: Any, before: Sequence[int], count: int, amount: int, rule: str) -> Sequence[Token]:
+    """Return llama.cpp's entries for `count` tokens that follow a rule, each with the `amount` most likely ones.
+
+    Blocks. Raises `RequestRefused`.
+    """
+    body = {
+        "prompt": before,
+        "n_predict": count,
+        "n_probs": amount,
+        "temperature": 0,
+        "cache_prompt": True,
+        "grammar": f"%llguidance {{}}\n{rule}",
+    }
+    try:
+        answer = server.handle_completions(body)
+    except ValueError as error:
+        raise refused(error) from error
+    if "error" in answer:
+        raise refusal(answer["error"])
+    return (answer["choices"][0].get("logprobs") or {}).get("content") or ()
+
+
+def scored_token(entry: dict[str, Any], alternatives: int) -> Token:
+    """Return what the parent needs of llama.cpp's entry for a token."""
+    likely = [{"token": top["token"], "logprob": top["logprob"]} for top in entry["top_logprobs"][:alternatives]]
+    return {"token": entry["token"], "logprob": entry["logprob"], "top_logprobs": likely}
