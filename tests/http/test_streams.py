@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,13 @@ def test_several_choices_have_one_warning(api: Api, stream: bool) -> None:
 @pytest.mark.parametrize("path", ANSWERS)
 def test_an_answer_says_what_it_waited_for(impatient: Api, path: str, stream: bool) -> None:
     assert impatient.post(path, asking(path, stream=stream)).headers["X-RKLLM-State"] == "loading"
+
+
+@pytest.mark.parametrize("path", [path for path in ANSWERS if not path.startswith("/api/")])
+def test_no_empty_line_follows_a_comment(impatient: Api, path: str) -> None:
+    text = impatient.post(path, asking(path, {"prefill_delay": 0.005}, stream=True)).text
+    assert re.search(r"^: \w+", text, re.MULTILINE)
+    assert not re.search(r"^: .*\n\n", text, re.MULTILINE)
 
 
 @pytest.mark.parametrize("path", DATA)

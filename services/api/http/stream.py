@@ -55,8 +55,11 @@ def tagged_sse(payload: msgspec.Struct) -> bytes:
 
 
 def comment(event: Waiting) -> bytes:
-    """Return an SSE comment: clients skip it, proxies see traffic, people with curl see what the request waits for."""
-    return f": {event}\n\n".encode()
+    """Return an SSE comment: clients skip it, proxies see traffic, people with curl see what the request waits for.
+
+    No empty line follows: decoders in the field take that for the end of an event, and fail at one without data.
+    """
+    return f": {event}\n".encode()
 
 
 class ByteStream:
