@@ -103,7 +103,7 @@ class Service:
             self._rag.count_decision(item.prepared)
         first = planned[0].request
         dropped = {"tools": drop_reason(model)} if first.generation.tools and not first.tools else {}
-        names = [*ignored, *dropped, *unsupported(self.settings, first)]
+        names = [*ignored, *first.generation.unread, *dropped, *unsupported(self.settings, first)]
         warnings = list(self.warnings(names, dropped))
         return self._run(planned, choices, warnings, client)
 

@@ -32,6 +32,8 @@ class ToolCall:
     name: str
     arguments: str
     """The text of a JSON object."""
+    unread: bool = False
+    """Whether the client's arguments were no such text, and are left out."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,15 +58,22 @@ class GenerationRequest:
     """Seconds that the model stays loaded afterwards. 0 unloads it at once, infinity keeps it; None: the server's
     setting."""
 
+    @property
+    def unread(self) -> list[str]:
+        """Return what of the conversation could not be read and is left out, in a client's words."""
+        broken = any(call.unread for each in self.messages for call in each.calls)
+        return ["arguments of an earlier call"] if broken else []
 
-Kind = Literal["chat", "completion", "embedding", "rerank", "tokenize", "detokenize", "count"]
+
+Kind = Literal["chat", "completion", "embedding", "rerank", "tokenize", "detokenize", "count", "score"]
 """The result of a request: an answer (``chat``, ``completion``), or data.
 
 - ``embedding``: for each input a list of floats
 - ``rerank``: for each input but the first, which is the query, its score; higher is more relevant
 - ``tokenize``: for each input its tokens, as a list of ``ids`` and one of ``texts``; for a chat, those of its prompt
 - ``detokenize``: for each input, a list of ids, its text
-- ``count``: the number of tokens of a chat's prompt"""
+- ``count``: the number of tokens of a chat's prompt
+- ``score``: for each input its tokens as `PromptToken`s, with as many alternatives as the generation's `logprobs`"""
 
 NO_GENERATION = GenerationRequest()
 """The generation of requests for data."""

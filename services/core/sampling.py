@@ -11,6 +11,11 @@ Probability = Annotated[float, Meta(ge=0, le=1)]
 Penalty = Annotated[float, Meta(ge=-2, le=2)]
 Temperature = Annotated[float, Meta(ge=0, le=2)]
 Natural = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+ID_PATTERN = r"^[0-9]{1,7}$"
+Biases = Annotated[
+    dict[str, Annotated[float, Meta(ge=-100, le=100)]],
+    Meta(max_length=1024, extra_json_schema={"propertyNames": {"pattern": ID_PATTERN}}),
+]
 
 
 class Sampling(Struct, frozen=True, kw_only=True):
@@ -29,7 +34,7 @@ class Sampling(Struct, frozen=True, kw_only=True):
     repeat_penalty: Annotated[float, Meta(gt=0, le=10)] | None = None
     seed: Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | None = None
     """Engines take it modulo 2^32."""
-    logit_bias: dict[str, Annotated[float, Meta(ge=-100, le=100)]] | None = None
+    logit_bias: Biases | None = None
     """Id of a token, as a text, to what is added to its logit."""
 
 

@@ -14,12 +14,15 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
 """All operations but those of the description, by method and path."""
 
 CHAT: dict[str, Any] = {"messages": [{"role": "user", "content": "x"}]}
+RERANK: dict[str, Any] = {"query": "x", "documents": ["y"]}
 
 BODIES: dict[str, dict[str, Any]] = {
     "/v1/chat/completions": CHAT,
     "/v1/completions": {"prompt": "x"},
     "/v1/embeddings": {"input": "x"},
-    "/v1/rerank": {"query": "x", "documents": ["y"]},
+    "/v1/rerank": RERANK,
+    "/v1/reranking": RERANK,
+    "/v1/reranker": RERANK,
     "/v1/tokenize": {"prompt": "x"},
     "/v1/detokenize": {"tokens": [97]},
     "/v1/rag/preview": CHAT,

@@ -128,6 +128,16 @@ def test_reasoning_has_a_field_of_its_own(api: Api) -> None:
         ({"modalities": ["text", "audio"], "audio": {"voice": "x"}}, "modalities, audio"),
         ({"web_search_options": {}}, "web_search_options"),
         ({"some_future_field": {"x": 1}}, None),
+        ({"guided_regex": "a", "tools": [{"type": "web_search"}]}, "guided_regex, tools of the type web_search"),
+        (
+            {
+                "messages": [
+                    {"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": "{"}}]},
+                    {"role": "user", "content": "x"},
+                ]
+            },
+            "arguments of an earlier call",
+        ),
     ],
 )
 def test_what_has_no_effect_is_named_in_a_header(api: Api, more: dict[str, Any], names: str | None) -> None:

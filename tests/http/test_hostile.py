@@ -16,8 +16,11 @@ from services.api.dialects.table import dialect_of
 from tests.http.bodies import BODIES, CHAT, OPERATIONS, POSTS, good
 from tests.http.conftest import LIMIT, Api
 
-ANY_TYPE = {"/v1/messages": ("container",), "/api/generate": ("width", "height", "steps")}
-"""Fields without effect, which accept values of every type."""
+
+def any_type(path: str) -> tuple[str, ...]:
+    """Return the fields without effect, which accept values of every type."""
+    known = msgspec.structs.fields(OPERATIONS["POST", path].request)
+    return tuple(field.name for field in known if field.type is Any)
 
 
 def fields(path: str) -> tuple[str, ...]:
@@ -69,7 +72,7 @@ WRONG: list[Any] = [5, -1, 1.5, True, "text", "", [], [None], [5], {}, {"a": 1},
 @each_endpoint
 def test_a_wrong_type_at_every_field(api: Api, path: str) -> None:
     bodies = {field: [{**good(path), field: value} for value in WRONG] for field in fields(path)}
-    check_types(api, path, bodies, ANY_TYPE.get(path, ()))
+    check_types(api, path, bodies, any_type(path))
 
 
 def test_a_wrong_type_at_every_option_of_ollamas(api: Api) -> None:
@@ -216,7 +219,7 @@ WRONG_MESSAGES: dict[str, list[Any]] = {
         [{"role": "user"}],
         [{"role": "king", "content": "x"}],
         said(None),
-        said(5),
+        said({"a": 1}),
         said([5]),
         said([{"type": "text"}]),
         said([{"type": "text", "text": 5}]),
@@ -284,6 +287,9 @@ DEEPER = b'{"a":' * 20_000 + b"1" + b"}" * 20_000
         ("/v1/responses", b'{"input": "x", "tools": [{"type": "function", "name": "f", "parameters": %s}]}'),
         ("/v1/responses", b'{"input": "x", "text": {"format": {"type": "json_schema", "schema": %s}}}'),
         ("/v1/responses", b'{"input": "x", "metadata": %s}'),
+        ("/v1/responses", b'{"input": [{"type": "function_call_output", "output": %s}]}'),
+        ("/v1/chat/completions", b'{"messages": [{"role": "tool", "content": %s}]}'),
+        ("/v1/chat/completions", b'{"messages": [{"role": "user", "content": "x"}], "guided_json": %s}'),
         ("/v1/tokenize", b'{"messages": [{"role": "user", "content": "x"}], "chat_template_kwargs": %s}'),
         ("/v1/chat/completions", b'{"messages": [{"role": "user", "content": "x"}], "chat_template_kwargs": %s}'),
     ],

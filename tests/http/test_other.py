@@ -6,11 +6,14 @@ import errno
 import os
 import re
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import openai.types
 import pytest
 
+from services.api.dialects.common import foreign
 from services.api.dialects.openai.requests import IGNORED
 from services.api.dialects.openai.types import ChatRequest, CompletionRequest
 from services.api.http.notices import HEADERS
@@ -123,6 +126,26 @@ def test_a_model_for_an_engine_that_is_not_here_is_a_503(api: Api, tmp_path: Pat
     assert "'warp'" in result.json["error"]["message"]
 
 
+def test_models_are_listed_for_openais_and_anthropics_clients(api: Api) -> None:
+    body = api.http.simulate_get("/v1/models").json
+    (model,) = body["data"]
+    assert openai.types.Model.model_validate(model).id == "fake"
+    assert (model["type"], model["display_name"]) == ("model", model["name"])
+    assert datetime.fromisoformat(model["created_at"]).timestamp() == model["created"]
+    assert (body["has_more"], body["first_id"], body["last_id"]) == (False, "fake", "fake")
+
+
+def test_a_file_from_the_far_future_is_listed(api: Api, tmp_path: Path) -> None:
+    os.utime(next(tmp_path.glob("fake/*.gguf")), (2**36, 2**36))
+    assert api.http.simulate_get("/v1/models").status_code == 200
+
+
+def test_a_name_from_ollamas_list_is_known_everywhere(api: Api) -> None:
+    (listed,) = api.http.simulate_get("/api/tags").json["models"]
+    assert api.chat(model=listed["name"]).json["model"] == "fake"
+    assert api.http.simulate_get(f"/v1/models/{listed['name']}").json["id"] == "fake"
+
+
 def test_cors_is_off_by_default_and_a_setting(api: Api, make: Callable[..., Api]) -> None:
     headers = {"Origin": "http://page.example"}
     assert "access-control-allow-origin" not in api.http.simulate_get("/health", headers=headers).headers
@@ -135,9 +158,12 @@ def test_cors_is_off_by_default_and_a_setting(api: Api, make: Callable[..., Api]
 
 
 def test_the_document_lists_every_parameter_as_it_is() -> None:
-    rows = re.findall(r"^\| `(\w+)` \| (yes)? ?\| (yes)? ?\| (\w+)", (ROOT / "docs" / "api.md").read_text(), re.M)
+    page = (ROOT / "docs" / "api.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| (yes)? ?\| (yes)? ?\| (\w+)", page, re.M)
     documented = {name: (bool(chat), bool(text), kind) for name, chat, text, kind in rows}
-    chat, text = set(ChatRequest.__struct_fields__), set(CompletionRequest.__struct_fields__)
+    others = set(re.findall(r"`(\w+)`", page.partition("<!-- foreign: ")[2].partition("\n\n")[0]))
+    assert others == set(foreign.IGNORED)
+    chat, text = (set(kind.__struct_fields__) - others for kind in (ChatRequest, CompletionRequest))
     assert {name for name, (in_chat, _, _) in documented.items() if in_chat} == chat
     assert {name for name, (_, in_text, _) in documented.items() if in_text} == text
     assert {name for name, (_, _, kind) in documented.items() if kind == "ignored"} == set(IGNORED)

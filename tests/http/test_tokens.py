@@ -102,6 +102,49 @@ def test_an_echo_of_tokens_streams(api: Api) -> None:
     assert "".join(event["choices"][0]["text"] for event in events) == "abYou said: ab"
 
 
+def test_an_echo_with_logprobs_covers_the_prompt(api: Api) -> None:
+    for prompt in ("abc", list(b"abc")):
+        (choice,) = api.text(prompt, echo=True, logprobs=1).json["choices"]
+        assert choice["text"] == "abcYou said: abc"
+        assert choice["logprobs"] == {
+            "tokens": ["a", "b", "c"],
+            "token_logprobs": [None, -1.0, -2.0],
+            "top_logprobs": [None, {"A": -0.1, "b": -1.0}, {"A": -0.1, "c": -2.0}],
+            "text_offset": [0, 1, 2],
+        }
+
+
+def test_an_echo_with_logprobs_streams_them_with_the_prompt(api: Api) -> None:
+    first, *_ = chunks(api.text("ab", echo=True, logprobs=0, stream=True))
+    assert first["choices"][0]["logprobs"] == {
+        "tokens": ["a", "b"],
+        "token_logprobs": [None, -1.0],
+        "top_logprobs": [None, {"b": -1.0}],
+        "text_offset": [0, 1],
+    }
+
+
+def test_an_engine_without_scores_refuses_an_echo_with_logprobs(plain: Api) -> None:
+    error = plain.text("ab", echo=True, logprobs=1)
+    assert (error.status_code, error.json["error"]["param"]) == (400, "echo")
+    assert plain.text("ab", echo=True).status_code == 200
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("prompt", ["ab", [256, 97, 98]])
+def test_no_token_is_the_echo_alone(api: Api, prompt: Any, stream: bool) -> None:
+    more = {"max_tokens": 0, "n": 2, "seed": 1, "grammar": "x", "stream": stream}
+    result = api.text(prompt, echo=True, stream_options={"include_usage": True}, **more)
+    bodies = chunks(result)[:-1] if stream else [result.json]
+    choices = [choice for body in bodies for choice in body["choices"]]
+    assert "".join(choice["text"] for choice in choices) == "abab"
+    assert [choice["finish_reason"] for choice in choices if choice["finish_reason"]] == ["length"] * 2
+    assert bodies[-1]["usage"] | {"prompt_tokens_details": None} == {
+        "prompt_tokens": 3, "completion_tokens": 0, "total_tokens": 3, "prompt_tokens_details": None,
+    }  # fmt: skip
+    assert result.headers["x-rkllm-warning"] == "ignored: grammar; see docs/api.md"
+
+
 @pytest.mark.parametrize("prompt", [[], [[]], ["a", 1], [1, [2]], [-1], [2**40], [1.5], [1000]])
 def test_prompts_that_are_none(api: Api, prompt: Any) -> None:
     result = api.text(prompt)

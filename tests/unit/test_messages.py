@@ -60,6 +60,23 @@ def test_calls_and_results() -> None:
     ]
 
 
+def test_a_conversation_goes_on_without_what_only_anthropics_servers_know() -> None:
+    search = {"type": "server_tool_use", "id": "1", "name": "web_search", "input": {}}
+    turn = {"role": "assistant", "content": [search, {"type": "text", "text": "a"}]}
+    assert [m.text for m in sent_messages(turn)] == ["a"]
+    assert conversions.ignored(request(messages=[turn])) == ["content of the type server_tool_use"]
+
+
+def test_an_answer_without_content_is_empty() -> None:
+    assert [m.text for m in sent_messages({"role": "assistant", "content": None})] == [""]
+
+
+@pytest.mark.parametrize(("content", "text"), [(None, ""), ({"a": [1]}, '{"a":[1]}'), (42, "42"), (True, "true")])
+def test_a_result_is_any_json_and_needs_no_id(content: Any, text: str) -> None:
+    (found,) = sent_messages({"role": "user", "content": [{"type": "tool_result", "content": content}]})
+    assert (found.role, found.text, found.call_id) == ("tool", text, None)
+
+
 def test_results_alone_need_no_text() -> None:
     result = {"type": "tool_result", "tool_use_id": "1"}
     assert [m.role for m in sent_messages({"role": "user", "content": [result]})] == ["tool"]
@@ -71,10 +88,9 @@ def test_results_alone_need_no_text() -> None:
         ({"type": "image", "source": {"type": "base64"}}, "user"),
         ({"type": "document"}, "user"),
         ({"type": "text"}, "user"),
-        ({"type": "tool_result"}, "user"),
         ({"type": "tool_result", "tool_use_id": "1", "content": [{"type": "image"}]}, "user"),
-        ({"type": "tool_use", "name": "f"}, "assistant"),
-        ({"type": "server_tool_use", "id": "1", "name": "f"}, "assistant"),
+        ({"type": "tool_use", "id": "1"}, "assistant"),
+        ({"type": "party"}, "assistant"),
     ],
 )
 def test_blocks_it_cannot_read_are_refused_by_their_place(block: dict[str, Any], role: str) -> None:
@@ -87,7 +103,8 @@ def test_blocks_it_cannot_read_are_refused_by_their_place(block: dict[str, Any],
     ("fields", "place"),
     [
         ({"system": [{"type": "image"}]}, r"system\[0\]"),
-        ({"tools": [{"type": "bash_20250124", "name": "bash"}]}, r"tools\[0\]"),
+        ({"tools": [{"type": "custom"}]}, r"tools\[0\]"),
+        ({"messages": [{"role": "user"}]}, r"messages\[0\]"),
     ],
 )
 def test_what_it_cannot_do_is_refused_by_its_place(fields: dict[str, Any], place: str) -> None:
@@ -102,6 +119,10 @@ def test_what_it_cannot_do_is_refused_by_its_place(fields: dict[str, Any], place
         ({"thinking": {"type": "disabled"}, "metadata": {"user_id": "x"}, "service_tier": "auto"}, []),
         ({"output_config": {"effort": "low"}, "mcp_servers": [{"name": "x"}]}, ["mcp_servers", "output_config.effort"]),
         ({"cache_control": {"type": "ephemeral"}}, []),
+        ({"grammar": "x", "min_p": 0.5, "seed": 1}, ["grammar"]),
+        ({"response_format": {"type": "json_object"}, "stop": ["x"]}, ["response_format", "stop"]),
+        ({"tools": [{"type": "bash_20250124", "name": "bash"}, {"name": "f"}]}, ["tools of the type bash"]),
+        ({"tools": [{"type": "a\r\nb"}, {"type": "web_search_1"}]}, ["tools of an unknown type"]),
     ],
 )
 def test_what_has_no_effect(fields: dict[str, Any], names: list[str]) -> None:
@@ -213,11 +234,11 @@ def test_a_stream_of_every_piece() -> None:
         ("block_start", 1, {"type": "text", "text": ""}),
         ("block_delta", 1, {"type": "text_delta", "text": "x"}),
         ("block_stop", 1, None),
-        ("block_start", 2, {"type": "tool_use", "id": "c1", "name": "f", "input": {}}),
+        ("block_start", 2, {"type": "tool_use", "id": "toolu_c1", "name": "f", "input": {}}),
         ("block_delta", 2, {"type": "input_json_delta", "partial_json": '{"a":'}),
         ("block_delta", 2, {"type": "input_json_delta", "partial_json": "1}"}),
         ("block_stop", 2, None),
-        ("block_start", 3, {"type": "tool_use", "id": "c2", "name": "g", "input": {}}),
+        ("block_start", 3, {"type": "tool_use", "id": "toolu_c2", "name": "g", "input": {}}),
         ("block_delta", 3, {"type": "input_json_delta", "partial_json": "{}"}),
         ("block_stop", 3, None),
         ("message_delta", None, {"stop_reason": "tool_use", "stop_sequence": None}),
@@ -297,4 +318,4 @@ def test_cached_tokens_are_counted_apart() -> None:
 )
 def test_arguments_are_an_object(arguments: str, found: dict[str, Any]) -> None:
     body = encoded(whole(HEAD, CollectedAnswer(calls=[ToolCall("c", "f", arguments)], finish_reason="tool_calls")))
-    assert body["content"] == [{"type": "tool_use", "id": "c", "name": "f", "input": found}]
+    assert body["content"] == [{"type": "tool_use", "id": "toolu_c", "name": "f", "input": found}]

@@ -7,17 +7,25 @@ from typing import Any
 import msgspec
 import pytest
 
+from services.api.dialects.common import foreign
+from services.api.dialects.common.answer import CollectedAnswer
+from services.api.dialects.common.parameters import ALIASES, UNLIMITED
 from services.api.dialects.openai import requests
 from services.api.dialects.openai.answers import ChatShape, TextShape
 from services.api.dialects.openai.types import ChatRequest
 from services.core.errors import BadRequest
-from services.core.events import Text, TokenLogprob, TopLogprob
+from services.core.events import PromptToken, Text, TokenLogprob, TopLogprob
+from services.core.message import ToolCall
 from services.core.request import GenerationRequest
+from services.core.sampling import Sampling
+
+
+def chat_request(**fields: Any) -> ChatRequest:
+    return msgspec.convert({"messages": [{"role": "user", "content": "x"}], **fields}, ChatRequest)
 
 
 def ask(**fields: Any) -> GenerationRequest:
-    body = {"messages": [{"role": "user", "content": "x"}], **fields}
-    return requests.chat(msgspec.convert(body, ChatRequest))
+    return requests.chat(chat_request(**fields))
 
 
 @pytest.mark.parametrize(
@@ -27,10 +35,147 @@ def ask(**fields: Any) -> GenerationRequest:
         ({"type": "text"}, None),
         ({"type": "json_object"}, {}),
         ({"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "object"}}}, {"type": "object"}),
+        ({"type": "json_schema", "schema": {"type": "object"}}, {"type": "object"}),
+        ({"type": "json_object", "schema": {"type": "object"}}, {"type": "object"}),
+        ({"type": "json_object", "json_schema": {"schema": {"type": "object"}}}, {"type": "object"}),
     ],
 )
 def test_response_formats(response_format: Any, schema: Any) -> None:
     assert ask(response_format=response_format).json_schema == schema
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"json_schema": {"type": "object"}},
+        {"guided_json": {"type": "object"}, "response_format": {"type": "text"}},
+        {"guided_json": '{"type": "object"}', "json_schema": {"type": "object"}},
+        {"structured_outputs": {"json": {"type": "object"}}},
+    ],
+)
+def test_other_servers_names_of_a_schema(fields: dict[str, Any]) -> None:
+    assert ask(**fields).json_schema == {"type": "object"}
+    assert requests.ignored(chat_request(**fields)) == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"guided_json": "[]"}, "guided_json"),
+        ({"json_schema": "{"}, "json_schema"),
+        ({"guided_json": {}, "response_format": {"type": "json_object", "schema": {"type": "object"}}}, "guided_json"),
+        ({"logit_bias": {"hello": 1}}, "logit_bias"),
+        ({"logit_bias": {"-1": 1}}, "logit_bias"),
+        ({"logit_bias": {"99999999": 1}}, "logit_bias"),
+        ({"max_tokens": 0}, "max_tokens"),
+        ({"max_completion_tokens": 0}, "max_completion_tokens"),
+        ({"chat_template_kwargs": {"messages": []}}, "chat_template_kwargs.messages"),
+        ({"chat_template_kwargs": {"tools": None}}, "chat_template_kwargs.tools"),
+        ({"chat_template_kwargs": {"add_generation_prompt": False}}, "chat_template_kwargs.add_generation_prompt"),
+        ({"chat_template_kwargs": {"a": [0] * 10_001}}, "chat_template_kwargs"),
+        ({"messages": [{"role": "user", "content": {"a": 1}}]}, "messages[0].content"),
+        ({"messages": [{"role": "user"}]}, "messages[0].content"),
+    ],
+)
+def test_what_has_no_sense_is_refused_by_its_name(fields: dict[str, Any], param: str) -> None:
+    with pytest.raises(BadRequest) as caught:
+        ask(**fields)
+    assert caught.value.param == param
+
+
+@pytest.mark.parametrize(
+    ("fields", "names"),
+    [
+        ({"grammar": 'root ::= "a"', "guided_regex": "a+", "guided_choice": ["a"]},
+         ["grammar", "guided_regex", "guided_choice"]),
+        ({"structured_outputs": {"choice": ["a"]}}, ["structured_outputs.choice"]),
+        ({"ignore_eos": True, "min_tokens": 5}, ["ignore_eos", "min_tokens"]),
+        ({"ignore_eos": False, "min_tokens": 0, "mirostat": 0, "repeat_last_n": 64, "typical_p": 1.0}, []),
+        ({"options": {"num_ctx": 1}, "thinking": {"type": "enabled"}}, ["thinking", "options"]),
+        ({"tools": [{"type": "custom", "custom": {"name": "f"}}]}, ["tools of the type custom"]),
+        ({"cache_prompt": True, "ttl": 5, "draft_model": "x"}, []),
+    ],
+)  # fmt: skip
+def test_what_would_change_the_answer_is_named(fields: dict[str, Any], names: list[str]) -> None:
+    assert requests.ignored(chat_request(**fields)) == names
+
+
+def test_every_parameter_of_other_servers_is_honoured_or_named() -> None:
+    honoured = {*Sampling.__struct_fields__, *ALIASES, *foreign.SCHEMAS, "structured_outputs"}
+    assert set(foreign.ForeignParameters.__struct_fields__) == honoured | set(foreign.IGNORED)
+
+
+def test_other_names_and_signs_of_no_limit() -> None:
+    found = ask(repetition_penalty=1.2, top_k=-1, max_tokens=-1, random_seed=7)
+    assert (found.sampling.repeat_penalty, found.sampling.top_k, found.sampling.seed) == (1.2, 0, 7)
+    assert found.max_tokens == ask(max_completion_tokens=-1, max_tokens=5).max_tokens == UNLIMITED
+    assert ask(repetition_penalty=1.2, repeat_penalty=1.1).sampling.repeat_penalty == 1.1
+
+
+CALL = {"function": {"name": "f", "arguments": "{}"}}
+
+
+def test_odd_turns_of_a_history_are_read() -> None:
+    found = ask(
+        messages=[
+            {"role": "user", "content": 42},
+            {"role": "assistant", "content": None, "tool_calls": [{**CALL, "type": ""}]},
+            {"role": "tool"},
+            {"role": "tool", "content": {"ok": [True]}},
+            {"role": "assistant", "tool_calls": [{"type": "custom", "custom": {"name": "g", "input": "x"}}]},
+        ]
+    )
+    assert [message.text for message in found.messages] == ["42", "", "", '{"ok":[true]}', ""]
+    assert [call for message in found.messages for call in message.calls] == [
+        ToolCall("", "f", "{}"), ToolCall("", "g", '{"input":"x"}'),
+    ]  # fmt: skip
+    assert found.unread == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "read"),
+    [
+        ('{"q": ', None),
+        ("[1]", None),
+        ("null", None),
+        ('{"a": NaN}', None),
+        ('{"a": "\\ud800"}', None),
+        ("[" * 100_000, None),
+        ('{"a":' * 100 + "1" + "}" * 100, None),
+        ('{"a": "\\u0000"}', None),
+        ("", "{}"),
+        (None, "{}"),
+        ({"a": 1}, '{"a":1}'),
+    ],
+)
+def test_a_conversation_goes_on_whatever_an_earlier_call_contains(arguments: Any, read: str | None) -> None:
+    call = {"id": "1", "function": {"name": "f", "arguments": arguments}}
+    found = ask(messages=[{"role": "assistant", "tool_calls": [call]}])
+    assert found.messages[0].calls == (ToolCall("1", "f", read or "{}", unread=read is None),)
+    assert found.unread == (["arguments of an earlier call"] if read is None else [])
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"tools": [{"function": {"name": f"f{i}", "parameters": {"a": "x" * 2**17}}} for i in range(5)]}, "tools"),
+        ({"messages": [{"role": "assistant", "tool_calls": [
+            {"function": {"name": "f", "arguments": f'{{"a": "{"x" * 2**17}"}}'}}]}] * 5}, "messages"),
+    ],
+)  # fmt: skip
+def test_what_fits_no_context_is_refused_before_the_work(fields: dict[str, Any], param: str) -> None:
+    with pytest.raises(BadRequest, match="524288") as caught:
+        ask(**fields)
+    assert caught.value.param == param
+
+
+@pytest.mark.parametrize(
+    ("choice", "required"),
+    [("any", True), ({"type": "any"}, True), ({"type": "auto"}, False), ({"type": "required"}, True)],
+)
+def test_a_choice_in_others_words(choice: Any, required: bool) -> None:
+    found = ask(tools=[{"function": {"name": "f"}}], tool_choice=choice)
+    assert ([tool.name for tool in found.tools], found.call_required) == (["f"], required)
 
 
 def test_a_schema_format_without_a_schema_is_refused() -> None:
@@ -88,3 +233,12 @@ def test_logprobs_of_a_completion_have_the_older_shape() -> None:
         "top_logprobs": [{"ab": -0.5}, {"d": -0.1, "c": -0.5}],
         "text_offset": [0, 2],
     }
+
+
+def test_offsets_count_what_came_before() -> None:
+    shape = TextShape("xyz", [PromptToken("xyz", None)])
+    pieces = [shape.opening(0), shape.piece(0, Text("ab", (entry("ab"),))), shape.piece(0, Text("c", (entry("c"),)))]
+    assert [piece and piece.logprobs and piece.logprobs.text_offset for piece in pieces] == [[0], [3], [5]]
+    whole = shape.whole(0, CollectedAnswer(text="abc", logprobs=[entry("ab"), entry("c")]))
+    assert whole.logprobs
+    assert whole.logprobs.text_offset == [0, 3, 5]

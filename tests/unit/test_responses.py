@@ -90,13 +90,13 @@ def test_items_become_messages() -> None:
     ("item", "place"),
     [
         ({"type": "item_reference", "id": "msg_1"}, "item_reference"),
-        ({"type": "computer_call", "id": "1"}, "computer_call"),
+        ({"type": "party", "id": "1"}, "party"),
         ({"type": "message", "role": "user"}, "content"),
         ({"content": "x"}, "role"),
         ({"role": "user", "content": [{"type": "input_image", "image_url": "x"}]}, r"input\[1\].content\[0\]"),
         ({"role": "user", "content": "a\0"}, "NUL"),
-        ({"type": "function_call", "name": "f"}, "call_id"),
-        ({"type": "function_call_output", "output": "x"}, "call_id"),
+        ({"type": "function_call", "call_id": "1"}, "name"),
+        ({"type": "function_call_output", "output": "a\0"}, "NUL"),
     ],
 )
 def test_items_it_cannot_read_are_refused_by_their_place(item: dict[str, Any], place: str) -> None:
@@ -173,8 +173,13 @@ def test_sampling_and_limits() -> None:
         ({"include": ["reasoning.encrypted_content"] * 2}, ["include reasoning.encrypted_content"]),
         ({"include": ["message.output_text.logprobs", "a\r\nb", "c"]}, ["include"]),
         ({"text": {"verbosity": "low"}, "reasoning": {"summary": "auto"}}, ["text.verbosity", "reasoning.summary"]),
+        ({"grammar": "x", "seed": 1, "stop": "x", "n": 2}, ["stop", "n", "grammar"]),
+        ({"tools": [{"type": "web_search"}, {"type": "function", "name": "f"}]}, ["tools of the type web_search"]),
+        ({"tools": [{"type": "a\r\nb"}, {"type": "c"}]}, ["tools of an unknown type"]),
+        ({"input": [{"type": "web_search_call"}, {"content": "x", "role": "user"}]},
+         ["input of the type web_search_call"]),
     ],
-)
+)  # fmt: skip
 def test_what_has_no_effect(fields: dict[str, Any], names: list[str]) -> None:
     assert conversions.ignored(request(**fields)) == names
 
@@ -182,12 +187,11 @@ def test_what_has_no_effect(fields: dict[str, Any], names: list[str]) -> None:
 @pytest.mark.parametrize(
     "fields",
     [
-        {"tools": [{"type": "web_search"}]},
         {"tools": [{"type": "function"}]},
         {"tools": [{"type": "function", "name": "f"}], "tool_choice": {"type": "web_search"}},
     ],
 )
-def test_tools_of_openais_servers_are_refused(fields: dict[str, Any]) -> None:
+def test_a_tool_without_a_name_and_a_choice_of_none_are_refused(fields: dict[str, Any]) -> None:
     with pytest.raises(BadRequest, match=r"web_search|function"):
         asked(**fields)
 
@@ -210,6 +214,41 @@ F, G = ({"type": "function", "name": name} for name in "fg")
 def test_the_choice_of_a_tool(choice: Any, names: list[str], required: bool) -> None:
     found = asked(tools=[F, G], tool_choice=choice, parallel_tool_calls=False)
     assert ([tool.name for tool in found.tools], found.call_required, found.parallel_calls) == (names, required, False)
+
+
+def test_tools_of_openais_servers_are_left_out_and_never_shown_as_offered() -> None:
+    sent = request(tools=[{"type": "web_search"}, F, {"type": "custom", "name": "patch"}])
+    assert [tool.name for tool in conversions.chat(sent).tools] == ["f"]
+    assert encoded(whole(ResponseHead("1", 1, "m", sent), CollectedAnswer()))["tools"] == [F]
+
+
+@pytest.mark.parametrize(
+    ("choice", "shown"), [("any", "required"), ({"type": "auto"}, "auto"), ({"type": "any"}, "required")]
+)
+def test_a_choice_in_others_words_is_shown_in_openais(choice: Any, shown: str) -> None:
+    sent = request(tools=[F], tool_choice=choice)
+    assert conversions.chat(sent).call_required is (shown == "required")
+    assert encoded(whole(ResponseHead("1", 1, "m", sent), CollectedAnswer()))["tool_choice"] == shown
+
+
+def test_odd_calls_and_results_of_a_history_are_read() -> None:
+    found = asked(
+        input=[
+            {"role": "assistant", "content": None},
+            {"type": "custom_tool_call", "call_id": "1", "name": "patch", "input": "x\n"},
+            {"type": "function_call", "name": "f", "arguments": '{"a": '},
+            {"type": "custom_tool_call_output", "call_id": "1", "output": {"ok": True}},
+            {"type": "function_call_output"},
+        ]
+    )
+    assert [(m.role, m.text) for m in found.messages] == [("assistant", ""), ("tool", '{"ok":true}'), ("tool", "")]
+    patch, broken = found.messages[0].calls
+    assert (patch.arguments, broken.arguments, broken.id) == ('{"input":"x\\n"}', "{}", "")
+    assert found.unread == ["arguments of an earlier call"]
+
+
+def test_labels_that_were_not_sent_are_left_out() -> None:
+    assert encoded(whole(HEAD, CollectedAnswer())).keys().isdisjoint({"user", "safety_identifier", "prompt_cache_key"})
 
 
 def test_a_tool_keeps_its_description_and_schema() -> None:

@@ -29,6 +29,11 @@ REASONS = {
 }
 """The description of each status."""
 
+LENGTHS = {"maxItems": "", "maxLength": " characters"}
+"""Bounds of the length of a value, with their units in words."""
+
+MOST = MaxItems.max_length or 0
+
 REF = "#/components/schemas/{name}"
 
 KEYS = {
@@ -93,17 +98,18 @@ def schemas_of(endpoints: tuple[Endpoint, ...]) -> tuple[Schemas, dict[str, Any]
 
 
 def bounds_in_words(schema: Any) -> Any:
-    """Return `schema` with the bound `MaxItems` as a description.
+    """Return `schema` with bounds of `MaxItems` and larger as descriptions.
 
-    A body over that bound is often refused for its size first, with 413 and not with the status of a wrong value.
+    A body over such a bound is often refused for its size first, with 413 and not with the status of a wrong value.
     """
     if isinstance(schema, list):
         return [bounds_in_words(inner) for inner in schema]
     if not isinstance(schema, dict):
         return schema
     found = {key: bounds_in_words(inner) for key, inner in schema.items()}
-    if found.get("maxItems") == MaxItems.max_length:
-        found["description"] = f"At most {found.pop('maxItems')}."
+    for key, unit in LENGTHS.items():
+        if isinstance(found.get(key), int) and found[key] >= MOST:
+            found["description"] = f"At most {found.pop(key)}{unit}."
     return found
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Literal
 
 import falcon
 from msgspec import Struct
 
+from services.api.dialects.common.bounds import Name
 from services.api.dialects.common.schema import AnswerStruct, Count
 from services.api.http.auth import require_admin
 from services.api.http.context import client
@@ -15,24 +17,30 @@ from services.api.http.resource import Resource
 from services.api.http.stream import write_json
 from services.core.model import Model
 
+LAST_SECOND = 253_402_300_799
+"""The last second of the year 9999. The time of a file may be any number, and Python writes no later date."""
+
 
 class ModelRequest(Struct):
     """``POST /v1/models/select``."""
 
-    model: str
+    model: Name
 
 
 class UnloadRequest(Struct):
     """``POST /v1/models/unload``."""
 
-    model: str | None = None
+    model: Name | None = None
 
 
 class ModelEntry(AnswerStruct, tag_field="object", tag="model"):
-    """A model as OpenAI lists it, with further fields of this server."""
+    """A model as OpenAI and Anthropic list it, with further fields of this server."""
 
     id: str
+    type: Literal["model"]
+    display_name: str
     created: int
+    created_at: str
     owned_by: str
     name: str
     description: str
@@ -43,9 +51,12 @@ class ModelEntry(AnswerStruct, tag_field="object", tag="model"):
 
 
 class ModelList(AnswerStruct, tag_field="object", tag="list"):
-    """All models on disk."""
+    """All models on disk. Anthropic's clients read pages; there is one, and what tells so is last."""
 
     data: list[ModelEntry]
+    has_more: bool
+    first_id: str | None
+    last_id: str | None
 
 
 class ModelLoaded(AnswerStruct):
@@ -68,7 +79,9 @@ class Models(Resource):
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """List the models on disk."""
-        write_json(resp, ModelList(data=[entry(model) for model in self._service.models()]))
+        entries = [entry(model) for model in self._service.models()]
+        first, last = (entries[0].id, entries[-1].id) if entries else (None, None)
+        write_json(resp, ModelList(data=entries, has_more=False, first_id=first, last_id=last))
 
     def on_get_one(self, req: falcon.Request, resp: falcon.Response, name: str) -> None:
         """Describe one model. Raises `ModelNotFound`."""
@@ -94,7 +107,10 @@ def entry(model: Model) -> ModelEntry:
     """Return the entry of a model in the list."""
     return ModelEntry(
         id=model.id,
+        type="model",
+        display_name=model.name,
         created=model.created,
+        created_at=datetime.fromtimestamp(min(max(model.created, 0), LAST_SECOND), UTC).isoformat(),
         owned_by="rkllm",
         name=model.name,
         description=model.description,

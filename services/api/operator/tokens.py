@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated
 
 import falcon
 from msgspec import Meta, Struct
 
 from services.answering.plan import data_request, plan
-from services.api.dialects.common.bounds import MaxItems
+from services.api.dialects.common.bounds import MaxItems, Name, TemplateVariables, Text, TokenIds
 from services.api.dialects.common.content import clean
 from services.api.dialects.common.parameters import NeutralValues, requested
 from services.api.dialects.common.schema import AnswerStruct, Count
@@ -23,29 +23,28 @@ from services.api.http.stream import write_json
 from services.core.errors import BadRequest
 from services.core.model import Model
 from services.core.request import EngineRequest
-from services.core.sampling import Natural
 
 
 class TokenizeRequest(Struct, kw_only=True):
     """``POST /v1/tokenize``: a `prompt`, or the `messages` of a chat."""
 
-    model: str | None = None
-    prompt: str | None = None
+    model: Name | None = None
+    prompt: Text | None = None
     messages: Annotated[list[RequestMessage], Meta(min_length=1), MaxItems] | None = None
     add_special_tokens: bool | None = None
     return_token_strs: bool | None = None
     add_generation_prompt: bool | None = None
     continue_final_message: bool | None = None
-    chat_template: str | None = None
-    chat_template_kwargs: dict[str, Any] | None = None
+    chat_template: Text | None = None
+    chat_template_kwargs: TemplateVariables | None = None
     tools: ToolList | None = None
 
 
 class DetokenizeRequest(Struct, kw_only=True):
     """``POST /v1/detokenize``."""
 
-    model: str | None = None
-    tokens: list[Natural]
+    model: Name | None = None
+    tokens: TokenIds
 
 
 class TokenizeAnswer(AnswerStruct):

@@ -68,8 +68,15 @@ def content_blocks(answer: CollectedAnswer) -> list[AnswerBlock]:
     text = answer.refusal or answer.text
     if text or not (answer.reasoning or answer.calls):
         found.append(TextBlock(text=text))
-    found += [ToolUseBlock(id=call.id, name=call.name, input=arguments(call.arguments)) for call in answer.calls]
+    found += [
+        ToolUseBlock(id=tool_use_id(call.id), name=call.name, input=arguments(call.arguments)) for call in answer.calls
+    ]
     return found
+
+
+def tool_use_id(call_id: str) -> str:
+    """Return the id of a call as Anthropic's begin. Nothing is looked up by it, so it needs no way back."""
+    return f"toolu_{call_id.removeprefix('call_')}"
 
 
 def thinking_block(text: str) -> ThinkingBlock:

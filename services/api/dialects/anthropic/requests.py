@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from services.api.dialects.anthropic.types import (
     CountTokensRequest,
     InputBlock,
+    InputMessage,
     MessagesRequest,
     MessagesTool,
     MessagesToolChoice,
 )
-from services.api.dialects.common.content import ContentPart, part, text_parts
+from services.api.dialects.common import foreign
+from services.api.dialects.common.content import ContentPart, part, result_parts, text_parts
 from services.api.dialects.common.parameters import NeutralValues, requested, sampling_of, stops
-from services.api.dialects.common.tools import ToolChoice, ToolChoiceMode, choose_tools, earlier_call, tool
+from services.api.dialects.common.tools import (
+    ToolChoice,
+    ToolChoiceMode,
+    choose_tools,
+    conversation,
+    earlier_call,
+    left_out,
+    tool,
+)
 from services.core.errors import BadRequest
 from services.core.message import Message, Part, ToolCall
 from services.core.request import GenerationRequest, Tool
@@ -25,6 +35,17 @@ IGNORED: NeutralValues = {
     "context_management": (None,),
     "service_tier": (None, "auto", "standard_only"),
     "container": (None,),
+    "max_completion_tokens": (None,),
+    "response_format": (None, {"type": "text"}),
+    "reasoning": (None, {}),
+    "reasoning_effort": (None,),
+    "enable_thinking": (None,),
+    "chat_template_kwargs": (None, {}),
+    "instructions": (None, ""),
+    "stop": (None, "", []),
+    "n": (None, 1),
+    "logprobs": (None, False),
+    "top_logprobs": (None, 0),
 }
 """Parameters without effect; a value that asks for something is named in the warning."""
 
@@ -40,8 +61,20 @@ THINKING = {"enabled": True, "disabled": False, "adaptive": None}
 MODES: Mapping[str, ToolChoiceMode] = {"auto": "auto", "any": "required", "tool": "required", "none": "none"}
 """The mode for each type of ``tool_choice``."""
 
+CUSTOM = "custom"
+"""The type of tools that are the client's own; it may be left out."""
+
 EARLIER_REASONING = ("thinking", "redacted_thinking")
 """Types of blocks that clients send back and no chat template has a place for."""
+
+OTHERS = frozenset(
+    {
+        "bash_code_execution_tool_result", "code_execution_tool_result", "container_upload", "mcp_tool_result",
+        "mcp_tool_use", "server_tool_use", "text_editor_code_execution_tool_result", "tool_search_tool_result",
+        "web_fetch_tool_result", "web_search_tool_result",
+    }
+)  # fmt: skip
+"""Types of blocks about tools of Anthropic's servers. A conversation that began there goes on here without them."""
 
 
 def ignored(request: CountTokensRequest) -> list[str]:
@@ -50,7 +83,17 @@ def ignored(request: CountTokensRequest) -> list[str]:
         *requested(request, IGNORED),
         *requested(request.thinking, THINKING_IGNORED, "thinking."),
         *requested(request.output_config, OUTPUT_IGNORED, "output_config."),
+        *foreign.ignored(request),
+        *blocks_left_out(request.messages),
+        *left_out(tool.type for tool in request.tools or () if tool.type != CUSTOM),
     ]
+
+
+def blocks_left_out(messages: Sequence[InputMessage]) -> list[str]:
+    """Return what a warning says of the assistant's blocks that no message is made of."""
+    answers = (sent.content for sent in messages if sent.role == "assistant" and isinstance(sent.content, list))
+    kinds = [block.type for blocks in answers for block in blocks if block.type in OTHERS]
+    return [f"content of the type {kind}" for kind in dict.fromkeys(kinds)]
 
 
 def chat(request: CountTokensRequest) -> GenerationRequest:
@@ -58,8 +101,8 @@ def chat(request: CountTokensRequest) -> GenerationRequest:
     choice = tool_choice(request)
     output = request.output_config and request.output_config.format
     generation = GenerationRequest(
-        messages=tuple(messages(request)),
-        json_schema=output.schema if output else None,
+        messages=conversation(messages(request)),
+        json_schema=foreign.schema_of(request, output.schema if output else None),
         schema_strict=output is not None,  # Anthropic's schemas are always strict
         thinking=THINKING[request.thinking.type] if request.thinking else None,
         tools=choice.tools,
@@ -77,7 +120,7 @@ def sampled(generation: GenerationRequest, request: MessagesRequest) -> Generati
 
 def tool_choice(request: CountTokensRequest) -> ToolChoice:
     """Return the tools that are offered. Raises `BadRequest`."""
-    offered = [offered_tool(each, f"tools[{i}]") for i, each in enumerate(request.tools or ())]
+    offered = functions(request.tools or ())
     choice = request.tool_choice or MessagesToolChoice("auto")
     if choice.type == "tool" and choice.name is None:
         raise BadRequest(
@@ -87,29 +130,30 @@ def tool_choice(request: CountTokensRequest) -> ToolChoice:
     return choose_tools(offered, MODES[choice.type], names, parallel=choice.disable_parallel_tool_use is not True)
 
 
-def offered_tool(sent: MessagesTool, where: str) -> Tool:
-    """Return a tool, which must be the client's own. Raises `BadRequest` for one that runs on Anthropic's servers."""
-    if sent.type not in (None, "custom"):
-        raise BadRequest(
-            f"{where} is of the type {sent.type!r}, which runs on Anthropic's servers. Send tools of your own, "
-            "with a name and an input_schema.",
-            param=where,
-        )
-    return tool(sent.name, sent.description, sent.input_schema, where)
+def functions(tools: Sequence[MessagesTool]) -> Iterator[Tool]:
+    """Yield the client's own tools. Raises `BadRequest` for one without a name."""
+    for index, sent in enumerate(tools):
+        where = f"tools[{index}]"
+        if sent.type in (None, "", CUSTOM):
+            if sent.name is None:
+                raise BadRequest(f"{where} is a tool without a name; give it one.", param=f"{where}.name")
+            yield tool(sent.name, sent.description, sent.input_schema, where)
 
 
-def messages(request: CountTokensRequest) -> list[Message]:
-    """Return the system prompt and the conversation as messages. Raises `BadRequest`."""
-    found = [Message("system", blocks(request.system, "system"))] if request.system else []
+def messages(request: CountTokensRequest) -> Iterator[Message]:
+    """Yield the system prompt and the conversation as messages. Raises `BadRequest`."""
+    if request.system:
+        yield Message("system", blocks(request.system, "system"))
     for index, sent in enumerate(request.messages):
         where = f"messages[{index}].content"
-        if isinstance(sent.content, str) or sent.role == "system":
-            found.append(Message(sent.role, blocks(sent.content, where)))
+        if sent.content is None and sent.role != "assistant":
+            raise BadRequest(f"{where} is missing; send a text or a list of blocks.", param=where)
+        if not isinstance(sent.content, list) or sent.role == "system":
+            yield Message(sent.role, blocks(sent.content or "", where))
         elif sent.role == "assistant":
-            found.append(assistant(sent.content, where))
+            yield assistant(sent.content, where)
         else:
-            found += user(sent.content, where)
-    return found
+            yield from user(sent.content, where)
 
 
 def user(content: Sequence[InputBlock], where: str) -> list[Message]:
@@ -125,16 +169,16 @@ def user(content: Sequence[InputBlock], where: str) -> list[Message]:
 def assistant(content: Sequence[InputBlock], where: str) -> Message:
     """Return a message of the assistant: its text and its calls, without its reasoning. Raises `BadRequest`."""
     calls = [tool_call(b, f"{where}[{i}]") for i, b in enumerate(content) if b.type == "tool_use"]
-    apart = ("tool_use", *EARLIER_REASONING)
+    apart = {"tool_use", *EARLIER_REASONING, *OTHERS}
     parts = [block(b, f"{where}[{i}]") for i, b in enumerate(content) if b.type not in apart]
     return Message("assistant", tuple(parts), tuple(calls))
 
 
 def tool_call(sent: InputBlock, where: str) -> ToolCall:
     """Return a call in an earlier message. Raises `BadRequest`."""
-    if sent.id is None or sent.name is None:
-        raise BadRequest(f"{where} is a tool_use without an id or a name; send both.", param=where)
-    return earlier_call(sent.id, sent.name, json.dumps(sent.input or {}, ensure_ascii=False), where)
+    if sent.name is None:
+        raise BadRequest(f"{where} is a tool_use without a name; send the name of its tool.", param=f"{where}.name")
+    return earlier_call(sent.id or "", sent.name, json.dumps(sent.input or {}, ensure_ascii=False), where)
 
 
 def tool_result(sent: InputBlock, where: str) -> Message:
@@ -142,11 +186,9 @@ def tool_result(sent: InputBlock, where: str) -> Message:
 
     The text of a failed call begins with ``Error:``, since messages have no field for it.
     """
-    if sent.tool_use_id is None:
-        raise BadRequest(
-            f"{where} is a tool_result without a tool_use_id; send the id of its call.", param=f"{where}.tool_use_id"
-        )
-    found = Message("tool", blocks(sent.content or "", f"{where}.content"), call_id=sent.tool_use_id)
+    content, place = sent.content, f"{where}.content"
+    texts = blocks(content, place) if isinstance(content, list) else result_parts(content, place)
+    found = Message("tool", texts, call_id=sent.tool_use_id)
     return found.with_text(f"Error: {found.text}") if sent.is_error else found
 
 

@@ -9,6 +9,7 @@ from services.api.dialects.anthropic.answers import (
     message_ending,
     message_opening,
     thinking_block,
+    tool_use_id,
     usage_of,
 )
 from services.api.dialects.anthropic.errors import error_body
@@ -29,7 +30,7 @@ from services.api.dialects.anthropic.schemas import (
     ThinkingDelta,
     ToolUseBlock,
 )
-from services.api.http.stream import Frames, tagged_sse
+from services.api.http.stream import Frames, comment, tagged_sse
 from services.core.errors import ServiceError
 from services.core.events import Done, Event, Notice, Piece, Reasoning, Refusal, Text, ToolCallDelta, Waiting, closing
 
@@ -51,7 +52,7 @@ def frames(head: MessageHead, events: Iterator[Event]) -> Frames:
                 yield tagged_sse(MessageStart(message=message_opening(head)))
             if isinstance(event, Waiting):
                 # The comment is for people; Anthropic's clients know the event.
-                yield f": {event}\n".encode() + tagged_sse(Ping())
+                yield comment(event) + tagged_sse(Ping())
             elif isinstance(event, Piece):
                 refusal = event.text if isinstance(event, Refusal) else refusal
                 yield from map(tagged_sse, blocks.add(event))
@@ -121,4 +122,4 @@ def empty_block(piece: Piece) -> AnswerBlock:
             return thinking_block("")
         case ToolCallDelta():
             # The arguments follow as pieces of JSON; the block begins with an empty object.
-            return ToolUseBlock(id=piece.id, name=piece.name, input={})
+            return ToolUseBlock(id=tool_use_id(piece.id), name=piece.name, input={})

@@ -6,21 +6,34 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from services.api.dialects.common.bounds import Effort, MaxItems, Positive, StopList
-from services.api.dialects.common.tools import FunctionName
-from services.core.sampling import Natural, Probability, Temperature
+from services.api.dialects.common.bounds import (
+    AnyInteger,
+    Description,
+    Effort,
+    MaxItems,
+    Metadata,
+    Name,
+    Object,
+    Positive,
+    StopList,
+    Text,
+    Word,
+)
+from services.api.dialects.common.foreign import ForeignParameters
+from services.api.dialects.common.tools import FunctionName, MaxTools
 
 
 class InputBlock(Struct):
     """One block of a message's content; which fields count depends on `type`."""
 
-    type: str
-    text: str | None = None
-    id: str | None = None
-    name: str | None = None
-    input: dict[str, Any] | None = None
-    tool_use_id: str | None = None
-    content: str | Annotated[list[InputBlock], MaxItems] | None = None
+    type: Word
+    text: Text | None = None
+    id: Name | None = None
+    name: Name | None = None
+    input: Object | None = None
+    tool_use_id: Name | None = None
+    content: Text | Annotated[list[InputBlock], MaxItems] | Object | AnyInteger | float | bool | None = None
+    """The result of a tool. Anthropic has no objects and numbers here, but clients send them."""
     is_error: bool | None = None
 
 
@@ -28,24 +41,24 @@ class InputMessage(Struct):
     """One message of the conversation."""
 
     role: Literal["user", "assistant", "system"]
-    content: str | Annotated[list[InputBlock], MaxItems]
+    content: Text | Annotated[list[InputBlock], MaxItems] | None = None
 
 
 class MessagesTool(Struct):
     """A tool that may be called."""
 
-    name: FunctionName
-    input_schema: dict[str, Any] = {}
-    description: str = ""
-    type: str | None = None
-    """``custom``, or left out; tools of all other types run on Anthropic's servers."""
+    name: FunctionName | None = None
+    input_schema: Object | None = None
+    description: Description | None = None
+    type: Word | None = None
+    """``custom``, or left out; tools of all other types are left out."""
 
 
 class MessagesToolChoice(Struct):
     """Which tools may or must be called."""
 
     type: Literal["auto", "any", "tool", "none"]
-    name: str | None = None
+    name: Name | None = None
     disable_parallel_tool_use: bool | None = None
 
 
@@ -53,15 +66,15 @@ class ThinkingConfig(Struct):
     """The thinking switch."""
 
     type: Literal["enabled", "disabled", "adaptive"]
-    budget_tokens: int | None = None
-    display: str | None = None
+    budget_tokens: AnyInteger | None = None
+    display: Word | None = None
 
 
 class OutputFormat(Struct):
     """The schema that the answer must satisfy."""
 
     type: Literal["json_schema"]
-    schema: dict[str, Any]
+    schema: Object
 
 
 class OutputConfig(Struct):
@@ -71,30 +84,39 @@ class OutputConfig(Struct):
     format: OutputFormat | None = None
 
 
-class CountTokensRequest(Struct, kw_only=True):
+class CountTokensRequest(ForeignParameters, frozen=True, kw_only=True):
     """``POST /v1/messages/count_tokens``, and what both requests share."""
 
     messages: Annotated[list[InputMessage], Meta(min_length=1), MaxItems]
-    model: str | None = None
-    system: str | Annotated[list[InputBlock], MaxItems] | None = None
-    tools: list[MessagesTool] | None = None
+    model: Name | None = None
+    system: Text | Annotated[list[InputBlock], MaxItems] | None = None
+    tools: Annotated[list[MessagesTool], MaxTools] | None = None
     tool_choice: MessagesToolChoice | None = None
     thinking: ThinkingConfig | None = None
     output_config: OutputConfig | None = None
-    cache_control: dict[str, Any] | None = None
-    mcp_servers: list[Any] | None = None
-    context_management: dict[str, Any] | None = None
+    cache_control: Object | None = None
+    mcp_servers: Annotated[list[Any], MaxItems] | None = None
+    context_management: Object | None = None
 
 
-class MessagesRequest(CountTokensRequest, kw_only=True):
+class MessagesRequest(CountTokensRequest, frozen=True, kw_only=True):
     """``POST /v1/messages``."""
 
     max_tokens: Positive
     stream: bool | None = None
     stop_sequences: StopList | None = None
-    temperature: Temperature | None = None
-    top_p: Probability | None = None
-    top_k: Natural | None = None
-    metadata: dict[str, Any] | None = None
-    service_tier: str | None = None
+    metadata: Metadata | None = None
+    service_tier: Word | None = None
     container: Any = None
+
+    max_completion_tokens: Any = None
+    response_format: Any = None
+    reasoning: Any = None
+    reasoning_effort: Any = None
+    enable_thinking: Any = None
+    chat_template_kwargs: Any = None
+    instructions: Any = None
+    stop: Any = None
+    n: Any = None
+    logprobs: Any = None
+    top_logprobs: Any = None

@@ -6,12 +6,41 @@ A bound is checked before any work on the value, and stands in ``/openapi.json``
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
+from services.core.sampling import Natural
+
 Positive = Annotated[int, Meta(ge=1, le=2**31 - 1)]
-StopList = Annotated[list[Annotated[str, Meta(max_length=1000)]], Meta(max_length=16)]
+AnyInteger = Annotated[int, Meta(ge=-(2**53), le=2**53)]
+"""A number that JSON has without a loss."""
+TokenLimit = Annotated[int, Meta(ge=-1, le=2**31 - 1, extra_json_schema={"not": {"const": 0}})]
+"""The most tokens of an answer; -1 sets no limit."""
+TopK = Annotated[int, Meta(ge=-1, le=2**31 - 1)]
+"""0 and -1 set no limit."""
+
+Text = Annotated[str, Meta(max_length=2**24)]
+"""A text of a conversation. What is larger is no body that the server accepts."""
+Object = Annotated[dict[str, Any], Meta(max_length=10_000)]
+"""JSON of the client; `services.chat.schema.bounded_json` bounds what is in it where that matters."""
+Word = Annotated[str, Meta(max_length=64)]
+"""One of a few words, or the name of a type."""
+Name = Annotated[str, Meta(max_length=256)]
+"""The name of a model or a tool, an id."""
+Label = Annotated[str, Meta(max_length=512)]
+Metadata = Annotated[dict[Word, Any], Meta(max_length=16)]
+Description = Annotated[str, Meta(max_length=65_536)]
+Names = Annotated[list[Name], Meta(max_length=256)]
+TemplateVariables = Annotated[dict[Name, Any], Meta(max_length=64)]
+"""`services.api.dialects.common.parameters.template_variables` bounds the values."""
+Passage = Annotated[str, Meta(max_length=2**20)]
+"""A text to embed or to rank. What a model can read of it is far less."""
+Question = Annotated[str, Meta(max_length=65_536)]
+TokenIds = Annotated[list[Natural], Meta(max_length=2**20)]
+
+StopString = Annotated[str, Meta(max_length=1000)]
+StopList = Annotated[list[StopString], Meta(max_length=16)]
 TopLogprobs = Annotated[int, Meta(ge=0, le=20)]
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Annotated, Any
 
+import msgspec
 from msgspec import Struct
 
+from services.api.dialects.common.bounds import AnyInteger, MaxItems, Object, Text, Word
 from services.core.errors import BadRequest
 from services.core.message import Part, TextPart
 
@@ -16,16 +18,25 @@ TEXTS = ("text", "input_text", "output_text")
 class ImageURL(Struct):
     """The address of an image."""
 
-    url: str
+    url: Text
 
 
 class ContentPart(Struct):
     """One part of a message's content, as OpenAI's clients send it."""
 
-    type: str
-    text: str | None = None
-    refusal: str | None = None
-    image_url: ImageURL | str | None = None
+    type: Word
+    text: Text | None = None
+    refusal: Text | None = None
+    image_url: ImageURL | Text | None = None
+
+
+Parts = Annotated[list[ContentPart], MaxItems]
+
+Content = Text | Parts | AnyInteger | float | bool | None
+"""The content of a message. OpenAI has no numbers here, but clients send them."""
+
+Result = Content | Object
+"""The result of a tool, which may be any JSON but a list of other things than parts."""
 
 
 def clean(value: str, where: str) -> str:
@@ -40,13 +51,26 @@ def text_parts(content: str, where: str) -> tuple[Part, ...]:
     return (TextPart(clean(content, where)),)
 
 
-def parts(content: str | Sequence[ContentPart] | None, where: str) -> tuple[Part, ...]:
+def parts(content: Content, where: str) -> tuple[Part, ...]:
     """Return the parts of a message's content; none for None. Raises `BadRequest` for a part that is no text."""
     if content is None:
         return ()
-    if isinstance(content, str):
-        return text_parts(content, where)
-    return tuple(part(each, f"{where}[{index}]") for index, each in enumerate(content))
+    if isinstance(content, list):
+        return tuple(part(each, f"{where}[{index}]") for index, each in enumerate(content))
+    return text_parts(content if isinstance(content, str) else json_text(content, where), where)
+
+
+def result_parts(content: Result, where: str) -> tuple[Part, ...]:
+    """Return the parts of a tool's result; an object becomes its JSON text. Raises `BadRequest` as `parts` does."""
+    return parts(json_text(content, where) if isinstance(content, dict) else content, where)
+
+
+def json_text(value: Any, where: str) -> str:
+    """Return a JSON value as its text. Raises `BadRequest` for one that is nested too deeply."""
+    try:
+        return msgspec.json.encode(value).decode()
+    except RecursionError as error:
+        raise BadRequest(f"{where} is nested too deeply; send a flatter value.", param=where) from error
 
 
 def part(sent: ContentPart, where: str) -> Part:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
+import msgspec
 from msgspec import Meta, Struct
 
+from services.api.dialects.common.bounds import Description, Object, Word
 from services.api.dialects.common.content import clean
 from services.chat.schema import bounded_json
 from services.core.errors import BadRequest
-from services.core.message import ToolCall
+from services.core.message import Message, Messages, ToolCall
 from services.core.request import Tool
 
 FunctionName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:-]{1,128}$")]
@@ -21,24 +23,49 @@ FunctionName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:-]{1,128}$")]
 ToolChoiceMode = Literal["none", "auto", "required"]
 """Whether tools may be called: none, as the model likes, at least one."""
 
+ToolChoiceWord = ToolChoiceMode | Literal["any"]
+"""A mode as clients write it."""
+
+MODES: Mapping[str, ToolChoiceMode] = {"none": "none", "auto": "auto", "required": "required", "any": "required"}
+"""The mode that each word means, alone or as the ``type`` of an object."""
+
+FUNCTION_TYPES = ("function", "")
+"""The types of tools that are functions of the client."""
+
+KNOWN_TYPES = frozenset(
+    {
+        "apply_patch", "bash", "code_execution", "code_interpreter", "computer", "computer_use", "computer_use_preview",
+        "custom", "file_search", "image_generation", "local_shell", "mcp", "mcp_toolset", "memory", "namespace",
+        "shell", "text_editor", "tool_search", "web_fetch", "web_search", "web_search_preview",
+    }
+)  # fmt: skip
+"""Types of other tools, without a date behind them. Only these reach a header: a client must not choose its text."""
+
+MAX_PARAMETERS = 512 * 1024
+"""The most bytes of JSON that all tools of a request describe their arguments with. More fits no context."""
+
+MAX_ARGUMENTS = 512 * 1024
+"""The most characters of the arguments of all earlier calls. More fits no context."""
+
 
 class Function(Struct):
     """A function that may be called."""
 
     name: FunctionName
-    description: str | None = None
-    parameters: dict[str, Any] | None = None
+    description: Description | None = None
+    parameters: Object | None = None
     strict: bool | None = None
 
 
 class FunctionTool(Struct):
-    """A function as OpenAI and Ollama wrap it."""
+    """A function as OpenAI and Ollama wrap it, or a tool of another type, which is left out."""
 
-    function: Function
-    type: Literal["function"] = "function"
+    function: Function | None = None
+    type: Word = "function"
 
 
-ToolList = Annotated[list[FunctionTool], Meta(max_length=256)]
+MaxTools = Meta(max_length=256)
+ToolList = Annotated[list[FunctionTool], MaxTools]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +78,7 @@ class ToolChoice:
 
 
 def choose_tools(
-    tools: Sequence[Tool],
+    tools: Iterable[Tool],
     mode: ToolChoiceMode | None = None,
     names: Collection[str] | None = None,
     *,
@@ -61,8 +88,10 @@ def choose_tools(
     """Return the part of `tools` that a request wants offered, and whether one of them must be called.
 
     `names` are the tools that the choice names, None for all. `parallel` is None where the request does not say. Raises
-    `BadRequest` for `param` where the choice names a tool that is not there, and where two tools have the same name.
+    `BadRequest` for `param` where the choice names a tool that is not there, and where two tools have the same name or
+    all are too large.
     """
+    tools = list(bounded_tools(tools))
     found = {tool.name: tool for tool in tools}
     if len(found) < len(tools):
         raise BadRequest("Two tools have the same name; give each a name of its own.", param="tools")
@@ -92,14 +121,65 @@ def tool_of(function: Function, where: str) -> Tool:
     return tool(function.name, function.description, function.parameters, where)
 
 
-def earlier_call(id: str, name: str, arguments: str, where: str) -> ToolCall:
-    """Return a call of an earlier message, at `where`. Raises `BadRequest` for arguments that are no JSON object."""
-    path = f"{where}.tool_calls.function.arguments"
+def functions(tools: Iterable[FunctionTool]) -> Iterator[Tool]:
+    """Yield the functions among the tools of a request. Raises `BadRequest`."""
+    for index, each in enumerate(tools):
+        where = f"tools[{index}].function"
+        if each.type in FUNCTION_TYPES:
+            if each.function is None:
+                raise BadRequest(f"{where} is missing; send the function's name and parameters there.", param=where)
+            yield tool_of(each.function, where)
+
+
+def left_out(types: Iterable[str | None]) -> list[str]:
+    """Return what a warning says of tools of these types: each that is no function is left out, and named."""
+    others = [kind for kind in types if kind is not None and kind not in FUNCTION_TYPES]
+    return list(dict.fromkeys(f"tools of {described(kind)}" for kind in others))
+
+
+def described(kind: str) -> str:
+    """Return a type of tools or items in words that no client chooses; some have a date behind their name."""
+    name = re.sub(r"_[0-9]{8}$", "", kind)
+    return f"the type {name}" if name in KNOWN_TYPES else "an unknown type"
+
+
+def bounded_tools(tools: Iterable[Tool]) -> Iterator[Tool]:
+    """Yield `tools` until they are larger than a request may have; then raise `BadRequest`."""
+    size = 0
+    for each in tools:
+        size += len(msgspec.json.encode(each.parameters))
+        if size > MAX_PARAMETERS:
+            raise BadRequest(
+                f"The parameters of all tools together have more than {MAX_PARAMETERS} bytes; send fewer tools.",
+                param="tools",
+            )
+        yield each
+
+
+def conversation(messages: Iterable[Message]) -> Messages:
+    """Return `messages`. Raises `BadRequest` as soon as the arguments of their calls are larger than any context."""
+    found, size = [], 0
+    for each in messages:
+        size += sum(len(call.arguments) for call in each.calls)
+        if size > MAX_ARGUMENTS:
+            raise BadRequest(
+                f"The arguments of the earlier calls have more than {MAX_ARGUMENTS} characters; leave messages out.",
+                param="messages",
+            )
+        found.append(each)
+    return tuple(found)
+
+
+def earlier_call(id: str, name: str, arguments: str | None, where: str) -> ToolCall:
+    """Return a call of an earlier message, at `where`. Raises `BadRequest` for a NUL character in its name.
+
+    A conversation must go on, whatever an earlier answer wrote: arguments that are no JSON object are left out.
+    """
+    name = clean(name, f"{where}.tool_calls.function.name")
+    if not arguments:
+        return ToolCall(id, name, "{}")
     try:
-        value = json.loads(arguments or "{}")
-    except (ValueError, RecursionError):
-        value = None
-    if not isinstance(value, dict):
-        raise BadRequest(f"{path} is not the text of a JSON object; send one, such as {'{}'!r}.", param=path)
-    bounded_json(value, path)
-    return ToolCall(id, clean(name, f"{where}.tool_calls.function.name"), clean(arguments or "{}", path))
+        bounded_json(msgspec.json.decode(arguments, type=dict[str, Any]), where)
+    except (msgspec.MsgspecError, ValueError, RecursionError, BadRequest):
+        return ToolCall(id, name, "{}", unread=True)
+    return ToolCall(id, name, arguments)

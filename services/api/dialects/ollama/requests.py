@@ -11,7 +11,7 @@ from msgspec import structs
 
 from services.api.dialects.common.content import clean, parts
 from services.api.dialects.common.parameters import NeutralValues, requested, sampling_of, stops
-from services.api.dialects.common.tools import choose_tools, earlier_call, tool_of
+from services.api.dialects.common.tools import choose_tools, earlier_call, functions, left_out
 from services.api.dialects.ollama.keep_alive import keep_alive
 from services.api.dialects.ollama.types import (
     Format,
@@ -84,7 +84,7 @@ def ignored(request: OllamaRequest, model: Model) -> list[str]:
     names = own + requested(options, IGNORED_OPTIONS, "options.")
     if options and options.num_ctx not in (None, model.context_length):
         names.append("options.num_ctx")
-    return names
+    return names + left_out(tool.type for tool in getattr(request, "tools", None) or ())
 
 
 def wants_nothing(request: OllamaChatRequest | OllamaGenerateRequest) -> bool:
@@ -94,8 +94,8 @@ def wants_nothing(request: OllamaChatRequest | OllamaGenerateRequest) -> bool:
 
 def chat(request: OllamaChatRequest, model: Model) -> GenerationRequest:
     """Return what a chat asks for. Raises `BadRequest`."""
-    tools = [tool_of(tool.function, f"tools[{index}].function") for index, tool in enumerate(request.tools or ())]
-    return generation(request, model, messages=messages(request.messages or ()), tools=choose_tools(tools).tools)
+    tools = choose_tools(functions(request.tools or ())).tools
+    return generation(request, model, messages=messages(request.messages or ()), tools=tools)
 
 
 def generate(request: OllamaGenerateRequest, model: Model) -> GenerationRequest:

@@ -34,6 +34,7 @@ from services.core.events import (
     Done,
     FinishReason,
     Piece,
+    PromptToken,
     Reasoning,
     Refusal,
     Text,
@@ -166,17 +167,19 @@ class LegacyChatShape(ChatShape):
 
 
 class TextShape(Shape):
-    """Continuations of prompts."""
+    """Continuations of one prompt."""
 
     completion, chunk = TextCompletion, TextCompletionChunk
 
-    def __init__(self, echo: str = "") -> None:
-        """Put `echo`, the text of the prompt, before each answer."""
-        self._echo = echo
+    def __init__(self, echo: str = "", prompt_tokens: Sequence[PromptToken] = ()) -> None:
+        """Put `echo`, the text of the prompt, before the answer; `prompt_tokens` are its tokens, for logprobs."""
+        self._echo, self._prompt_tokens = echo, prompt_tokens
+        self._sent = 0
+        """Characters of the choice in earlier chunks."""
 
     def opening(self, index: int) -> TextChunkChoice | None:
         """Return the choice with the echo of the prompt, None where none is wanted."""
-        return self._choice(index, self._echo) if self._echo else None
+        return self._choice(index, self._echo, self._prompt_tokens) if self._echo else None
 
     def piece(self, index: int, event: Piece) -> TextChunkChoice:
         """Return the choice with one piece of its text."""
@@ -194,14 +197,19 @@ class TextShape(Shape):
         return TextChoice(
             index=index,
             text=self._echo + answer.text,
-            logprobs=text_logprobs(answer.logprobs),
+            logprobs=text_logprobs([*self._prompt_tokens, *answer.logprobs]),
             finish_reason=answer.finish_reason,
         )
 
     def _choice(
-        self, index: int, text: str, logprobs: Iterable[TokenLogprob] = (), reason: FinishReason | None = None
+        self,
+        index: int,
+        text: str,
+        logprobs: Iterable[TokenLogprob | PromptToken] = (),
+        reason: FinishReason | None = None,
     ) -> TextChunkChoice:
-        return TextChunkChoice(index=index, text=text, logprobs=text_logprobs(logprobs), finish_reason=reason)
+        start, self._sent = self._sent, self._sent + len(text)
+        return TextChunkChoice(index=index, text=text, logprobs=text_logprobs(logprobs, start), finish_reason=reason)
 
 
 def whole(head: CompletionHead, shapes: Sequence[Shape], answers: Sequence[CollectedAnswer], n: int) -> Struct:

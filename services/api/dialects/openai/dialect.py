@@ -19,6 +19,7 @@ from services.api.http.endpoint import MIB, Endpoint, model_run
 
 TAG = "Answers"
 
+RERANK = model_run(summary="Texts by how near they are to a question.", request=RerankRequest, response=RerankAnswer, max_bytes=8 * MIB)
 
 ENDPOINTS = (
     Endpoint(
@@ -62,19 +63,7 @@ ENDPOINTS = (
             ),
         ),
     ),
-    Endpoint(
-        "/v1/rerank",
-        Rerank,
-        TAG,
-        (
-            model_run(
-                summary="Texts by how near they are to a question.",
-                request=RerankRequest,
-                response=RerankAnswer,
-                max_bytes=8 * MIB,
-            ),
-        ),
-    ),
+    *(Endpoint(path, Rerank, TAG, (RERANK,)) for path in ("/v1/rerank", "/v1/reranking", "/v1/reranker")),
 )
 
 OPENAI = Dialect(endpoints=ENDPOINTS, prefixes=("/",), error_body=error_body, error=Error)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import accumulate
 
 from services.api.dialects.openai.schemas import ChatLogprobs, TextLogprobs
-from services.core.events import TokenLogprob
+from services.core.events import PromptToken, TokenLogprob
 
 
 def chat_logprobs(entries: Iterable[TokenLogprob]) -> ChatLogprobs | None:
@@ -14,23 +15,27 @@ def chat_logprobs(entries: Iterable[TokenLogprob]) -> ChatLogprobs | None:
     return ChatLogprobs(content=content) if content else None
 
 
-def text_logprobs(entries: Iterable[TokenLogprob]) -> TextLogprobs | None:
-    """Return logprobs in the legacy shape, None where there are none."""
+def text_logprobs(entries: Iterable[TokenLogprob | PromptToken], start: int = 0) -> TextLogprobs | None:
+    """Return logprobs in the legacy shape, None where there are none; the first token is at character `start`."""
     entries = list(entries)
     if not entries:
         return None
     return TextLogprobs(
         tokens=[entry.token for entry in entries],
         token_logprobs=[entry.logprob for entry in entries],
-        # As with OpenAI, the chosen token is listed too where it is not among the most likely.
-        top_logprobs=[{top.token: top.logprob for top in (*entry.top_logprobs, entry)} for entry in entries],
-        text_offset=offsets(entries),
+        top_logprobs=[most_likely(entry) for entry in entries],
+        text_offset=offsets(entries, start),
     )
 
 
-def offsets(entries: list[TokenLogprob]) -> list[int]:
-    """Return where each token starts, in characters from the first."""
-    starts = [0]
-    for entry in entries[:-1]:
-        starts.append(starts[-1] + len(entry.token))
-    return starts
+def most_likely(entry: TokenLogprob | PromptToken) -> dict[str, float] | None:
+    """Return the alternatives of a token and itself; None for the first of a prompt, which nothing is known of."""
+    if entry.logprob is None:
+        return None
+    # As with OpenAI, the chosen token is listed too where it is not among the most likely.
+    return {top.token: top.logprob for top in entry.top_logprobs} | {entry.token: entry.logprob}
+
+
+def offsets(entries: Iterable[TokenLogprob | PromptToken], start: int) -> list[int]:
+    """Return where each token starts, in characters; the first at `start`."""
+    return list(accumulate((len(entry.token) for entry in entries), initial=start))[:-1]

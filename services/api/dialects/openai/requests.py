@@ -4,28 +4,42 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.api.dialects.common.content import clean, parts
+from services.api.dialects.common import foreign
+from services.api.dialects.common.content import clean, json_text, parts, result_parts
 from services.api.dialects.common.parameters import (
     LOW_PRIORITY_TIER,
     NeutralValues,
     requested,
     sampling_of,
     stops,
+    template_variables,
     thinks,
+    token_limit,
 )
-from services.api.dialects.common.tools import ToolChoice, ToolChoiceMode, choose_tools, earlier_call, tool_of
+from services.api.dialects.common.tools import (
+    MODES,
+    ToolChoice,
+    ToolChoiceMode,
+    choose_tools,
+    conversation,
+    earlier_call,
+    functions,
+    left_out,
+    tool_of,
+)
 from services.api.dialects.openai.types import (
     ChatRequest,
     ChatToolChoice,
     CompletionParameters,
     CompletionRequest,
+    FunctionCall,
     NamedFunction,
     RequestMessage,
     RequestToolCall,
     ResponseFormat,
 )
 from services.core.errors import BadRequest
-from services.core.message import Message, Role, ToolCall
+from services.core.message import Message, Part, Role, ToolCall
 from services.core.request import GenerationRequest
 
 IGNORED: NeutralValues = {
@@ -38,6 +52,14 @@ IGNORED: NeutralValues = {
     "web_search_options": (None,),
     "suffix": (None, ""),
     "best_of": (None, 1),
+    "max_output_tokens": (None,),
+    "instructions": (None, ""),
+    "text": (None,),
+    "reasoning": (None, {}),
+    "system": (None, ""),
+    "stop_sequences": (None, []),
+    "thinking": (None, {}),
+    "think": (None,),
 }
 """Parameters without effect; a value that asks for something is named in the warning."""
 
@@ -47,20 +69,22 @@ MAX_PROMPTS = 128
 
 def ignored(request: CompletionParameters) -> list[str]:
     """Return the names of the parameters with which `request` asks for what this server does not do."""
-    return requested(request, IGNORED)
+    names = requested(request, IGNORED) + foreign.ignored(request)
+    return names + left_out(tool.type for tool in getattr(request, "tools", None) or ())
 
 
 def chat(request: ChatRequest) -> GenerationRequest:
     """Return what a chat asks for. Raises `BadRequest`."""
-    kwargs = dict(request.chat_template_kwargs or {})
+    kwargs = template_variables(request.chat_template_kwargs)
+    limit = token_limit(request.max_completion_tokens, "max_completion_tokens")
     choice = tool_choice(request)
     return GenerationRequest(
-        messages=tuple(message(each, f"messages[{i}]") for i, each in enumerate(request.messages)),
-        max_tokens=request.max_completion_tokens or request.max_tokens,
+        messages=conversation(message(each, f"messages[{i}]") for i, each in enumerate(request.messages)),
+        max_tokens=limit or token_limit(request.max_tokens, "max_tokens"),
         sampling=sampling_of(request),
         stop=stops(request.stop),
         logprobs=(request.top_logprobs or 0) if request.logprobs else None,
-        json_schema=schema(request.response_format),
+        json_schema=schema(request),
         schema_strict=strict(request.response_format),
         thinking=thinking(request, kwargs.pop("enable_thinking", None)),
         template_kwargs=kwargs,
@@ -98,26 +122,32 @@ def completion(request: CompletionRequest, prompt: str | list[int]) -> Generatio
     return GenerationRequest(
         prompt=clean(text, "prompt"),
         prompt_ids=() if isinstance(prompt, str) else tuple(prompt),
-        max_tokens=request.max_tokens,
+        # Without a token to generate, the answer is the prompt alone, and no engine is asked for more.
+        max_tokens=token_limit(request.max_tokens or None, "max_tokens"),
         sampling=sampling_of(request),
         stop=stops(request.stop),
         logprobs=request.logprobs,
-        json_schema=schema(request.response_format),
+        json_schema=schema(request),
     )
 
 
-def schema(response_format: ResponseFormat | None) -> dict[str, Any] | None:
+def schema(request: CompletionParameters) -> dict[str, Any] | None:
     """Return the JSON schema asked for; ``{}`` for any object; None for free text. Raises `BadRequest`."""
+    return foreign.schema_of(request, format_schema(request.response_format))
+
+
+def format_schema(response_format: ResponseFormat | None) -> dict[str, Any] | None:
+    """Return the schema of a format, wherever in it the schema is. Raises `BadRequest` for none where one must be."""
     if response_format is None or response_format.type == "text":
         return None
-    if response_format.type == "json_object":
-        return {}
-    if response_format.json_schema is None:
+    if response_format.json_schema is not None:
+        return response_format.json_schema.schema
+    if response_format.schema is None and response_format.type == "json_schema":
         raise BadRequest(
             "response_format has the type json_schema but no json_schema; send the schema there.",
             param="response_format.json_schema",
         )
-    return response_format.json_schema.schema
+    return response_format.schema or {}
 
 
 def strict(response_format: ResponseFormat | None) -> bool:
@@ -137,26 +167,38 @@ def message(sent: RequestMessage, where: str) -> Message:
     """Return a message. Raises `BadRequest`."""
     renamed: dict[str, Role] = {"developer": "system", "function": "tool"}
     role: Role = renamed.get(sent.role, sent.role)  # type: ignore[arg-type]
-    calls = calls_of(sent)
-    if sent.content is None and not calls and role != "assistant":
-        raise BadRequest(f"{where} has no content; send a string or a list of text parts.", param=f"{where}.content")
     return Message(
         role=role,
-        parts=parts(sent.content, f"{where}.content"),
-        calls=tuple(tool_call(call, where) for call in calls),
+        parts=content_parts(sent, role, f"{where}.content"),
+        calls=tuple(tool_call(call, f"{where}.tool_calls[{i}]") for i, call in enumerate(calls_of(sent))),
         call_id=sent.tool_call_id,
         name=clean(sent.name, f"{where}.name") if role == "tool" and sent.name else None,
     )
 
 
+def content_parts(sent: RequestMessage, role: Role, where: str) -> tuple[Part, ...]:
+    """Return the parts of a message, none for a result or an answer without text. Raises `BadRequest`."""
+    if role == "tool":
+        return result_parts(sent.content, where)
+    if isinstance(sent.content, dict) or (sent.content is None and role != "assistant"):
+        raise BadRequest(f"{where} is no text; send a string or a list of text parts.", param=where)
+    return parts(sent.content, where)
+
+
 def tool_call(sent: RequestToolCall, where: str) -> ToolCall:
     """Return a call in an earlier message. Raises `BadRequest`."""
-    return earlier_call(sent.id, sent.function.name, sent.function.arguments, where)
+    call = sent.function
+    if sent.custom is not None:
+        call = FunctionCall(sent.custom.name, {"input": sent.custom.input})
+    if call is None:
+        raise BadRequest(f"{where} has no function; send its name and arguments.", param=f"{where}.function")
+    arguments = json_text(call.arguments, where) if isinstance(call.arguments, dict) else call.arguments
+    return earlier_call(sent.id or "", call.name, arguments, where)
 
 
 def calls_of(sent: RequestMessage) -> list[RequestToolCall]:
     """Return the calls of a message, the single call of OpenAI's legacy shape among them."""
-    legacy = [RequestToolCall("", sent.function_call)] if sent.function_call else []
+    legacy = [RequestToolCall(sent.function_call)] if sent.function_call else []
     return legacy + (sent.tool_calls or [])
 
 
@@ -167,16 +209,18 @@ def tool_choice(request: ChatRequest) -> ToolChoice:
     """
     if request.tools is None and request.functions is not None:
         return legacy_tool_choice(request)
-    tools = [tool_of(item.function, f"tools[{i}].function") for i, item in enumerate(request.tools or ())]
+    tools = functions(request.tools or ())
     choice = request.tool_choice
     if not isinstance(choice, ChatToolChoice):
-        return choose_tools(tools, choice, parallel=request.parallel_tool_calls)
+        return choose_tools(tools, choice and MODES[choice], parallel=request.parallel_tool_calls)
     mode, names = named_tools(choice)
     return choose_tools(tools, mode, names, parallel=request.parallel_tool_calls)
 
 
-def named_tools(choice: ChatToolChoice) -> tuple[ToolChoiceMode, list[str]]:
-    """Return what a choice that is an object wants: the mode and the names. Raises `BadRequest`."""
+def named_tools(choice: ChatToolChoice) -> tuple[ToolChoiceMode, list[str] | None]:
+    """Return what a choice that is an object wants: the mode, and the names, None for all. Raises `BadRequest`."""
+    if choice.type in MODES:
+        return MODES[choice.type], None
     if choice.type == "allowed_tools" and choice.allowed_tools is not None:
         allowed = choice.allowed_tools
         return allowed.mode, [item.function.name for item in allowed.tools if item.function]
@@ -190,7 +234,7 @@ def named_tools(choice: ChatToolChoice) -> tuple[ToolChoiceMode, list[str]]:
 
 def legacy_tool_choice(request: ChatRequest) -> ToolChoice:
     """Return the tools that a request in OpenAI's legacy shape offers. Raises `BadRequest`."""
-    tools = [tool_of(item, f"functions[{i}]") for i, item in enumerate(request.functions or ())]
+    tools = (tool_of(item, f"functions[{i}]") for i, item in enumerate(request.functions or ()))
     choice = request.function_call
     if isinstance(choice, NamedFunction):
         return choose_tools(tools, "required", [choice.name], parallel=False, param="function_call")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import ClassVar
 
 import falcon
 
 from services import __version__
-from services.answering.plan import data_request
+from services.answering import prompts as raw_prompts
 from services.api.dialects.common.answer import collected
 from services.api.dialects.openai import requests
 from services.api.dialects.openai.answers import ChatShape, CompletionHead, LegacyChatShape, Shape, TextShape, whole
@@ -21,31 +21,31 @@ from services.api.http.context import client
 from services.api.http.notices import run_to_end, show_notice
 from services.api.http.resource import Resource
 from services.api.http.stream import EVENT_STREAM, write_json, write_stream
+from services.core.events import Event, PromptToken
 from services.core.model import Model
 from services.core.request import GenerationRequest
 
 
 class Completions(Resource):
-    """What the two endpoints do alike, once a request has become `GenerationRequest`s."""
+    """What the two endpoints do alike."""
 
     prefix: ClassVar[str]
     """How the id of a response begins."""
 
-    def _answer(
+    def _write(
         self,
         req: falcon.Request,
         resp: falcon.Response,
         request: CompletionParameters,
         model: Model,
-        generations: Sequence[GenerationRequest],
+        answers: Iterator[Iterator[Event]],
         shapes: Sequence[Shape],
     ) -> None:
-        """Answer `generations` one after the other, each choice in its shape, and write the answers as `request` wants.
+        """Write `answers`, each in its shape, as `request` wants.
 
         Blocks until the first bytes of a stream are there, else until the last answer is complete.
         """
         n = request.n or 1
-        answers = self._service.answers(generations, model, client(req), choices=n, ignored=requests.ignored(request))
         head = CompletionHead(f"{self.prefix}-{req.context.id}", int(time.time()), model.id, fingerprint(model))
         if request.stream:
             usage = bool(request.stream_options and request.stream_options.include_usage)
@@ -63,11 +63,13 @@ class ChatCompletions(Completions):
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer a chat. Blocks; raises `ServiceError`."""
         request = self.parse(req, ChatRequest)
-        model = self._service.model(request.model)
+        model, n = self._service.model(request.model), request.n or 1
         # `tools` replaced `functions`; a request with both is a newer client's.
         legacy = request.functions is not None and request.tools is None
-        shapes = [LegacyChatShape() if legacy else ChatShape()] * (request.n or 1)
-        self._answer(req, resp, request, model, [requests.chat(request)], shapes)
+        shapes = [LegacyChatShape() if legacy else ChatShape()] * n
+        generation, ignored = requests.chat(request), requests.ignored(request)
+        answers = self._service.answers([generation], model, client(req), choices=n, ignored=ignored)
+        self._write(req, resp, request, model, answers, shapes)
 
 
 class TextCompletions(Completions):
@@ -78,23 +80,30 @@ class TextCompletions(Completions):
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Continue raw prompts. Blocks; raises `ServiceError`."""
         request = self.parse(req, CompletionRequest)
-        model = self._service.model(request.model)
-        prompts = requests.completions(request)
-        echoes = self._echoes(req, resp, model, prompts) if request.echo else [""] * len(prompts)
-        shapes = [TextShape(echo) for echo in echoes for _ in range(request.n or 1)]
-        self._answer(req, resp, request, model, prompts, shapes)
+        model, n = self._service.model(request.model), request.n or 1
+        prompts, ignored = requests.completions(request), requests.ignored(request)
+        echoes = self._echoes(req, resp, request, model, prompts)
+        shapes = [TextShape(text, tokens) for text, tokens in echoes for _ in range(n)]
+        answer = partial(raw_prompts.not_continued, self._service) if request.max_tokens == 0 else self._service.answers
+        answers = answer(prompts, model, client(req), choices=n, ignored=ignored)
+        self._write(req, resp, request, model, answers, shapes)
 
     def _echoes(
-        self, req: falcon.Request, resp: falcon.Response, model: Model, prompts: Sequence[GenerationRequest]
-    ) -> list[str]:
-        """Return the texts of the prompts. Blocks where some are tokens: the model's engine makes the text of them."""
-        ids = tuple(prompt.prompt_ids for prompt in prompts)
-        # Without tokens no engine is needed, and the request need not wait for the slot twice.
-        if not any(ids):
-            return [prompt.prompt or "" for prompt in prompts]
-        wanted = data_request("detokenize", model, ids, req.context.id)
-        texts, _ = run_to_end(resp, self._service.data(wanted, client(req)))
-        return [prompt.prompt or text for prompt, text in zip(prompts, texts, strict=True)]
+        self,
+        req: falcon.Request,
+        resp: falcon.Response,
+        request: CompletionRequest,
+        model: Model,
+        prompts: Sequence[GenerationRequest],
+    ) -> Iterable[tuple[str, Sequence[PromptToken]]]:
+        """Return what each answer begins with: a text, and its tokens for logprobs. Blocks where an engine is asked."""
+        texts: Sequence[str] = [""] * len(prompts)
+        tokens: Sequence[Sequence[PromptToken]] = [()] * len(prompts)
+        if request.echo and request.logprobs is not None:
+            tokens = run_to_end(resp, raw_prompts.scores(self._service, prompts, model, client(req)))
+        if request.echo:
+            texts = run_to_end(resp, raw_prompts.texts(self._service, prompts, model, client(req)))
+        return zip(texts, tokens, strict=True)
 
 
 def fingerprint(model: Model) -> str:

@@ -131,10 +131,11 @@ class TextLogprobs(AnswerStruct):
     """Logprobs in the legacy shape: a list per property, one item per token."""
 
     tokens: list[str]
-    token_logprobs: list[float]
-    top_logprobs: list[dict[str, float]]
+    token_logprobs: list[float | None]
+    """None for the first token of an echoed prompt."""
+    top_logprobs: list[dict[str, float] | None]
     text_offset: list[int]
-    """Where each token starts, in characters from the first."""
+    """Where each token starts, in characters from the beginning of the choice."""
 
 
 class TextChoice(AnswerStruct):

@@ -10,15 +10,30 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from services.api.dialects.common.bounds import (
+    AnyInteger,
     Effort,
+    Label,
     MaxItems,
+    Metadata,
+    Name,
+    Names,
+    Object,
+    Passage,
     Positive,
+    Question,
     StopList,
+    StopString,
+    TemplateVariables,
+    Text,
+    TokenIds,
+    TokenLimit,
     TopLogprobs,
+    Word,
 )
-from services.api.dialects.common.content import ContentPart
-from services.api.dialects.common.tools import Function, ToolChoiceMode, ToolList
-from services.core.sampling import Natural, Sampling
+from services.api.dialects.common.content import Result
+from services.api.dialects.common.foreign import ForeignParameters
+from services.api.dialects.common.tools import Function, MaxTools, ToolChoiceWord, ToolList
+from services.core.sampling import Natural
 
 MAX_TEXTS = 2048
 """The most texts of one request for vectors or scores, as with OpenAI."""
@@ -27,46 +42,55 @@ MAX_TEXTS = 2048
 class FunctionCall(Struct):
     """A function, and its arguments as the text of a JSON object."""
 
-    name: str
-    arguments: str
+    name: Name
+    arguments: Text | Object | None = None
+    """Ollama's clients send the object itself."""
+
+
+class CustomCall(Struct):
+    """A call of a tool that takes a text."""
+
+    name: Name
+    input: Text = ""
 
 
 class RequestToolCall(Struct):
     """A call that an earlier answer made."""
 
-    id: str
-    function: FunctionCall
-    type: Literal["function"] = "function"
+    function: FunctionCall | None = None
+    custom: CustomCall | None = None
+    id: Name | None = None
+    type: Word | None = None
 
 
 class RequestMessage(Struct):
     """A message of a chat."""
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
-    content: str | Annotated[list[ContentPart], MaxItems] | None = None
-    name: str | None = None
-    tool_calls: list[RequestToolCall] | None = None
+    content: Result = None
+    name: Name | None = None
+    tool_calls: Annotated[list[RequestToolCall], MaxItems] | None = None
     function_call: FunctionCall | None = None
-    tool_call_id: str | None = None
+    tool_call_id: Name | None = None
 
 
 class NamedFunction(Struct):
     """The name of a function."""
 
-    name: str
+    name: Name
 
 
 class AllowedTools(Struct):
     """The part of the tools that may be called."""
 
-    tools: list[ChatToolChoice]
+    tools: Annotated[list[ChatToolChoice], MaxTools]
     mode: Literal["auto", "required"] = "auto"
 
 
 class ChatToolChoice(Struct):
-    """``tool_choice`` as an object: one function, or a part of the tools."""
+    """``tool_choice`` as an object: one function, a part of the tools, or a mode."""
 
-    type: Literal["function", "allowed_tools"] = "function"
+    type: ToolChoiceWord | Literal["function", "allowed_tools"] = "function"
     function: NamedFunction | None = None
     allowed_tools: AllowedTools | None = None
 
@@ -80,8 +104,8 @@ class StreamOptions(Struct):
 class JSONSchema(Struct):
     """The schema that an answer must satisfy."""
 
-    schema: dict[str, Any]
-    name: str | None = None
+    schema: Object
+    name: Name | None = None
     strict: bool | None = None
 
 
@@ -90,85 +114,98 @@ class ResponseFormat(Struct):
 
     type: Literal["text", "json_object", "json_schema"]
     json_schema: JSONSchema | None = None
+    schema: Object | None = None
+    """Where llama.cpp and others have the schema, for both types of JSON."""
 
 
-class CompletionParameters(Sampling, frozen=True, kw_only=True):
+class CompletionParameters(ForeignParameters, frozen=True, kw_only=True):
     """What chat and text completions share, all sampling parameters among it."""
 
-    model: str | None = None
+    model: Name | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
-    max_tokens: Positive | None = None
-    stop: str | StopList | None = None
+    stop: StopString | StopList | None = None
     n: Annotated[int, Meta(ge=1, le=16)] | None = None
     response_format: ResponseFormat | None = None
-    user: str | None = None
+    user: Label | None = None
 
 
 class ChatRequest(CompletionParameters, frozen=True, kw_only=True):
     """``POST /v1/chat/completions``."""
 
     messages: Annotated[list[RequestMessage], Meta(min_length=1), MaxItems]
-    max_completion_tokens: Positive | None = None
+    max_tokens: TokenLimit | None = None
+    max_completion_tokens: TokenLimit | None = None
     logprobs: bool | None = None
     top_logprobs: TopLogprobs | None = None
     reasoning_effort: Effort | None = None
-    chat_template_kwargs: dict[str, Any] | None = None
+    chat_template_kwargs: TemplateVariables | None = None
     enable_thinking: bool | None = None
     rag: bool | None = None
     """Not OpenAI's: false sends sources as they are."""
 
     tools: ToolList | None = None
-    functions: Annotated[list[Function], Meta(max_length=256)] | None = None
-    tool_choice: ToolChoiceMode | ChatToolChoice | None = None
+    functions: Annotated[list[Function], MaxTools] | None = None
+    tool_choice: ToolChoiceWord | ChatToolChoice | None = None
     function_call: Literal["none", "auto"] | NamedFunction | None = None
     parallel_tool_calls: bool | None = None
-    modalities: list[str] | None = None
-    audio: dict[str, Any] | None = None
-    prediction: dict[str, Any] | None = None
-    service_tier: str | None = None
+    modalities: Names | None = None
+    audio: Object | None = None
+    prediction: Object | None = None
+    service_tier: Word | None = None
     store: bool | None = None
-    verbosity: str | None = None
-    web_search_options: dict[str, Any] | None = None
-    metadata: dict[str, Any] | None = None
-    prompt_cache_key: str | None = None
-    safety_identifier: str | None = None
+    verbosity: Word | None = None
+    web_search_options: Object | None = None
+    metadata: Metadata | None = None
+    prompt_cache_key: Label | None = None
+    safety_identifier: Label | None = None
+
+    max_output_tokens: Any = None
+    instructions: Any = None
+    text: Any = None
+    reasoning: Any = None
+    system: Any = None
+    stop_sequences: Any = None
+    thinking: Any = None
+    think: Any = None
 
 
 class CompletionRequest(CompletionParameters, frozen=True, kw_only=True):
     """``POST /v1/completions``."""
 
-    prompt: str | list[str | Natural | list[Natural]]
+    prompt: Text | Annotated[list[Text | Natural | TokenIds], Meta(max_length=2**20)]
+    max_tokens: Annotated[int, Meta(ge=-1, le=2**31 - 1)] | None = None
+    """0 generates nothing; -1 sets no limit."""
     logprobs: TopLogprobs | None = None
     echo: bool | None = None
-    suffix: str | None = None
-    best_of: int | None = None
+    suffix: Text | None = None
+    best_of: Natural | None = None
 
 
 class EmbeddingRequest(Struct, kw_only=True):
     """``POST /v1/embeddings``."""
 
-    input: str | list[str | Natural | list[Natural]]
-    model: str | None = None
+    input: Passage | Annotated[list[Passage | Natural | TokenIds], Meta(max_length=2**20)]
+    model: Name | None = None
     encoding_format: Literal["float", "base64"] | None = None
     dimensions: Positive | None = None
-    user: str | None = None
+    user: Label | None = None
 
 
 class RerankDocument(Struct):
     """A text to rank."""
 
-    text: str
+    text: Passage
 
 
 class RerankRequest(Struct, kw_only=True):
     """``POST /v1/rerank``."""
 
-    query: str
-    documents: Annotated[list[str | RerankDocument], Meta(min_length=1, max_length=MAX_TEXTS)]
-    model: str | None = None
+    query: Question
+    documents: Annotated[list[Passage | RerankDocument], Meta(min_length=1, max_length=MAX_TEXTS)]
+    model: Name | None = None
     top_n: Positive | None = None
     return_documents: bool | None = None
-    rank_fields: list[str] | None = None
-    max_chunks_per_doc: int | None = None
-    max_tokens_per_doc: int | None = None
+    rank_fields: Names | None = None
+    max_chunks_per_doc: AnyInteger | None = None
+    max_tokens_per_doc: AnyInteger | None = None

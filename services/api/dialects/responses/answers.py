@@ -6,8 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from msgspec import UNSET
+
 from services.api.dialects.common.answer import CollectedAnswer
 from services.api.dialects.common.parameters import LOW_PRIORITY_TIER
+from services.api.dialects.common.tools import FUNCTION_TYPES, MODES, ToolChoiceMode, ToolChoiceWord
 from services.api.dialects.responses.schemas import (
     CallItem,
     IncompleteDetails,
@@ -26,7 +29,13 @@ from services.api.dialects.responses.schemas import (
     ResponseUsage,
     Status,
 )
-from services.api.dialects.responses.types import ReasoningConfig, ResponsesRequest, TextConfig, TextFormat
+from services.api.dialects.responses.types import (
+    ReasoningConfig,
+    ResponsesRequest,
+    ResponseToolChoice,
+    TextConfig,
+    TextFormat,
+)
 from services.core.errors import BadRequest, QueueFull, ServiceError
 from services.core.events import FinishReason, TokenLogprob, Usage
 from services.core.message import ToolCall
@@ -126,22 +135,28 @@ def response(
         max_tool_calls=request.max_tool_calls,
         metadata=request.metadata or {},
         parallel_tool_calls=request.parallel_tool_calls is not False,
-        prompt_cache_key=request.prompt_cache_key,
+        prompt_cache_key=request.prompt_cache_key or UNSET,
         reasoning=ResponseReasoning(effort=reasoning.effort, summary=None),
-        safety_identifier=request.safety_identifier,
+        safety_identifier=request.safety_identifier or UNSET,
         temperature=request.temperature,
         text=ResponseText(format=text.format or TextFormat("text"), verbosity="medium"),
-        tool_choice=request.tool_choice or "auto",
-        tools=request.tools or [],
+        tool_choice=shown_choice(request.tool_choice),
+        tools=[each for each in request.tools or () if each.type in FUNCTION_TYPES],
         top_logprobs=request.top_logprobs or 0,
         top_p=request.top_p,
-        user=request.user,
+        user=request.user or UNSET,
         background=False,
         previous_response_id=None,
         service_tier=LOW_PRIORITY_TIER if request.service_tier == LOW_PRIORITY_TIER else "default",
         store=False,
         truncation="disabled",
     )
+
+
+def shown_choice(choice: ToolChoiceWord | ResponseToolChoice | None) -> ToolChoiceMode | ResponseToolChoice:
+    """Return the choice among tools as OpenAI writes it."""
+    word = choice.type if isinstance(choice, ResponseToolChoice) else choice or "auto"
+    return MODES[word] if word in MODES or not isinstance(choice, ResponseToolChoice) else choice
 
 
 def usage_of(usage: Usage) -> ResponseUsage:

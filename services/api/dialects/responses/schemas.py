@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from msgspec import UNSET, UnsetType
+
 from services.api.dialects.common.bounds import Effort
 from services.api.dialects.common.schema import AnswerStruct, Count
 from services.api.dialects.common.tools import ToolChoiceMode
@@ -135,21 +137,21 @@ class ResponseAnswer(AnswerStruct, tag_field="object", tag="response"):
     max_tool_calls: int | None
     metadata: dict[str, Any]
     parallel_tool_calls: bool
-    prompt_cache_key: str | None
     reasoning: ResponseReasoning
-    safety_identifier: str | None
     temperature: float | None
     text: ResponseText
     tool_choice: ToolChoiceMode | ResponseToolChoice
     tools: list[ResponseTool]
     top_logprobs: Count
     top_p: float | None
-    user: str | None
     background: bool
     previous_response_id: None
     service_tier: str
     store: bool
     truncation: str
+    prompt_cache_key: str | UnsetType = UNSET
+    safety_identifier: str | UnsetType = UNSET
+    user: str | UnsetType = UNSET
 
 
 class InputTokenCount(AnswerStruct, tag_field="object", tag="response.input_tokens"):

@@ -6,50 +6,64 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from services.api.dialects.common.bounds import Effort, MaxItems, Positive, TopLogprobs
-from services.api.dialects.common.content import ContentPart
-from services.api.dialects.common.tools import FunctionName, ToolChoiceMode
-from services.core.sampling import Probability, Temperature
+from services.api.dialects.common.bounds import (
+    AnyInteger,
+    Description,
+    Effort,
+    Label,
+    MaxItems,
+    Name,
+    Names,
+    Object,
+    Text,
+    TokenLimit,
+    TopLogprobs,
+    Word,
+)
+from services.api.dialects.common.content import Content, Result
+from services.api.dialects.common.foreign import ForeignParameters
+from services.api.dialects.common.tools import FunctionName, MaxTools, ToolChoiceWord
 
 
 class ResponseInputItem(Struct):
     """One item of the input; which fields count depends on `type`. One without a type is a message."""
 
-    type: str | None = None
+    type: Word | None = None
     role: Literal["user", "assistant", "system", "developer"] | None = None
-    content: str | Annotated[list[ContentPart], MaxItems] | None = None
-    call_id: str | None = None
-    name: str | None = None
-    arguments: str | None = None
-    output: str | Annotated[list[ContentPart], MaxItems] | None = None
+    content: Content = None
+    call_id: Name | None = None
+    name: Name | None = None
+    arguments: Text | None = None
+    input: Text | None = None
+    output: Result = None
 
 
 class ResponseTool(Struct, omit_defaults=True):
-    """A function, without an object around it; tools of all other types run on OpenAI's servers."""
+    """A function, without an object around it; tools of all other types are left out."""
 
-    type: str
+    type: Word
     name: FunctionName | None = None
-    description: str | None = None
-    parameters: dict[str, Any] | None = None
+    description: Description | None = None
+    parameters: Object | None = None
     strict: bool | None = None
 
 
 class ResponseToolChoice(Struct, omit_defaults=True):
-    """``tool_choice`` as an object: one tool, or with the type ``allowed_tools`` a part of the tools."""
+    """``tool_choice`` as an object: one tool, with the type ``allowed_tools`` a part of the tools, or a mode."""
 
-    type: str
-    name: str | None = None
+    type: Word
+    name: Name | None = None
     mode: Literal["auto", "required"] | None = None
-    tools: list[ResponseToolChoice] | None = None
+    tools: Annotated[list[ResponseToolChoice], MaxTools] | None = None
 
 
 class TextFormat(Struct, omit_defaults=True):
     """Free text, any JSON object, or JSON of a schema."""
 
     type: Literal["text", "json_object", "json_schema"]
-    name: str | None = None
-    schema: dict[str, Any] | None = None
-    description: str | None = None
+    name: Name | None = None
+    schema: Object | None = None
+    description: Description | None = None
     strict: bool | None = None
 
 
@@ -57,48 +71,56 @@ class TextConfig(Struct, omit_defaults=True):
     """What the text of the answer must be like."""
 
     format: TextFormat | None = None
-    verbosity: str | None = None
+    verbosity: Word | None = None
 
 
 class ReasoningConfig(Struct, omit_defaults=True):
     """How much the model reasons."""
 
     effort: Effort | None = None
-    summary: str | None = None
-    generate_summary: str | None = None
+    summary: Word | None = None
+    generate_summary: Word | None = None
 
 
-class ResponsesRequest(Struct, kw_only=True):
+class ResponsesRequest(ForeignParameters, frozen=True, kw_only=True):
     """``POST /v1/responses``, and ``POST /v1/responses/input_tokens``."""
 
-    input: str | Annotated[list[ResponseInputItem], Meta(min_length=1), MaxItems]
-    model: str | None = None
-    instructions: str | None = None
+    input: Text | Annotated[list[ResponseInputItem], Meta(min_length=1), MaxItems]
+    model: Name | None = None
+    instructions: Text | None = None
     stream: bool | None = None
-    max_output_tokens: Positive | None = None
-    temperature: Temperature | None = None
-    top_p: Probability | None = None
+    max_output_tokens: TokenLimit | None = None
     top_logprobs: TopLogprobs | None = None
     text: TextConfig | None = None
     reasoning: ReasoningConfig | None = None
-    tools: list[ResponseTool] | None = None
-    tool_choice: ToolChoiceMode | ResponseToolChoice | None = None
+    tools: Annotated[list[ResponseTool], MaxTools] | None = None
+    tool_choice: ToolChoiceWord | ResponseToolChoice | None = None
     parallel_tool_calls: bool | None = None
-    include: list[str] | None = None
-    metadata: dict[str, Any] | None = None
-    user: str | None = None
-    safety_identifier: str | None = None
-    prompt_cache_key: str | None = None
-    max_tool_calls: int | None = None
-    stream_options: dict[str, Any] | None = None
+    include: Names | None = None
+    metadata: Annotated[dict[Word, Label], Meta(max_length=16)] | None = None
+    user: Label | None = None
+    safety_identifier: Label | None = None
+    prompt_cache_key: Label | None = None
+    max_tool_calls: AnyInteger | None = None
+    stream_options: Object | None = None
 
     store: bool | None = None
-    truncation: str | None = None
-    service_tier: str | None = None
-    context_management: list[Any] | None = None
-    prompt_cache_retention: str | None = None
+    truncation: Word | None = None
+    service_tier: Word | None = None
+    context_management: Annotated[list[Any], MaxItems] | None = None
+    prompt_cache_retention: Word | None = None
 
-    previous_response_id: str | None = None
+    max_tokens: Any = None
+    max_completion_tokens: Any = None
+    response_format: Any = None
+    reasoning_effort: Any = None
+    enable_thinking: Any = None
+    chat_template_kwargs: Any = None
+    stop: Any = None
+    n: Any = None
+    logprobs: Any = None
+
+    previous_response_id: Name | None = None
     conversation: Any = None
     background: bool | None = None
     prompt: Any = None
