@@ -62,8 +62,8 @@ def test_calls_and_results() -> None:
 
 def test_a_conversation_goes_on_without_what_only_anthropics_servers_know() -> None:
     search = {"type": "server_tool_use", "id": "1", "name": "web_search", "input": {}}
-    turn = {"role": "assistant", "content": [search, {"type": "text", "text": "a"}]}
-    assert [m.text for m in sent_messages(turn)] == ["a"]
+    turn = {"role": "assistant", "content": [search, {"type": "text", "text": "a\0"}]}
+    assert [m.text for m in sent_messages(turn)] == ["a\ufffd"]
     assert conversions.ignored(request(messages=[turn])) == ["content of the type server_tool_use"]
 
 
@@ -71,7 +71,9 @@ def test_an_answer_without_content_is_empty() -> None:
     assert [m.text for m in sent_messages({"role": "assistant", "content": None})] == [""]
 
 
-@pytest.mark.parametrize(("content", "text"), [(None, ""), ({"a": [1]}, '{"a":[1]}'), (42, "42"), (True, "true")])
+@pytest.mark.parametrize(
+    ("content", "text"), [(None, ""), ({"a": [1]}, '{"a":[1]}'), (42, "42"), (True, "true"), ("a\0", "a\ufffd")]
+)
 def test_a_result_is_any_json_and_needs_no_id(content: Any, text: str) -> None:
     (found,) = sent_messages({"role": "user", "content": [{"type": "tool_result", "content": content}]})
     assert (found.role, found.text, found.call_id) == ("tool", text, None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 
 from services.api.dialects.anthropic.types import (
     CountTokensRequest,
@@ -149,7 +150,7 @@ def messages(request: CountTokensRequest) -> Iterator[Message]:
         if sent.content is None and sent.role != "assistant":
             raise BadRequest(f"{where} is missing; send a text or a list of blocks.", param=where)
         if not isinstance(sent.content, list) or sent.role == "system":
-            yield Message(sent.role, blocks(sent.content or "", where))
+            yield Message(sent.role, blocks(sent.content or "", where, written=sent.role == "assistant"))
         elif sent.role == "assistant":
             yield assistant(sent.content, where)
         else:
@@ -162,16 +163,16 @@ def user(content: Sequence[InputBlock], where: str) -> list[Message]:
     Raises `BadRequest`.
     """
     results = [tool_result(b, f"{where}[{i}]") for i, b in enumerate(content) if b.type == "tool_result"]
-    parts = tuple(block(b, f"{where}[{i}]") for i, b in enumerate(content) if b.type != "tool_result")
-    return [*results, *([Message("user", parts)] if parts or not results else [])]
+    others = [block(b, f"{where}[{i}]") for i, b in enumerate(content) if b.type != "tool_result"]
+    return [*results, *([Message("user", tuple(chain(*others)))] if others or not results else [])]
 
 
 def assistant(content: Sequence[InputBlock], where: str) -> Message:
     """Return a message of the assistant: its text and its calls, without its reasoning. Raises `BadRequest`."""
     calls = [tool_call(b, f"{where}[{i}]") for i, b in enumerate(content) if b.type == "tool_use"]
     apart = {"tool_use", *EARLIER_REASONING, *OTHERS}
-    parts = [block(b, f"{where}[{i}]") for i, b in enumerate(content) if b.type not in apart]
-    return Message("assistant", tuple(parts), tuple(calls))
+    parts = [block(b, f"{where}[{i}]", written=True) for i, b in enumerate(content) if b.type not in apart]
+    return Message("assistant", tuple(chain(*parts)), tuple(calls))
 
 
 def tool_call(sent: InputBlock, where: str) -> ToolCall:
@@ -187,18 +188,18 @@ def tool_result(sent: InputBlock, where: str) -> Message:
     The text of a failed call begins with ``Error:``, since messages have no field for it.
     """
     content, place = sent.content, f"{where}.content"
-    texts = blocks(content, place) if isinstance(content, list) else result_parts(content, place)
+    texts = blocks(content, place, written=True) if isinstance(content, list) else result_parts(content, place)
     found = Message("tool", texts, call_id=sent.tool_use_id)
     return found.with_text(f"Error: {found.text}") if sent.is_error else found
 
 
-def blocks(content: str | Sequence[InputBlock], where: str) -> tuple[Part, ...]:
-    """Return content as parts of a message. Raises `BadRequest` for blocks that are no text."""
+def blocks(content: str | Sequence[InputBlock], where: str, written: bool = False) -> tuple[Part, ...]:
+    """Return content as parts of a message; `written` is that of `text_parts`. Raises `BadRequest` as `block` does."""
     if isinstance(content, str):
-        return text_parts(content, where)
-    return tuple(block(each, f"{where}[{index}]") for index, each in enumerate(content))
+        return text_parts(content, where, written)
+    return tuple(chain(*(block(each, f"{where}[{index}]", written) for index, each in enumerate(content))))
 
 
-def block(sent: InputBlock, where: str) -> Part:
+def block(sent: InputBlock, where: str, written: bool = False) -> tuple[Part, ...]:
     """Return a block as a part of a message. Raises `BadRequest` for one that is no text."""
-    return part(ContentPart(sent.type, sent.text), where)
+    return part(ContentPart(sent.type, sent.text), where, written)

@@ -46,23 +46,30 @@ def clean(value: str, where: str) -> str:
     return value
 
 
-def text_parts(content: str, where: str) -> tuple[Part, ...]:
-    """Return `content` as the only part of a message. Raises `BadRequest`."""
-    return (TextPart(clean(content, where)),)
+def text_parts(content: str, where: str, written: bool = False) -> tuple[Part, ...]:
+    """Return `content` as the only part of a message. Raises `BadRequest`.
+
+    A text that a model or a tool has `written` may have NUL characters, which become U+FFFD: nobody can send it again
+    without them, and the conversation must go on.
+    """
+    return (TextPart(content.replace("\0", "\ufffd") if written else clean(content, where)),)
 
 
-def parts(content: Content, where: str) -> tuple[Part, ...]:
-    """Return the parts of a message's content; none for None. Raises `BadRequest` for a part that is no text."""
+def parts(content: Content, where: str, written: bool = False) -> tuple[Part, ...]:
+    """Return the parts of a message's content; none for None; `written` is that of `text_parts`.
+
+    Raises `BadRequest` for a part that is no text.
+    """
     if content is None:
         return ()
     if isinstance(content, list):
-        return tuple(part(each, f"{where}[{index}]") for index, each in enumerate(content))
-    return text_parts(content if isinstance(content, str) else json_text(content, where), where)
+        return tuple(inner for i, each in enumerate(content) for inner in part(each, f"{where}[{i}]", written))
+    return text_parts(content if isinstance(content, str) else json_text(content, where), where, written)
 
 
 def result_parts(content: Result, where: str) -> tuple[Part, ...]:
     """Return the parts of a tool's result; an object becomes its JSON text. Raises `BadRequest` as `parts` does."""
-    return parts(json_text(content, where) if isinstance(content, dict) else content, where)
+    return parts(json_text(content, where) if isinstance(content, dict) else content, where, written=True)
 
 
 def json_text(value: Any, where: str) -> str:
@@ -73,12 +80,12 @@ def json_text(value: Any, where: str) -> str:
         raise BadRequest(f"{where} is nested too deeply; send a flatter value.", param=where) from error
 
 
-def part(sent: ContentPart, where: str) -> Part:
-    """Return one part of a message. Raises `BadRequest` for one that is no text."""
+def part(sent: ContentPart, where: str, written: bool = False) -> tuple[Part, ...]:
+    """Return one part of a message; `written` is that of `text_parts`. Raises `BadRequest` for one that is no text."""
     found = sent.text if sent.type in TEXTS else sent.refusal if sent.type == "refusal" else None
     if found is None:
         raise BadRequest(
             f"{where} has the type {sent.type!r}; this model reads text only. Send parts of the type 'text'.",
             param=where,
         )
-    return TextPart(clean(found, where))
+    return text_parts(found, where, written)

@@ -173,7 +173,7 @@ def messages(sent: Sequence[OllamaRequestMessage]) -> Messages:
     for index, each in enumerate(sent):
         where = f"messages[{index}]"
         refuse(bool(each.images), f"{where}.images: {IMAGES}", f"{where}.images")
-        content = parts(each.content, f"{where}.content")
+        content = parts(each.content, f"{where}.content", written=each.role in ("assistant", "tool"))
         calls = tuple(tool_call(call, f"call_{index}_{i}", where) for i, call in enumerate(each.tool_calls or ()))
         open_calls += calls
         if each.role == "tool":

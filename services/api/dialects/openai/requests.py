@@ -182,7 +182,7 @@ def content_parts(sent: RequestMessage, role: Role, where: str) -> tuple[Part, .
         return result_parts(sent.content, where)
     if isinstance(sent.content, dict) or (sent.content is None and role != "assistant"):
         raise BadRequest(f"{where} is no text; send a string or a list of text parts.", param=where)
-    return parts(sent.content, where)
+    return parts(sent.content, where, written=role == "assistant")
 
 
 def tool_call(sent: RequestToolCall, where: str) -> ToolCall:

@@ -78,7 +78,7 @@ def message(item: ResponseInputItem, where: str) -> Message:
             "function_call_output and reasoning.",
             param=where,
         )
-    content = parts(item.content, f"{where}.content")
+    content = parts(item.content, f"{where}.content", written=item.role == "assistant")
     if item.role is None or (item.content is None and item.role != "assistant"):
         raise BadRequest(f"{where} is a message without a role or without content; send both.", param=where)
     return Message("system" if item.role == "developer" else item.role, content)
