@@ -11,7 +11,8 @@ from services.api.dialects.common import foreign
 from services.api.dialects.common.answer import CollectedAnswer
 from services.api.dialects.common.parameters import ALIASES, UNLIMITED
 from services.api.dialects.openai import requests
-from services.api.dialects.openai.answers import ChatShape, TextShape
+from services.api.dialects.openai.answers import ChatShape
+from services.api.dialects.openai.text_shape import TextShape
 from services.api.dialects.openai.types import ChatRequest
 from services.core.errors import BadRequest
 from services.core.events import PromptToken, Text, TokenLogprob, TopLogprob
@@ -128,7 +129,7 @@ def test_odd_turns_of_a_history_are_read() -> None:
     )
     assert [message.text for message in found.messages] == ["42", "", "", "a\ufffd", '{"ok":[true]}', ""]
     assert [call for message in found.messages for call in message.calls] == [
-        ToolCall("", "f", "{}"), ToolCall("", "g", '{"input":"x"}'),
+        ToolCall("", "f", "{}"), ToolCall("", "g", '{"input": "x"}'),
     ]  # fmt: skip
     assert found.unread == []
 
@@ -146,7 +147,7 @@ def test_odd_turns_of_a_history_are_read() -> None:
         ('{"a": "\\u0000"}', None),
         ("", "{}"),
         (None, "{}"),
-        ({"a": 1}, '{"a":1}'),
+        ({"a": 1}, '{"a": 1}'),
     ],
 )
 def test_a_conversation_goes_on_whatever_an_earlier_call_contains(arguments: Any, read: str | None) -> None:
@@ -162,10 +163,11 @@ def test_a_conversation_goes_on_whatever_an_earlier_call_contains(arguments: Any
         ({"tools": [{"function": {"name": f"f{i}", "parameters": {"a": "x" * 2**17}}} for i in range(5)]}, "tools"),
         ({"messages": [{"role": "assistant", "tool_calls": [
             {"function": {"name": "f", "arguments": f'{{"a": "{"x" * 2**17}"}}'}}]}] * 5}, "messages"),
+        ({"messages": [{"role": "user", "content": [{"type": "text", "text": ""}] * 4096}] * 5}, "messages"),
     ],
 )  # fmt: skip
 def test_what_fits_no_context_is_refused_before_the_work(fields: dict[str, Any], param: str) -> None:
-    with pytest.raises(BadRequest, match="524288") as caught:
+    with pytest.raises(BadRequest, match="have more than") as caught:
         ask(**fields)
     assert caught.value.param == param
 

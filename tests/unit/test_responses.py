@@ -246,7 +246,7 @@ def test_odd_calls_and_results_of_a_history_are_read() -> None:
         ("tool", "a\ufffd"),
     ]
     patch, broken = found.messages[0].calls
-    assert (patch.arguments, broken.arguments, broken.id) == ('{"input":"x\\n"}', "{}", "")
+    assert (patch.arguments, broken.arguments, broken.id) == ('{"input": "x\\n"}', "{}", "")
     assert found.unread == ["arguments of an earlier call"]
 
 

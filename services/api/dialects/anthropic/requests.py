@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
@@ -157,14 +156,16 @@ def messages(request: CountTokensRequest) -> Iterator[Message]:
             yield from user(sent.content, where)
 
 
-def user(content: Sequence[InputBlock], where: str) -> list[Message]:
-    """Return the messages that a message of the user becomes: each result of a tool is one of its own.
+def user(content: Sequence[InputBlock], where: str) -> Iterator[Message]:
+    """Yield the messages that a message of the user becomes: each result of a tool is one of its own.
 
     Raises `BadRequest`.
     """
-    results = [tool_result(b, f"{where}[{i}]") for i, b in enumerate(content) if b.type == "tool_result"]
+    results = [(i, b) for i, b in enumerate(content) if b.type == "tool_result"]
+    yield from (tool_result(b, f"{where}[{i}]") for i, b in results)
     others = [block(b, f"{where}[{i}]") for i, b in enumerate(content) if b.type != "tool_result"]
-    return [*results, *([Message("user", tuple(chain(*others)))] if others or not results else [])]
+    if others or not results:
+        yield Message("user", tuple(chain(*others)))
 
 
 def assistant(content: Sequence[InputBlock], where: str) -> Message:
@@ -179,7 +180,7 @@ def tool_call(sent: InputBlock, where: str) -> ToolCall:
     """Return a call in an earlier message. Raises `BadRequest`."""
     if sent.name is None:
         raise BadRequest(f"{where} is a tool_use without a name; send the name of its tool.", param=f"{where}.name")
-    return earlier_call(sent.id or "", sent.name, json.dumps(sent.input or {}, ensure_ascii=False), where)
+    return earlier_call(sent.id or "", sent.name, sent.input, where)
 
 
 def tool_result(sent: InputBlock, where: str) -> Message:

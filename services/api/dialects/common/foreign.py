@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 
 from services.api.dialects.common.bounds import Object, TopK
 from services.api.dialects.common.parameters import NeutralValues, requested
+from services.chat.schema import bounded_json
 from services.core.errors import BadRequest
 from services.core.sampling import Sampling
 
@@ -192,10 +193,9 @@ def foreign_schemas(request: ForeignParameters) -> Iterator[tuple[str, Schema]]:
 
 
 def schema_object(sent: ForeignSchema, name: str) -> Schema:
-    """Return a schema, which may be sent as its text. Raises `BadRequest` for a text that is no JSON object."""
-    if isinstance(sent, dict):
-        return sent
+    """Return a schema, which may be sent as its text. Raises `BadRequest` for no object, and one that is too large."""
     try:
-        return msgspec.json.decode(sent, type=Schema)
+        found = sent if isinstance(sent, dict) else msgspec.json.decode(sent, type=Schema)
     except (ValueError, RecursionError) as error:
         raise BadRequest(f"{name} is not the text of a JSON object; send a JSON schema.", param=name) from error
+    return dict(bounded_json(found, name))

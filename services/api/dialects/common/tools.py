@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -43,6 +44,9 @@ KNOWN_TYPES = frozenset(
 
 MAX_PARAMETERS = 512 * 1024
 """The most bytes of JSON that all tools of a request describe their arguments with. More fits no context."""
+
+MAX_PARTS = 16_384
+"""The most parts and calls of all messages of a request. Each takes a microsecond or two, while other requests wait."""
 
 MAX_ARGUMENTS = 512 * 1024
 """The most characters of the arguments of all earlier calls. More fits no context."""
@@ -157,10 +161,16 @@ def bounded_tools(tools: Iterable[Tool]) -> Iterator[Tool]:
 
 
 def conversation(messages: Iterable[Message]) -> Messages:
-    """Return `messages`. Raises `BadRequest` as soon as the arguments of their calls are larger than any context."""
-    found, size = [], 0
+    """Return `messages`. Raises `BadRequest` as soon as they have more parts or arguments than fit any context."""
+    found, size, parts = [], 0, 0
     for each in messages:
         size += sum(len(call.arguments) for call in each.calls)
+        parts += len(each.parts) + len(each.calls)
+        if parts > MAX_PARTS:
+            raise BadRequest(
+                f"The messages have more than {MAX_PARTS} parts and calls together; join texts, or leave messages out.",
+                param="messages",
+            )
         if size > MAX_ARGUMENTS:
             raise BadRequest(
                 f"The arguments of the earlier calls have more than {MAX_ARGUMENTS} characters; leave messages out.",
@@ -170,7 +180,7 @@ def conversation(messages: Iterable[Message]) -> Messages:
     return tuple(found)
 
 
-def earlier_call(id: str, name: str, arguments: str | None, where: str) -> ToolCall:
+def earlier_call(id: str, name: str, arguments: str | dict[str, Any] | None, where: str) -> ToolCall:
     """Return a call of an earlier message, at `where`. Raises `BadRequest` for a NUL character in its name.
 
     A conversation must go on, whatever an earlier answer wrote: arguments that are no JSON object are left out.
@@ -179,7 +189,15 @@ def earlier_call(id: str, name: str, arguments: str | None, where: str) -> ToolC
     if not arguments:
         return ToolCall(id, name, "{}")
     try:
-        bounded_json(msgspec.json.decode(arguments, type=dict[str, Any]), where)
+        return ToolCall(id, name, arguments_text(arguments, where))
     except (msgspec.MsgspecError, ValueError, RecursionError, BadRequest):
         return ToolCall(id, name, "{}", unread=True)
-    return ToolCall(id, name, arguments)
+
+
+def arguments_text(arguments: str | dict[str, Any], where: str) -> str:
+    """Return the arguments of a call as a text. Raises what `earlier_call` catches if they are no object."""
+    if isinstance(arguments, dict):
+        # As models write it, with spaces: what was generated then is the beginning of the next prompt.
+        return json.dumps(bounded_json(arguments, where), ensure_ascii=False)
+    bounded_json(msgspec.json.decode(arguments, type=dict[str, Any]), where)
+    return arguments

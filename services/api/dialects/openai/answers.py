@@ -10,7 +10,7 @@ from typing import ClassVar
 from msgspec import UNSET, Struct, UnsetType
 
 from services.api.dialects.common.answer import CollectedAnswer
-from services.api.dialects.openai.logprobs import chat_logprobs, text_logprobs
+from services.api.dialects.openai.logprobs import chat_logprobs
 from services.api.dialects.openai.schemas import (
     ChatChoice,
     ChatChunkChoice,
@@ -25,16 +25,11 @@ from services.api.dialects.openai.schemas import (
     ChatToolCallDelta,
     CompletionUsage,
     PromptTokensDetails,
-    TextChoice,
-    TextChunkChoice,
-    TextCompletion,
-    TextCompletionChunk,
 )
 from services.core.events import (
     Done,
     FinishReason,
     Piece,
-    PromptToken,
     Reasoning,
     Refusal,
     Text,
@@ -164,52 +159,6 @@ class LegacyChatShape(ChatShape):
         """Add the first call to a message."""
         # The legacy field is an object and no list, so it has room for one call.
         message.function_call = function_of(calls[0])
-
-
-class TextShape(Shape):
-    """Continuations of one prompt."""
-
-    completion, chunk = TextCompletion, TextCompletionChunk
-
-    def __init__(self, echo: str = "", prompt_tokens: Sequence[PromptToken] = ()) -> None:
-        """Put `echo`, the text of the prompt, before the answer; `prompt_tokens` are its tokens, for logprobs."""
-        self._echo, self._prompt_tokens = echo, prompt_tokens
-        self._sent = 0
-        """Characters of the choice in earlier chunks."""
-
-    def opening(self, index: int) -> TextChunkChoice | None:
-        """Return the choice with the echo of the prompt, None where none is wanted."""
-        return self._choice(index, self._echo, self._prompt_tokens) if self._echo else None
-
-    def piece(self, index: int, event: Piece) -> TextChunkChoice:
-        """Return the choice with one piece of its text."""
-        if isinstance(event, Text):
-            return self._choice(index, event.text, event.logprobs)
-        # A raw prompt has no tools, so no piece of a call comes; the type checker does not know that.
-        return self._choice(index, "" if isinstance(event, ToolCallDelta) else event.text)
-
-    def ending(self, index: int, done: Done) -> TextChunkChoice:
-        """Return the choice with why it ended."""
-        return self._choice(index, "", reason=done.finish_reason)
-
-    def whole(self, index: int, answer: CollectedAnswer) -> TextChoice:
-        """Return the choice with its whole text."""
-        return TextChoice(
-            index=index,
-            text=self._echo + answer.text,
-            logprobs=text_logprobs([*self._prompt_tokens, *answer.logprobs]),
-            finish_reason=answer.finish_reason,
-        )
-
-    def _choice(
-        self,
-        index: int,
-        text: str,
-        logprobs: Iterable[TokenLogprob | PromptToken] = (),
-        reason: FinishReason | None = None,
-    ) -> TextChunkChoice:
-        start, self._sent = self._sent, self._sent + len(text)
-        return TextChunkChoice(index=index, text=text, logprobs=text_logprobs(logprobs, start), finish_reason=reason)
 
 
 def whole(head: CompletionHead, shapes: Sequence[Shape], answers: Sequence[CollectedAnswer], n: int) -> Struct:

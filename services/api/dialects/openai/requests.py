@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from services.api.dialects.common import foreign
-from services.api.dialects.common.content import clean, json_text, parts, result_parts
+from services.api.dialects.common.content import clean, parts, result_parts
 from services.api.dialects.common.parameters import (
     LOW_PRIORITY_TIER,
     NeutralValues,
@@ -192,8 +192,7 @@ def tool_call(sent: RequestToolCall, where: str) -> ToolCall:
         call = FunctionCall(sent.custom.name, {"input": sent.custom.input})
     if call is None:
         raise BadRequest(f"{where} has no function; send its name and arguments.", param=f"{where}.function")
-    arguments = json_text(call.arguments, where) if isinstance(call.arguments, dict) else call.arguments
-    return earlier_call(sent.id or "", call.name, arguments, where)
+    return earlier_call(sent.id or "", call.name, call.arguments, where)
 
 
 def calls_of(sent: RequestMessage) -> list[RequestToolCall]:

@@ -14,8 +14,9 @@ from services import __version__
 from services.answering import prompts as raw_prompts
 from services.api.dialects.common.answer import collected
 from services.api.dialects.openai import requests
-from services.api.dialects.openai.answers import ChatShape, CompletionHead, LegacyChatShape, Shape, TextShape, whole
+from services.api.dialects.openai.answers import ChatShape, CompletionHead, LegacyChatShape, Shape, whole
 from services.api.dialects.openai.stream import error_frame, frames
+from services.api.dialects.openai.text_shape import TextShape
 from services.api.dialects.openai.types import ChatRequest, CompletionParameters, CompletionRequest
 from services.api.http.context import client
 from services.api.http.notices import run_to_end, show_notice

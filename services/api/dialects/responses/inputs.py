@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from services.api.dialects.common.content import json_text, parts, result_parts, text_parts
+from services.api.dialects.common.content import parts, result_parts, text_parts
 from services.api.dialects.common.tools import conversation, earlier_call
 from services.api.dialects.responses.types import ResponseInputItem, ResponsesRequest
 from services.core.errors import BadRequest
@@ -93,5 +93,5 @@ def tool_call(item: ResponseInputItem, where: str) -> ToolCall:
     """Return the call of an earlier answer. Raises `BadRequest`."""
     if item.name is None:
         raise BadRequest(f"{where} is a call without a name; send the name of its tool.", param=f"{where}.name")
-    arguments = item.arguments if item.input is None else json_text({"input": item.input}, where)
+    arguments = item.arguments if item.input is None else {"input": item.input}
     return earlier_call(item.call_id or "", item.name, arguments, where)
