@@ -33,7 +33,7 @@ def run_scores(server: Any, tokens: Tokens, context: int, request: dict[str, Any
     """
     found = []
     for prompt in request["inputs"]:
-        ids, first = tokens.prompt(prompt)
+        ids, first = tokens.prompt_ids(prompt)
         if len(ids) >= context:
             raise RequestRefused("The prompt does not fit into the context.", "context", len(ids), context)
         scored = [{"token": first, "logprob": None}] if ids else []

@@ -64,7 +64,7 @@ class Tokens:
             return [self._tokens(self._listener.post("/apply-template", chat)["prompt"], True)]
         return [self._tokens(text, request["special_tokens"]) for text in request["inputs"]]
 
-    def prompt(self, prompt: str | list[int]) -> tuple[list[int], str]:
+    def prompt_ids(self, prompt: str | list[int]) -> tuple[list[int], str]:
         """Return the ids of a raw prompt and the text of the first, empty for none. Raises `RequestRefused`."""
         if isinstance(prompt, str):
             found = self._tokens(prompt, True)
