@@ -1,4 +1,4 @@
-"""Look at raw prompts before they are continued: their texts, their lengths, how likely their tokens are."""
+"""Look at prompts without an answer: their texts, their lengths, how likely their tokens are."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def texts(
 
 def not_continued(
     service: Service,
-    prompts: Sequence[GenerationRequest],
+    generations: Sequence[GenerationRequest],
     model: Model,
     client: Client,
     *,
@@ -49,24 +49,33 @@ def not_continued(
     The events block, and raise what `Service.data` raises.
     """
     warnings = list(service.warnings([*ignored]))
-    for prompt in prompts:
-        yield counted(service, model, prompt, client, warnings)
+    for generation in generations:
+        yield counted(service, model, generation, client, warnings)
         warnings = []
         # The tokens of a prompt count once, however many choices it has.
         yield from (iter([Done("length", Usage())]) for _ in range(choices - 1))
 
 
 def counted(
-    service: Service, model: Model, prompt: GenerationRequest, client: Client, warnings: Iterable[Notice]
+    service: Service, model: Model, generation: GenerationRequest, client: Client, warnings: Iterable[Notice]
 ) -> Iterator[Event]:
     """Yield `warnings`, then the end of an answer without a token. Blocks; raises what `Service.data` raises."""
     yield from warnings
-    length = len(prompt.prompt_ids)
-    if prompt.prompt:
-        request = data_request("tokenize", model, (prompt.prompt,), client.trace.id, CAPABILITY)
-        (found,), _ = yield from service.data(request, client)
-        length = len(found["ids"])
+    length = yield from prompt_length(service, model, generation, client)
     yield Done("length", Usage(prompt_tokens=length))
+
+
+def prompt_length(
+    service: Service, model: Model, generation: GenerationRequest, client: Client
+) -> Generator[Notice, None, int]:
+    """Return the length in tokens of a chat's prompt, or of a raw one. Blocks; raises what `Service.data` raises."""
+    if generation.prompt is None:
+        return (yield from service.count_tokens(generation, model, client))
+    if generation.prompt_ids:
+        return len(generation.prompt_ids)
+    request = data_request("tokenize", model, (generation.prompt,), client.trace.id, CAPABILITY)
+    (found,), _ = yield from service.data(request, client)
+    return len(found["ids"])
 
 
 def scores(

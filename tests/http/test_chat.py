@@ -79,6 +79,16 @@ def test_max_tokens_is_length(api: Api, field: str) -> None:
     assert body["usage"]["completion_tokens"] == 3
 
 
+@pytest.mark.parametrize("stream", [True, False])
+def test_no_token_is_an_empty_answer_with_a_count(api: Api, stream: bool) -> None:
+    result = api.chat({"prefill_steps": 3}, max_tokens=0, stream=stream, stream_options={"include_usage": True})
+    bodies = chunks(result)[:-1] if stream else [result.json]
+    assert [c["finish_reason"] for body in bodies for c in body["choices"] if c["finish_reason"]] == ["length"]
+    assert (bodies[-1]["usage"]["prompt_tokens"], bodies[-1]["usage"]["completion_tokens"]) == (30, 0)
+    wrong = {"type": "json_schema", "json_schema": {"schema": {"type": "nope"}}}
+    assert api.chat(max_tokens=0, response_format=wrong).status_code == 400
+
+
 def test_max_completion_tokens_wins(api: Api) -> None:
     answer = api.chat({"text": "a", "tokens": 9}, max_tokens=8, max_completion_tokens=2)
     assert answer.json["usage"]["completion_tokens"] == 2

@@ -15,8 +15,8 @@ from services.core.sampling import Natural
 Positive = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 AnyInteger = Annotated[int, Meta(ge=-(2**53), le=2**53)]
 """A number that JSON has without a loss."""
-TokenLimit = Annotated[int, Meta(ge=-1, le=2**31 - 1, extra_json_schema={"not": {"const": 0}})]
-"""The most tokens of an answer; -1 sets no limit."""
+TokenLimit = Annotated[int, Meta(ge=-1, le=2**31 - 1)]
+"""The most tokens of an answer; 0 for none at all, -1 for no limit."""
 TopK = Annotated[int, Meta(ge=-1, le=2**31 - 1)]
 """0 and -1 set no limit."""
 

@@ -48,10 +48,8 @@ def stops(stop: str | list[str] | None) -> tuple[str, ...]:
     return tuple(filter(None, [stop] if isinstance(stop, str) else stop or ()))
 
 
-def token_limit(sent: int | None, name: str) -> int | None:
-    """Return the most tokens of an answer; None for the model's default. Raises `BadRequest` for 0."""
-    if sent == 0:
-        raise BadRequest(f"{name} is 0; send at least 1, or -1 for no limit.", param=name)
+def token_limit(sent: int | None) -> int | None:
+    """Return the most tokens of an answer; None for the model's default."""
     return UNLIMITED if sent == -1 else sent
 
 

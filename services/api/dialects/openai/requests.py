@@ -76,11 +76,11 @@ def ignored(request: CompletionParameters) -> list[str]:
 def chat(request: ChatRequest) -> GenerationRequest:
     """Return what a chat asks for. Raises `BadRequest`."""
     kwargs = template_variables(request.chat_template_kwargs)
-    limit = token_limit(request.max_completion_tokens, "max_completion_tokens")
+    limit = request.max_tokens if request.max_completion_tokens is None else request.max_completion_tokens
     choice = tool_choice(request)
     return GenerationRequest(
         messages=conversation(message(each, f"messages[{i}]") for i, each in enumerate(request.messages)),
-        max_tokens=limit or token_limit(request.max_tokens, "max_tokens"),
+        max_tokens=token_limit(limit),
         sampling=sampling_of(request),
         stop=stops(request.stop),
         logprobs=(request.top_logprobs or 0) if request.logprobs else None,
@@ -122,8 +122,7 @@ def completion(request: CompletionRequest, prompt: str | list[int]) -> Generatio
     return GenerationRequest(
         prompt=clean(text, "prompt"),
         prompt_ids=() if isinstance(prompt, str) else tuple(prompt),
-        # Without a token to generate, the answer is the prompt alone, and no engine is asked for more.
-        max_tokens=token_limit(request.max_tokens or None, "max_tokens"),
+        max_tokens=token_limit(request.max_tokens),
         sampling=sampling_of(request),
         stop=stops(request.stop),
         logprobs=request.logprobs,

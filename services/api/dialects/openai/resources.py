@@ -33,6 +33,18 @@ class Completions(Resource):
     prefix: ClassVar[str]
     """How the id of a response begins."""
 
+    def _answers(
+        self,
+        req: falcon.Request,
+        request: CompletionParameters,
+        model: Model,
+        generations: Sequence[GenerationRequest],
+    ) -> Iterator[Iterator[Event]]:
+        """Yield the events of each choice, one answer after the other. Raises `BadRequest` at once."""
+        none = generations[0].max_tokens == 0
+        answers = partial(raw_prompts.not_continued, self._service) if none else self._service.answers
+        return answers(generations, model, client(req), choices=request.n or 1, ignored=requests.ignored(request))
+
     def _write(
         self,
         req: falcon.Request,
@@ -64,12 +76,11 @@ class ChatCompletions(Completions):
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer a chat. Blocks; raises `ServiceError`."""
         request = self.parse(req, ChatRequest)
-        model, n = self._service.model(request.model), request.n or 1
+        model = self._service.model(request.model)
         # `tools` replaced `functions`; a request with both is a newer client's.
         legacy = request.functions is not None and request.tools is None
-        shapes = [LegacyChatShape() if legacy else ChatShape()] * n
-        generation, ignored = requests.chat(request), requests.ignored(request)
-        answers = self._service.answers([generation], model, client(req), choices=n, ignored=ignored)
+        shapes = [LegacyChatShape() if legacy else ChatShape()] * (request.n or 1)
+        answers = self._answers(req, request, model, [requests.chat(request)])
         self._write(req, resp, request, model, answers, shapes)
 
 
@@ -81,12 +92,11 @@ class TextCompletions(Completions):
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Continue raw prompts. Blocks; raises `ServiceError`."""
         request = self.parse(req, CompletionRequest)
-        model, n = self._service.model(request.model), request.n or 1
-        prompts, ignored = requests.completions(request), requests.ignored(request)
+        model = self._service.model(request.model)
+        prompts = requests.completions(request)
         echoes = self._echoes(req, resp, request, model, prompts)
-        shapes = [TextShape(text, tokens) for text, tokens in echoes for _ in range(n)]
-        answer = partial(raw_prompts.not_continued, self._service) if request.max_tokens == 0 else self._service.answers
-        answers = answer(prompts, model, client(req), choices=n, ignored=ignored)
+        shapes = [TextShape(text, tokens) for text, tokens in echoes for _ in range(request.n or 1)]
+        answers = self._answers(req, request, model, prompts)
         self._write(req, resp, request, model, answers, shapes)
 
     def _echoes(

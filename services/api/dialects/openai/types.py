@@ -124,6 +124,7 @@ class CompletionParameters(ForeignParameters, frozen=True, kw_only=True):
     model: Name | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
+    max_tokens: TokenLimit | None = None
     stop: StopString | StopList | None = None
     n: Annotated[int, Meta(ge=1, le=16)] | None = None
     response_format: ResponseFormat | None = None
@@ -134,7 +135,6 @@ class ChatRequest(CompletionParameters, frozen=True, kw_only=True):
     """``POST /v1/chat/completions``."""
 
     messages: Annotated[list[RequestMessage], Meta(min_length=1), MaxItems]
-    max_tokens: TokenLimit | None = None
     max_completion_tokens: TokenLimit | None = None
     logprobs: bool | None = None
     top_logprobs: TopLogprobs | None = None
@@ -174,8 +174,6 @@ class CompletionRequest(CompletionParameters, frozen=True, kw_only=True):
     """``POST /v1/completions``."""
 
     prompt: Text | Annotated[list[Text | Natural | TokenIds], Meta(max_length=2**20)]
-    max_tokens: Annotated[int, Meta(ge=-1, le=2**31 - 1)] | None = None
-    """0 generates nothing; -1 sets no limit."""
     logprobs: TopLogprobs | None = None
     echo: bool | None = None
     suffix: Text | None = None

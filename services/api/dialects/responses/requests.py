@@ -12,7 +12,6 @@ from services.api.dialects.common.parameters import (
     requested,
     sampling_of,
     thinks,
-    token_limit,
 )
 from services.api.dialects.common.tools import (
     FUNCTION_TYPES,
@@ -106,7 +105,7 @@ def chat(request: ResponsesRequest) -> GenerationRequest:
     wants_logprobs = request.top_logprobs is not None or LOGPROBS in (request.include or ())
     return GenerationRequest(
         messages=inputs.messages(request),
-        max_tokens=token_limit(request.max_output_tokens, "max_output_tokens"),
+        max_tokens=request.max_output_tokens,
         sampling=sampling_of(request),
         logprobs=(request.top_logprobs or 0) if wants_logprobs else None,
         json_schema=foreign.schema_of(request, schema(request.text)),

@@ -15,8 +15,8 @@ from services.api.dialects.common.bounds import (
     Name,
     Names,
     Object,
+    Positive,
     Text,
-    TokenLimit,
     TopLogprobs,
     Word,
 )
@@ -89,7 +89,7 @@ class ResponsesRequest(ForeignParameters, frozen=True, kw_only=True):
     model: Name | None = None
     instructions: Text | None = None
     stream: bool | None = None
-    max_output_tokens: TokenLimit | None = None
+    max_output_tokens: Positive | None = None
     top_logprobs: TopLogprobs | None = None
     text: TextConfig | None = None
     reasoning: ReasoningConfig | None = None
