@@ -119,13 +119,14 @@ def test_odd_turns_of_a_history_are_read() -> None:
         messages=[
             {"role": "user", "content": 42},
             {"role": "assistant", "content": None, "tool_calls": [{**CALL, "type": ""}]},
+            {"role": "assistant", "content": [{"type": "thinking", "thinking": []}, {"type": "text", "text": "so"}]},
             {"role": "tool"},
             {"role": "tool", "content": "a\0"},
             {"role": "tool", "content": {"ok": [True]}},
             {"role": "assistant", "tool_calls": [{"type": "custom", "custom": {"name": "g", "input": "x"}}]},
         ]
     )
-    assert [message.text for message in found.messages] == ["42", "", "", "a\ufffd", '{"ok":[true]}', ""]
+    assert [message.text for message in found.messages] == ["42", "", "so", "", "a\ufffd", '{"ok":[true]}', ""]
     assert [call for message in found.messages for call in message.calls] == [
         ToolCall("", "f", "{}"), ToolCall("", "g", '{"input": "x"}'),
     ]  # fmt: skip

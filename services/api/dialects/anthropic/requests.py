@@ -64,9 +64,6 @@ MODES: Mapping[str, ToolChoiceMode] = {"auto": "auto", "any": "required", "tool"
 CUSTOM = "custom"
 """The type of tools that are the client's own; it may be left out."""
 
-EARLIER_REASONING = ("thinking", "redacted_thinking")
-"""Types of blocks that clients send back and no chat template has a place for."""
-
 OTHERS = frozenset(
     {
         "bash_code_execution_tool_result", "code_execution_tool_result", "container_upload", "mcp_tool_result",
@@ -171,7 +168,7 @@ def user(content: Sequence[InputBlock], where: str) -> Iterator[Message]:
 def assistant(content: Sequence[InputBlock], where: str) -> Message:
     """Return a message of the assistant: its text and its calls, without its reasoning. Raises `BadRequest`."""
     calls = [tool_call(b, f"{where}[{i}]") for i, b in enumerate(content) if b.type == "tool_use"]
-    apart = {"tool_use", *EARLIER_REASONING, *OTHERS}
+    apart = {"tool_use", *OTHERS}
     parts = [block(b, f"{where}[{i}]", written=True) for i, b in enumerate(content) if b.type not in apart]
     return Message("assistant", tuple(chain(*parts)), tuple(calls))
 

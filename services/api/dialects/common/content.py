@@ -14,6 +14,9 @@ from services.core.message import Part, TextPart
 TEXTS = ("text", "input_text", "output_text")
 """Types of parts that are text, in all dialects."""
 
+REASONING = ("thinking", "redacted_thinking", "reasoning", "reasoning_text")
+"""Types of parts that are earlier reasoning. Clients send them back, and no chat template has a place for them."""
+
 
 class ImageURL(Struct):
     """The address of an image."""
@@ -81,7 +84,12 @@ def json_text(value: Any, where: str) -> str:
 
 
 def part(sent: ContentPart, where: str, written: bool = False) -> tuple[Part, ...]:
-    """Return one part of a message; `written` is that of `text_parts`. Raises `BadRequest` for one that is no text."""
+    """Return one part of a message, none for reasoning; `written` is that of `text_parts`.
+
+    Raises `BadRequest` for one that is no text.
+    """
+    if sent.type in REASONING:
+        return ()
     found = sent.text if sent.type in TEXTS else sent.refusal if sent.type == "refusal" else None
     if found is None:
         raise BadRequest(
