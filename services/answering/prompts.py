@@ -48,7 +48,7 @@ def not_continued(
 
     The events block, and raise what `Service.data` raises.
     """
-    warnings = list(service.warnings([*ignored]))
+    warnings = list(service.warnings([*ignored, *generations[0].unread]))
     for generation in generations:
         yield counted(service, model, generation, client, warnings)
         warnings = []

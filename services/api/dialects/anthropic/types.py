@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 
 from services.api.dialects.common.bounds import (
     AnyInteger,
+    CallId,
     Description,
     Effort,
     MaxItems,
@@ -28,10 +29,10 @@ class InputBlock(Struct):
 
     type: Word
     text: Text | None = None
-    id: Name | None = None
+    id: CallId | None = None
     name: Name | None = None
     input: Object | None = None
-    tool_use_id: Name | None = None
+    tool_use_id: CallId | None = None
     content: Text | Annotated[list[InputBlock], MaxItems] | Object | AnyInteger | float | bool | None = None
     """The result of a tool. Anthropic has no objects and numbers here, but clients send them."""
     is_error: bool | None = None

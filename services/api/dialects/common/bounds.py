@@ -27,7 +27,9 @@ Object = Annotated[dict[str, Any], Meta(max_length=10_000)]
 Word = Annotated[str, Meta(max_length=64)]
 """One of a few words, or the name of a type."""
 Name = Annotated[str, Meta(max_length=256)]
-"""The name of a model or a tool, an id."""
+"""The name of a model or a tool."""
+CallId = Annotated[str, Meta(max_length=8192)]
+"""The id of a call. Some servers put kilobytes of signed state into it."""
 Label = Annotated[str, Meta(max_length=512)]
 Metadata = Annotated[dict[Word, Any], Meta(max_length=16)]
 Description = Annotated[str, Meta(max_length=65_536)]

@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 
 from services.api.dialects.common.bounds import (
     AnyInteger,
+    CallId,
     Effort,
     Label,
     MaxItems,
@@ -59,7 +60,7 @@ class RequestToolCall(Struct):
 
     function: FunctionCall | None = None
     custom: CustomCall | None = None
-    id: Name | None = None
+    id: CallId | None = None
     type: Word | None = None
 
 
@@ -71,7 +72,7 @@ class RequestMessage(Struct):
     name: Name | None = None
     tool_calls: Annotated[list[RequestToolCall], MaxItems] | None = None
     function_call: FunctionCall | None = None
-    tool_call_id: Name | None = None
+    tool_call_id: CallId | None = None
 
 
 class NamedFunction(Struct):

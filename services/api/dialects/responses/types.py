@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 
 from services.api.dialects.common.bounds import (
     AnyInteger,
+    CallId,
     Description,
     Effort,
     Label,
@@ -31,7 +32,7 @@ class ResponseInputItem(Struct):
     type: Word | None = None
     role: Literal["user", "assistant", "system", "developer"] | None = None
     content: Content = None
-    call_id: Name | None = None
+    call_id: CallId | None = None
     name: Name | None = None
     arguments: Text | None = None
     input: Text | None = None
