@@ -121,11 +121,11 @@ def tokens(text: str, special: bool) -> dict[str, Any]:
 
 
 def scored(prompt: str | list[int], alternatives: int) -> list[dict[str, Any]]:
-    """Each token is a byte, and as likely as it has places before it; the first alternatives are always the same."""
-    ids = list(prompt.encode()) if isinstance(prompt, str) else prompt
+    """Each token is a byte, and as likely as it has places before it; the alternatives are always the same."""
+    texts = [text_of([id]) for id in (prompt.encode() if isinstance(prompt, str) else prompt)]
     others = [{"token": chr(65 + i), "logprob": -0.1} for i in range(alternatives)]
-    later = [{"token": chr(id), "logprob": -float(i), "top_logprobs": others} for i, id in enumerate(ids)]
-    return [{"token": chr(ids[0]), "logprob": None}, *later[1:]]
+    later = [{"token": text, "logprob": -float(i), "top_logprobs": others} for i, text in enumerate(texts)]
+    return [{"token": texts[0], "logprob": None}, *later[1:]]
 
 
 class Fake:

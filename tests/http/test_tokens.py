@@ -147,9 +147,10 @@ def test_no_token_is_the_echo_alone(api: Api, prompt: Any, stream: bool) -> None
 
 @pytest.mark.parametrize("prompt", [[], [[]], ["a", 1], [1, [2]], [-1], [2**40], [1.5], [1000]])
 def test_prompts_that_are_none(api: Api, prompt: Any) -> None:
-    result = api.text(prompt)
-    assert result.status_code == 400
-    assert result.json["error"]["message"]
+    for more in ({}, {"echo": True, "logprobs": 1}):
+        result = api.text(prompt, **more)
+        assert result.status_code == 400
+        assert result.json["error"]["message"]
 
 
 def test_data_leaves_the_figures_of_answers_alone(api: Api) -> None:
