@@ -19,8 +19,11 @@ from services.engines.worker.loop import Run
 STEP = 16
 """The most tokens of one call of llama.cpp, which no cancel interrupts."""
 
-LISTED = (1000, 1_000_000)
+SHORT_LIST, WHOLE_LIST = 1000, 1_000_000
 """Lengths of the lists in which a token is searched that llama.cpp does not tell by itself: the second has them all."""
+
+MOST_WHOLE_LISTS = 256
+"""The most whole lists for one prompt. Each takes half a second, so text of random bytes would take hours."""
 
 Token = dict[str, Any]
 """llama.cpp's entry for a token, or what the parent needs of it."""
@@ -50,28 +53,43 @@ def run_scores(server: Any, tokens: Tokens, context: int, request: dict[str, Any
 
 def later_tokens(server: Any, ids: Sequence[int], alternatives: int) -> Iterator[Token]:
     """Yield each token of a prompt but the first, with so many alternatives. Blocks. Raises `RequestRefused`."""
-    done, size = 1, STEP
+    done, size, lists = 1, STEP, Lists(server)
     while done < len(ids):
         wanted = ids[done : done + size]
         entries = generated(server, ids[:done], len(wanted), max(1, alternatives), ids_grammar(wanted))
         # A token that ends an answer also ends the call. Nothing is told of a token that ends within a character.
         known = [entry for entry, _ in takewhile(same_token, zip(entries, wanted, strict=False))]
         if not known and len(wanted) == 1:
-            known = [listed_token(server, ids[:done], wanted[0])]
+            known = [lists.find(ids[:done], wanted[0])]
         yield from (scored_token(entry, alternatives) for entry in known)
         done, size = done + len(known), min(size * 2, STEP) if len(known) == len(wanted) else 1
 
 
-def listed_token(server: Any, before: Sequence[int], id: int) -> Token:
-    """Return the entry of a token out of the list of the likely ones at its place. Blocks. Raises `RequestRefused`."""
-    for amount in LISTED:
+class Lists:
+    """Lists of the likely tokens at a place, for tokens that llama.cpp does not tell by themselves."""
+
+    def __init__(self, server: Any) -> None:
+        self._server, self._left = server, MOST_WHOLE_LISTS
+
+    def find(self, before: Sequence[int], id: int) -> Token:
+        """Return the entry of the token `id` after those `before`. Blocks. Raises `RequestRefused`."""
+        found = self._listed(before, id, SHORT_LIST)
+        if found is None and self._left:
+            self._left -= 1
+            found = self._listed(before, id, WHOLE_LIST)
+        if found is None:
+            raise RequestRefused(
+                "The prompt has too many unlikely tokens that end within a character: llama.cpp does not tell how "
+                "likely each of them is. Send less of such text."
+            )
+        return found
+
+    def _listed(self, before: Sequence[int], id: int, amount: int) -> Token | None:
         # The token that is generated does not matter, as long as its text is complete.
-        for entry in generated(server, before, 1, amount, 'start: " "'):
+        for entry in generated(self._server, before, 1, amount, 'start: " "'):
             likely = entry["top_logprobs"]
-            found = [{**top, "top_logprobs": likely} for top in likely if top["id"] == id]
-            if found:
-                return found[0]
-    raise RequestRefused("llama.cpp told no probability of one of the prompt's tokens.", "failed")
+            return next(({**top, "top_logprobs": likely} for top in likely if top["id"] == id), None)
+        return None
 
 
 def same_token(pair: tuple[Token, int]) -> bool:
