@@ -237,6 +237,13 @@ def test_logprobs_of_a_completion_have_the_older_shape() -> None:
     }
 
 
+def test_a_part_of_a_character_does_not_pass_for_a_likelier_one() -> None:
+    chosen = TokenLogprob("\ufffd", -5.0, top_logprobs=(TopLogprob("\ufffd", -0.1), TopLogprob("a", -3.0)))
+    found = TextShape().piece(0, Text("", (chosen,))).logprobs
+    assert found
+    assert found.top_logprobs == [{"\ufffd": -0.1, "a": -3.0}]
+
+
 def test_offsets_count_what_came_before() -> None:
     shape = TextShape("xyz", [PromptToken("xyz", None)])
     pieces = [shape.opening(0), shape.piece(0, Text("ab", (entry("ab"),))), shape.piece(0, Text("c", (entry("c"),)))]

@@ -32,8 +32,10 @@ def most_likely(entry: TokenLogprob | PromptToken) -> dict[str, float] | None:
     """Return the alternatives of a token and itself; None for the first of a prompt, which nothing is known of."""
     if entry.logprob is None:
         return None
-    # As with OpenAI, the chosen token is listed too where it is not among the most likely.
-    return {top.token: top.logprob for top in entry.top_logprobs} | {entry.token: entry.logprob}
+    # As with OpenAI, the chosen token is listed too where it is not among the most likely. Parts of characters have one
+    # text; the likeliest of them counts, so that a chosen one does not pass for the likeliest token.
+    tokens = [(entry.logprob, entry.token), *((top.logprob, top.token) for top in entry.top_logprobs)]
+    return {token: logprob for logprob, token in sorted(tokens)}
 
 
 def offsets(entries: Iterable[TokenLogprob | PromptToken], start: int) -> list[int]:
