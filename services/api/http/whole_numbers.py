@@ -65,7 +65,9 @@ def _asks_for_integer(kind: inspect.Type) -> bool:
 
 
 def _members(kind: inspect.Type) -> tuple[inspect.Type, ...]:
-    """Return the members of a union, or the type alone."""
+    """Return the members of a union and of the unions in it, or the type alone."""
     if isinstance(kind, inspect.Metadata):
         return _members(kind.type)
-    return kind.types if isinstance(kind, inspect.UnionType) else (kind,)
+    if isinstance(kind, inspect.UnionType):
+        return tuple(member for each in kind.types for member in _members(each))
+    return (kind,)

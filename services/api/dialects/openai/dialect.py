@@ -19,7 +19,9 @@ from services.api.http.endpoint import MIB, Endpoint, model_run
 
 TAG = "Answers"
 
-RERANK = model_run(summary="Texts by how near they are to a question.", request=RerankRequest, response=RerankAnswer, max_bytes=8 * MIB)
+RERANK = model_run(
+    summary="Texts by how near they are to a question.", request=RerankRequest, response=RerankAnswer, max_bytes=8 * MIB
+)
 
 ENDPOINTS = (
     Endpoint(
