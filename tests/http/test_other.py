@@ -92,7 +92,7 @@ def test_only_an_administrator_sees_files_and_processes(make: Callable[..., Api]
     api = make(api_key="user-0123456789abcdef", admin_key_file=secret)
 
     def reports(key: str) -> list[Any]:
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        headers = {"Accept": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})}
         assert api.post("/v1/chat/completions", CHAT, headers={"Authorization": f"Bearer {USER}"}).status_code == 200
         return [api.http.simulate_get(path, headers=headers) for path in ("/health", "/ready", "/")]
 
