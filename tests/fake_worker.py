@@ -19,7 +19,9 @@ import json
 import math
 import os
 import signal
+import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any, NoReturn
@@ -42,6 +44,9 @@ def raw(data: bytes) -> None:
 
 
 OUT = os.dup(1)
+
+
+BUGS = {"bug": ZeroDivisionError("a bug on purpose"), "memory": MemoryError()}
 
 
 def fault(name: str, run: Run | None) -> None:
@@ -84,6 +89,11 @@ def fault(name: str, run: Run | None) -> None:
                 forever()
         case "pause":
             pass  # opening the bell, above, has blocked until the test reads it
+        case "bug" | "memory":
+            raise BUGS[name]
+        case "grandchild":
+            subprocess.Popen(["sleep", "3600"], pass_fds=[OUT])
+            os._exit(3)
         case "error":
             raise RequestRefused("the fake engine failed on purpose", "failed")
         case "context":
@@ -228,6 +238,7 @@ def load(path: str, options: dict[str, Any]) -> Runner:
     print(f"the fake engine loads {Path(path).name}", file=sys.stderr, flush=True)
     print("noise on stdout, as native libraries make it", flush=True)
     ring(script.get("bell"), "loading")
+    tempfile.mkstemp()
     if script.get("fault") == "failed":
         raise LoadFailed("the fake engine cannot load this model on purpose")
     if "fault" in script:

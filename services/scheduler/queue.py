@@ -25,6 +25,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 
+from services.core import descriptors
 from services.core.caller import ANYBODY, Caller
 from services.core.client import Client
 from services.core.errors import QueueFull, ServiceError, ShuttingDown, TooManyRequests
@@ -40,7 +41,7 @@ class Ticket:
     """One request in the queue. Its owner calls `wait`; the queue writes everything else, under its lock."""
 
     def __init__(self, model_id: str | None, caller: Caller = ANYBODY, texts: int = 0) -> None:
-        """Open the pipe that wakes the owner. `close` must be called in the end."""
+        """Open the pipe that wakes the owner. `close` must be called in the end. Raises `Unavailable` without one."""
         self.model_id = model_id
         """The model that the request needs; None where it needs none."""
         self.caller = caller
@@ -52,7 +53,8 @@ class Ticket:
         self.position = 0
         """Expected position in the queue, from 1; 0 for the owner of the slot."""
         self.granted = False
-        self._wake_read, self._wake_write = os.pipe()
+        with descriptors.needed():
+            self._wake_read, self._wake_write = os.pipe()
 
     @property
     def sharing_key(self) -> SharingKey:
@@ -111,7 +113,7 @@ class Queue:
     def ticket(self, model_id: str | None, caller: Caller = ANYBODY, texts: int = 0) -> Iterator[Ticket]:
         """Enter the queue for the length of the block; at its end the next ticket gets the slot.
 
-        Raises `QueueFull`, `TooManyRequests` or `ShuttingDown`.
+        Raises `QueueFull`, `TooManyRequests`, `ShuttingDown`, and `Unavailable` where no file descriptor is left.
         """
         ticket = self._enter(Ticket(model_id, caller, texts))
         try:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import resource
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from services.core.client import NOBODY
-from services.core.errors import BadRequest, ContextOverflow, EngineFailed, EngineTimeout, ServiceError
+from services.core.errors import BadRequest, ContextOverflow, EngineFailed, EngineTimeout, ServiceError, Unavailable
 from services.core.events import Done, Event, Text
 from services.core.settings import Settings
 from services.engines.registry import SUFFIXES
@@ -40,6 +43,8 @@ DEADLY = {
     "false_cancel": EngineFailed,
     "floods": EngineFailed,
     "error": EngineFailed,
+    "memory": EngineFailed,
+    "grandchild": EngineFailed,
     "silent": EngineTimeout,
     "ignores_sigterm": EngineTimeout,
 }
@@ -50,10 +55,13 @@ Maker = Callable[..., WorkerEngine]
 @pytest.fixture
 def make(tmp_path: Path) -> Iterator[Maker]:
     made: list[WorkerEngine] = []
+    write_fake_model(tmp_path, "fake")
+    model = Catalog(Settings(models_dir=tmp_path), SUFFIXES).resolve("fake")
 
     def maker(settings: Settings = PATIENT, load_script: str | None = None) -> WorkerEngine:
-        write_fake_model(tmp_path, "fake", load_script)
-        engine = fake(settings, Catalog(Settings(models_dir=tmp_path), SUFFIXES).resolve("fake"))
+        if load_script is not None:
+            (model.path.parent / "load.json").write_text(load_script)
+        engine = fake(settings, model)
         assert isinstance(engine, WorkerEngine)
         made.append(engine)
         engine.start()
@@ -85,7 +93,7 @@ def test_a_fault_in_a_run_is_told_once_and_kills_the_child(make: Maker, fault: s
     assert not alive(pid)
 
 
-@pytest.mark.parametrize("fault", sorted({*DEADLY, "failed"} - {"false_cancel", "future_run", "error"}))
+@pytest.mark.parametrize("fault", sorted({*DEADLY, "failed"} - {"false_cancel", "future_run", "error", "memory"}))
 def test_a_fault_while_loading_is_told_and_kills_the_child(make: Maker, fault: str) -> None:
     engine = make(IMPATIENT_LOAD if DEADLY.get(fault) is EngineTimeout else PATIENT, json.dumps({"fault": fault}))
     pid = engine.pid
@@ -119,6 +127,61 @@ def test_a_refused_request_leaves_the_engine_alive(make: Maker, fault: str, erro
     with pytest.raises(error):
         answer(engine, {"fault": fault, "phase": "prefill"})
     assert isinstance(answer(engine, {"text": "fine"})[-1], Done)
+
+
+def test_an_exception_of_a_worker_fails_one_request_with_its_text(make: Maker) -> None:
+    engine = make()
+    load(engine)
+    with pytest.raises(EngineFailed, match="ZeroDivisionError: a bug on purpose"):
+        answer(engine, {"fault": "bug"})
+    assert isinstance(answer(engine, {"text": "fine"})[-1], Done)
+
+
+@pytest.mark.parametrize("load_script", [None, json.dumps({"fault": "crash"})])
+def test_nothing_of_a_child_is_left_on_the_disk(
+    make: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, load_script: str | None
+) -> None:
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    engine = make(PATIENT, load_script)
+    assert len(list(folder.iterdir())) == 1
+    with contextlib.suppress(EngineFailed):
+        load(engine)
+    engine.stop()
+    assert not list(folder.iterdir())
+
+
+@pytest.fixture
+def descriptors() -> Iterator[list[int]]:
+    """All descriptors that are free, taken; closing some of them makes room."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, limits[1]))
+    taken: list[int] = []
+    with contextlib.suppress(OSError):
+        while True:
+            taken.append(os.dup(0))
+    yield taken
+    for fd in taken:
+        os.close(fd)
+    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+@pytest.mark.parametrize("free", range(10))
+def test_a_start_without_descriptors_is_unavailable_and_leaves_nothing(
+    make: Maker, descriptors: list[int], free: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    room = [descriptors.pop() for _ in range(free)]
+    for fd in room:
+        os.close(fd)
+    with pytest.raises(Unavailable, match="as many files"):
+        make()
+    descriptors += [os.dup(0) for _ in room]
+    with pytest.raises(OSError, match="Too many open files"):
+        os.dup(0)
+    os.close(descriptors.pop())
+    assert not [name for name in os.listdir(tmp_path) if name.startswith("rkllm-")]
 
 
 def test_late_lines_of_an_old_run_reach_nobody(make: Maker) -> None:

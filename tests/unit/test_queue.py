@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import ExitStack
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from services.core.caller import Caller
 from services.core.client import NOBODY
-from services.core.errors import QueueFull, ShuttingDown, TooManyRequests
+from services.core.errors import QueueFull, ShuttingDown, TooManyRequests, Unavailable
 from services.core.events import Waiting
 from services.scheduler.queue import MAX_SHARED_TEXTS, Queue, Ticket
 
@@ -288,3 +289,14 @@ def test_a_refused_ticket_leaves_no_file_open() -> None:
         with pytest.raises(QueueFull), queue.ticket("a"):
             pass
         assert open_files() == before
+
+
+def test_a_ticket_without_a_descriptor_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhausted() -> tuple[int, int]:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(os, "pipe", exhausted)
+    queue = Queue(1, 0, lambda model: False)
+    with pytest.raises(Unavailable, match="as many files"), queue.ticket("a"):
+        pass
+    assert queue.waiting == 0

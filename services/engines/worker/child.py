@@ -11,12 +11,15 @@ import contextlib
 import logging
 import os
 import select
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from services.core import descriptors
 from services.core.client import NOBODY, Client
 from services.core.errors import EngineFailed, EngineTimeout
 from services.engines.worker.child_log import READ_SIZE, ChildLog
@@ -49,37 +52,53 @@ class Child:
         on_log: Callable[[str], None] = lambda _: None,
         inherited: Sequence[int] = (),
     ) -> None:
-        """Start `argv` (never blocks on the child). Raises `EngineFailed` if it cannot be started.
+        """Start `argv` (never blocks on the child).
+
+        Raises `EngineFailed` if it cannot be started, and `Unavailable` where no file descriptor is left; then nothing
+        of it stays open.
 
         Its log lines begin with `name`. `on_log` gets each of them, in any thread; `inherited` are file descriptors
-        that the child keeps open.
+        that the child keeps open. Its temporary files go into a folder of its own, which goes with it.
         """
-        stdin, self._stdin = os.pipe()
-        stdout = self._open_output()
-        log_end, stderr = os.pipe()
-        tap_end, tap = os.pipe()
+        self._held = contextlib.ExitStack()
+        """What this object closes at the child's end."""
         try:
+            with contextlib.ExitStack() as undo, descriptors.needed():
+                undo.enter_context(self._held)
+                log_end = self._spawn(argv, env, inherited, undo)
+                undo.pop_all()
+        except OSError as error:
+            raise EngineFailed(f"The engine program {argv[0]!r} could not be started: {error.strerror}.") from error
+        self._buffer = b""
+        self._open = True
+        self.log = ChildLog(log_end, name, self._process.pid, on_log)
+
+    def _spawn(
+        self, argv: Sequence[str], env: Mapping[str, str], inherited: Sequence[int], undo: contextlib.ExitStack
+    ) -> int:
+        """Start the process with its pipes and its folder; return our end of its log. Raises `OSError`."""
+        held = self._held
+        folder = tempfile.mkdtemp(prefix="rkllm-")
+        held.callback(remove, folder)
+        with contextlib.ExitStack() as ends:
+            stdin, self._stdin = pipe(ends, held)
+            stdout = self._open_output()
+            ends.callback(os.close, stdout)
+            held.callback(self._close_output)
+            log_end, stderr = pipe(undo, ends)  # `ChildLog` closes our end
+            self._tap_end, tap = pipe(held, ends)
             self._process = subprocess.Popen(
                 argv,
                 stdin=stdin,
                 stdout=stdout,
                 stderr=stderr,
-                env={**env, TAP: f"{tap_end}:{tap}"},
-                pass_fds=(tap_end, tap, *inherited),
+                env={**env, TAP: f"{self._tap_end}:{tap}", "TMPDIR": folder},
+                pass_fds=(self._tap_end, tap, *inherited),
                 start_new_session=True,
             )
-        except OSError as error:
-            self._close_output()
-            close_all(self._stdin, log_end, tap_end)
-            raise EngineFailed(f"The engine program {argv[0]!r} could not be started: {error.strerror}.") from error
-        finally:
-            close_all(stdin, stdout, stderr, tap)
         os.set_blocking(self._stdin, False)
         os.set_blocking(log_end, False)
-        self._buffer = b""
-        self._open = True
-        self._tap_end = tap_end
-        self.log = ChildLog(log_end, name, self._process.pid, on_log)
+        return log_end
 
     def _open_output(self) -> int:
         """Open the channel for the child's output, and return the child's end of it.
@@ -143,6 +162,9 @@ class Child:
                 continue
             if client.wait(self._output.fileno(), heartbeat):
                 self._receive()
+            elif self._process.poll() is not None and not self._receive():
+                # It ended, and a process that it started holds its output open.
+                raise self.died()
             else:
                 yield None
             client_watched = time.monotonic()
@@ -190,8 +212,7 @@ class Child:
         if not self._open:
             return
         self._open = False
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        self._kill_group()
         try:
             self._process.wait(KILL_WAIT)
         except subprocess.TimeoutExpired:
@@ -200,8 +221,13 @@ class Child:
                 self.pid,
             )
         self.log.join(LOG_WAIT)
-        self._close_output()
-        close_all(self._stdin, self._tap_end)
+        self._held.close()
+
+    def _kill_group(self) -> None:
+        # A process with the id of one that has ended is another program's, and then our group has no member left.
+        if self._process.poll() is None or not os.path.exists(f"/proc/{self.pid}"):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
 
 
 def _signal_name(number: int) -> str:
@@ -211,7 +237,17 @@ def _signal_name(number: int) -> str:
         return str(number)
 
 
-def close_all(*fds: int) -> None:
-    """Close file descriptors. Raises `OSError`."""
-    for fd in fds:
-        os.close(fd)
+def pipe(reader: contextlib.ExitStack, writer: contextlib.ExitStack) -> tuple[int, int]:
+    """Open a pipe, and have its two ends closed with the stacks. Raises `OSError`."""
+    read_end, write_end = os.pipe()
+    reader.callback(os.close, read_end)
+    writer.callback(os.close, write_end)
+    return read_end, write_end
+
+
+def remove(folder: str) -> None:
+    """Remove `folder` as far as it can be removed. Blocks for as long as its files take."""
+    try:
+        os.rmdir(folder)  # mostly it is empty, and this needs no descriptor
+    except OSError:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -23,9 +23,18 @@ class LoadFailed(Exception):
 
 
 class RequestRefused(Exception):
-    """Say why the request cannot be run, and what to do; the worker goes on."""
+    """Say why the request cannot be run, and what to do; the worker goes on, but for the kind ``failed``."""
 
     def __init__(self, message: str, kind: str = "bad_request", prompt_tokens: int = 0, limit: int = 0) -> None:
         """Take the sentence; `kind` is one of ``error`` lines, the counts (tokens) are for the kind ``context``."""
         super().__init__(message)
         self.kind, self.prompt_tokens, self.limit = kind, prompt_tokens, limit
+
+
+def out_of_memory() -> RequestRefused:
+    """Return the refusal for a request that took all the memory its engine may have; the engine is started anew."""
+    return RequestRefused(
+        "The request took more memory than an engine may have, so the engine is started anew. A schema that is too "
+        "large or a faulty chat template of the model are the usual causes.",
+        "failed",
+    )

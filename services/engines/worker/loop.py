@@ -12,19 +12,27 @@ import os
 import queue
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from services.engines.worker.errors import LoadFailed, RequestRefused
+from services.engines.worker.errors import LoadFailed, RequestRefused, out_of_memory
 from services.engines.worker.stops import StopFilter
 from services.engines.worker.wire import LINE_LIMIT, PROTOCOL
+
+WORDS = 200
+"""Characters of an unexpected exception that a client gets; the log has all of it."""
 
 
 class Runner(Protocol):
     """Run requests on a loaded model. Its attribute `info`, if it has one, goes to the parent: strings and numbers."""
 
     def run(self, request: dict[str, Any], run: Run) -> str:
-        """Run `request`, report through `run`, return the finish reason. Blocks. Raises `RequestRefused`."""
+        """Run `request`, report through `run`, return the finish reason. Blocks.
+
+        Raises `RequestRefused`. Any other exception fails this request alone, except `MemoryError`: a process that has
+        no memory left is replaced.
+        """
 
 
 class Loader(Protocol):
@@ -174,17 +182,32 @@ def _run(runner: Runner, request: dict[str, Any], run: Run, channel: Channel) ->
     try:
         # A cancel may have come before the run began.
         reason = "cancel" if run.over else runner.run(request, run)
-    except RequestRefused as refusal:
-        channel.write(
-            {
-                "event": "error",
-                "run": run.number,
-                "kind": refusal.kind,
-                "message": str(refusal),
-                "usage": {"prompt_tokens": refusal.prompt_tokens},
-                "limit": refusal.limit,
-                "info": run.info,
-            }
-        )
+    except Exception as error:  # a bug, or input that nobody thought of, must not end the engine for all
+        channel.write(error_line(error, run))
     else:
         run.finish(reason)
+
+
+def error_line(error: Exception, run: Run) -> dict[str, Any]:
+    """Return the line that ends `run` with `error`; one that is no refusal is logged with its traceback."""
+    if isinstance(error, RequestRefused):
+        refusal = error
+    else:
+        traceback.print_exception(error)
+        refusal = failure(error)
+    return {
+        "event": "error",
+        "run": run.number,
+        "kind": refusal.kind,
+        "message": str(refusal),
+        "usage": {"prompt_tokens": refusal.prompt_tokens},
+        "limit": refusal.limit,
+        "info": run.info,
+    }
+
+
+def failure(error: Exception) -> RequestRefused:
+    """Return what is said of an exception that no code expected."""
+    if isinstance(error, MemoryError):
+        return out_of_memory()
+    return RequestRefused(f"The engine failed at this request: {type(error).__name__}: {str(error)[:WORDS]}", "fault")

@@ -20,6 +20,7 @@ from services.engines.worker.child import Child
 from services.engines.worker.limits import Limits, Pace, check_deadline
 from services.engines.worker.protocol import (
     Line,
+    RunFailed,
     decode_line,
     encode,
     event_of,
@@ -123,8 +124,8 @@ class WorkerEngine:
         try:
             self._begin(run, request)
             yield from self._run(run, request, client)
-        except BadRequest:
-            raise  # the worker refused the request, and is fine
+        except (BadRequest, RunFailed):
+            raise  # the worker ended the run itself, and is fine
         except ServiceError:
             self.stop()
             raise

@@ -18,12 +18,13 @@ Worker to parent::
     {"event": "data", "run": 1, "data": ...}                              the result of a request that writes no answer
     {"event": "done", "run": 1, "finish_reason": "stop"|"length"|"cancel", "stop": the stop string that was found or "",
      "usage": {...}, "timings": {...}, "info": {...}}
-    {"event": "error", "run": 1, "kind": "bad_request"|"context"|"failed", "message": ..., "usage": {...}, "limit": n,
-     "info": {...}}
+    {"event": "error", "run": 1, "kind": "bad_request"|"context"|"fault"|"failed", "message": ..., "usage": {...},
+     "limit": n, "info": {...}}
 
-``done`` and ``error`` end a run; their ``info`` is what it showed of the engine's library. Lines of an earlier run are
-skipped, so no token of one answer reaches another. Anything else violates the protocol: the worker is killed and its
-request gets a 502. This module is the parent's; `engines.worker.loop` writes and reads the lines in the worker.
+``done`` and ``error`` end a run; their ``info`` is what it showed of the engine's library. After an error of the kind
+``failed`` the worker is replaced; after all others it goes on. Lines of an earlier run are skipped, so no token of one
+answer reaches another. Anything else violates the protocol: the worker is killed and its request gets a 502. This
+module is the parent's; `engines.worker.loop` writes and reads the lines in the worker.
 """
 
 from __future__ import annotations
@@ -38,6 +39,10 @@ from services.core.events import Data, Done, Event, Reasoning, Text, TokenLogpro
 from services.core.message import Message, ToolCall
 from services.core.request import EngineRequest
 from services.core.sampling import given
+
+
+class RunFailed(EngineFailed):
+    """A run failed in a way that nobody expected; its engine goes on."""
 
 
 class Line(msgspec.Struct):
@@ -58,7 +63,7 @@ class Line(msgspec.Struct):
     stop: str = ""
     usage: Usage = Usage()  # frozen, so one serves all lines: making one costs 3 % of a token
     timings: dict[str, float] = {}
-    kind: Literal["bad_request", "context", "failed", "unavailable"] = "failed"
+    kind: Literal["bad_request", "context", "fault", "failed", "unavailable"] = "failed"
     limit: int = 0
 
 
@@ -146,4 +151,6 @@ def _error(line: Line) -> ServiceError:
         return ContextOverflow(line.usage.prompt_tokens, line.limit)
     if line.kind == "bad_request":
         return BadRequest(line.message)
+    if line.kind == "fault":
+        return RunFailed(line.message)
     return EngineFailed(line.message)
