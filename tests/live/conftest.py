@@ -80,8 +80,12 @@ class Server:
         return answer.choices[0].message.content or ""
 
     def answered(self) -> list[str]:
-        """The ids of the requests answered so far, in the order in which the server answered them."""
-        return re.findall(r" id=([\w.-]+) method=POST path=\S+ status=200 ", self.log())
+        """The ids of the requests answered so far, in the order in which the server answered them.
+
+        A stream that its client left is none of them: whether its status is 200 depends on whether it left before the
+        first heartbeat.
+        """
+        return re.findall(r" id=([\w.-]+) method=POST path=\S+ status=200 outcome=(?!abort)", self.log())
 
     def health(self) -> dict[str, Any]:
         with self.connect() as connection:
