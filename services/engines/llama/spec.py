@@ -23,6 +23,7 @@ def options(settings: Settings, model: Model) -> dict[str, Any]:
     cores = os.cpu_count() or 1
     return {
         "context_length": model.context_length,
+        "file_bytes": model.size_bytes,
         "threads": settings.cpu_threads or max(1, cores - 1),
         "threads_batch": settings.cpu_threads_batch or cores,
         "batch_size": settings.cpu_batch_size,

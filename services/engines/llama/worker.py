@@ -15,20 +15,33 @@ Bad input is a ValueError, a prompt that is too long one callback with ``error``
 from __future__ import annotations
 
 import os
+import re
 import secrets
+import struct
 import tempfile
+from pathlib import Path
 from typing import Any
 
+from services.engines.llama import memory
 from services.engines.llama import vectors as llama_vectors
+from services.engines.llama.chunks import ChunkReporter
 from services.engines.llama.refusals import refusal, refused
 from services.engines.llama.scores import run_scores
 from services.engines.llama.tokens import Listener, Tokens
+from services.engines.worker.control import beginnings, broken
 from services.engines.worker.errors import LoadFailed
 from services.engines.worker.loop import Run, serve
 from services.engines.worker.wire import TOKEN_KINDS, VECTOR_KINDS
+from services.models import gguf
+from services.models.gguf_tokens import control_tokens
 
-WARNINGS = 2
-"""llama.cpp's log level; the next one writes ten lines per request."""
+ERRORS = 1
+"""llama.cpp's log level. Its thread for the log may write a warning of the load much later, and then it would pass for
+the cause of what happens by that time."""
+
+CHECKPOINTS = 4
+"""Copies of the state that llama.cpp keeps for models that cannot take back tokens (sliding windows, recurrent ones).
+Its own 32 can take gigabytes."""
 
 
 def params(path: str, options: dict[str, Any], folder: str) -> Any:
@@ -46,7 +59,8 @@ def params(path: str, options: dict[str, Any], folder: str) -> Any:
     # A prompt that is too long is refused: shifted, it would be answered without its beginning.
     p.ctx_shift = False
     p.warmup = False
-    p.verbosity = WARNINGS
+    p.verbosity = ERRORS
+    p.n_ctx_checkpoints = CHECKPOINTS
     p.reasoning_format = xllamacpp.common_reasoning_format.COMMON_REASONING_FORMAT_DEEPSEEK
     p.hostnames = [os.path.join(folder, "unused.sock")]
     p.api_keys = [secrets.token_hex()]
@@ -59,31 +73,50 @@ def params(path: str, options: dict[str, Any], folder: str) -> Any:
 
 def load(path: str, options: dict[str, Any]) -> LlamaRunner:
     """Load a model. Blocks for seconds. Raises `LoadFailed`."""
+    try:
+        memory.limit_load(path, options)
+        server, listener = open_server(path, options)
+        memory.limit_requests(path, options)
+        control = beginnings(control_tokens(Path(path)))
+    except (RuntimeError, MemoryError, OSError, ValueError, struct.error, gguf.NotGguf) as error:
+        raise LoadFailed(
+            f"llama.cpp could not load {os.path.basename(path)}: the file is damaged or cut short, of an "
+            "architecture it does not know, its chat template does not work, or it is larger than the free memory. "
+            "The log above names the cause; fetch the file again or choose a smaller model."
+        ) from error
+    return LlamaRunner(server, Tokens(listener), control, options["context_length"])
+
+
+def open_server(path: str, options: dict[str, Any]) -> tuple[Any, Listener]:
+    """Return llama.cpp's server with its model loaded, and its listener. Blocks for seconds.
+
+    Raises `RuntimeError`, `MemoryError` and `OSError`.
+    """
     import xllamacpp
 
     with tempfile.TemporaryDirectory(prefix="rkllm-") as folder:
         values = params(path, options, folder)
-        try:
-            server = xllamacpp.Server(values)
-            tokens = Tokens(Listener(values.hostnames[0], values.api_keys[0]))
-            return LlamaRunner(server, tokens, options["context_length"])
-        except RuntimeError as error:
-            raise LoadFailed(
-                f"llama.cpp could not load {os.path.basename(path)}: the file is damaged or cut short, of an "
-                "architecture it does not know, or larger than the free memory. The log above names the cause; "
-                "fetch the file again or choose a smaller model."
-            ) from error
+        server = xllamacpp.Server(values)
+        return server, Listener(values.hostnames[0], values.api_keys[0])
+
+
+FILLER = " "
+"""Stands inside what looks like a control token in a text, so that the text stays text."""
 
 
 class LlamaRunner:
     """Run requests on a loaded GGUF model."""
 
-    def __init__(self, server: Any, tokens: Tokens, context: int) -> None:
-        """Take llama.cpp's server with its model loaded, the `Tokens` of that model, the context's length in tokens."""
-        self._server, self._tokens, self._context = server, tokens, context
+    def __init__(self, server: Any, tokens: Tokens, control: re.Pattern[str] | None, context: int) -> None:
+        """Take llama.cpp's server with its model loaded, and the `Tokens` of that model.
+
+        `control` finds its control tokens in texts; `context` is how many tokens prompt and answer may have.
+        """
+        self._server, self._tokens, self._control, self._context = server, tokens, control, context
 
     def run(self, request: dict[str, Any], run: Run) -> str:
         """Run `request` as `Runner.run` says."""
+        request = self._guarded(request)
         if request["kind"] in VECTOR_KINDS:
             return llama_vectors.run_data(self._server, request, run)
         if request["kind"] == "score":
@@ -94,7 +127,7 @@ class LlamaRunner:
         if biases := request["sampling"].get("logit_bias"):
             # llama.cpp would leave an unknown one out.
             self._tokens.check(map(int, biases))
-        reporter = ChunkReporter(run, request["logprobs"] or 0)
+        reporter = ChunkReporter(run, request["logprobs"] or 0, self._context)
         chat = request["kind"] == "chat"
         handle = self._server.handle_chat_completions if chat else self._server.handle_completions
         try:
@@ -104,6 +137,11 @@ class LlamaRunner:
         if reporter.error is not None:
             raise refusal(reporter.error)
         return reporter.finish_reason
+
+    def _guarded(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Return `request` without control tokens in its texts. In a raw prompt they are the client's template."""
+        fields = ("inputs",) if request["kind"] in VECTOR_KINDS else ("messages", "template_kwargs")
+        return request | {field: broken(request[field], self._control, FILLER) for field in fields}
 
 
 def llama_request(request: dict[str, Any]) -> dict[str, Any]:
@@ -139,46 +177,6 @@ def completion_request(request: dict[str, Any]) -> dict[str, Any]:
     if request["logprobs"] is not None:
         body["n_probs"] = max(1, request["logprobs"])
     return body
-
-
-class ChunkReporter:
-    """Report llama.cpp's chunks to a run. `take` is its callback and runs in the thread that called it."""
-
-    def __init__(self, run: Run, alternatives: int) -> None:
-        """Report to `run`. A token with logprobs comes with at most `alternatives` other tokens."""
-        self._run, self._alternatives = run, alternatives
-        self.finish_reason = "stop"
-        self.error: dict[str, Any] | None = None
-
-    def take(self, chunk: dict[str, Any]) -> bool:
-        """Report one chunk; return True to make llama.cpp stop."""
-        if "error" in chunk:
-            self.error = chunk["error"]
-            return True
-        self._count(chunk.get("timings"))
-        if progress := chunk.get("prompt_progress"):
-            self._run.progress(progress["processed"], progress["total"])
-        for choice in chunk["choices"]:
-            self._choice(choice)
-        return self._run.over
-
-    def _count(self, timings: dict[str, Any] | None) -> None:
-        if timings:
-            self._run.usage = {
-                "prompt_tokens": timings["cache_n"] + timings["prompt_n"],
-                "completion_tokens": timings["predicted_n"],
-                "cached_tokens": timings["cache_n"],
-            }
-            self._run.timings = {"prefill": timings["prompt_ms"] / 1000, "decode": timings["predicted_ms"] / 1000}
-
-    def _choice(self, choice: dict[str, Any]) -> None:
-        delta = choice.get("delta") or {}
-        if reasoning := delta.get("reasoning_content"):
-            self._run.reasoning(reasoning)
-        if text := delta.get("content") or choice.get("text"):
-            entries = (choice.get("logprobs") or {}).get("content") or ()
-            self._run.text(text, [{**e, "top_logprobs": e["top_logprobs"][: self._alternatives]} for e in entries])
-        self.finish_reason = choice.get("finish_reason") or self.finish_reason
 
 
 if __name__ == "__main__":

@@ -11,10 +11,11 @@ import datetime
 import json
 import re
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from services.engines.worker.control import mapped
 from services.engines.worker.errors import NO_TOKEN, LoadFailed, RequestRefused
 from services.engines.worker.reasoning import OPENINGS
 
@@ -180,15 +181,6 @@ class Tokenized:
 def unknown(tokenizer: Any, ids: Sequence[int]) -> int | None:
     """Return the first of `ids` that is no token's; None where all are. There may be gaps between the ids."""
     return next((token for token in ids if not 0 <= token < 2**32 or tokenizer.id_to_token(token) is None), None)
-
-
-def mapped(value: Any, change: Callable[[str], str]) -> Any:
-    """Return `value` with every string in it changed, names of fields too."""
-    if isinstance(value, str):
-        return change(value)
-    if isinstance(value, dict):
-        return {change(key): mapped(item, change) for key, item in value.items()}
-    return [mapped(item, change) for item in value] if isinstance(value, list | tuple) else value
 
 
 def tokenizer(folder: Path) -> Any:
