@@ -9,6 +9,7 @@ from typing import Any
 
 from services.answering import response_format
 from services.chat import housekeeping
+from services.chat.ending import with_clear_end
 from services.chat.rag.pipeline import PipelineResult
 from services.chat.tokens import TOKENS_PER_MESSAGE
 from services.chat.tools.offer import Offer, make_offer
@@ -55,7 +56,7 @@ def plan(
     chat = generation.prompt is None
     kind: Kind = "chat" if chat else "completion"
     check_capability(model, kind)
-    sent = with_system_prompt(prepared.messages, model.system_prompt) if chat else ()
+    sent = with_system_prompt(with_clear_end(prepared.messages), model.system_prompt) if chat else ()
     tools = make_offer(generation, sent, model, settings) if chat else Offer(())
     answer_format = response_format.choose_format(generation, tools, model)
     defaults = dict(model.sampling)

@@ -13,6 +13,7 @@ from msgspec import structs
 from services.answering.answer_run import AnswerRun, Planned
 from services.answering.plan import Prepared, plan
 from services.answering.sources import RagState
+from services.chat.ending import left_out
 from services.chat.tools.offer import drop_reason
 from services.core.client import Client
 from services.core.errors import BadRequest, EngineFailed, ModelNotFound, Unavailable
@@ -103,7 +104,8 @@ class Service:
             self._rag.count_decision(item.prepared)
         first = planned[0].request
         dropped = {"tools": drop_reason(model)} if first.generation.tools and not first.tools else {}
-        names = [*ignored, *first.generation.unread, *dropped, *unsupported(self.settings, first)]
+        odd = [*first.generation.unread, *left_out(first.generation.messages)]
+        names = [*ignored, *odd, *dropped, *unsupported(self.settings, first)]
         warnings = list(self.warnings(names, dropped))
         return self._run(planned, choices, warnings, client)
 

@@ -234,3 +234,11 @@ def test_no_prompt_and_no_answer_is_logged_above_debug(api: Api, caplog: pytest.
         api.chat({"text": "my secret answer", "fault": "error", "tokens": 2})
     assert caplog.records
     assert "secret" not in caplog.text
+
+
+def test_calls_without_results_at_the_end_are_left_out_and_named(api: Api) -> None:
+    call = {"id": "1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+    messages = [{"role": "user", "content": "hello"}, {"role": "assistant", "content": None, "tool_calls": [call]}]
+    result = api.post("/v1/chat/completions", {"messages": messages})
+    assert result.json["choices"][0]["message"]["content"] == "You said: hello"
+    assert "tool_calls of the last message" in result.headers["X-RKLLM-Warning"]
