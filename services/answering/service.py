@@ -29,6 +29,9 @@ from services.scheduler.scheduler import Scheduler
 ANSWERS = ("chat", "completion")
 """The capabilities of models that generate answers."""
 
+NO_RIGHTS = "the server's own time applies; an administrator's key can change it"
+"""Why a time of a client without admin rights has no effect."""
+
 NO_REASONS: Mapping[str, str] = MappingProxyType({})
 """No reasons for ignored parameters."""
 
@@ -106,7 +109,7 @@ class Service:
         dropped = {"tools": drop_reason(model)} if first.generation.tools and not first.tools else {}
         odd = [*first.generation.unread, *left_out(first.generation.messages)]
         names = [*ignored, *odd, *dropped, *unsupported(self.settings, first)]
-        warnings = list(self.warnings(names, dropped))
+        warnings = [*self.warnings(names, dropped), *self.time_warnings(first.generation.keep_alive, client)]
         return self._run(planned, choices, warnings, client)
 
     def answer(
@@ -125,6 +128,18 @@ class Service:
         if names:
             described = (f"{name} ({reasons[name]})" if name in reasons else name for name in names)
             yield Notice("warning", f"ignored: {', '.join(described)}; see docs/api.md")
+
+    def time_warnings(self, keep_alive: float | None, client: Client) -> Iterator[Notice]:
+        """Yield the notice that the client's key does not change how long a model stays loaded, where it wants to."""
+        if keep_alive is not None and not client.caller.admin:
+            yield from self.warnings(["keep_alive"], {"keep_alive": NO_RIGHTS})
+
+    def keep_loaded(
+        self, model: Model, client: Client, keep_alive: float | None
+    ) -> Generator[Notice | Waiting, None, None]:
+        """Load `model` as `Scheduler.select` does, and yield notices besides. Blocks and raises as that does."""
+        yield from self.time_warnings(keep_alive, client)
+        yield from self.scheduler.select(model, client, keep_alive)
 
     def data(self, request: EngineRequest, client: Client) -> Generator[Notice, None, tuple[Any, Usage]]:
         """Run a request for data, yield notices, and return the data and its usage.

@@ -55,8 +55,8 @@ class GenerationRequest:
     low_priority: bool = False
     """Whether it runs after interactive requests."""
     keep_alive: float | None = None
-    """Seconds that the model stays loaded afterwards. 0 unloads it at once, infinity keeps it; None: the server's
-    setting."""
+    """Seconds that the model stays loaded afterwards. 0 unloads it at once, infinity keeps it; None, and for a caller
+    without admin rights: the server's setting."""
 
     @property
     def unread(self) -> list[str]:

@@ -99,14 +99,17 @@ class Scheduler:
             finally:
                 self._active = None
                 # After an error too: a model that stays loaded must get a time to be unloaded.
-                self._pool.release(model.id, request.generation.keep_alive)
+                self._pool.release(model.id, allowed_time(request.generation.keep_alive, client))
 
     def select(self, model: Model, client: Client, keep_alive: float | None = None) -> Generator[Waiting]:
-        """Load `model` and keep it for `keep_alive` seconds; None: for the idle limit. Blocks and raises as `serve`."""
+        """Load `model` and keep it for `keep_alive` seconds; None, and without admin rights: for the idle limit.
+
+        Blocks and raises as `serve`.
+        """
         with self._queue.ticket(model.id, client.caller) as ticket:
             yield from ticket.wait(client, self._heartbeat)
             yield from self._pool.acquire(model, client)
-            self._pool.release(model.id, keep_alive)
+            self._pool.release(model.id, allowed_time(keep_alive, client))
 
     def unload(self, client: Client, only: Model | None = None) -> Generator[Waiting, None, list[str]]:
         """Unload all models, or `only` this one, and return what was loaded, the last used one last.
@@ -155,6 +158,14 @@ class Scheduler:
         """Kill all engines, even those that run: for the end of the process. Blocks for milliseconds."""
         self.close()
         self._pool.evict_all("request")
+
+
+def allowed_time(keep_alive: float | None, client: Client) -> float | None:
+    """Return how long a client's request may keep a model, in seconds; None: for the idle limit.
+
+    A model is everybody's: a short time would take it from the others, and a long one keeps theirs out.
+    """
+    return keep_alive if client.caller.admin else None
 
 
 def shared_texts(request: EngineRequest) -> int:

@@ -97,6 +97,26 @@ def test_ollama_s_way_to_unload_is_for_administrators(with_keys: Api, path: str)
         assert with_keys.post(path, body, headers=bearer(ADMIN)).status_code == 200
 
 
+@pytest.mark.parametrize("keep_alive", [0, -1, "1ms", 3600])
+def test_a_user_s_key_neither_unloads_nor_pins_a_model(with_keys: Api, keep_alive: float | str) -> None:
+    def left(key: str) -> float:
+        asked = {"model": "fake", "stream": False, "keep_alive": keep_alive, "messages": HI["messages"]}
+        result = with_keys.post("/api/chat", asked, headers=bearer(key))
+        assert result.status_code == 200
+        assert ("ignored: keep_alive (" in result.headers.get("x-rkllm-warning", "")) is (key == USER)
+        return with_keys.app.service.scheduler.status().models.get("fake", 0.0)
+
+    assert 1 < left(USER) <= 300  # the default of idle_unload_timeout
+    assert not 1 < left(ADMIN) <= 300
+
+
+@pytest.mark.parametrize("path", ["/api/chat", "/api/generate"])
+def test_a_user_s_key_loads_a_model_for_the_servers_own_time(with_keys: Api, path: str) -> None:
+    result = with_keys.post(path, {"model": "fake", "keep_alive": -1}, headers=bearer(USER))
+    assert "ignored: keep_alive (" in result.headers["x-rkllm-warning"]
+    assert with_keys.app.service.scheduler.status().models["fake"] <= 300
+
+
 @pytest.mark.parametrize(
     ("path", "shape"),
     [

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from services.core.caller import Caller
 from services.core.client import NOBODY, Client
 from services.core.errors import EngineFailed
 from services.core.events import Done, Event, Usage, Waiting
@@ -238,7 +239,7 @@ def test_a_failed_load_leaves_the_other_models(rig: Rig) -> None:
 def test_the_status_says_how_long_each_model_stays(rig: Rig) -> None:
     rig.start(idle_unload_timeout=100).serve(CHAT)
     rig.now = 60
-    list(rig.scheduler.select(VECTORS, NOBODY, 500))
+    list(rig.scheduler.select(VECTORS, Client(caller=Caller(admin=True)), 500))
     assert rig.scheduler.status().models == {"chat": 40, "vectors": 500}
     rig.now = 90
     assert rig.scheduler.status().models == {"chat": 10, "vectors": 470}

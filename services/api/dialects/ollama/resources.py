@@ -84,7 +84,7 @@ class Answers(Resource):
             require_admin(req)
             run_to_end(resp, self._service.scheduler.unload(client(req), model))
         else:
-            run_to_end(resp, self._service.scheduler.select(model, client(req), keep))
+            run_to_end(resp, self._service.keep_loaded(model, client(req), keep))
         empty = self.shape.part(AnswerHead(request.model or model.id, req.context.trace))
         write_json(resp, ended_without_text(empty, "unload" if keep == 0 else "load"))
 
