@@ -10,7 +10,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from services.core.client import Client
@@ -23,6 +23,7 @@ from services.engines.base import Engine
 from services.engines.registry import spec_of
 from services.scheduler.eviction import Candidate, plan_evictions
 from services.scheduler.memory import Memory
+from services.scheduler.prompt_owners import PromptOwners
 
 Reason = Literal["swap", "changed", "idle", "request"]
 """Why a model is unloaded, as the label of a metric: for another model, because its files changed, because nobody used
@@ -43,6 +44,8 @@ class LoadedModel:
     load_started: float | None
     """When its load started, while the client that started it still waits; else None."""
     ready: bool = False
+    owners: PromptOwners = field(default_factory=PromptOwners)
+    """Whose prompts its cache may have."""
 
 
 class ModelPool:
@@ -106,6 +109,10 @@ class ModelPool:
             loaded.ready = True
             self._finish_load(loaded.engine, load_started)
         return loaded.engine
+
+    def owners(self, model_id: str) -> PromptOwners:
+        """Return whose prompts the cache of a model in the pool may have."""
+        return self._models[model_id].owners
 
     def release(self, model_id: str, keep_alive: float | None = None) -> None:
         """Note that the model is idle now, and keep it for `keep_alive` seconds; None: for the idle limit."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from services.core.client import Client
 from services.core.errors import EngineFailed
-from services.core.events import Event, Waiting, closing
+from services.core.events import Done, Event, Waiting, closing
 from services.core.metrics import Metrics
 from services.core.model import Model
 from services.core.request import EngineRequest
@@ -88,10 +88,12 @@ class Scheduler:
             try:
                 engine = yield from self._pool.acquire(model, client)
                 run.loaded()
+                owners = self._pool.owners(model.id)
+                owners.add(caller.name)
                 with closing(engine.generate(request, client)) as events:
                     for event in events:
                         run.record(event)
-                        yield event
+                        yield owners.own(caller.name, request, event) if isinstance(event, Done) else event
             except EngineFailed as error:
                 if self._ended:
                     raise shutting_down() from error
