@@ -90,8 +90,7 @@ def data_request(
     """Return the request for data about `inputs`. Raises `BadRequest` if the model lacks the `capability`."""
     if capability is not None:
         check_capability(model, capability)
-    size = sum(len(text) for text in inputs)
-    return EngineRequest(id=request_id, model=model, kind=kind, inputs=inputs, prompt_tokens_estimate=size)
+    return EngineRequest(id=request_id, model=model, kind=kind, inputs=inputs)
 
 
 def check_capability(model: Model, needed: str) -> None:

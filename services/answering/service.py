@@ -14,6 +14,7 @@ from services.answering.answer_run import AnswerRun, Planned
 from services.answering.plan import Prepared, plan
 from services.answering.sources import RagState
 from services.chat.ending import left_out
+from services.chat.tokens import check_conversion
 from services.chat.tools.offer import drop_reason
 from services.core.client import Client
 from services.core.errors import BadRequest, EngineFailed, ModelNotFound, Unavailable
@@ -144,9 +145,11 @@ class Service:
     def data(self, request: EngineRequest, client: Client) -> Generator[Notice, None, tuple[Any, Usage]]:
         """Run a request for data, yield notices, and return the data and its usage.
 
-        Blocks; raises what `Scheduler.serve` raises, and `EngineFailed` if the engine did not send exactly one result.
+        Blocks; raises what `Scheduler.serve` raises, `BadRequest` for a text that is too long, and `EngineFailed` if the
+        engine did not send exactly one result.
         """
         client.trace.model = request.model.id
+        check_conversion(request)
         values: list[Any] = []
         usage = Usage()
         with closing(self.scheduler.serve(request, client)) as events:

@@ -7,11 +7,13 @@ why no exact tokenizer is used, and how far other vocabularies differ.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from operator import add
+from types import MappingProxyType
 from typing import NamedTuple
 
 from services.chat.common_pairs import PAIRS
+from services.core.errors import BadRequest
 from services.core.request import EngineRequest
 
 Counter = Callable[[str], int]
@@ -30,6 +32,29 @@ def minimum_tokens(request: EngineRequest) -> int:
     """Return the fewest tokens that the prompt of `request` can have: one per message, and what its characters need."""
     characters = len(request.prompt) + sum(len(message.text) for message in request.messages)
     return max(len(request.messages), len(request.generation.prompt_ids), characters // LONGEST_TOKEN)
+
+
+TOKENIZED = 64
+"""Characters per token of the context that an engine tokenizes for a client at once: ten times what a full context has.
+More would hold the engine for a minute, and take gigabytes."""
+
+
+CONVERSIONS: Mapping[str, str] = MappingProxyType({"tokenize": "prompt", "detokenize": "tokens", "count": "messages"})
+"""The kinds of requests about tokens, with the field that has the text or the ids."""
+
+
+def check_conversion(request: EngineRequest) -> None:
+    """Check that a request about tokens is no longer than it can have a use for. Raises `BadRequest`."""
+    if request.kind not in CONVERSIONS:
+        return
+    texts = (*(message.text for message in request.messages), *request.inputs)
+    size, most = sum(map(len, texts)), TOKENIZED * request.model.context_length
+    if size > most:
+        raise BadRequest(
+            f"The request has {size} characters or tokens, and the model {request.model.id!r}, whose context has "
+            f"{request.model.context_length} tokens, converts at most {most} at once. Send the text in pieces.",
+            param="messages" if request.messages else CONVERSIONS[request.kind],
+        )
 
 
 class Latin(NamedTuple):

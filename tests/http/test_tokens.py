@@ -34,7 +34,7 @@ def test_a_chat_as_tokens(api: Api) -> None:
 def test_more_tokens_than_an_engine_hands_over_are_refused_and_it_goes_on(
     make: Callable[..., Api], tmp_path: Path
 ) -> None:
-    write_fake_model(tmp_path, "fake")
+    write_fake_model(tmp_path, "fake", settings="context_length: 16384\n")
     api = make()
     assert api.post("/v1/tokenize", {"prompt": "a"}).status_code == 200
     engine = api.http.simulate_get("/health").json["engine_pid"]
@@ -43,6 +43,25 @@ def test_more_tokens_than_an_engine_hands_over_are_refused_and_it_goes_on(
     assert "Send fewer inputs" in result.json["error"]["message"]
     assert api.post("/v1/tokenize", {"prompt": "a"}).status_code == 200
     assert api.http.simulate_get("/health").json["engine_pid"] == engine
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "names"),
+    [
+        ("/v1/tokenize", {"prompt": "a" * (64 * 4096 + 1)}, "prompt"),
+        ("/v1/tokenize", {"messages": [{"role": "user", "content": "a" * (64 * 4096 + 1)}]}, "messages"),
+        ("/v1/detokenize", {"tokens": [97] * (64 * 4096 + 1)}, "tokens"),
+    ],
+)
+def test_a_text_that_is_many_times_too_long_reaches_no_engine(
+    make: Callable[..., Api], tmp_path: Path, path: str, body: dict[str, Any], names: str
+) -> None:
+    write_fake_model(tmp_path, "fake")
+    api = make()
+    result = api.post(path, body)
+    assert (result.status_code, result.json["error"]["param"]) == (400, names)
+    assert "262145 characters or tokens" in result.json["error"]["message"]
+    assert api.app.service.scheduler.status().model is None
 
 
 def test_tokens_as_text(api: Api) -> None:
