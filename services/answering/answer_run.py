@@ -75,10 +75,11 @@ class AnswerRun:
         return self._look_up_or_run() if alone else self._with_fewer_sources()
 
     def _look_up_or_run(self) -> Iterator[Event]:
-        cached = self._rag.cached(self._request)
+        request, owner = self._request, self._client.caller.name
+        cached = self._rag.cached(request, owner)
         self._is_new = cached is None
         yield Notice("cache", "miss" if cached is None else "hit")
-        yield from self._rag.caching(self._request, self._with_fewer_sources()) if cached is None else cached
+        yield from self._rag.caching(request, owner, self._with_fewer_sources()) if cached is None else cached
 
     def _with_fewer_sources(self) -> Iterator[Event]:
         """Yield a new answer; if its prompt is too long, start again with fewer sources.

@@ -145,8 +145,8 @@ class Service:
     def data(self, request: EngineRequest, client: Client) -> Generator[Notice, None, tuple[Any, Usage]]:
         """Run a request for data, yield notices, and return the data and its usage.
 
-        Blocks; raises what `Scheduler.serve` raises, `BadRequest` for a text that is too long, and `EngineFailed` if the
-        engine did not send exactly one result.
+        Blocks; raises what `Scheduler.serve` raises, `BadRequest` for a text that is too long, and `EngineFailed` if
+        the engine did not send exactly one result.
         """
         client.trace.model = request.model.id
         check_conversion(request)

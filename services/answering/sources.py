@@ -66,15 +66,15 @@ class RagState:
             decision = "context" if outcome.decision.used else "follow_up" if outcome.rag_request else "plain"
             self._metrics.rag_decisions.labels(decision).inc()
 
-    def cached(self, request: EngineRequest) -> Iterator[Event] | None:
-        """Return the cached answer to the same question with the same sources; None if there is none."""
-        answer = self._answers.find(request)
+    def cached(self, request: EngineRequest, owner: str) -> Iterator[Event] | None:
+        """Return the cached answer of a key to the same question with the same sources; None if there is none."""
+        answer = self._answers.find(request, owner)
         self._metrics.rag_cache.labels("hit" if answer else "miss").inc()
         return answer.events() if answer else None
 
-    def caching(self, request: EngineRequest, events: Iterator[Event]) -> Iterator[Event]:
-        """Yield `events` unchanged, and cache the answer when it is complete. Closes `events` at the end."""
-        return self._answers.caching(request, events)
+    def caching(self, request: EngineRequest, owner: str, events: Iterator[Event]) -> Iterator[Event]:
+        """Yield `events` unchanged, and cache the complete answer for the key `owner`. Closes `events` at the end."""
+        return self._answers.caching(request, owner, events)
 
     def learn(self, request: EngineRequest, done: Done) -> None:
         """Record how fast the model read the prompt, and how many tokens it had."""

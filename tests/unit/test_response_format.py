@@ -127,9 +127,9 @@ def test_instructions_leave_out_what_only_people_read_in_a_schema() -> None:
 
 def test_tools_make_a_kept_answer_another_one() -> None:
     generation = GenerationRequest((USER,))
-    keys = {cache_key(planned(replace(generation, tools=tools))) for tools in ((), (WEATHER,), (BOOK,))}
+    keys = {cache_key(planned(replace(generation, tools=tools)), "a") for tools in ((), (WEATHER,), (BOOK,))}
     assert len(keys) == 3
-    assert cache_key(planned(generation)) == cache_key(planned(generation))
+    assert cache_key(planned(generation), "a") == cache_key(planned(generation), "a")
 
 
 def test_sources_get_less_room_where_there_are_tools() -> None:

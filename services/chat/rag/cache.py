@@ -48,15 +48,15 @@ class AnswerCache:
         self._answers: TTLCache[str, CachedAnswer] | None = TTLCache(entries, ttl) if entries and ttl else None
         self._lock = threading.Lock()
 
-    def find(self, request: EngineRequest) -> CachedAnswer | None:
-        """Return the answer to the same question with the same sources; None if there is none."""
+    def find(self, request: EngineRequest, owner: str) -> CachedAnswer | None:
+        """Return the answer that `owner` got to the same question with the same sources; None if there is none."""
         if self._answers is None or not cacheable(request):
             return None
         with self._lock:
-            return self._answers.get(cache_key(request))
+            return self._answers.get(cache_key(request, owner))
 
-    def caching(self, request: EngineRequest, events: Iterator[Event]) -> Iterator[Event]:
-        """Yield `events` unchanged and store the answer when it is complete. Closes `events` at the end."""
+    def caching(self, request: EngineRequest, owner: str, events: Iterator[Event]) -> Iterator[Event]:
+        """Yield `events` unchanged and store the answer for `owner` when it is complete. Closes `events` at the end."""
         reasoning: list[str] = []
         text: list[str] = []
         with closing(events):
@@ -66,15 +66,15 @@ class AnswerCache:
                 elif isinstance(event, Text):
                     text.append(event.text)
                 elif isinstance(event, Done):
-                    self._store(request, CachedAnswer("".join(reasoning), "".join(text), event))
+                    self._store(request, owner, CachedAnswer("".join(reasoning), "".join(text), event))
                 yield event
 
-    def _store(self, request: EngineRequest, answer: CachedAnswer) -> None:
+    def _store(self, request: EngineRequest, owner: str, answer: CachedAnswer) -> None:
         # An answer that was cut off, or an empty one, may be better the next time.
         if self._answers is None or not cacheable(request) or answer.done.finish_reason != "stop" or not answer.text:
             return
         with self._lock:
-            self._answers[cache_key(request)] = answer
+            self._answers[cache_key(request, owner)] = answer
 
 
 def cacheable(request: EngineRequest) -> bool:
@@ -85,16 +85,17 @@ def cacheable(request: EngineRequest) -> bool:
     return request.sources_used and request.generation.logprobs is None
 
 
-def cache_key(request: EngineRequest) -> str:
-    """Return a hash that is equal for requests that have the same answer, as 64 hexadecimal digits.
+def cache_key(request: EngineRequest, owner: str) -> str:
+    """Return a hash that is equal for requests of `owner` that have the same answer, as 64 hexadecimal digits.
 
-    The messages contain the question, the sources and the system prompt.
+    The messages contain the question, the sources and the system prompt. A hit would tell another key what was asked.
     """
     sampling = given(request.sampling)
     # Greedy sampling ignores the seed, so requests that differ in it have the same answer.
     if sampling.get("temperature") == 0:
         sampling.pop("seed", None)
     parts = [
+        owner,
         str(request.model.path),
         # A model file that was replaced gives other answers.
         request.model.created,

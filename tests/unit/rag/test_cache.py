@@ -41,14 +41,14 @@ def answer(reason: FinishReason = "stop") -> Iterator[Event]:
 
 
 def kept(cache: AnswerCache, request: EngineRequest = REQUEST, reason: FinishReason = "stop") -> bool:
-    assert list(cache.caching(request, answer(reason))) == list(answer(reason))
-    return cache.find(request) is not None
+    assert list(cache.caching(request, "a", answer(reason))) == list(answer(reason))
+    return cache.find(request, "a") is not None
 
 
 def test_a_complete_answer_comes_again_with_its_reasoning_apart() -> None:
     cache = AnswerCache(2, 60)
     assert kept(cache)
-    found = cache.find(replace(REQUEST, id="2"))
+    found = cache.find(replace(REQUEST, id="2"), "a")
     assert found
     assert list(found.events()) == [Reasoning("Hm"), Text("Because"), Done("stop", Usage(100, 3, 100))]
 
@@ -60,10 +60,10 @@ def test_incomplete_answers_are_not_kept(reason: FinishReason) -> None:
 
 def test_an_answer_that_was_broken_off_is_not_kept() -> None:
     cache = AnswerCache(2, 60)
-    events = cache.caching(REQUEST, answer())
+    events = cache.caching(REQUEST, "a", answer())
     next(events)
     events.close()  # type: ignore[attr-defined]
-    assert cache.find(REQUEST) is None
+    assert cache.find(REQUEST, "a") is None
 
 
 @pytest.mark.parametrize("cache", [AnswerCache(0, 60), AnswerCache(2, 0)])
@@ -80,19 +80,19 @@ def test_the_least_recently_used_goes_first() -> None:
     one, two, three = (replace(REQUEST, max_tokens=n) for n in (1, 2, 3))
     kept(cache, one)
     kept(cache, two)
-    cache.find(one)
+    cache.find(one, "a")
     kept(cache, three)
-    assert [cache.find(request) is not None for request in (one, two, three)] == [True, False, True]
+    assert [cache.find(request, "a") is not None for request in (one, two, three)] == [True, False, True]
 
 
 def test_a_seed_matters_only_where_chance_does() -> None:
-    assert cache_key(REQUEST) == cache_key(replace(REQUEST, sampling=Sampling(temperature=0, seed=2)))
+    assert cache_key(REQUEST, "a") == cache_key(replace(REQUEST, sampling=Sampling(temperature=0, seed=2)), "a")
     warm = replace(REQUEST, sampling=Sampling(temperature=1, seed=1))
-    assert cache_key(warm) != cache_key(replace(REQUEST, sampling=Sampling(temperature=1, seed=2)))
+    assert cache_key(warm, "a") != cache_key(replace(REQUEST, sampling=Sampling(temperature=1, seed=2)), "a")
 
 
 def test_a_lone_surrogate_has_a_key() -> None:
-    assert cache_key(replace(REQUEST, messages=(message("user", "\ud800"),)))
+    assert cache_key(replace(REQUEST, messages=(message("user", "\ud800"),)), "a")
 
 
 def test_speeds_are_measured_and_follow() -> None:
@@ -166,3 +166,10 @@ def test_no_ratio_is_believed_without_bounds() -> None:
     ratios = TokenRatios()
     counted(ratios, ENGLISH, 50)
     assert ratios.counter(MODEL)(ENGLISH) <= 4.5 * estimate_tokens(ENGLISH) + 1
+
+
+def test_an_answer_is_its_own_key_s_alone() -> None:
+    cache = AnswerCache(4, 60)
+    list(cache.caching(REQUEST, "a", answer()))
+    assert cache.find(REQUEST, "b") is None
+    assert cache.find(REQUEST, "a") is not None
