@@ -17,6 +17,7 @@ from services.core.errors import BadRequest, ContextOverflow, EngineFailed, Engi
 from services.core.events import Done, Event, Text
 from services.core.settings import Settings
 from services.engines.registry import SUFFIXES
+from services.engines.worker import limits
 from services.engines.worker.limits import Limits
 from services.engines.worker.parent import WorkerEngine
 from services.models.catalog import Catalog
@@ -182,6 +183,16 @@ def test_a_start_without_descriptors_is_unavailable_and_leaves_nothing(
         os.dup(0)
     os.close(descriptors.pop())
     assert not [name for name in os.listdir(tmp_path) if name.startswith("rkllm-")]
+
+
+def test_a_grammar_that_takes_too_long_costs_its_own_request(make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "GRAMMAR", 0.1)
+    engine = make(Settings(heartbeat_interval=0.05, first_token_timeout_per_token=0.001))
+    load(engine)
+    asked = request(engine.model, json.dumps({"fault": "silent", "phase": "prefill"}), json_schema={})
+    with pytest.raises(EngineTimeout, match="a schema that is too large"):
+        list(engine.generate(asked, NOBODY))
+    assert not engine.alive
 
 
 def test_late_lines_of_an_old_run_reach_nobody(make: Maker) -> None:

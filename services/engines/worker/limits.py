@@ -9,6 +9,10 @@ from services.core.errors import EngineTimeout
 from services.core.events import Waiting
 from services.core.settings import Settings
 
+GRAMMAR = 10.0
+"""Seconds that a grammar may take before it gives the first token. Most take milliseconds; one that takes longer may
+take any time, and all other requests wait for it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -41,18 +45,26 @@ class Limits:
             heartbeat=settings.heartbeat_interval,
         )
 
-    def prefill(self, prompt_tokens: int) -> float:
-        """Return the limit for silence before the first token of a prompt of `prompt_tokens`."""
-        return max(self.first_token, self.first_token_per_token * prompt_tokens)
+    def prefill(self, prompt_tokens: int, grammar: bool) -> float:
+        """Return the limit for silence before the first token of a prompt of `prompt_tokens`.
+
+        With a `grammar` it is lower: its floor is `GRAMMAR`, beside the time for the prompt.
+        """
+        prompt = self.first_token_per_token * prompt_tokens
+        usual = max(self.first_token, prompt)
+        return min(usual, GRAMMAR + prompt) if grammar else usual
 
 
 class Pace:
     """Check each silence of one run against the limit of its phase. Every method may raise `EngineTimeout`."""
 
-    def __init__(self, limits: Limits, prompt_tokens: int, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, limits: Limits, prompt_tokens: int, clock: Callable[[], float], *, grammar: bool = False
+    ) -> None:
         """Begin the run now, by `clock` (seconds, monotonic); `prompt_tokens` may be an estimate."""
         self._limits, self._clock = limits, clock
-        self._silence = limits.prefill(prompt_tokens)
+        self._silence = limits.prefill(prompt_tokens, grammar)
+        self._cause = ", which a schema that is too large can cause" if grammar else ""
         self._heard = self._reported = clock()
         self._end = float("inf")
         self.waiting = Waiting("prefill")
@@ -60,7 +72,7 @@ class Pace:
 
     def silent(self) -> None:
         """Note that a heartbeat passed without a line."""
-        complaint = f"The engine was silent for {self._silence:g} s in the {self.waiting.phase} phase"
+        complaint = f"The engine was silent for {self._silence:g} s in the {self.waiting.phase} phase{self._cause}"
         check_deadline(self._clock, self._heard + self._silence, complaint)
 
     def progress(self, share: float) -> None:
@@ -71,7 +83,7 @@ class Pace:
         """Note that part of the answer arrived."""
         now = self._clock()
         if self.waiting.phase == "prefill":
-            self.waiting, self._silence = Waiting("decode"), self._limits.silence
+            self.waiting, self._silence, self._cause = Waiting("decode"), self._limits.silence, ""
             # The limit of the whole answer begins with its first token: a long prefill has limits of its own.
             self._end = now + self._limits.generation
         self._heard = self._reported = now
