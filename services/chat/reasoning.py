@@ -116,7 +116,10 @@ class _Splitter:
             self._text = rest
         elif rest:
             self._reasoning.append(rest)
-        return self._take()
+        events = self._take()
+        # Logprobs behind the last text are those of earlier text.
+        late, self._logprobs = self._logprobs, ()
+        return [*events, Text("", late)] if late else events
 
     def _take(self) -> list[Event]:
         reasoning, text, logprobs = "".join(self._reasoning), self._text, self._logprobs

@@ -15,7 +15,7 @@ import pytest
 
 from services.core.client import NOBODY
 from services.core.errors import ContextOverflow, EngineFailed
-from services.core.events import Data, Done, Text
+from services.core.events import Data, Done, Text, TokenLogprob
 from services.core.message import Message, TextPart, ToolCall, message
 from services.core.model import Model
 from services.core.request import EngineRequest
@@ -172,6 +172,24 @@ def test_the_context_is_as_long_as_the_model_says(load: Load) -> None:
         assert caught.value.context_length == 128
         assert caught.value.prompt_tokens > words
     assert engine.alive
+
+
+def entries(engine: Engine, job: EngineRequest) -> tuple[list[TokenLogprob], Done]:
+    events = list(engine.generate(job, NOBODY))
+    assert isinstance(events[-1], Done)
+    return [entry for event in events if isinstance(event, Text) for entry in event.logprobs], events[-1]
+
+
+def test_a_character_of_several_tokens_has_an_entry_for_each(chatml: Engine) -> None:
+    prompt = "\U0001f389\U0001f973\U0001f389\U0001f973\U0001f389\U0001f973\U0001f389"
+    job = request(chatml.model, "", kind="completion", messages=(), prompt=prompt, max_tokens=8, logprobs=2)
+    found, done = entries(chatml, job)
+    assert len(found) == done.usage.completion_tokens - done.usage.completion_tokens % 3
+    data = b"".join(bytes(entry.bytes or []) for entry in found)
+    assert "".join(entry.token for entry in found) == data.decode()
+    assert all(-30 < entry.logprob <= 0 and len(entry.top_logprobs) == 2 for entry in found)
+    # At temperature 0 each token is the most likely one.
+    assert [entry.logprob for entry in found] == [entry.top_logprobs[0].logprob for entry in found]
 
 
 BOMBS = {

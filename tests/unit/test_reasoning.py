@@ -129,6 +129,7 @@ def test_source_that_ends_without_done_loses_nothing() -> None:
         pytest.param([" ", "<", "p"], [(" <p", "012")], id="held back"),
         pytest.param([" ", "<t"], [(" <t", "01")], id="held back to the end"),
         pytest.param(["a", "", "b"], [("a", "0"), ("b", "12")], id="piece without text"),
+        pytest.param(["a", "b", ""], [("a", "0"), ("b", "1"), ("", "2")], id="logprobs of earlier text at the end"),
         pytest.param(["<think", ">", "a", "</think>", "\n", "b"], [("b", "5")], id="thoughts and tags dropped"),
         pytest.param(["<think", ">a</think>b"], [("b", "1")], id="mixed piece keeps its own"),
         pytest.param(["<think>", "a"], [], id="unclosed"),

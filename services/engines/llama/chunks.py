@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
+from services.engines.llama.hidden import Entry, Ledger
 from services.engines.llama.refusals import too_long
 from services.engines.worker.loop import Run
 
@@ -20,6 +22,7 @@ class ChunkReporter:
         self.finish_reason = "stop"
         self.error: dict[str, Any] | None = None
         self._reasoned = False
+        self.ledger = Ledger()
 
     def take(self, chunk: dict[str, Any]) -> bool:
         """Report one chunk; return True to make llama.cpp stop."""
@@ -59,11 +62,18 @@ class ChunkReporter:
             self._reasoning(reasoning)
         if text := delta.get("content") or choice.get("text"):
             entries = (choice.get("logprobs") or {}).get("content") or ()
-            self._run.text(text, [{**e, "top_logprobs": e["top_logprobs"][: self._alternatives]} for e in entries])
+            if entries:
+                entries = self.ledger.take(text, entries, self._run.usage["completion_tokens"])
+            self._run.text(text, self.cut(entries))
         self.finish_reason = choice.get("finish_reason") or self.finish_reason
 
     def _reasoning(self, piece: str) -> None:
         """Report a piece of the reasoning, without the line breaks between its tag and its first word."""
+        self.ledger.skip(self._run.usage["completion_tokens"])
         if piece := piece if self._reasoned else piece.lstrip("\n"):
             self._reasoned = True
             self._run.reasoning(piece)
+
+    def cut(self, entries: Iterable[Entry]) -> list[Entry]:
+        """Return `entries` with as many alternatives as were requested."""
+        return [{**entry, "top_logprobs": entry["top_logprobs"][: self._alternatives]} for entry in entries]

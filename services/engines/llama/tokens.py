@@ -75,6 +75,20 @@ class Tokens:
     def check(self, ids: Iterable[int]) -> None:
         """Raise `RequestRefused` if one of `ids`, none of them negative, is that of no token of the model."""
         self._text([max(ids)])
+    def prompt_ids(self, request: dict[str, Any], chat: dict[str, Any]) -> list[int]:
+        """Return the ids of the prompt of an answer; `chat` is its llama.cpp request. Raises `RequestRefused`."""
+        if request["prompt_ids"]:
+            return list(request["prompt_ids"])
+        (found,) = self.data(
+            {**request, "kind": "tokenize", "inputs": [request["prompt"]], "special_tokens": True}, chat
+        )
+        return list(found["ids"])
+
+    def pieces(self, text: str) -> list[tuple[int, bytes]]:
+        """Return the id and the bytes of each token of a text inside an answer. Raises `RequestRefused`."""
+        body = {"content": text, "add_special": False, "with_pieces": True}
+        found = self._listener.post("/tokenize", body)["tokens"]
+        return [(token["id"], token_bytes(token["piece"])) for token in found]
 
     def _text(self, ids: list[int]) -> str:
         try:
@@ -90,4 +104,9 @@ class Tokens:
 
 def token_text(value: str | list[int]) -> str:
     """Return the text of a token; llama.cpp gives bytes where they are no whole characters."""
-    return value if isinstance(value, str) else bytes(value).decode(errors="replace")
+    return token_bytes(value).decode(errors="replace")
+
+
+def token_bytes(value: str | list[int]) -> bytes:
+    """Return the bytes of a token; llama.cpp gives a text where they are one."""
+    return value.encode() if isinstance(value, str) else bytes(value)

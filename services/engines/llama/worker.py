@@ -25,6 +25,7 @@ from typing import Any
 from services.engines.llama import memory
 from services.engines.llama import vectors as llama_vectors
 from services.engines.llama.chunks import ChunkReporter
+from services.engines.llama.hidden import completed
 from services.engines.llama.refusals import refusal, refused
 from services.engines.llama.scores import run_scores
 from services.engines.llama.tokens import Listener, Tokens
@@ -136,6 +137,10 @@ class LlamaRunner:
             raise refused(error) from error
         if reporter.error is not None:
             raise refusal(reporter.error)
+        if reporter.ledger.kept and not run.cancelled:
+            before = [*self._tokens.prompt_ids(request, chat_request(request)), *reporter.ledger.ids]
+            entries = completed(self._server, self._tokens, before, reporter.ledger.kept)
+            run.late_logprobs(reporter.cut(entries))
         return reporter.finish_reason
 
     def _guarded(self, request: dict[str, Any]) -> dict[str, Any]:

@@ -60,10 +60,11 @@ class Run:
     @property
     def over(self) -> bool:
         """Return whether the engine shall stop at its next chance: cancelled, or a stop string was found."""
-        return self._stops.stopped or self._cancelled
+        return self._stops.stopped or self.cancelled
 
     @property
-    def _cancelled(self) -> bool:
+    def cancelled(self) -> bool:
+        """Return whether nobody reads the answer any more."""
         return self._channel.cancelled >= self.number
 
     def on_cancel(self, wake: Callable[[], None]) -> None:
@@ -97,6 +98,10 @@ class Run:
         """Report the result of a request that writes no answer. Raises `RequestRefused` if it is too long."""
         self._channel.write({"event": "data", "run": self.number, "data": value})
 
+    def late_logprobs(self, entries: list[dict[str, Any]]) -> None:
+        """Report at the end the logprobs of text that was reported before without them."""
+        self._channel.write({"event": "text", "run": self.number, "text": "", "logprobs": entries})
+
     def _text(self, piece: str) -> None:
         if piece:
             message = {"event": "text", "run": self.number, "text": piece}
@@ -107,7 +112,7 @@ class Run:
 
     def finish(self, reason: str) -> None:
         """End the run: report the text that waited, then ``done`` with `reason`, or with what ended it before."""
-        if self._cancelled:
+        if self.cancelled:
             reason = "cancel"
         else:
             self._text(self._stops.flush())
