@@ -16,10 +16,16 @@ from services.models import gguf
 MIB = 2**20
 
 HEADROOM = 1024 * MIB
-"""Bytes beyond what is known to be needed: for prompts, grammars, and the stacks and heaps of threads."""
+"""Bytes beyond what is known to be needed: for prompts, grammars and all else."""
 
 COPIES = 2
 """How often a file is in memory at most: mapped, and once more in the layout that the CPU multiplies fastest."""
+
+STACK = 8 * MIB
+"""Bytes of a thread's stack, unless the system sets more."""
+
+OTHER_THREADS = 8
+"""Threads of llama.cpp and of this program beside those that compute."""
 
 VALUE_BYTES = 4
 """Of a number in a computation; the KV cache has two bytes for each."""
@@ -34,7 +40,7 @@ def limit_load(path: str, options: Mapping[str, Any]) -> None:
     size = max(file.stat().st_size, int(options.get("file_bytes", 0)))
     step = max(int(options.get("batch_size", 0)), int(options.get("read_length", 0)))
     metadata = gguf.read_metadata(file)
-    limit(COPIES * size + cache_bytes(metadata, context) + step_bytes(metadata, step, context))
+    limit(COPIES * size + cache_bytes(metadata, context) + step_bytes(metadata, step, context) + stack_bytes(options))
 
 
 def limit_requests(path: str, options: Mapping[str, Any]) -> None:
@@ -43,7 +49,7 @@ def limit_requests(path: str, options: Mapping[str, Any]) -> None:
     cached = int(options.get("prompt_cache_mib", 0)) * MIB
     # A conversation is copied as a whole before the cache drops what is too much.
     conversation = cache_bytes(gguf.read_metadata(Path(path)), int(options["context_length"]))
-    limit(pages * resource.getpagesize() + cached + conversation)
+    limit(pages * resource.getpagesize() + cached + conversation + stack_bytes(options))
 
 
 def limit(needed: int) -> None:
@@ -52,6 +58,13 @@ def limit(needed: int) -> None:
     wanted = needed + HEADROOM
     soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+def stack_bytes(options: Mapping[str, Any]) -> int:
+    """Return the bytes of address space for the stacks of the threads, most of which start with the first request."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_STACK)
+    stack = STACK if soft == resource.RLIM_INFINITY else max(soft, STACK)
+    return stack * (OTHER_THREADS + int(options.get("threads", 1)) + int(options.get("threads_batch", 1)))
 
 
 def cache_bytes(metadata: Mapping[str, gguf.Value], context: int) -> int:
