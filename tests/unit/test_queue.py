@@ -14,7 +14,8 @@ from services.core.caller import Caller
 from services.core.client import NOBODY
 from services.core.errors import QueueFull, ShuttingDown, TooManyRequests, Unavailable
 from services.core.events import Waiting
-from services.scheduler.queue import MAX_SHARED_TEXTS, Queue, Ticket
+from services.scheduler.queue import MAX_SHARED_TEXTS, Queue
+from services.scheduler.ticket import Ticket
 
 
 def open_files() -> int:

@@ -11,11 +11,9 @@ import contextlib
 import logging
 import os
 import select
-import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -23,6 +21,7 @@ from services.core import descriptors
 from services.core.client import NOBODY, Client
 from services.core.errors import EngineFailed, EngineTimeout
 from services.engines.worker.child_log import READ_SIZE, ChildLog
+from services.engines.worker.owned import owned_folder, owned_pipe
 from services.engines.worker.wire import LINE_LIMIT, TAP
 
 WRITE_TIMEOUT = 30.0
@@ -78,15 +77,14 @@ class Child:
     ) -> int:
         """Start the process with its pipes and its folder; return our end of its log. Raises `OSError`."""
         held = self._held
-        folder = tempfile.mkdtemp(prefix="rkllm-")
-        held.callback(remove, folder)
+        folder = owned_folder(held)
         with contextlib.ExitStack() as ends:
-            stdin, self._stdin = pipe(ends, held)
+            stdin, self._stdin = owned_pipe(ends, held)
             stdout = self._open_output()
             ends.callback(os.close, stdout)
             held.callback(self._close_output)
-            log_end, stderr = pipe(undo, ends)  # `ChildLog` closes our end
-            self._tap_end, tap = pipe(held, ends)
+            log_end, stderr = owned_pipe(undo, ends)  # `ChildLog` closes our end
+            self._tap_end, tap = owned_pipe(held, ends)
             self._process = subprocess.Popen(
                 argv,
                 stdin=stdin,
@@ -235,19 +233,3 @@ def _signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return str(number)
-
-
-def pipe(reader: contextlib.ExitStack, writer: contextlib.ExitStack) -> tuple[int, int]:
-    """Open a pipe, and have its two ends closed with the stacks. Raises `OSError`."""
-    read_end, write_end = os.pipe()
-    reader.callback(os.close, read_end)
-    writer.callback(os.close, write_end)
-    return read_end, write_end
-
-
-def remove(folder: str) -> None:
-    """Remove `folder` as far as it can be removed. Blocks for as long as its files take."""
-    try:
-        os.rmdir(folder)  # mostly it is empty, and this needs no descriptor
-    except OSError:
-        shutil.rmtree(folder, ignore_errors=True)
