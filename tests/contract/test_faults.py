@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import resource
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -151,6 +152,21 @@ def test_nothing_of_a_child_is_left_on_the_disk(
         load(engine)
     engine.stop()
     assert not list(folder.iterdir())
+
+
+def test_the_group_of_an_ended_child_is_not_killed_where_its_number_is_another_s(
+    make: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = make()
+    load(engine)
+    os.kill(engine.pid, signal.SIGKILL)
+    with pytest.raises(EngineFailed):
+        engine._child and list(engine._child.lines(1))
+    killed: list[int] = []
+    monkeypatch.setattr(os, "killpg", lambda group, _signal: killed.append(group))
+    monkeypatch.setattr(os.path, "exists", lambda path: path == f"/proc/{engine.pid}")
+    engine.stop()
+    assert not killed
 
 
 @pytest.fixture

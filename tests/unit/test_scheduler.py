@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from services.core.caller import Caller
 from services.core.client import NOBODY, Client
 from services.core.errors import EngineFailed
 from services.core.events import Done, Event, Text, Usage, Waiting
@@ -43,7 +44,7 @@ class Puppet:
     def generate(self, request: EngineRequest, client: Client) -> Iterator[Event]:
         try:
             yield Text("x")
-            yield Done("stop", Usage())
+            yield Done("stop", Usage(10, 1, 9))
         finally:
             self.note("end")
 
@@ -99,6 +100,15 @@ def test_closing_the_events_ends_the_run_and_frees_the_slot(scheduler: Scheduler
     assert scheduler.status().active_request is None
     assert (scheduler._queue._owner, scheduler.status().waiting) == (None, 0)
     serve(scheduler, A)
+
+
+def test_a_key_is_not_told_of_the_tokens_that_another_one_s_prompt_left(scheduler: Scheduler) -> None:
+    def told(name: str) -> int:
+        *_, done = scheduler.serve(request(A), Client(caller=Caller(name)))
+        assert isinstance(done, Done)
+        return done.usage.cached_tokens
+
+    assert [told("a"), told("b"), told("b")] == [9, 0, 9]
 
 
 def test_a_failed_load_leaves_nothing_behind(scheduler: Scheduler, moves: list[str]) -> None:

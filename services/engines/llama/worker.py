@@ -19,6 +19,7 @@ import re
 import secrets
 import struct
 import tempfile
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,9 @@ def open_server(path: str, options: dict[str, Any]) -> tuple[Any, Listener]:
         return server, Listener(values.hostnames[0], values.api_keys[0])
 
 
+PORTION = 16
+"""Logprobs that are reported at once."""
+
 FILLER = " "
 """Stands inside what looks like a control token in a text, so that the text stays text."""
 
@@ -137,11 +141,16 @@ class LlamaRunner:
             raise refused(error) from error
         if reporter.error is not None:
             raise refusal(reporter.error)
-        if reporter.ledger.kept and not run.cancelled:
-            before = [*self._tokens.prompt_ids(request, chat_request(request)), *reporter.ledger.ids]
-            entries = completed(self._server, self._tokens, before, reporter.ledger.kept)
-            run.late_logprobs(reporter.cut(entries))
+        if reporter.ledger.kept:
+            self._report_late(request, reporter, run)
         return reporter.finish_reason
+
+    def _report_late(self, request: dict[str, Any], reporter: ChunkReporter, run: Run) -> None:
+        """Report the logprobs that had to wait, in portions: to find some of them takes as long as a token."""
+        before = [*self._tokens.prompt_ids(request, chat_request(request)), *reporter.ledger.ids]
+        entries = completed(self._server, self._tokens, before, reporter.ledger.kept)
+        while not run.cancelled and (portion := list(islice(entries, PORTION))):
+            run.late_logprobs(reporter.cut(portion))
 
     def _guarded(self, request: dict[str, Any]) -> dict[str, Any]:
         """Return `request` without control tokens in its texts. In a raw prompt they are the client's template."""

@@ -99,7 +99,7 @@ class Run:
         self._channel.write({"event": "data", "run": self.number, "data": value})
 
     def late_logprobs(self, entries: list[dict[str, Any]]) -> None:
-        """Report at the end the logprobs of text that was reported before without them."""
+        """Report, behind all text, logprobs of text that was reported without them."""
         self._channel.write({"event": "text", "run": self.number, "text": "", "logprobs": entries})
 
     def _text(self, piece: str) -> None:
