@@ -81,7 +81,8 @@ class RunMetrics:
     def record(self, event: Event) -> None:
         """Measure one event of the engine."""
         if isinstance(event, TOKENS):
-            self._token()
+            if event.text:  # without, it has the logprobs of earlier text
+                self._token()
         elif isinstance(event, Data):
             self._data = True
         elif isinstance(event, Done):

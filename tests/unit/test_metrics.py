@@ -12,7 +12,7 @@ import pytest
 from services.core.caller import Caller
 from services.core.client import NOBODY, Client
 from services.core.errors import BadRequest, ClientGone, EngineFailed, EngineTimeout, QueueFull, ServiceError
-from services.core.events import Done, Event, Reasoning, Text, Usage, Waiting
+from services.core.events import Done, Event, Reasoning, Text, TokenLogprob, Usage, Waiting
 from services.core.metrics import Metrics
 from services.core.model import Model
 from services.core.request import EngineRequest
@@ -138,6 +138,12 @@ def test_tokens_are_counted_as_they_come_and_settled_at_the_end(rig: Rig) -> Non
     assert rig.of_a("generation_tokens_total") == 1
     list(events)
     assert rig.of_a("generation_tokens_total") == 2
+
+
+def test_a_piece_without_text_is_no_token(rig: Rig) -> None:
+    rig.script = (Text("x"), Text("", (TokenLogprob("x", -1.0),)), Done("stop", Usage(1, 1, 0)))
+    list(rig.serve())
+    assert rig.of_a("generation_tokens_total") == 1
 
 
 def test_an_answer_without_a_token_has_no_first_token(rig: Rig) -> None:
