@@ -75,7 +75,8 @@ class Tokens:
     def check(self, ids: Iterable[int]) -> None:
         """Raise `RequestRefused` if one of `ids`, none of them negative, is that of no token of the model."""
         self._text([max(ids)])
-    def prompt_ids(self, request: dict[str, Any], chat: dict[str, Any]) -> list[int]:
+
+    def ids_of_request(self, request: dict[str, Any], chat: dict[str, Any]) -> list[int]:
         """Return the ids of the prompt of an answer; `chat` is its llama.cpp request. Raises `RequestRefused`."""
         if request["prompt_ids"]:
             return list(request["prompt_ids"])

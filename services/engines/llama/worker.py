@@ -147,7 +147,7 @@ class LlamaRunner:
 
     def _report_late(self, request: dict[str, Any], reporter: ChunkReporter, run: Run) -> None:
         """Report the logprobs that had to wait, in portions: to find some of them takes as long as a token."""
-        before = [*self._tokens.prompt_ids(request, chat_request(request)), *reporter.ledger.ids]
+        before = [*self._tokens.ids_of_request(request, chat_request(request)), *reporter.ledger.ids]
         entries = completed(self._server, self._tokens, before, reporter.ledger.kept)
         while not run.cancelled and (portion := list(islice(entries, PORTION))):
             run.late_logprobs(reporter.cut(portion))
