@@ -44,9 +44,9 @@ def embed(
 ) -> Generator[Notice, None, tuple[list[Vector], Usage]]:
     """Return the embedding of each text, with the length 1, and the usage; yield notices.
 
-    The model stays loaded for `keep_alive` seconds afterwards, if the client has admin rights. With `truncate`, texts that
-    are too long are cut, and a notice says how many. Blocks. Raises `TextTooLong`, `BadRequest` if the model makes no embeddings, and what
-    `Service.data` raises.
+    The model stays loaded for `keep_alive` seconds afterwards, if the client has admin rights. With `truncate`, texts
+    that are too long are cut, and a notice says how many. Blocks. Raises `TextTooLong`, `BadRequest` if the model makes
+    no embeddings, and what `Service.data` raises.
     """
     request = data_request("embedding", model, (), client.trace.id, "embedding")
     request = replace(request, generation=GenerationRequest(keep_alive=keep_alive))

@@ -21,8 +21,9 @@ from services.core.settings import Settings
 from services.engines.base import Engine
 from services.scheduler.memory import Memory
 from services.scheduler.pool import ModelPool
-from services.scheduler.queue import Queue, shutting_down
+from services.scheduler.queue import Queue
 from services.scheduler.run_metrics import RunMetrics
+from services.scheduler.ticket import shutting_down
 
 SHARING_KINDS = frozenset({"embedding", "rerank"})
 """Kinds of requests that are short and arrive in large numbers: those for one model share the slot."""

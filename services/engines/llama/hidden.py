@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from services.engines.llama.refusals import refusal, refused
+from services.engines.llama.scores import A_BLANK, generated
 from services.engines.llama.tokens import Tokens
 from services.engines.worker.errors import RequestRefused
 
@@ -97,20 +97,6 @@ def listed(server: Any, before: Sequence[int], id: int) -> Entry:
 
 def likely_tokens(server: Any, before: Sequence[int], amount: int) -> list[Entry]:
     """Return the most likely tokens after those `before`. Blocks. Raises `RequestRefused`."""
-    body = {
-        "prompt": list(before),
-        "n_predict": 1,
-        "n_probs": amount,
-        "cache_prompt": True,
-        # The token that is generated does not matter, as long as it ends no answer and its text is complete.
-        "grammar": '%llguidance {}\nstart: " "',
-    }
-    try:
-        answer = server.handle_completions(body)
-    except ValueError as error:
-        raise refused(error) from error
-    if "error" in answer:
-        raise refusal(answer["error"])
-    (entry,) = answer["choices"][0]["logprobs"]["content"]
+    (entry,) = generated(server, before, 1, amount, A_BLANK)
     likely: list[Entry] = entry["top_logprobs"]
     return likely

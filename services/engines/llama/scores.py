@@ -25,6 +25,9 @@ SHORT_LIST, WHOLE_LIST = 1000, 1_000_000
 MOST_WHOLE_LISTS = 256
 """The most whole lists for one prompt. Each takes half a second, so text of random bytes would take hours."""
 
+A_BLANK = 'start: " "'
+"""The rule where the token that is generated does not matter, as long as it ends no answer and its text is complete."""
+
 Token = dict[str, Any]
 """llama.cpp's entry for a token, or what the parent needs of it."""
 
@@ -85,8 +88,7 @@ class Lists:
         return found
 
     def _listed(self, before: Sequence[int], id: int, amount: int) -> Token | None:
-        # The token that is generated does not matter, as long as its text is complete.
-        for entry in generated(self._server, before, 1, amount, 'start: " "'):
+        for entry in generated(self._server, before, 1, amount, A_BLANK):
             likely = entry["top_logprobs"]
             return next(({**top, "top_logprobs": likely} for top in likely if top["id"] == id), None)
         return None
@@ -109,7 +111,7 @@ def generated(server: Any, before: Sequence[int], count: int, amount: int, rule:
     Blocks. Raises `RequestRefused`.
     """
     body = {
-        "prompt": before,
+        "prompt": list(before),
         "n_predict": count,
         "n_probs": amount,
         "temperature": 0,
