@@ -221,7 +221,8 @@ def scripted(request: dict[str, Any], otherwise: dict[str, Any] | None) -> dict[
     script = parsed(said)
     if script is None and len(request["messages"]) > 2:
         script = (parsed(request["messages"][-3]["content"]) or {}).get("again")
-    return script or otherwise or {"text": f"You said: {said}"}
+    # It obeys no grammar; what most schemas allow is the best that it can do.
+    return script or otherwise or {"text": "{}" if request["grammar"] else f"You said: {said}"}
 
 
 def parsed(text: str) -> dict[str, Any] | None:

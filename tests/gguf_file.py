@@ -21,6 +21,19 @@ def write_gguf(path: Path, metadata: Mapping[str, Value], version: int = 3) -> P
     return path
 
 
+def with_template(source: Path, folder: Path, template: str) -> None:
+    """A copy of the GGUF at `source` in a new `folder`, with another chat template, no longer than the one it has."""
+    data = source.read_bytes()
+    key = text("tokenizer.chat_template") + struct.pack("<I", 8)
+    start = data.index(key) + len(key)
+    (length,) = struct.unpack_from("<Q", data, start)
+    # A comment, since blanks at its end would be a part of the prompt.
+    padded = b"{#" + b"#}".rjust(length - 2 - len(template.encode())) + template.encode()
+    assert len(padded) == length
+    folder.mkdir()
+    (folder / f"{folder.name}.gguf").write_bytes(data[: start + 8] + padded + data[start + 8 + length :])
+
+
 def text(value: str) -> bytes:
     data = value.encode()
     return struct.pack("<Q", len(data)) + data

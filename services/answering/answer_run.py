@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
-from services.answering import repair
+from services.answering import promise, repair
 from services.answering.plan import Prepared, plan
 from services.answering.sources import RagState, source_notices
 from services.chat import reasoning
@@ -105,14 +105,15 @@ class AnswerRun:
 
 
 def respond(request: EngineRequest, serve: Serve) -> Iterator[Event]:
-    """Return the events of a new answer; its format is checked if no grammar enforces it.
+    """Return the events of a new answer; it is held against its schema if it has one.
 
     Raises `ContextOverflow` at once if the prompt is too long in any case: an engine would take long to count it.
+    Blocks and raises as `promise.settled` does.
     """
     if (tokens := minimum_tokens(request)) >= request.model.context_length:
         raise ContextOverflow(tokens, request.model.context_length, counted=False)
     run = partial(split_run, serve=serve)
-    return repair.checked_events(request, run) if repair.needs_check(request) else run(request)
+    return repair.checked_events(promise.settled(request), run) if repair.needs_check(request) else run(request)
 
 
 def split_run(request: EngineRequest, serve: Serve) -> Iterator[Event]:

@@ -1,15 +1,17 @@
-"""Check answers that no grammar enforces, and repeat the request once if one is wrong.
+"""Check finished answers against what was promised, and repeat a request whose answer is wrong.
 
-Text is held back until it is checked, and `Waiting` is sent instead. Reasoning and calls of tools pass at once.
+Where a grammar enforces all of the promise, the answer is sent as it comes, and only its end waits for the check.
+Elsewhere its text and its calls are held back, and `Waiting` is sent instead; reasoning passes at once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
-from typing import Any
 
-from services.chat import schema
+from msgspec import structs
+
+from services.answering.promise import Answer
 from services.chat.tokens import estimate_tokens
 from services.core.errors import AnswerInvalid, ContextOverflow
 from services.core.events import Done, Event, Notice, Refusal, Text, ToolCallDelta, Usage, Waiting, closing
@@ -19,67 +21,117 @@ from services.core.request import EngineRequest
 RunRequest = Callable[[EngineRequest], Iterator[Event]]
 """Runs a request and returns its events."""
 
-NO_CALL_COMPLAINT = "You did not call a function. Answer with nothing but the call, in the form you were told."
-"""The request to the model after it did not call a function."""
+ATTEMPTS = 3
+"""Largest number of runs for one answer. What a model gets wrong three times, it does not understand."""
 
-WRONG_JSON_COMPLAINT = "That was not what was asked for: {}. Answer again, with the corrected JSON alone."
+CALL_COMPLAINT = "That was not what was asked for: {}. Answer with nothing but the call, in the form you were told."
+"""The request to the model after a missing or wrong call; the placeholder is the reason."""
+
+JSON_COMPLAINT = "That was not what was asked for: {}. Answer again, with the corrected JSON alone."
 """The request to the model after wrong JSON; the placeholder is the reason."""
 
 
 def needs_check(request: EngineRequest) -> bool:
-    """Return whether the answer to `request` must be checked."""
+    """Return whether something was promised of the answer to `request`."""
     return request.answer_schema is not None or request.check_call
 
 
 def checked_events(request: EngineRequest, run: RunRequest) -> Iterator[Event]:
-    """Yield the events of the first of two attempts that is valid, else those of `failed_events`.
+    """Return the events of an answer to `request` that is checked.
 
-    Blocks as `run` does, and raises the same, and `AnswerInvalid`.
+    They block as `run` does, and raise the same, and `AnswerInvalid`.
     """
-    first = Attempt(request)
-    yield from first.events(run(request))
-    if first.settled:
-        yield first.done
-        return
-    yield Notice("warning", f"retried: {request.checked_parameter}")
+    return repaired_events(request, run) if request.hold_back else watched_events(request, run)
+
+
+def watched_events(request: EngineRequest, run: RunRequest) -> Generator[Event]:
+    """Yield the events of an answer that a grammar enforces. Raises `AnswerInvalid` at its end if it is wrong."""
+    answer, done = Answer(request), Done("stop", Usage())
+    with closing(run(request)) as events:
+        for event in events:
+            answer.take(event)
+            if isinstance(event, Done):
+                done = event
+            else:
+                yield event
+    # The run has ended, so no other request waits for this.
+    if complaint := violation(answer, done):
+        raise AnswerInvalid(
+            f"The answer of the model {request.model.id!r} is not what was asked for, although a grammar enforced it: "
+            f"{complaint}. Ask again; if this repeats, ask for a simpler schema."
+        )
+    yield done
+
+
+def violation(answer: Answer, done: Done) -> str:
+    """Return what is wrong with an answer that was sent as it came; empty if it is right or was cut off."""
+    if done.finish_reason == "length":
+        return ""
+    found = answer.judged()
+    if found.json is None or answer.called or found.json == answer.text.strip():
+        return found.complaint
+    return "there is text around the JSON"
+
+
+def repaired_events(request: EngineRequest, run: RunRequest) -> Generator[Event]:
+    """Yield the events of the first of `ATTEMPTS` runs whose answer is right, else those of `failed_events`."""
+    done: Done | None = None
+    attempt = Attempt(request)
+    for number in range(ATTEMPTS):
+        if number:
+            yield from retry_events(request, number)
+        next_request = correction_request(request, attempt, number) if number else request
+        attempt = Attempt(request)
+        try:
+            yield from attempt.events(run(next_request))
+        except ContextOverflow:
+            if done is None:
+                raise
+            break  # the wrong answer and the correction do not fit the context together
+        done = merge_done(done, attempt.done)
+        if attempt.settled:
+            yield done
+            return
+    assert done is not None
+    yield from failed_events(request, done)
+
+
+def retry_events(request: EngineRequest, number: int) -> Iterator[Event]:
+    """Yield what tells the client that the request is repeated, for the time with this `number`."""
+    if number == 1:
+        yield Notice("warning", f"retried: {request.checked_parameter}")
     yield Waiting("retry", reason=request.checked_parameter)
-    second = Attempt(request)
-    try:
-        yield from second.events(run(correction_request(request, first)))
-    except ContextOverflow:  # the first attempt and the correction do not fit the context together
-        yield from failed_events(request, first, first.done)
-        return
-    done = merge_done(first.done, second.done)
-    if second.settled:
-        yield done
-    else:
-        yield from failed_events(request, first, done)
 
 
-def merge_done(first: Done, second: Done) -> Done:
-    """Return the end of two runs, with the tokens and seconds of both."""
+def merge_done(first: Done | None, second: Done) -> Done:
+    """Return the end of several runs, with the tokens and seconds of all."""
+    if first is None:
+        return second
     phases = first.timings.keys() | second.timings.keys()
     timings = {phase: first.timings.get(phase, 0.0) + second.timings.get(phase, 0.0) for phase in phases}
-    return Done(second.finish_reason, first.usage + second.usage, timings)
+    return structs.replace(second, usage=first.usage + second.usage, timings=timings)
 
 
 class Attempt:
-    """One run, and whether its answer is valid."""
+    """One run whose answer is held back, and whether that is right."""
 
     def __init__(self, request: EngineRequest) -> None:
         self._request = request
-        self._buffer: list[Text] = []
-        self._called = False
+        self._buffer: list[Text | ToolCallDelta] = []
+        self._answer = Answer(request)
+        self._open = False
+        """Whether the rest is sent as it comes."""
         self.done = Done("stop", Usage())
         self.complaint = ""
         """What is wrong with the answer, in the words for the model."""
         self.settled = False
-        """Whether the answer was sent: it is valid, or it was cut off, which another attempt would not change."""
+        """Whether the answer was sent: it is right, or it was cut off, which another attempt would not change."""
 
     @property
     def text(self) -> str:
-        """Return the text that was held back."""
-        return "".join(piece.text for piece in self._buffer)
+        """Return what the model wrote."""
+        calls = "\n".join(f"{name} {arguments}" for name, arguments in self._answer.calls())
+        return f"{self._answer.text}{calls}"
 
     def events(self, events: Iterator[Event]) -> Generator[Event]:
         """Yield what may be sent already, without `Done`. Closes `events` at the end."""
@@ -89,42 +141,40 @@ class Attempt:
         yield from self._check()
 
     def _take(self, event: Event) -> Iterator[Event]:
+        self._answer.take(event)
+        # A call that nobody demanded is as good as the JSON, and nothing was promised of its arguments.
+        if isinstance(event, ToolCallDelta) and not self._request.check_call and not self._open:
+            self._open = True
+            yield from self._buffer
         if isinstance(event, Done):
             self.done = event
-        elif isinstance(event, Text) and not self._called:
+        elif isinstance(event, Text | ToolCallDelta) and not self._open:
             self._buffer.append(event)
             yield Waiting("decode")
-        # A call is valid by itself, so the text before it may be sent.
-        elif isinstance(event, ToolCallDelta) and not self._called:
-            self._called = True
-            yield from self._buffer
-            yield event
         else:
             yield event
 
     def _check(self) -> Iterator[Event]:
-        self.settled = self._called or self.done.finish_reason == "length"
-        if self._called:
+        self.settled = self._open or self.done.finish_reason == "length"
+        if self._open:
             return
         if self.settled:
             yield from self._buffer
             return
-        self.complaint = NO_CALL_COMPLAINT
-        if self._request.answer_schema is not None and not self._request.check_call:
-            yield from self._check_json(self._request.answer_schema)
-
-    def _check_json(self, answer_schema: dict[str, Any]) -> Iterator[Event]:
-        try:
-            text = schema.matching_json(self.text, answer_schema)
-        except schema.Unsatisfied as error:
-            self.complaint = WRONG_JSON_COMPLAINT.format(error)
-            return
-        self.settled = True
-        yield from self._buffer if text == self.text else [Text(text)]
+        found = self._answer.judged()
+        self.settled = found.json is not None
+        if found.json is None:
+            self.complaint = (CALL_COMPLAINT if self._request.check_call else JSON_COMPLAINT).format(found.complaint)
+        else:
+            yield from self._buffer if found.json in ("", self._answer.text) else [Text(found.json)]
 
 
-def correction_request(request: EngineRequest, attempt: Attempt) -> EngineRequest:
-    """Return `request` with two more messages: the wrong answer, and what is wrong with it."""
+def correction_request(request: EngineRequest, attempt: Attempt, number: int) -> EngineRequest:
+    """Return `request` for another attempt: with another seed, the wrong answer, and what is wrong with it."""
+    seed = request.sampling.seed
+    request = replace(request, sampling=structs.replace(request.sampling, seed=None if seed is None else seed + number))
+    if request.kind != "chat":
+        return request
     more = (message("assistant", attempt.text), message("user", attempt.complaint))
     tokens = estimate_tokens(attempt.text) + estimate_tokens(attempt.complaint)
     return replace(
@@ -134,20 +184,17 @@ def correction_request(request: EngineRequest, attempt: Attempt) -> EngineReques
     )
 
 
-def failed_events(request: EngineRequest, attempt: Attempt, done: Done) -> Iterator[Event]:
+def failed_events(request: EngineRequest, done: Done) -> Iterator[Event]:
     """Yield the end of a request whose attempts all failed. Raises `AnswerInvalid`.
 
-    If a call is missing, the text is sent, so that the user sees what the model wrote. Wrong JSON is never sent as an
-    answer. It becomes a refusal if the schema is strict, as OpenAI's clients expect, and an error otherwise.
+    A wrong answer is never sent. It becomes a refusal if the schema is strict, as OpenAI's clients expect, and an error
+    otherwise.
     """
-    if request.check_call:
-        yield Text(attempt.text)
-        yield done
-    elif request.generation.schema_strict:
-        yield Refusal("The model wrote no JSON that satisfies the schema, in two attempts.")
-        yield done
-    else:
+    if request.check_call or not request.generation.schema_strict:
+        wanted = "call of the form" if request.check_call else "JSON of the form"
         raise AnswerInvalid(
-            f"The model {request.model.id!r} wrote no JSON of the form that was asked for, in two attempts. Ask for a "
+            f"The model {request.model.id!r} wrote no {wanted} that was asked for, in {ATTEMPTS} attempts. Ask for a "
             "simpler schema, or choose a larger model."
         )
+    yield Refusal(f"The model wrote no JSON that satisfies the schema, in {ATTEMPTS} attempts.")
+    yield done

@@ -1,20 +1,14 @@
-"""Check answers that must be JSON of a schema: check the schema, describe it to the model, find the JSON in its answer.
-
-Nothing is fetched, whatever a schema refers to. Patterns are matched in linear time.
-"""
+"""Check the size of a client's JSON schemas, and describe them to a model."""
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-import jsonschema_rs
-
-from services.chat.tools.call import refuse_constant
-from services.chat.tools.reader import JsonEnd
+from services.chat.schema_bounds import check_bounds
 from services.core.errors import BadRequest
+from services.core.request import Tool
 
 Schema = dict[str, Any]
 
@@ -28,12 +22,11 @@ MAX_DEPTH = 64
 """Largest nesting of schemas and of arguments in a request, in levels. It is enough for all in use, and keeps
 recursive code far from Python's limit."""
 
-MAX_VALUES = 10_000
-"""Largest number of JSON values in a schema or in arguments. The grammar is made from them, while other requests
-wait."""
+MAX_TEXT = 256 * 1024
+"""Largest size of all schemas of a request, as JSON text, in bytes. Reading the patterns in them takes 0.1 s then."""
 
-_FENCE = re.compile(r"```[a-z]*\n(.*?)```", re.DOTALL)
-_OPENING = re.compile(r"[{\[]")
+MAX_VALUES = 10_000
+"""Largest number of JSON values in a schema or in arguments."""
 
 
 def bounded_json(value: Any, where: str) -> Any:
@@ -69,20 +62,26 @@ def children(value: Any) -> Iterable[Any]:
     return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
-def check_schema(schema: Schema) -> None:
-    """Check a client's schema. Raises `BadRequest` if it is not a JSON schema, or refers to another document."""
-    validator(bounded_json(schema, PARAM))
+def check_schemas(answer: Schema | None, tools: Sequence[Tool]) -> None:
+    """Check the size and the bounds of the schemas of a request: of its answer, and of its tools. Raises `BadRequest`.
 
-
-def validator(schema: Schema) -> Any:
-    """Return a validator of JSON values. Raises `BadRequest` as `check_schema` does."""
-    try:
-        return jsonschema_rs.validator_for(
-            schema or {"type": "object"}, offline=True, pattern_options=jsonschema_rs.RegexOptions()
+    Whether they are valid schemas, only `answering.judge` says.
+    """
+    named = [(tool_schema_name(tool.name), "tools", tool.parameters) for tool in tools]
+    if answer is not None:
+        named.append((PARAM, PARAM, bounded_json(answer, PARAM)))
+    if sum(len(json.dumps(schema)) for _, _, schema in named) > MAX_TEXT:
+        raise BadRequest(
+            f"The JSON schemas of the request are larger than {MAX_TEXT // 1024} kB together. Make them smaller.",
+            param=named[-1][1],
         )
-    except (ValueError, RecursionError) as error:  # the package's own are ValueErrors
-        reason = " ".join(str(error).split())[:300]
-        raise BadRequest(f"{PARAM} has no usable JSON schema: {reason}", param=PARAM) from error
+    for name, param, schema in named:
+        check_bounds(schema, name, param)
+
+
+def tool_schema_name(tool: str) -> str:
+    """Return what error messages call the schema of a tool's parameters."""
+    return f"the parameters of the tool {tool!r}"
 
 
 def schema_instructions(schema: Schema) -> str:
@@ -103,32 +102,3 @@ def without_annotations(value: Any, names: bool = False) -> Any:
     return {
         key: without_annotations(item, key in ("properties", "$defs") and not names) for key, item in needed.items()
     }
-
-
-def matching_json(text: str, schema: Schema) -> str:
-    """Return the JSON in `text` that satisfies `schema`. Raises `Unsatisfied` if there is none."""
-    complaint, checks = "it holds no JSON", validator(schema)
-    for candidate in json_candidates(text):
-        try:
-            error = next(checks.iter_errors(json.loads(candidate, parse_constant=refuse_constant)), None)
-        except (ValueError, RecursionError):
-            continue
-        if error is None:
-            return candidate
-        complaint = " ".join(error.message.split())[:300]
-    raise Unsatisfied(complaint)
-
-
-class Unsatisfied(Exception):
-    """The answer contains no JSON of the schema; the message says what is wrong with it."""
-
-
-def json_candidates(text: str) -> Iterator[str]:
-    """Yield the parts of `text` that may be its JSON: all of it, the contents of fences, the first object or list."""
-    # The whole text comes first: JSON inside a string of the answer must not win over the answer.
-    yield text.strip()
-    yield from (inside.strip() for inside in _FENCE.findall(text))
-    opening = _OPENING.search(text)
-    end = JsonEnd(opening.start()).find(text) if opening else None
-    if opening and end:
-        yield text[opening.start() : end]

@@ -95,10 +95,13 @@ class EngineRequest:
     max_tokens: int = 1
     sampling: Sampling = field(default_factory=Sampling)
     """The client's parameters, with the model's defaults for the others."""
-    json_schema: dict[str, Any] | None = None
-    """The schema that a grammar enforces while the answer is generated."""
     answer_schema: dict[str, Any] | None = None
-    """The schema that the finished answer is checked against, if no grammar enforces it."""
+    """The schema that the text of the answer must satisfy; ``{}`` for any JSON object. None leaves it free."""
+    grammar: str = ""
+    """The rules of the grammar that the engine enforces while the answer is generated (`chat.tools.grammar`); empty
+    without one."""
+    hold_back: bool = False
+    """Whether the answer is held back until it is checked, because no grammar enforces all that was promised."""
     template_kwargs: dict[str, Any] = field(default_factory=dict)
     """Variables of the chat template, including the tools."""
     prompt_tokens_estimate: int = 0
@@ -108,7 +111,7 @@ class EngineRequest:
     tool_family: str = ""
     """How the model writes calls: the name of a family in `services.chat.tools.families`; empty without tools."""
     check_call: bool = False
-    """Whether the answer must call a tool, and no grammar enforces it."""
+    """Whether the answer must call a tool, with arguments of its schema."""
     sources_used: bool = False
     """Whether the prompt contains selected sources, so that the answer may be cached."""
     low_priority: bool = False

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from services.chat.tools import grammar
+from services.chat.schema_compile import compiled
 from services.core.client import NOBODY, Client
 from services.core.errors import BadRequest, ClientGone, ContextOverflow, EngineFailed
 from services.core.events import Data, Done, Text, Waiting
@@ -223,39 +223,8 @@ def test_a_schema_shapes_the_answer(loaded: WorkerEngine, rig: Rig) -> None:
         "required": ["n"],
         "additionalProperties": False,
     }
-    text, _ = run(loaded, rig, "Give me a number.", json_schema=schema, max_tokens=60)
+    text, _ = run(loaded, rig, "Give me a number.", grammar=compiled({}, schema).rules, max_tokens=60)
     assert isinstance(json.loads(text)["n"], int)
-
-
-@with_grammars
-def test_a_senseless_schema_is_the_clients_fault(loaded: WorkerEngine, rig: Rig) -> None:
-    with pytest.raises(BadRequest):
-        run(loaded, rig, "Hi", json_schema={"type": "nonsense"})
-    assert loaded.alive
-
-
-@with_grammars
-@pytest.mark.parametrize(
-    ("schema", "why"),
-    [
-        ({"type": "object", "properties": {"a": True}}, "at #/properties/a: schema must be an object"),
-        ({"type": "string", "minLength": 100_000}, "repeats too much"),
-        (grammar.with_own_root({"$ref": "#"}), "nothing but itself"),
-    ],
-)
-def test_a_schema_without_a_grammar_is_refused_with_the_reason(
-    loaded: WorkerEngine, rig: Rig, schema: dict[str, Any], why: str
-) -> None:
-    with pytest.raises(BadRequest, match=f"response_format.*{why}"):
-        run(loaded, rig, "Hi", json_schema=schema)
-    assert run(loaded, rig, "Hi", max_tokens=1)[1].usage.completion_tokens == 1
-
-
-@with_grammars
-def test_a_continued_answer_that_does_not_begin_as_demanded_is_refused(loaded: WorkerEngine, rig: Rig) -> None:
-    messages = (message("user", "Hi"), message("assistant", "The sun"))
-    with pytest.raises(BadRequest, match="no beginning of what is demanded"):
-        run(loaded, rig, "", messages=messages, json_schema={"type": "object"})
 
 
 @with_grammars
@@ -266,7 +235,7 @@ def test_a_schema_may_refer_to_its_root(loaded: WorkerEngine, rig: Rig) -> None:
         "required": ["n", "next"],
         "additionalProperties": False,
     }
-    text, _ = run(loaded, rig, "Count.", json_schema=grammar.with_own_root(schema), max_tokens=80)
+    text, _ = run(loaded, rig, "Count.", grammar=compiled({}, schema).rules, max_tokens=80)
     assert re.match(r'\{\s*"n"\s*:\s*-?\d+', text)
 
 

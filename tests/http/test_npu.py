@@ -248,7 +248,7 @@ def test_json_is_checked(npu: Maker, release: str, stream: bool) -> None:
         assert result.json["choices"][0]["message"]["content"] == '{"city": "Rome"}'
     refused = api.chat(say("I do not know."), response_format=STRICT)
     assert refused.json["choices"][0]["message"]["content"] is None
-    assert "two attempts" in refused.json["choices"][0]["message"]["refusal"]
+    assert "3 attempts" in refused.json["choices"][0]["message"]["refusal"]
     assert refused.headers["X-RKLLM-Warning"] == "retried: response_format"
 
 
@@ -262,12 +262,14 @@ def test_a_refusal_in_every_dialect_that_has_one(npu: Maker, release: str) -> No
     message = api.post("/v1/messages", {"messages": turns, "max_tokens": 50, "output_config": config}).json
     assert message["stop_reason"] == "refusal"
     failed = api.post("/api/chat", {"messages": turns, "format": CITY, "stream": False})
-    assert (failed.status_code, "two attempts" in failed.json["error"]) == (502, True)
+    assert (failed.status_code, "3 attempts" in failed.json["error"]) == (502, True)
 
 
-def test_a_raw_prompt_has_no_form(npu: Maker) -> None:
-    result = npu("1.3.0").text("Hello.", response_format={"type": "json_object"})
-    assert result.headers["X-RKLLM-Warning"] == "ignored: response_format; see docs/api.md"
+def test_a_raw_prompt_has_a_form_too(npu: Maker) -> None:
+    api, form = npu("1.3.0"), {"type": "json_object"}
+    assert api.text(say('{"city": "Rome"}'), response_format=form).json["choices"][0]["text"] == '{"city": "Rome"}'
+    failed = api.text(say("I do not know."), response_format=form)
+    assert (failed.status_code, failed.json["error"]["code"]) == (502, "invalid_answer")
 
 
 @each_release

@@ -32,7 +32,7 @@ def test_chats(plain: Api) -> None:
     message = msgspec.json.decode(result.text, type=schemas.ChatCompletion).choices[0].message
     assert message.content is None
     assert isinstance(message.refusal, str)
-    assert "two attempts" in message.refusal
+    assert "3 attempts" in message.refusal
 
 
 @pytest.mark.parametrize("stream", [True, False])
@@ -44,8 +44,8 @@ def test_responses(plain: Api, stream: bool) -> None:
     assert isinstance(item, schemas_responses.MessageItem)
     (part,) = item.content
     assert isinstance(part, schemas_responses.OutputRefusal)
-    assert "two attempts" in part.refusal
-    assert (answer.status, answer.usage and answer.usage.output_tokens) == ("completed", 2)
+    assert "3 attempts" in part.refusal
+    assert (answer.status, answer.usage and answer.usage.output_tokens) == ("completed", 3)
     assert stream == ("response.refusal.delta" in result.text) == (": retry" in result.text)
 
 
@@ -60,7 +60,7 @@ def test_messages(plain: Api, stream: bool) -> None:
         msgspec.json.decode(result.text, type=schemas_messages.MessageAnswer)
         end, text = result.json, result.json["content"][0]["text"]
     assert (end["stop_reason"], end["stop_details"]["explanation"]) == ("refusal", text)
-    assert "two attempts" in text
+    assert "3 attempts" in text
 
 
 @pytest.mark.parametrize("stream", [True, False])
@@ -68,7 +68,7 @@ def test_messages(plain: Api, stream: bool) -> None:
 def test_ollamas_clients_know_no_refusal(plain: Api, form: object, stream: bool) -> None:
     script = {"text": "no", "again": {"text": "no"}}
     result = ask(plain, "/api/chat", script, format=form, stream=stream)
-    assert "two attempts" in result.text
+    assert "3 attempts" in result.text
     if stream:
         *_, last = (json.loads(line) for line in result.text.splitlines())
         assert last.keys() == {"error"}
@@ -94,4 +94,4 @@ def test_json_that_satisfies_the_schema_is_no_refusal(plain: Api, path: str, mor
     result = ask(plain, path, RIGHT, **more)
     assert result.status_code == 200
     assert json.dumps(json.dumps({"city": "Rome"})) in result.text
-    assert "two attempts" not in result.text
+    assert "3 attempts" not in result.text

@@ -62,7 +62,6 @@ def test_a_call_in_a_stream_is_its_name_and_then_its_arguments(api: Api) -> None
         {"tools": []},
         {"tools": [CLOCK]},
         {"tools": [WEATHER], "tool_choice": "none"},
-        {"tools": [WEATHER, CLOCK], "tool_choice": {"type": "function", "function": {"name": "get_time"}}},
     ],
 )
 def test_a_call_of_what_was_not_offered_is_text(api: Api, more: dict[str, Any]) -> None:
@@ -162,7 +161,7 @@ def test_a_model_that_calls_nothing_by_itself(api: Api, tmp_path: Path) -> None:
     assert choice(result)["message"]["content"] == CALL
     reason = "its model.yaml has tools: required_only"
     assert result.headers["x-rkllm-warning"] == f"ignored: tools ({reason}); see docs/api.md"
-    with_schema = api.chat({"text": CALL}, tools=[WEATHER], response_format=SCHEMA)
+    with_schema = api.chat({"text": CALL}, tools=[WEATHER], response_format={"type": "json_object"})
     assert choice(with_schema)["message"]["content"] == CALL
     named = {"type": "function", "function": {"name": "get_weather"}}
     for demanded in ("required", named):
@@ -221,11 +220,88 @@ def test_a_demanded_call_without_a_grammar_is_tried_a_second_time(plain: Api, st
     assert result.json["usage"]["completion_tokens"] == 2
 
 
-def test_a_demanded_call_that_does_not_come_leaves_the_text(plain: Api) -> None:
-    script = {"text": "It is sunny.", "again": {"text": "I told you."}}
-    found = choice(plain.chat(script, tools=[WEATHER], tool_choice="required"))
-    assert (found["message"]["content"], found["finish_reason"]) == ("It is sunny.", "stop")
-    assert "tool_calls" not in found["message"]
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("text", ["It is sunny.", CALL])
+def test_a_demanded_call_that_does_not_come_or_is_wrong_is_an_error(plain: Api, text: str, stream: bool) -> None:
+    schema = {"type": "object", "properties": {"city": {"type": "integer"}}, "required": ["city"]}
+    tool = {"type": "function", "function": {"name": "get_weather", "parameters": schema}}
+    result = plain.chat({"text": text, "again": {"text": text}}, tools=[tool], tool_choice="required", stream=stream)
+    error = chunks(result)[-1]["error"] if stream else result.json["error"]
+    assert error["code"] == "invalid_answer"
+    assert "sunny" not in result.text
+    assert "tool_calls" not in result.text
+
+
+def test_a_wrong_call_is_repaired(plain: Api) -> None:
+    tool = {"type": "function", "function": {"name": "get_weather", "parameters": CITY}}
+    wrong = CALL.replace('"Paris"', "5")
+    assert wrong != CALL
+    result = plain.chat({"text": wrong, "again": {"text": CALL}}, tools=[tool], tool_choice="required")
+    (call,) = choice(result)["message"]["tool_calls"]
+    assert json.loads(call["function"]["arguments"]) == {"city": "Paris"}
+
+
+@pytest.mark.parametrize("form", [SCHEMA, STRICT])
+@pytest.mark.parametrize("text", ['{"city": 5}', '{"city": "a", "city": "b"}', 'So: {"city": "a"}'])
+def test_an_answer_that_breaks_its_grammar_ends_in_an_error(api: Api, text: str, form: dict[str, Any]) -> None:
+    streamed = chunks(api.chat({"text": text}, response_format=form, stream=True))
+    assert streamed[-1]["error"]["code"] == "invalid_answer"
+    assert not any(chunk["choices"][0]["finish_reason"] for chunk in streamed[:-1])
+    assert api.chat({"text": text}, response_format=form).status_code == 502
+
+
+def test_what_no_grammar_enforces_is_held_back_and_repaired(api: Api) -> None:
+    form = {"type": "json_schema", "json_schema": {"schema": {**CITY, "not": {"required": ["town"]}}}}
+    script = {"text": '{"city": "Rome", "town": 1}', "again": {"text": '{"city": "Rome"}'}}
+    result = api.chat(script, response_format=form)
+    assert choice(result)["message"]["content"] == '{"city": "Rome"}'
+    assert result.headers["x-rkllm-warning"] == "retried: response_format"
+
+
+@pytest.mark.parametrize(
+    ("bounds", "told"),
+    [
+        ({"type": "string", "minLength": 5, "maxLength": 2}, "'a' contradicts itself: minLength (5) is greater"),
+        ({"type": "array", "minItems": 5, "maxItems": 2}, "'a' contradicts itself: minItems (5) is greater"),
+        ({"type": "string", "pattern": "^a{5,2}$"}, "'a' contradicts itself: the pattern repeats {5,2}"),
+    ],
+)
+@pytest.mark.parametrize("choice", ["auto", "required", None])
+def test_a_memory_bomb_is_refused_wherever_it_stands(
+    api: Api, bounds: dict[str, Any], told: str, choice: str | None
+) -> None:
+    schema = {"type": "object", "properties": {"a": bounds}}
+    tool = {"type": "function", "function": {"name": "f", "parameters": schema}}
+    form = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+    result = api.chat("hi", **({"tools": [tool], "tool_choice": choice} if choice else {"response_format": form}))
+    assert result.status_code == 400
+    assert result.json["error"]["param"] == ("tools" if choice else "response_format")
+    assert told in result.json["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("schema", "told"),
+    [
+        ({"properties": {"a": {"pattern": "((a{100}){100}){10}"}}}, "100000 times"),
+        ({"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/a"}}}, "lead back to themselves"),
+        (
+            {"properties": {"a": {"allOf": [{"type": "integer"}, {"type": "string"}]}}, "required": ["a"]},
+            "Unsatisfiable",
+        ),
+        ({"properties": {"a": {"type": "nope"}}}, "nope"),
+    ],
+)
+@pytest.mark.parametrize("demanded", [True, False])
+def test_a_schema_that_cannot_be_promised_is_refused_with_the_reason(
+    api: Api, schema: dict[str, Any], told: str, demanded: bool
+) -> None:
+    schema = {"type": "object", **schema}
+    tool = {"type": "function", "function": {"name": "f", "parameters": schema}}
+    form = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+    result = api.chat("hi", **({"tools": [tool], "tool_choice": "required"} if demanded else {"response_format": form}))
+    assert result.status_code == 400
+    assert result.json["error"]["param"] == ("tools" if demanded else "response_format")
+    assert told in result.json["error"]["message"]
 
 
 def test_a_call_at_once_needs_no_second_time(plain: Api) -> None:
@@ -257,7 +333,7 @@ def test_wrong_json_twice_is_a_refusal_where_it_is_strict(plain: Api) -> None:
     script = {"text": '{"city": 5}', "again": {"text": "no"}}
     message = choice(plain.chat(script, response_format=STRICT))["message"]
     assert message["content"] is None
-    assert "two attempts" in message["refusal"]
+    assert "3 attempts" in message["refusal"]
     streamed = deltas(plain.chat(script, response_format=STRICT, stream=True))
     assert [delta for delta in streamed if "refusal" in delta] == [{"refusal": message["refusal"]}]
     assert not any(delta.get("content") for delta in streamed)

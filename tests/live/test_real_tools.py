@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import struct
-from pathlib import Path
 from typing import Any
 
 import openai
@@ -12,6 +10,7 @@ import pytest
 from jsonschema import validate
 from openai.lib.streaming.chat import ChunkEvent
 
+from tests.gguf_file import with_template
 from tests.live.conftest import Server
 
 MODEL = "smollm2-135m-instruct"
@@ -130,21 +129,9 @@ TEMPLATE = (
 )
 
 
-def with_template(source: Path, target: Path, template: str) -> None:
-    """A copy of the GGUF at `source` with another chat template, of the same length as the one it has."""
-    data = source.read_bytes()
-    key = b"tokenizer.chat_template" + struct.pack("<I", 8)
-    start = data.index(key) + len(key)
-    (length,) = struct.unpack_from("<Q", data, start)
-    assert len(template) <= length
-    padded = template.encode().ljust(length)
-    target.parent.mkdir()
-    target.write_bytes(data[: start + 8] + padded + data[start + 8 + length :])
-
-
 def test_the_models_own_template_renders_tools_where_it_knows_them(real: Server) -> None:
     source = real.models_dir / "SmolLM2-135M-Instruct" / "SmolLM2-135M-Instruct.gguf"
-    with_template(source, real.models_dir / "Knows-4k" / "Knows-4k.gguf", TEMPLATE)
+    with_template(source, real.models_dir / "Knows-4k", TEMPLATE)
     plain = asked(real, model="knows-4k", tools=[], max_tokens=1).usage.prompt_tokens
     told = asked(real, model="knows-4k", max_tokens=1).usage.prompt_tokens
     assert told > plain + 100  # the definitions as JSON; as signatures they are less than half of that

@@ -10,20 +10,23 @@ from typing import Any
 import pytest
 from jsonschema import validate
 
-from services.answering import repair
 from services.answering.answer_run import respond
 from services.answering.sources import RagState
 from services.chat import schema
 from services.chat.rag.cache import cache_key
+from services.chat.schema_compile import compiled
+from services.chat.schema_match import Unsatisfied, matching_json
 from services.chat.tools import prompt
 from services.chat.tools.families import AUTO, BY_NAME
-from services.chat.tools.grammar import call_or_answer_schema, call_schema
-from services.core.errors import BadRequest
+from services.chat.tools.grammar import arguments_schema
+from services.core.errors import AnswerInvalid, BadRequest
 from services.core.events import Done, Event, Notice, Text, TokenLogprob, Usage, Waiting
 from services.core.message import ToolCall, message
 from services.core.metrics import Metrics
 from services.core.request import EngineRequest, GenerationRequest, Tool
+from services.core.sampling import Sampling
 from services.core.settings import Settings
+from tests.grammars import allows
 from tests.unit.test_plan import MODEL, USER, planned
 
 WEATHER = Tool(
@@ -82,13 +85,12 @@ def test_a_conversation_with_calls_as_text() -> None:
         ({"guest": {"name": "Ann"}}, None),
     ],
 )
-def test_the_schema_of_a_call(value: Any, right: bool | None) -> None:
-    calls = call_schema([WEATHER, BOOK, Tool("now")])
-    assert schema.validator(calls).is_valid(value) is bool(right)
+def test_the_grammar_of_a_call(value: Any, right: bool | None) -> None:
+    calls = {tool.name: arguments_schema(tool) for tool in (WEATHER, BOOK, Tool("now"))}
     own = {"properties": {"guest": {"$ref": "#/$defs/G"}}, "$defs": {"G": GUEST}, "required": ["guest"],
            "additionalProperties": False, "type": "object"}  # fmt: skip
-    assert schema.validator(call_or_answer_schema(calls, own)).is_valid(value) is (right is not False)
-    assert schema.validator(call_or_answer_schema(call_schema([BOOK]), own)).is_valid({"guest": {"name": "Ann"}})
+    assert allows(compiled(calls, None).rules, json.dumps(value)) is bool(right)
+    assert allows(compiled(calls, own).rules, json.dumps(value)) is (right is not False)
 
 
 @pytest.mark.parametrize(
@@ -101,6 +103,7 @@ def test_the_schema_of_a_call(value: Any, right: bool | None) -> None:
         ('Sure: {"a": 1}. Bye', '{"a": 1}'),
         ('{"a": NaN}', None),
         ('{"a": "x"}', None),
+        ('{"a": 1, "a": 2}', None),
         ('{"a": 1', None),
         ('"\\ud800"', None),
         ("[" * 50_000, None),
@@ -110,10 +113,10 @@ def test_the_schema_of_a_call(value: Any, right: bool | None) -> None:
 def test_json_is_taken_out_of_an_answer(text: str, found: str | None) -> None:
     wanted = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
     if found is None:
-        with pytest.raises(schema.Unsatisfied):
-            schema.matching_json(text, wanted)
+        with pytest.raises(Unsatisfied):
+            matching_json(text, wanted)
     else:
-        assert schema.matching_json(text, wanted) == found
+        assert matching_json(text, wanted) == found
         validate(json.loads(found), wanted)
 
 
@@ -179,33 +182,58 @@ def test_a_second_attempt_gets_the_complaint_and_counts_with_the_first() -> None
     assert second.prompt_tokens_estimate > first.prompt_tokens_estimate
 
 
-def test_an_engine_with_grammars_is_trusted() -> None:
+def test_the_engine_with_grammars_gets_one_and_its_answer_is_sent_as_it_comes() -> None:
+    pieces: list[Event] = [Text('{"a"'), Text(": 1}")]
     request = planned(GenerationRequest((USER,), json_schema={"required": ["a"]}))
-    assert (request.json_schema, request.answer_schema) == ({"required": ["a"]}, None)
-    assert not repair.needs_check(request)
+    given = []
+
+    def serve(request: EngineRequest) -> Iterator[Event]:
+        given.append(request.grammar)
+        yield from (*pieces, END)
+
+    assert list(respond(request, serve)) == [*pieces, END]
+    assert allows(given[0], '{"a": 1}')
+    assert not allows(given[0], "{}")
 
 
-@pytest.mark.parametrize(
-    ("inner", "beyond"),
-    [
-        ({"type": "integer", "minimum": 3}, False),
-        ({"type": "string", "pattern": "^a$", "maxLength": 3}, False),
-        ({"properties": {"not": {"type": "string"}, "if": {"type": "null"}}}, False),
-        ({"type": "number", "minimum": 3}, True),
-        ({"type": "string", "pattern": "a"}, True),
-        ({"anyOf": [{"type": "null"}, {"type": "array", "uniqueItems": True}]}, True),
-        ({"properties": {"properties": {"type": "object", "minProperties": 1}}}, True),
-    ],
-)
-def test_what_no_grammar_holds_is_checked_besides(inner: dict[str, Any], beyond: bool) -> None:
-    wanted = {"type": "object", "properties": {"a": inner}}
-    request = planned(GenerationRequest((USER,), json_schema=wanted))
-    assert (request.json_schema, request.answer_schema) == (wanted, wanted if beyond else None)
-    assert planned(GenerationRequest(prompt="x", json_schema=wanted)).answer_schema is None
-    assert (
-        planned(GenerationRequest((USER,), json_schema=wanted, tools=(WEATHER,), call_required=True)).answer_schema
-        is None
-    )
+@pytest.mark.parametrize("text", ["{}", 'Well: {"a": 1}', '{"a": 1, "a": 2}'])
+def test_an_answer_that_breaks_its_grammar_has_no_end(text: str) -> None:
+    request = planned(GenerationRequest((USER,), json_schema={"required": ["a"]}))
+    events = respond(request, lambda request: iter([Text(text), END]))
+    assert next(events) == Text(text)
+    with pytest.raises(AnswerInvalid, match="although a grammar enforced it"):
+        next(events)
+
+
+def test_an_answer_that_was_cut_off_is_not_checked() -> None:
+    request = planned(GenerationRequest((USER,), json_schema={"required": ["a"]}))
+    cut = Done("length", Usage())
+    assert list(respond(request, lambda request: iter([Text("{"), cut]))) == [Text("{"), cut]
+
+
+def test_a_raw_answer_is_checked_as_well() -> None:
+    request = planned(GenerationRequest(prompt="x", json_schema={"required": ["a"]}), PLAIN)
+    events, requests = answered(request, "{}", "{}", '{"a": 1}')
+    assert Text('{"a": 1}') in events
+    assert [request.prompt for request in requests] == ["x"] * 3
+
+
+def test_another_attempt_has_another_seed() -> None:
+    generation = GenerationRequest((USER,), json_schema={"required": ["a"]}, sampling=Sampling(seed=5))
+    _, requests = answered(planned(generation, PLAIN), "{}", "{}", '{"a": 1}')
+    assert [request.sampling.seed for request in requests] == [5, 6, 7]
+
+
+def test_three_wrong_answers_are_an_error() -> None:
+    request = planned(GenerationRequest((USER,), json_schema={"required": ["a"]}), PLAIN)
+    with pytest.raises(AnswerInvalid, match="3 attempts"):
+        answered(request, "{}", "{}", "{}")
+
+
+def test_an_answer_that_continues_the_assistants_message_cannot_be_json() -> None:
+    generation = GenerationRequest((USER, message("assistant", "It is")), json_schema={})
+    with pytest.raises(BadRequest, match="begins anew"):
+        respond(planned(generation), lambda request: iter(()))
 
 
 def test_what_was_held_back_and_is_right_goes_out_as_it_came() -> None:
@@ -233,7 +261,7 @@ def test_leaving_while_an_answer_is_held_back_ends_the_run() -> None:
 
 def test_a_schema_that_refers_to_another_document_is_refused() -> None:
     with pytest.raises(BadRequest, match="response_format"):
-        planned(GenerationRequest((USER,), json_schema={"$ref": "https://example.com/x"}))
+        respond(planned(GenerationRequest((USER,), json_schema={"$ref": "https://example.com/x"})), lambda _: iter(()))
 
 
 def test_a_demanded_call_is_urged_for_where_a_template_tells_of_the_tools() -> None:

@@ -276,8 +276,8 @@ def test_what_the_npu_ignores(tmp_path: Path, release: str) -> None:
     settings, model = npu_settings(tmp_path, release), npu_model(tmp_path)
     fixed = [] if features_of(release).sampling_per_run else ["temperature", "top_k"]
     sampling = Sampling(temperature=0.5, top_k=3, top_p=0.9, min_p=0, seed=1, logit_bias={"5": 1.0})
-    asked = request(model, "Hi.", sampling=sampling, logprobs=2, json_schema={})
-    assert unsupported(settings, asked) == ["seed", "logit_bias", "logprobs", "response_format", *fixed]
+    asked = request(model, "Hi.", sampling=sampling, logprobs=2)
+    assert unsupported(settings, asked) == ["seed", "logit_bias", "logprobs", *fixed]
     assert unsupported(settings, request(model, "Hi.", sampling=Sampling())) == []
 
 

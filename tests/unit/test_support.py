@@ -40,7 +40,6 @@ def named(engine: str = "rkllm_cli", **changes: Any) -> list[str]:
         ({"messages": (message("system", "x"),)}, ["roles of messages"]),
         ({"kind": "completion", "messages": (), "prompt": "x"}, ["prompt without a chat template"]),
         ({"logprobs": 0}, ["logprobs"]),
-        ({"json_schema": {}}, ["response_format"]),
         ({"template_kwargs": {"enable_thinking": False}}, []),
         ({"template_kwargs": {"enable_thinking": True}}, ["enable_thinking"]),
         ({"template_kwargs": {"a\r\nSet-Cookie: b": 1}}, ["chat_template_kwargs"]),
@@ -51,7 +50,7 @@ def test_the_rkllm_program_says_what_it_does_not_do(changes: dict[str, Any], nam
 
 
 def test_an_engine_that_does_everything_says_nothing() -> None:
-    assert named("llama", sampling=Sampling(temperature=0.7), logprobs=3, json_schema={}) == []
+    assert named("llama", sampling=Sampling(temperature=0.7), logprobs=3, answer_schema={}) == []
 
 
 ASKS: dict[str, dict[str, Any]] = {
@@ -65,7 +64,7 @@ ASKS: dict[str, dict[str, Any]] = {
     "max_tokens": {"max_tokens": 7},
     "stop": {"stop": ("x",)},
     "logprobs": {"logprobs": 1},
-    "response_format": {"json_schema": {}},
+    "response_format": {"answer_schema": {}},
     "messages": {"messages": (message("system", "x"), ASKED)},
     "prompt": {"kind": "completion", "messages": (), "prompt": "x"},
     **{

@@ -103,7 +103,6 @@ def cache_key(request: EngineRequest, owner: str) -> str:
         sampling,
         request.generation.stop,
         request.max_tokens,
-        request.json_schema,
         request.template_kwargs,
         [asdict(tool) for tool in request.tools],
         [request.tool_family, request.check_call, request.generation.parallel_calls, request.answer_schema],

@@ -13,19 +13,6 @@ TOO_LARGE = re.compile(r"input \((\d+) tokens\) is too large to process.*batch s
 CONTEXT = "exceed_context_size_error"
 """The type of llama.cpp's error for a prompt that is longer than its context."""
 
-OWN_PLACE = re.compile(r"#/\$defs/(answer|tool\d+)")
-"""Where `chat.tools.grammar` puts a client's schema."""
-
-NO_GRAMMAR = (
-    (re.compile(r"JSON schema error at (.*?): (.*)", re.DOTALL), r"at \1: \2"),
-    (re.compile("failed to parse grammar"), "it repeats too much (minLength, minItems, a pattern) or refers to nothing "
-                                            "but itself"),
-    (re.compile("Unexpected empty grammar stack"), "nothing satisfies it; bounds of it may contradict each other"),
-    (re.compile("Failed to initialize samplers: std::exception"),
-     "the last message is the assistant's, so it is continued, and it is no beginning of what is demanded"),
-)  # fmt: skip
-"""What llama.cpp says of a schema that it cannot make a grammar of, and what that means."""
-
 
 OUT_OF_MEMORY = "std::bad_alloc"
 """How the C++ library says that no memory is left."""
@@ -46,8 +33,6 @@ def refusal(error: dict[str, Any]) -> RequestRefused:
         return RequestRefused(message, "context", int(large[1]), int(large[2]))
     if error.get("type") == CONTEXT:
         return RequestRefused(message, "context", error["n_prompt_tokens"], error["n_ctx"])
-    if why := no_grammar(message):
-        return RequestRefused(why)
     return RequestRefused(message, "bad_request" if error.get("code", 500) < 500 else "failed")
 
 
@@ -55,13 +40,4 @@ def refused(error: ValueError) -> RequestRefused:
     """Return the refusal for what llama.cpp raises before it begins."""
     if OUT_OF_MEMORY in str(error):
         return out_of_memory()
-    return RequestRefused(no_grammar(str(error)) or str(error))
-
-
-def no_grammar(message: str) -> str:
-    """Return the sentence for a schema at fault; empty where `message` is about something else."""
-    for pattern, meaning in NO_GRAMMAR:
-        if found := pattern.search(message):
-            why = OWN_PLACE.sub("#", found.expand(meaning)).rstrip(".\n")
-            return f"No grammar can be made of the schema of response_format, or of a tool that must be called: {why}."
-    return ""
+    return RequestRefused(str(error))

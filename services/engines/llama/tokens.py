@@ -61,7 +61,7 @@ class Tokens:
         if request["kind"] == "detokenize":
             return [self._text(ids) for ids in request["inputs"]]
         if request["messages"]:
-            return [self._tokens(self._listener.post("/apply-template", chat)["prompt"], True)]
+            return [self._tokens(self.prompt(chat), True)]
         return [self._tokens(text, request["special_tokens"]) for text in request["inputs"]]
 
     def prompt_ids(self, prompt: str | list[int]) -> tuple[list[int], str]:
@@ -90,6 +90,10 @@ class Tokens:
         body = {"content": text, "add_special": False, "with_pieces": True}
         found = self._listener.post("/tokenize", body)["tokens"]
         return [(token["id"], token_bytes(token["piece"])) for token in found]
+
+    def prompt(self, chat: dict[str, Any]) -> str:
+        """Return the prompt of a chat, as the template renders it. Blocks. Raises `RequestRefused`."""
+        return str(self._listener.post("/apply-template", chat)["prompt"])
 
     def _text(self, ids: list[int]) -> str:
         try:

@@ -26,6 +26,7 @@ from typing import Any
 from services.engines.llama import memory
 from services.engines.llama import vectors as llama_vectors
 from services.engines.llama.chunks import ChunkReporter
+from services.engines.llama.grammar import grammar_text
 from services.engines.llama.hidden import completed
 from services.engines.llama.refusals import refusal, refused
 from services.engines.llama.scores import run_scores
@@ -136,7 +137,7 @@ class LlamaRunner:
         chat = request["kind"] == "chat"
         handle = self._server.handle_chat_completions if chat else self._server.handle_completions
         try:
-            handle(llama_request(request), reporter.take)
+            handle({**llama_request(request), **self._grammar(request)}, reporter.take)
         except ValueError as error:
             raise refused(error) from error
         if reporter.error is not None:
@@ -157,10 +158,17 @@ class LlamaRunner:
         fields = ("inputs",) if request["kind"] in VECTOR_KINDS else ("messages", "template_kwargs")
         return request | {field: broken(request[field], self._control, FILLER) for field in fields}
 
+    def _grammar(self, request: dict[str, Any]) -> dict[str, str]:
+        """Return the part of llama.cpp's request that the grammar is."""
+        if not request["grammar"]:
+            return {}
+        prompt = self._tokens.prompt(chat_request(request)) if request["kind"] == "chat" else ""
+        return {"grammar": grammar_text(request["grammar"], prompt)}
+
 
 def llama_request(request: dict[str, Any]) -> dict[str, Any]:
     """Return the request in llama.cpp's words. Stop strings are not among them: the worker loop applies them."""
-    body = {
+    return {
         "stream": True,
         "return_progress": True,
         "timings_per_token": True,
@@ -169,11 +177,6 @@ def llama_request(request: dict[str, Any]) -> dict[str, Any]:
         **request["sampling"],
         **(chat_request(request) if request["kind"] == "chat" else completion_request(request)),
     }
-    schema = request["json_schema"]
-    if schema is not None:
-        # `{}` stands for any JSON object; as a schema it would allow every JSON value.
-        body["json_schema"] = schema or {"type": "object"}
-    return body
 
 
 def chat_request(request: dict[str, Any]) -> dict[str, Any]:

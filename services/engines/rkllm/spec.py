@@ -56,8 +56,6 @@ def unsupported(settings: Settings, request: EngineRequest) -> Iterator[str]:
     yield from (name for name, value in asked.items() if name not in DEFAULTS and value not in NEUTRAL.get(name, ()))
     if request.generation.logprobs is not None:
         yield "logprobs"
-    if request.json_schema is not None:
-        yield "response_format"
     if not samples_per_run(settings, request.model):
         loaded = {**DEFAULTS, **dict(request.model.sampling)}
         yield from (name for name, value in asked.items() if name in DEFAULTS and value != loaded[name])

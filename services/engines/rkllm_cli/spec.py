@@ -42,8 +42,6 @@ def unsupported(_settings: Settings, request: EngineRequest) -> Iterator[str]:
         yield "roles of messages"
     if request.generation.logprobs is not None:
         yield "logprobs"
-    if request.json_schema is not None:  # of a raw prompt; a chat's is checked after the run
-        yield "response_format"
     if request.template_kwargs.get("enable_thinking", False) is not False:
         yield "enable_thinking"
     if request.template_kwargs.keys() - {"enable_thinking"}:

@@ -144,7 +144,7 @@ class WorkerEngine:
 
     def _run(self, run: int, request: EngineRequest, client: Client) -> Iterator[Event]:
         """Yield the events of one run, each silence checked against the limit of its phase."""
-        grammar = request.json_schema is not None
+        grammar = bool(request.grammar)
         pace = Pace(self._limits, request.prompt_tokens_estimate, self._clock, grammar=grammar)
         for line in self._lines(client):
             if line is None:

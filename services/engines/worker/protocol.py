@@ -96,7 +96,7 @@ def request_message(request: EngineRequest) -> dict[str, Any]:
         "sampling": given(request.sampling),
         "stop": request.generation.stop,
         "logprobs": request.generation.logprobs,
-        "json_schema": request.json_schema,
+        "grammar": request.grammar,
         "template_kwargs": request.template_kwargs,
         "inputs": request.inputs,
         "special_tokens": request.special_tokens,

@@ -1,0 +1,69 @@
+"""Estimate what a regular expression costs, from its counted repetitions. Pure, and linear in its length."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+# Possessive: an unclosed class is read once to the end, and not again from each of its brackets.
+_TOKEN = re.compile(r"\\.|\[(?:[^\]\\]|\\.)*+\]?|[()]|\{(\d+)(?:(,)(\d*))?\}", re.DOTALL)
+
+_DIGITS = 9
+"""Digits of a count; one that has more is larger than any that is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repetition:
+    """What the counts of a pattern say."""
+
+    product: int
+    """The largest number of times that something is repeated, by counts that are nested in each other."""
+    reverse: str
+    """The first count whose numbers are in reverse order (``{5,2}``); empty without one."""
+
+
+@dataclass
+class _Groups:
+    """Count the repetitions of the groups that are open."""
+
+    open: list[int] = field(default_factory=lambda: [1])
+    """The largest product of each open group so far; the first is that of the whole pattern."""
+    end: int = -1
+    """Where the last thing that can be repeated with its product ends."""
+    last: int = 1
+
+    def close(self, end: int) -> None:
+        """Close a group whose text ends at `end`."""
+        inner = self.open.pop() if len(self.open) > 1 else self.open[0]
+        self._note(inner, end)
+
+    def repeat(self, times: int, start: int, end: int) -> None:
+        """Repeat what is before `start`."""
+        self._note(times * (self.last if self.end == start else 1), end)
+
+    def _note(self, product: int, end: int) -> None:
+        self.open[-1] = max(self.open[-1], product)
+        self.last, self.end = product, end
+
+
+def repetition(pattern: str) -> Repetition:
+    """Return what the counts of `pattern` mean. A pattern that is none gives some result."""
+    groups, reverse = _Groups(), ""
+    for token in _TOKEN.finditer(pattern):
+        if token[0] == "(":
+            groups.open.append(1)
+        elif token[0] == ")":
+            groups.close(token.end())
+        elif token[1]:
+            least = count(token[1])
+            most = count(token[3]) if token[3] else least
+            if least > most:
+                reverse = reverse or token[0][:40]
+            groups.repeat(max(1, least, most), token.start(), token.end())
+    return Repetition(max(groups.open), reverse)
+
+
+def count(digits: str) -> int:
+    """Return the number that `digits` mean, or a very large one."""
+    # Python refuses to read thousands of digits, and none are needed.
+    return int(digits) if len(digits) <= _DIGITS else 10**_DIGITS

@@ -1,0 +1,147 @@
+"""Prepare a JSON schema for llguidance, the compiler of grammars: leave out what it cannot enforce. Pure.
+
+It enforces most of JSON schema, and with ``lenient`` it leaves out unknown keywords itself. What is left out here makes
+it fail all the same. All of it makes the copy allow more than the original, never less.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jsonschema_rs
+
+from services.chat.schema_parts import DATA, NAMED, schemas
+
+Compiles = Callable[[dict[str, Any]], bool]
+"""Returns whether a grammar can be made of a schema."""
+
+GUIDANCE = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
+"""How JSON is written: on one line, since small models fill a budget with line breaks if they may."""
+
+LENIENT = {"lenient": True, "coerce_one_of": True}
+"""Leaves out unknown keywords, and takes ``oneOf`` for ``anyOf``."""
+
+COUNT_LIMITS = {"minItems": 10_000, "maxItems": 10_000, "minLength": 1_000_000, "maxLength": 1_000_000}
+"""Largest counts for a grammar; at 100,000 items llguidance panics after seconds."""
+
+COUNTS = frozenset({*COUNT_LIMITS, "minProperties", "maxProperties"})
+
+NUMBERS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"})
+NO_FORMAT = "\0["
+"""A text of no known format."""
+
+LARGEST = 2**63
+"""llguidance has no bounds of numbers from here on."""
+
+FORMATS = frozenset({"date", "time", "date-time", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"})
+"""Formats that llguidance enforces."""
+
+RARE = frozenset({"patternProperties", "additionalProperties", "minProperties", "maxProperties"})
+"""Keywords that llguidance enforces only in certain combinations. Without one of them, another may mean more."""
+
+
+def prepared(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema for a grammar, without what no grammar has room for (`has_gap`).
+
+    ``{}`` stands for any JSON object; as a schema it would allow every JSON value.
+    """
+    return {**Preparing().schema(schema or {"type": "object"}), "x-guidance": GUIDANCE}
+
+
+def narrowed(schema: dict[str, Any], compiles: Compiles) -> dict[str, Any]:
+    """Return a schema for a grammar without what `compiles` refuses. An answer may violate the original."""
+    return {**Narrowing(compiles).schema(schema), "x-guidance": GUIDANCE | LENIENT}
+
+
+class Preparing:
+    """Copy a schema. Recursion is safe: the nesting of a schema is limited (`chat.schema`)."""
+
+    def schema(self, value: Any) -> Any:
+        """Return the copy of what may be a schema."""
+        if isinstance(value, list):
+            return [self.schema(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        return {key: self._inner(key, item) for key, item in value.items() if self.keeps(key, item)}
+
+    def _inner(self, key: str, item: Any) -> Any:
+        if key in NAMED and isinstance(item, dict):
+            return {name: self.schema(part) for name, part in item.items()}
+        # JSON has one kind of number; llguidance wants whole ones without a point.
+        if key in COUNTS and isinstance(item, float) and item.is_integer():
+            return int(item)
+        return item if key in DATA else self.schema(item)
+
+    def keeps(self, key: str, item: Any) -> bool:
+        """Return whether a keyword stays."""
+        if key == "x-guidance":  # a client's own would be obeyed
+            return False
+        if key == "format":
+            return item in FORMATS or is_checked(item)
+        return not is_far(key, item)
+
+
+class Narrowing(Preparing):
+    """Copy a schema without what a grammar cannot enforce."""
+
+    def __init__(self, compiles: Compiles) -> None:
+        self._compiles = compiles
+
+    def schema(self, value: Any) -> Any:
+        """Return the copy of what may be a schema."""
+        found = super().schema(value)
+        if not isinstance(found, dict) or not found.keys() & RARE or self._compiles(object_only(found)):
+            return found
+        return {key: item for key, item in found.items() if key not in RARE}
+
+    def keeps(self, key: str, item: Any) -> bool:
+        """Return whether a keyword stays."""
+        if key == "pattern":
+            return self._compiles({"type": "string", "pattern": item})
+        return super().keeps(key, item)
+
+
+def object_only(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part of a schema that is about objects, without what it says of the values in them."""
+    found = {key: schema[key] for key in schema.keys() & {*RARE, "properties", "required"}}
+    for key in ("properties", "patternProperties"):
+        if isinstance(found.get(key), dict):
+            found[key] = dict.fromkeys(found[key], True)
+    return {**found, "type": "object"}
+
+
+def has_gap(schema: dict[str, Any]) -> bool:
+    """Return whether a grammar of the prepared schema allows answers that the original does not."""
+    return any(is_leaky(part) or any(is_cut(key, item) for key, item in part.items()) for _, part in schemas(schema))
+
+
+def is_leaky(schema: Mapping[str, Any]) -> bool:
+    """Return whether llguidance takes a schema, and enforces less.
+
+    Release 1.0.1 holds a described property to its own schema alone, and not also to that of a pattern of its name.
+    """
+    return bool(schema.get("properties") and schema.get("patternProperties"))
+
+
+def is_checked(name: Any) -> bool:
+    """Return whether the validator knows a format; it takes the others for notes, as the standard says."""
+    if not isinstance(name, str):
+        return False
+    return not jsonschema_rs.validator_for({"format": name}, validate_formats=True).is_valid(NO_FORMAT)
+
+
+def is_cut(key: str, item: Any) -> bool:
+    """Return whether a bound is left out that an answer may well break; most are so far that none comes there."""
+    if not is_far(key, item):
+        return False
+    if key in NUMBERS:
+        return not (item > 0 if key.lower().endswith("maximum") else item < 0)
+    return key.startswith("min")
+
+
+def is_far(key: str, item: Any) -> bool:
+    """Return whether a bound is farther than a grammar can count."""
+    if isinstance(item, bool) or not isinstance(item, int | float):
+        return False
+    return item > COUNT_LIMITS.get(key, item) or (key in NUMBERS and abs(item) >= LARGEST)
