@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 MODELS_DIR ?= $(HOME)/models
 
-.PHONY: setup run test-models test test-appliance test-webui conformance check docs bench bench-rag lock clean
+.PHONY: setup run test-models test test-appliance test-webui conformance check docs bench bench-rag bench-schemas lock clean
 .DEFAULT_GOAL := run
 
 # The newest of these stamps says what is installed; a changed lock installs again.
@@ -71,6 +71,10 @@ bench: test-models
 # How well the pipeline for sources picks what a question needs (docs/rag.md).
 bench-rag: $(VENV)/dev.stamp
 	@$(BIN)/python -m bench.rag $(ARGS)
+
+# What becomes of many schemas on the CPU engine with the real model; fails if one is broken in silence.
+bench-schemas: test-models
+	@$(BIN)/python -m bench.schemas $(ARGS)
 
 # Foreign clients and suites, in environments of their own; the results go to docs/conformance.md.
 conformance: test-models $(VENV)-conformance/stamp
