@@ -130,8 +130,8 @@ class Attempt:
     @property
     def text(self) -> str:
         """Return what the model wrote."""
-        calls = "\n".join(f"{name} {arguments}" for name, arguments in self._answer.calls())
-        return f"{self._answer.text}{calls}"
+        calls = (f'{{"name": "{name}", "arguments": {arguments}}}' for name, arguments in self._answer.calls())
+        return "\n".join(filter(None, [self._answer.text, *calls]))
 
     def events(self, events: Iterator[Event]) -> Generator[Event]:
         """Yield what may be sent already, without `Done`. Closes `events` at the end."""

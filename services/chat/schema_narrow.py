@@ -37,6 +37,17 @@ LARGEST = 2**63
 FORMATS = frozenset({"date", "time", "date-time", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"})
 """Formats that llguidance enforces."""
 
+_SEGMENT = r"([A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-F]{2})"
+_AFTER_HOST = rf"(/{_SEGMENT}*)*"
+URI = (
+    rf"^[A-Za-z][A-Za-z0-9+.-]*:(//[A-Za-z0-9.-]+(:[0-9]{{1,4}})?{_AFTER_HOST}|{_SEGMENT}+{_AFTER_HOST})"
+    rf"(\?({_SEGMENT}|[/?])*)?(#({_SEGMENT}|[/?])*)?$"
+)
+"""A pattern of URIs, without IPv6 addresses. llguidance does not know the format, and it is a common one."""
+
+AS_PATTERN = {name: URI for name in ("uri", "uri-reference", "iri", "iri-reference")}
+"""Formats that a grammar enforces as a pattern, whose matches are all of the format."""
+
 RARE = frozenset({"patternProperties", "additionalProperties", "minProperties", "maxProperties"})
 """Keywords that llguidance enforces only in certain combinations. Without one of them, another may mean more."""
 
@@ -63,7 +74,8 @@ class Preparing:
             return [self.schema(item) for item in value]
         if not isinstance(value, dict):
             return value
-        return {key: self._inner(key, item) for key, item in value.items() if self.keeps(key, item)}
+        found = {key: self._inner(key, item) for key, item in value.items() if self.keeps(key, item)}
+        return with_pattern(found)
 
     def _inner(self, key: str, item: Any) -> Any:
         if key in NAMED and isinstance(item, dict):
@@ -100,6 +112,18 @@ class Narrowing(Preparing):
         if key == "pattern":
             return self._compiles({"type": "string", "pattern": item})
         return super().keeps(key, item)
+
+
+def with_pattern(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema with the pattern of its format in place of the format, if there is one, and room for it."""
+    name = schema.get("format")
+    if (
+        not isinstance(name, str)
+        or name not in AS_PATTERN
+        or not schema.keys().isdisjoint(("pattern", "const", "enum"))
+    ):
+        return schema
+    return {**{key: item for key, item in schema.items() if key != "format"}, "pattern": AS_PATTERN[name]}
 
 
 def object_only(schema: Mapping[str, Any]) -> dict[str, Any]:
