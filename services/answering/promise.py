@@ -8,8 +8,10 @@ from types import MappingProxyType
 from typing import Any
 
 from services.answering import judge
-from services.chat.schema import PARAM, tool_schema_name
+from services.chat.schema import PARAM, schema_instructions, tool_schema_name
+from services.chat.tokens import estimate_tokens
 from services.chat.tools.grammar import arguments_schema
+from services.chat.tools.prompt import with_instructions
 from services.core.errors import BadRequest
 from services.core.events import Event, Text, ToolCallDelta
 from services.core.request import EngineRequest
@@ -45,7 +47,22 @@ def settled(request: EngineRequest) -> EngineRequest:
     found = judge.compile_schemas({tool.name: arguments_schema(tool) for tool in bound}, request.answer_schema)
     if found.fault and (enforced or found.fault != "no_grammar"):
         raise refused(found)
-    return replace(request, grammar=found.rules, hold_back=not found.complete) if enforced else request
+    if not enforced:
+        return request
+    return replace(request, grammar=found.rules) if found.complete else with_schema(request, found.rules)
+
+
+def with_schema(request: EngineRequest, rules: str) -> EngineRequest:
+    """Return `request` with a grammar that enforces less than was promised, so that the model must know the schema."""
+    held = replace(request, grammar=rules, hold_back=True)
+    if request.answer_schema is None or request.kind != "chat":
+        return held
+    text = schema_instructions(request.answer_schema)
+    return replace(
+        held,
+        messages=with_instructions(request.messages, text, request.model),
+        prompt_tokens_estimate=request.prompt_tokens_estimate + estimate_tokens(text),
+    )
 
 
 def refused(found: judge.Verdict) -> BadRequest:

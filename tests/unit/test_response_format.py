@@ -236,6 +236,14 @@ def test_an_answer_that_continues_the_assistants_message_cannot_be_json() -> Non
         respond(planned(generation), lambda request: iter(()))
 
 
+def test_a_model_is_told_of_a_schema_that_its_grammar_does_not_enforce() -> None:
+    request = planned(GenerationRequest((USER,), json_schema={"type": "array", "uniqueItems": True}))
+    _, (first,) = answered(request, "[1]")
+    assert '"uniqueItems":true' in first.messages[0].text
+    assert first.prompt_tokens_estimate > request.prompt_tokens_estimate
+    assert allows(first.grammar, "[1, 1]")
+
+
 def test_what_was_held_back_and_is_right_goes_out_as_it_came() -> None:
     request = planned(GenerationRequest((USER,), json_schema={"uniqueItems": True}))
     pieces = [Text("[1,", (TokenLogprob("[1,", -1.0),)), Text(" 2]", (TokenLogprob(" 2]", -1.0),))]
