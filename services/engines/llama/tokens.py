@@ -54,6 +54,10 @@ class Tokens:
         """Take the model's listener."""
         self._listener = listener
 
+    def prompt(self, chat: dict[str, Any]) -> str:
+        """Return the prompt of a chat, as the template renders it. Blocks. Raises `RequestRefused`."""
+        return str(self._listener.post("/apply-template", chat)["prompt"])
+
     def data(self, request: dict[str, Any], chat: dict[str, Any]) -> Any:
         """Return the data for one of `TOKEN_KINDS`; `chat` is its llama.cpp request. Raises `RequestRefused`."""
         if request["kind"] == "count":
@@ -90,10 +94,6 @@ class Tokens:
         body = {"content": text, "add_special": False, "with_pieces": True}
         found = self._listener.post("/tokenize", body)["tokens"]
         return [(token["id"], token_bytes(token["piece"])) for token in found]
-
-    def prompt(self, chat: dict[str, Any]) -> str:
-        """Return the prompt of a chat, as the template renders it. Blocks. Raises `RequestRefused`."""
-        return str(self._listener.post("/apply-template", chat)["prompt"])
 
     def _text(self, ids: list[int]) -> str:
         try:
