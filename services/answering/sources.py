@@ -122,6 +122,7 @@ def describe_decision(decision: Decision) -> str:
         "kept": decision.kept,
         "dropped": decision.dropped,
         "tokens": decision.tokens,
+        "unread": decision.unread,
         "coverage": f"{decision.coverage:.2f}",
         "ms": f"{decision.ms:.0f}",
     }

@@ -36,6 +36,7 @@ class PreviewDecision(AnswerStruct):
     kept: Count
     dropped: Count
     tokens: Count
+    unread: Count
     coverage: float
     ms: float
 
@@ -69,6 +70,7 @@ class RagPreview(Resource):
             kept=made.kept,
             dropped=made.dropped,
             tokens=made.tokens,
+            unread=made.unread,
             coverage=made.coverage,
             ms=made.ms,
         )

@@ -13,9 +13,10 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import mul
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from services.chat.rag import boilerplate
+from services.chat.rag.pace import do_nothing, lightly_paced, paced
 from services.chat.rag.segments import UPPER, Segment, segments
 from services.chat.rag.words import UNSPACED, WORD, stem
 
@@ -29,11 +30,6 @@ may contain the answer."""
 
 MIN_PROSE = 80
 """Characters from which a segment's words count towards the page's frequent words; menu items are shorter."""
-
-ITEMS_PER_SLICE = 32
-"""Segments processed between two calls of `give_way`: 1 to 4 ms of work."""
-
-T = TypeVar("T")
 
 _CAPITAL = re.compile(rf"[{UPPER}]")
 _UNSPACED = re.compile(rf"[{UNSPACED}]")
@@ -109,32 +105,22 @@ class ScoredSegment(NamedTuple):
     """A segment with its words and its score."""
 
     segment: Segment
-    words: list[str]
+    words: tuple[str, ...]
     score: float
-
-
-def paced(items: Iterable[T], give_way: Callable[[], None], every: int = ITEMS_PER_SLICE) -> Iterator[T]:
-    """Yield `items` unchanged and call `give_way` after every `every` of them, so that other requests can run."""
-    for number, item in enumerate(items, 1):
-        yield item
-        if not number % every:
-            give_way()
-
-
-def do_nothing() -> None:
-    """Do nothing: the `give_way` of a caller that nobody waits for."""
 
 
 def score_segments(text: str, give_way: Callable[[], None] = do_nothing) -> list[ScoredSegment]:
     """Return the segments of a page in order, with their scores. Calls `give_way` every few milliseconds."""
     parts = list(paced(segments(text), give_way))
-    words = [WORD.findall(segment.text) for segment in paced(parts, give_way)]
-    feature_list = list(paced(_features(parts, words, _common_words(parts, words, give_way)), give_way))
-    priors = [_prior(features) for features in paced(feature_list, give_way)]
-    contexts = _context_features(priors, [min(len(segment.text), 400) for segment in parts])
-    pairs = paced(zip(feature_list, contexts, strict=True), give_way)
-    scores = [BIAS + _dot(FEATURE_WEIGHTS, features) + _dot(CONTEXT_WEIGHTS, context) for features, context in pairs]
-    return [ScoredSegment(*scored) for scored in zip(parts, words, scores, strict=True)]
+    # A page may have 300,000 segments. The garbage collector skips tuples of texts and of numbers, but visits lists.
+    words = [tuple(WORD.findall(segment.text)) for segment in paced(parts, give_way)]
+    features = _features(parts, words, _common_words(parts, words, give_way), give_way)
+    own = [(_prior(each), BIAS + _dot(FEATURE_WEIGHTS, each)) for each in paced(features, give_way)]
+    sizes = [min(len(segment.text), 400) for segment in lightly_paced(parts, give_way)]
+    contexts = _context_features([prior for prior, _ in own], sizes, give_way)
+    pairs = paced(zip(own, contexts, strict=True), give_way)
+    scores = [score + _dot(CONTEXT_WEIGHTS, context) for (_, score), context in pairs]
+    return [ScoredSegment(*scored) for scored in lightly_paced(zip(parts, words, scores, strict=True), give_way)]
 
 
 def clean_text(text: str, minimum: float = TEXT_SCORE) -> str:
@@ -155,9 +141,11 @@ def _prior(features: SegmentFeatures) -> float:
     return 1 / (1 + math.exp(-PRIOR_BIAS - _dot(PRIOR_WEIGHTS, features)))
 
 
-def _features(parts: list[Segment], words: list[list[str]], common: set[str]) -> Iterator[SegmentFeatures]:
+def _features(
+    parts: list[Segment], words: list[tuple[str, ...]], common: set[str], give_way: Callable[[], None]
+) -> Iterator[SegmentFeatures]:
     # Boilerplate often appears twice on a page, at its top and at its end.
-    times = Counter(segment.text for segment in parts)
+    times = Counter(segment.text for segment in lightly_paced(parts, give_way))
     for segment, own_words in zip(parts, words, strict=True):
         # One such character is enough: these scripts have no words to count.
         unspaced = bool(_UNSPACED.search(segment.text))
@@ -165,7 +153,7 @@ def _features(parts: list[Segment], words: list[list[str]], common: set[str]) ->
         yield describe(segment, own_words, common, float(times[segment.text] > 1))
 
 
-def _common_words(parts: list[Segment], words: list[list[str]], give_way: Callable[[], None]) -> set[str]:
+def _common_words(parts: list[Segment], words: list[tuple[str, ...]], give_way: Callable[[], None]) -> set[str]:
     """Return the page's 40 most frequent words, which are mostly its function words.
 
     For scripts without blanks they are the most frequent characters.
@@ -180,7 +168,7 @@ def _common_words(parts: list[Segment], words: list[list[str]], give_way: Callab
     return {word for word, _ in counts.most_common(40)}
 
 
-def _spaced_features(segment: Segment, words: list[str], common: set[str], repeated: float) -> SegmentFeatures:
+def _spaced_features(segment: Segment, words: tuple[str, ...], common: set[str], repeated: float) -> SegmentFeatures:
     count = len(words) or 1
     lower = list(map(str.lower, words))
     return SegmentFeatures(
@@ -197,7 +185,7 @@ def _spaced_features(segment: Segment, words: list[str], common: set[str], repea
     )
 
 
-def _unspaced_features(segment: Segment, words: list[str], common: set[str], repeated: float) -> SegmentFeatures:
+def _unspaced_features(segment: Segment, words: tuple[str, ...], common: set[str], repeated: float) -> SegmentFeatures:
     text = segment.text
     # A word has about two characters in these scripts.
     units = len(text) / 2
@@ -216,12 +204,12 @@ def _unspaced_features(segment: Segment, words: list[str], common: set[str], rep
     )
 
 
-def _context_features(priors: list[float], sizes: list[int]) -> Iterator[ContextFeatures]:
+def _context_features(priors: list[float], sizes: list[int], give_way: Callable[[], None]) -> Iterator[ContextFeatures]:
     # The constant makes even a very short segment separate its neighbours a little.
-    keeps = [0.5 ** (size / HALF_DISTANCE + 0.15) for size in sizes]
-    before = _faded(priors, keeps)
-    after = _faded(priors[::-1], keeps[::-1])[::-1]
-    good = [prior * size for prior, size in zip(priors, sizes, strict=True)]
+    keeps = [0.5 ** (size / HALF_DISTANCE + 0.15) for size in lightly_paced(sizes, give_way)]
+    before = _faded(lightly_paced(priors, give_way), keeps)
+    after = _faded(lightly_paced(priors[::-1], give_way), keeps[::-1])[::-1]
+    good = [prior * size for prior, size in lightly_paced(zip(priors, sizes, strict=True), give_way)]
     total, seen = sum(good) or 1.0, 0.0
     for index, share in enumerate(good):
         position, seen = seen / total, seen + share
@@ -235,7 +223,7 @@ def _context_features(priors: list[float], sizes: list[int]) -> Iterator[Context
         )
 
 
-def _faded(priors: list[float], keeps: list[float]) -> list[float]:
+def _faded(priors: Iterable[float], keeps: list[float]) -> list[float]:
     """Return for each position the mean prior of what comes before it, with a weight that fades with the distance."""
     level, levels = 0.0, []
     for prior, keep in zip(priors, keeps, strict=True):

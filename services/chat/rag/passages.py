@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from services.chat.rag import clean
-from services.chat.rag.clean import ScoredSegment, do_nothing
+from services.chat.rag.clean import ScoredSegment
+from services.chat.rag.pace import do_nothing
 from services.chat.rag.segments import segments
 from services.chat.rag.words import WORD, count_unspaced
 
@@ -58,7 +59,7 @@ def score_source(text: str, give_way: Callable[[], None] = do_nothing) -> list[S
     """Return the segments of a source with their scores; a snippet is not cleaned."""
     if not is_snippet(text):
         return clean.score_segments(text, give_way)
-    return [ScoredSegment(segment, WORD.findall(segment.text), SNIPPET_SCORE) for segment in segments(text)]
+    return [ScoredSegment(segment, tuple(WORD.findall(segment.text)), SNIPPET_SCORE) for segment in segments(text)]
 
 
 def pack_passages(source: int, lines: Iterable[ScoredSegment]) -> Iterator[Passage]:

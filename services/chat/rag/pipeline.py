@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from services.chat.rag import prompt
-from services.chat.rag.clean import do_nothing
 from services.chat.rag.detect import detect
+from services.chat.rag.pace import breathing, do_nothing, lightly_paced, paced
 from services.chat.rag.passages import Passage, is_snippet, pack_passages, score_source
-from services.chat.rag.query import Query
+from services.chat.rag.query import Query, gist
 from services.chat.rag.rank import rank_passages
 from services.chat.rag.relevance import WEAK_COVERAGE, Verdict, find_topics, judge_relevance
 from services.chat.rag.select import select_passages
@@ -46,6 +46,8 @@ class Decision:
     """See `relevance.Verdict`."""
     ms: float = 0.0
     """Milliseconds that the decision took, including the time of other requests that ran meanwhile."""
+    unread: int = 0
+    """Characters of the sources that were not read, because there were too many."""
 
     @property
     def dropped(self) -> int:
@@ -89,26 +91,25 @@ def run_pipeline(
     started = time.perf_counter()
     if not rag_settings.rag_enabled:
         return PipelineResult(messages, Decision(False, "off"))
-    request = detect(messages)
-    give_way()
+    request = detect(messages, give_way)
     if request is None:
         return PipelineResult(messages, Decision(False, "no sources"))
+    count = breathing(count, give_way)
     history = fitting_history(request.history, prompt_budget(model, rag_settings) // HISTORY_SHARE, count)
     system: Messages = (message("system", request.system),) if request.system else ()
     budget = source_budget((*system, *history), request.question, model, rag_settings, count)
     picked = pick_passages(request.question, request.sources, request.history, budget, rag_settings, count, give_way)
     ms = (time.perf_counter() - started) * 1000
-    total = len(request.sources)
+    total, unread = request.found, request.unread + unread_characters(request.sources)
     if not picked.verdict.use:
         # The template is dropped too: without sources its instructions only confuse the model.
         plain = (*system, *request.history, messages[-1].with_text(request.question))
-        return PipelineResult(
-            plain, Decision(False, picked.verdict.reason, total, 0, 0, picked.verdict.coverage, ms), rag_request=request
-        )
+        decision = Decision(False, picked.verdict.reason, total, 0, 0, picked.verdict.coverage, ms, unread)
+        return PipelineResult(plain, decision, rag_request=request)
     task = prompt.task_text(request.question, picked.verdict.coverage < WEAK_COVERAGE)
     sent = (*system, *history, messages[-1].with_text(f"{picked.text}\n\n{task}"))
     verdict = picked.verdict
-    decision = Decision(True, verdict.reason, total, picked.sources, count(picked.text), verdict.coverage, ms)
+    decision = Decision(True, verdict.reason, total, picked.sources, count(picked.text), verdict.coverage, ms, unread)
     return PipelineResult(sent, decision, model.context_length < rag_settings.disable_think_for_rag_below_ctx, request)
 
 
@@ -123,13 +124,14 @@ def pick_passages(
 ) -> Picked:
     """Return the best passages of `sources` in `budget` tokens, or the verdict that no source is relevant."""
     passages = cut_passages(sources, give_way)
-    topics = find_topics(question, history)
+    asked = gist(question)
+    topics = find_topics(asked, history)
     ranking = rank_passages(Query(topics.weights()), passages, give_way)
     if not passages:
         return Picked("", Verdict(False, "empty sources", 0.0), 0)
     snippets_only = all(is_snippet(source.text) for source in sources)
     verdict = judge_relevance(
-        question, topics, ranking, passages, rag_settings.rag_quality_floor_threshold / 10, snippets_only
+        asked, topics, ranking, passages, rag_settings.rag_quality_floor_threshold / 10, snippets_only, give_way
     )
     if not verdict.use:
         return Picked("", verdict, 0)
@@ -139,11 +141,22 @@ def pick_passages(
 
 def cut_passages(sources: Sequence[Source], give_way: Callable[[], None]) -> list[Passage]:
     """Return the passages of all sources. Long sources are cut so that all together have `MAX_CHARACTERS` at most."""
-    share = MAX_CHARACTERS // max(1, len(sources))
+    share = _share(sources)
     passages: list[Passage] = []
-    for number, source in enumerate(sources):
-        passages += pack_passages(number, score_source(source.text[:share], give_way))
+    for number, source in enumerate(paced(sources, give_way)):
+        lines = score_source(source.text[:share], give_way)
+        passages += pack_passages(number, lightly_paced(lines, give_way))
     return passages
+
+
+def unread_characters(sources: Sequence[Source]) -> int:
+    """Return the number of characters that `cut_passages` does not read."""
+    share = _share(sources)
+    return sum(max(0, len(source.text) - share) for source in sources)
+
+
+def _share(sources: Sequence[Source]) -> int:
+    return MAX_CHARACTERS // max(1, len(sources))
 
 
 def prompt_budget(model: ModelFacts, rag_settings: RagSettings) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from services.chat.rag.passages import Passage
+from services.chat.rag.query import gist
 from services.chat.rag.sources import Source
 
 TASKS = {
@@ -99,6 +100,6 @@ def render_passages(picked: Sequence[Passage], sources: Sequence[Source]) -> str
 
 def task_text(question: str, weak: bool) -> str:
     """Return the text behind the sources: the task, then the question. `weak` adds the request to abstain."""
-    language = language_of(question)
+    language = language_of(gist(question))
     clauses = [TASKS[language], ABSTENTIONS[language]] if weak else [TASKS[language]]
     return "\n\n".join([" ".join(clauses), question])

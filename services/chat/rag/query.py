@@ -8,7 +8,20 @@ from services.chat.rag import function_words
 from services.chat.rag.words import WORD, starts_unspaced, stem
 
 PREFIX_WEIGHT = 0.8
-"""Weight of a word that differs from a term by a short ending only (`_is_ending_variant`); an exact match counts 1."""
+"""Weight of a word that differs from a term by a short ending only; an exact match counts 1."""
+
+MIN_VARIANT = 3
+"""Letters that a word and its variant share at least; one more if the ending has two letters."""
+
+MAX_QUESTION = 4000
+"""Characters of a question that are compared with the sources, half of them from its beginning and half from its end.
+What is asked stands there, around whatever text was pasted between."""
+
+
+def gist(question: str) -> str:
+    """Return the part of `question` that is compared with the sources: all of it, or its beginning and its end."""
+    half = MAX_QUESTION // 2
+    return question if len(question) <= MAX_QUESTION else f"{question[:half]}\n{question[-half:]}"
 
 
 def content_terms(text: str) -> list[str]:
@@ -35,13 +48,13 @@ class Query:
         """Take the weight of each term."""
         self.weights = weights
         self._known: dict[str, tuple[str, float] | None] = {term: (term, 1.0) for term in weights}
-        self._heads: dict[str, list[str]] = {}
-        for term in weights:
-            # Only words of three letters or more can be variants; this index makes the look-up cheap.
-            if len(term) >= 3 and not term.isdigit() and not starts_unspaced(term):
-                self._heads.setdefault(term[:3], []).append(term)
+        # Only words of three letters or more can be variants.
+        stems = [term for term in weights if not term.isdigit() and not starts_unspaced(term)]
+        self._order = {term: number for number, term in enumerate(stems) if len(term) >= MIN_VARIANT}
+        # The first term for each of its shorter forms; looking up is cheap however many terms there are.
+        self._longer = {shorter: term for term in reversed(self._order) for shorter in _shorter_forms(term)}
 
-    def hits(self, words: list[str]) -> dict[str, float]:
+    def hits(self, words: Iterable[str]) -> dict[str, float]:
         """Return how often `words` match each term; `words` are matches of `WORD`. Variants count `PREFIX_WEIGHT`."""
         counts: dict[str, float] = {}
         for word in words:
@@ -59,15 +72,17 @@ class Query:
         term = stem(word.lower())
         match: tuple[str, float] | None = (term, 1.0) if term in self.weights else None
         if not match:
-            variant = next(
-                (candidate for candidate in self._heads.get(term[:3], ()) if _is_ending_variant(term, candidate)), None
-            )
+            variant = self._variant(term)
             match = (variant, PREFIX_WEIGHT) if variant else None
         self._known[word] = match
         return match
 
+    def _variant(self, word: str) -> str | None:
+        """Return the first term that is `word` with a short ending, or without one: dog and dogs, Land and Länder."""
+        candidates = (self._longer.get(word, ""), *_shorter_forms(word))
+        return min(filter(self._order.__contains__, candidates), key=self._order.__getitem__, default=None)
 
-def _is_ending_variant(first: str, second: str) -> bool:
-    """Return whether one word is the other with a short ending: dog and dogs, Land and Länder."""
-    short, long = sorted((first, second), key=len)
-    return long.startswith(short) and len(long) - len(short) <= (1 if len(short) < 4 else 2)
+
+def _shorter_forms(word: str) -> Iterable[str]:
+    """Return `word` without its last letter, and without its last two, where enough letters remain."""
+    return [word[:-cut] for cut in (1, 2) if len(word) - cut >= MIN_VARIANT + cut - 1]

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from services.chat.rag.clean import do_nothing, paced
+from services.chat.rag.pace import do_nothing, paced
 from services.chat.rag.passages import Passage
 from services.chat.rag.query import Query
 
@@ -63,8 +63,8 @@ def rank_passages(query: Query, passages: Sequence[Passage], give_way: Callable[
     Calls `give_way` every few milliseconds.
     """
     by_line = [[query.hits(line.words) for line in passage.lines] for passage in paced(passages, give_way)]
-    hits = [_sum_hits(lines) for lines in by_line]
-    frequency = Counter(term for hit in hits for term in hit)
+    hits = [sum_hits(lines) for lines in paced(by_line, give_way)]
+    frequency = Counter(term for hit in paced(hits, give_way) for term in hit)
     idf = {
         term: math.log(1 + (len(passages) - frequency[term] + 0.5) / (frequency[term] + 0.5)) for term in query.weights
     }
@@ -75,14 +75,15 @@ def rank_passages(query: Query, passages: Sequence[Passage], give_way: Callable[
     plain = [
         (_bm25(hit, weights, passage.size / mean) + SENTENCE_WEIGHT * _densest(lines, weights))
         * _quality_factor(passage)
-        for hit, lines, passage in zip(hits, by_line, passages, strict=True)
+        for hit, lines, passage in paced(zip(hits, by_line, passages, strict=True), give_way)
     ]
     return Ranking(hits, idf, _add_neighbours(plain, passages))
 
 
-def _sum_hits(lines: list[Hits]) -> Hits:
+def sum_hits(parts: Iterable[Hits]) -> Hits:
+    """Return how often each term is matched in all `parts` together."""
     whole: Hits = {}
-    for hit in lines:
+    for hit in parts:
         for term, times in hit.items():
             whole[term] = whole.get(term, 0.0) + times
     return whole

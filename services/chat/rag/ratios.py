@@ -6,7 +6,7 @@ import math
 from collections import deque
 
 from services.chat.rag.words import count_unspaced
-from services.chat.tokens import Counter, estimate_tokens
+from services.chat.tokens import Counter, estimate_tokens, sample_text
 from services.core.model import Model
 from services.core.request import EngineRequest
 
@@ -59,5 +59,6 @@ class TokenRatios:
 
 
 def _is_unspaced(text: str) -> bool:
-    """Return whether more than a quarter of `text` is in scripts without blanks."""
-    return count_unspaced(text) * 4 > len(text)
+    """Return whether more than a quarter of `text` is in scripts without blanks; of a long one, a sample decides."""
+    sample = sample_text(text)
+    return count_unspaced(sample) * 4 > len(sample)

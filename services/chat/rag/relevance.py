@@ -6,13 +6,14 @@ The thresholds were fitted on 400 relevant and random sets of sources and 312 de
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from services.chat.rag import small_talk
+from services.chat.rag.pace import do_nothing, paced
 from services.chat.rag.passages import Passage
 from services.chat.rag.query import content_terms
-from services.chat.rag.rank import Ranking
+from services.chat.rag.rank import Hits, Ranking, sum_hits
 from services.chat.rag.words import starts_unspaced
 from services.core.message import Messages
 
@@ -99,15 +100,24 @@ class Verdict:
 
 def find_topics(question: str, history: Messages) -> Topics:
     """Return the topics of `question` and of `history`."""
-    question_terms = content_terms(question)
-    user_terms = [term for term in _terms_said_by(history, "user", RECENT_USER) if term not in question_terms]
-    answer_terms = [
-        term
-        for term in _terms_said_by(history, "assistant", 1)
-        if term not in question_terms and term not in user_terms
-    ]
+    known: set[str] = set()
+    own_terms, user_terms, answer_terms = (
+        tuple(_added(terms, known))
+        for terms in (
+            content_terms(question),
+            _terms_said_by(history, "user", RECENT_USER),
+            _terms_said_by(history, "assistant", 1),
+        )
+    )
     back = bool(history) and small_talk.points_back(question)
-    return Topics(tuple(question_terms), tuple(user_terms), tuple(answer_terms[:MAX_ANSWER_TERMS]), back)
+    return Topics(own_terms, user_terms, answer_terms[:MAX_ANSWER_TERMS], back)
+
+
+def _added(terms: Iterable[str], known: set[str]) -> list[str]:
+    """Return the `terms` that are not in `known`, and add them."""
+    new = [term for term in terms if term not in known]
+    known.update(new)
+    return new
 
 
 def _terms_said_by(history: Messages, role: str, messages: int) -> list[str]:
@@ -123,11 +133,12 @@ def judge_relevance(
     passages: Sequence[Passage],
     floor: float,
     snippets_only: bool = False,
+    give_way: Callable[[], None] = do_nothing,
 ) -> Verdict:
     """Return whether to use the sources.
 
     `floor` is the share of the question that they must cover, 0 to 1; 0 accepts all. `snippets_only` says that every
-    source is a snippet.
+    source is a snippet. Calls `give_way` every few milliseconds.
     """
     in_conversation = bool(topics.user_terms or topics.answer_terms)
     if small_talk.is_acknowledgement(question):
@@ -136,9 +147,9 @@ def judge_relevance(
     if not topics.question and not in_conversation:
         return Verdict(True, "nothing to compare", 0.0)
     idf = _tempered(ranking.idf, len(passages))
-    windows = list(_windows(ranking, passages))
-    coverage = _best_window_share(topics.question, idf, windows)
-    topic_terms = _best_window_sum((*topics.user_terms, *topics.answer_terms), idf, windows)
+    windows = list(paced(_windows(ranking, passages), give_way))
+    coverage = _best_window_share(topics.question, idf, paced(windows, give_way))
+    topic_terms = _best_window_sum({*topics.user_terms, *topics.answer_terms}, idf, paced(windows, give_way))
     # A follow-up question often has no word of its topic, but the sources have many of the conversation's.
     if in_conversation and topic_terms >= SAME_TOPIC_TERMS:
         return Verdict(True, "same topic", coverage)
@@ -146,7 +157,8 @@ def judge_relevance(
     is_enough = (
         coverage >= required
         if in_conversation
-        else not floor or _evidence(topics, ranking, coverage) >= required * (SNIPPETS_FLOOR if snippets_only else 1)
+        else not floor
+        or _evidence(topics, ranking, coverage, give_way) >= required * (SNIPPETS_FLOOR if snippets_only else 1)
     )
     if not is_enough or not topics.question:
         return Verdict(False, "irrelevant", coverage)
@@ -167,14 +179,13 @@ def _floor_factor(terms: Sequence[str], in_conversation: bool) -> float:
     return unspaced * PAIRS_FLOOR + (1 - unspaced) * spaced
 
 
-def _evidence(topics: Topics, ranking: Ranking, coverage: float) -> float:
+def _evidence(topics: Topics, ranking: Ranking, coverage: float, give_way: Callable[[], None]) -> float:
     """Return the coverage, corrected for repetition.
 
     It is higher if a term occurs again and again, and lower if so much text would contain it by chance.
     """
-    mentions = [
-        math.log1p(sum(hit.get(term, 0.0) for hit in ranking.hits)) * _term_weight(term) for term in topics.question
-    ]
+    times = sum_hits(paced(ranking.hits, give_way))
+    mentions = [math.log1p(times.get(term, 0.0)) * _term_weight(term) for term in topics.question]
     chance = CHANCE_POWER * math.log(len(ranking.hits) / CHANCE_PASSAGES)
     return coverage + MENTION_WEIGHT * (max(mentions, default=0.0) - chance)
 
@@ -191,18 +202,19 @@ def _tempered(idf: dict[str, float], passages: int) -> dict[str, float]:
     }
 
 
-def _windows(ranking: Ranking, passages: Sequence[Passage]) -> Iterable[set[str]]:
+def _windows(ranking: Ranking, passages: Sequence[Passage]) -> Iterator[Hits]:
     """Yield the terms in each passage and its follower in the same source: an answer may cross their border."""
     for index, hit in enumerate(ranking.hits):
         follows = index + 1 < len(passages) and passages[index + 1].source == passages[index].source
-        yield {*hit, *ranking.hits[index + 1]} if follows else set(hit)
+        yield hit | ranking.hits[index + 1] if follows else hit
 
 
-def _best_window_sum(terms: Sequence[str], idf: dict[str, float], windows: Iterable[set[str]]) -> float:
+def _best_window_sum(terms: Collection[str], idf: dict[str, float], windows: Iterable[Hits]) -> float:
     """Return the highest sum of `terms` in one window; each term counts its IDF, 0 to 1."""
-    return max((sum(idf[term] for term in terms if term in window) for window in windows), default=0.0)
+    # Over the terms of a window, not over all: there may be thousands of either.
+    return max((sum(idf[term] for term in window if term in terms) for window in windows), default=0.0)
 
 
-def _best_window_share(terms: Sequence[str], idf: dict[str, float], windows: Iterable[set[str]]) -> float:
+def _best_window_share(terms: Sequence[str], idf: dict[str, float], windows: Iterable[Hits]) -> float:
     total = sum(idf[term] for term in terms)
-    return _best_window_sum(terms, idf, windows) / total if total else 0.0
+    return _best_window_sum(set(terms), idf, windows) / total if total else 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from services.chat.rag.clean import do_nothing, paced
+from services.chat.rag.pace import do_nothing, paced
 from services.chat.rag.passages import Passage
 from services.chat.rag.settings import RagSettings
 from services.chat.rag.shown import Shown

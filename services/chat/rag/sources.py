@@ -45,8 +45,13 @@ class RagRequest:
     """The parts of a request with sources."""
 
     sources: tuple[Source, ...]
+    """The sources that are read."""
     question: str
     system: str
     """Text of the system messages without the sources and the template around them."""
     history: Messages
     """Messages between the system messages and the question, oldest first."""
+    found: int
+    """Number of sources, including those that are not read."""
+    unread: int = 0
+    """Characters of the sources that are not read, because there are too many."""

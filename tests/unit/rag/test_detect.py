@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.chat.rag.detect import detect
+from services.chat.rag.sources import Source
 from services.core.message import message
 from tests.openwebui import DEFAULT_TEMPLATE, TEMPLATES, document, messages, web
 
@@ -42,6 +41,29 @@ def test_titles_and_addresses() -> None:
 
 
 @pytest.mark.parametrize(
+    ("tag", "source"),
+    [
+        ("<source id='1' title='x'>", Source("1", "x", "", "Text.")),
+        ("<source id='1' title='the \"old\" tower'>", Source("1", 'the "old" tower', "", "Text.")),
+        ('<source name="a.txt" id="1">', Source("1", "a.txt", "", "Text.")),
+        ('<source id="1" name="a > b">', Source("1", "a > b", "", "Text.")),
+        ('<source id="1" name="x" title="y" id="9">', Source("1", "y", "", "Text.")),
+        ('<source id="1" url="https://e.org/">', Source("1", "", "https://e.org/", "Text.")),
+    ],
+)
+def test_ways_to_write_a_tag(tag: str, source: Source) -> None:
+    found = detect((message("user", f"{tag}Text.</source>\nHow old?"),))
+    assert found
+    assert found.sources == (source,)
+
+
+def test_an_unclosed_source_ends_where_the_next_begins() -> None:
+    found = detect(messages("How?", [web(1, "q", "First.").replace("</source>", ""), web(2, "q", "Second.")]))
+    assert found
+    assert [source.text for source in found.sources] == ["First.", "Second."]
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "Tell me a story.",
@@ -49,6 +71,7 @@ def test_titles_and_addresses() -> None:
         DEFAULT_TEMPLATE + "\nWhat does this template do?",
         'What does <source id="1" name="x">y</source> mean in Open WebUI?',
         '<source id="1">no name</source>\n\nWhy?',
+        '<source src="tower.mp4" type="video/mp4"></source>\n\nWhy?',
         'Half a tag: <source id="1" name="x"',
         '<source id="1" name="x">never closed',
     ],
@@ -73,6 +96,13 @@ def test_a_user_who_writes_the_tag_in_the_question() -> None:
     assert found.question == question
 
 
+@pytest.mark.parametrize("question", ["What is <context> for?", "a <user_query> b", "a</user_query>b<user_query>"])
+def test_tags_of_templates_in_a_question_stay(question: str) -> None:
+    found = detect(messages(question, [web(1, "q", "61 m.")]))
+    assert found
+    assert found.question == question
+
+
 def test_the_last_message_must_be_the_users() -> None:
     asked = messages("How high?", [web(1, "q", "61 m.")])
     assert detect((*asked, message("assistant", "61 m"))) is None
@@ -84,10 +114,3 @@ def test_any_mixture_of_tags_is_survived(pieces: list[str]) -> None:
     text = "".join(pieces)
     found = detect((message("user", text),))
     assert found is None or (found.question and all(source.text in text for source in found.sources))
-
-
-@pytest.mark.parametrize("piece", ['<source id="1" name="', "<source id=", '<source id="1" name="x">\n', "</source>"])
-def test_a_megabyte_of_half_tags_is_bounded(piece: str) -> None:
-    started = time.process_time()
-    detect((message("user", piece * (1_000_000 // len(piece))),))
-    assert time.process_time() - started < 5

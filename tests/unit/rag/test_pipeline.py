@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.chat.rag.clean import ScoredSegment
+from services.chat.rag.detect import MAX_SOURCES
 from services.chat.rag.passages import Passage
 from services.chat.rag.pipeline import MAX_CHARACTERS, fitting_history, run_pipeline
 from services.chat.rag.prompt import ABSTENTIONS, TASKS, language_of
@@ -171,7 +172,9 @@ def test_of_a_passage_too_long_the_best_filled_part_is_shown() -> None:
         "The tower is red. " * 3,
         "It is old. " * 9,
     ]
-    passage = Passage(0, tuple(ScoredSegment(Segment(line, "\n", 0), line.split(), 3.0) for line in lines), 100, 3.0)
+    passage = Passage(
+        0, tuple(ScoredSegment(Segment(line, "\n", 0), tuple(line.split()), 3.0) for line in lines), 100, 3.0
+    )
     picked = select_passages([passage], [1.0], [Source("1", "", "", "")], 80, estimate_tokens, RagSettings())
     assert [line.segment.text for line in picked[0].lines] == lines[2:]
 
@@ -291,10 +294,28 @@ def test_hostile_pages_are_bounded_and_fit(text: str) -> None:
     assert max(second - first for first, second in pairwise(pauses)) < 2
 
 
-def test_what_is_beyond_the_limit_is_not_looked_at() -> None:
+def test_what_is_beyond_the_limit_is_not_read_and_counted() -> None:
     text = "x " * (MAX_CHARACTERS // 2) + "The tower is 61 m high."
-    sent = run_pipeline(messages("How high is the tower?", [web(1, "q", text)]), FACTS, RagSettings()).messages
-    assert "61 m" not in sent[-1].text
+    outcome = run_pipeline(messages("How high is the tower?", [web(1, "q", text)]), FACTS, RagSettings())
+    assert "61 m" not in outcome.messages[-1].text
+    assert outcome.decision.unread == len("The tower is 61 m high.")
+
+
+def test_sources_beyond_the_limit_are_not_read_and_counted() -> None:
+    sources = [web(number, "q", f"The tower is {number} m high.") for number in range(1, MAX_SOURCES + 45)]
+    decision = run_pipeline(messages("How high is the tower?", sources), FACTS, RagSettings()).decision
+    assert decision.sources == MAX_SOURCES + 44
+    assert decision.unread == len("".join(sources[MAX_SOURCES:]).strip()) - len("</source>")
+
+
+@pytest.mark.parametrize("place", ["beginning", "end"])
+def test_of_a_long_question_the_beginning_and_the_end_are_compared(place: str) -> None:
+    question, answer, _ = PAGES["en"]
+    log = " ".join(f"line{number}" for number in range(10_000))
+    asked = f"{question}\n{log}" if place == "beginning" else f"{log}\n{question}"
+    outcome = run_pipeline(messages(asked, [web(1, "q", answer)]), ModelFacts(131_072), RagSettings())
+    assert outcome.decision.kept == 1
+    assert outcome.messages[-1].text.endswith(asked)
 
 
 @given(st.lists(st.text(max_size=300), min_size=1, max_size=4), st.text(min_size=1, max_size=100))

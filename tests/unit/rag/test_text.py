@@ -12,7 +12,7 @@ from services.chat.rag import clean
 from services.chat.rag.query import Query, content_terms
 from services.chat.rag.segments import MAX_SEGMENT, segments
 from services.chat.rag.words import WORD, terms
-from services.chat.tokens import estimate_tokens
+from services.chat.tokens import MAX_READ, estimate_tokens
 
 PROSE = (
     "The old water tower stands at the edge of the town and was finished in the summer of 1906. It is 61 metres high, "
@@ -144,3 +144,27 @@ def test_estimates_grow(one: str, other: str) -> None:
 
 def test_words_of_any_script_are_found() -> None:
     assert WORD.findall("don't 東京 İstanbul") == ["don", "t", "東京", "İstanbul"]
+
+
+@pytest.mark.parametrize("parts", [("{} ", "塔"), ("塔", "{} "), ("{} ", "{} ")])
+def test_a_long_text_is_estimated_from_all_over_it(parts: tuple[str, str]) -> None:
+    halves = [part.format(PROSE) * (MAX_READ // len(part.format(PROSE))) * 4 for part in parts]
+    pieces = ["".join(halves)[start : start + 50_000] for start in range(0, sum(map(len, halves)), 50_000)]
+    assert estimate_tokens("".join(halves)) == pytest.approx(sum(map(estimate_tokens, pieces)), rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("terms", "word", "match"),
+    [
+        (["tower"], "towers", {"tower": 0.8}),
+        (["towers"], "tower", {"towers": 0.8}),
+        (["dogs"], "dog", {"dogs": 0.8}),
+        (["dogged"], "dog", {}),
+        (["dog"], "dogma", {}),
+        (["tow", "tower"], "towe", {"tow": 0.8}),
+        (["tower", "tow"], "towe", {"tower": 0.8}),
+        (["1234"], "123", {}),
+    ],
+)
+def test_variants_of_a_term(terms: list[str], word: str, match: dict[str, float]) -> None:
+    assert Query(dict.fromkeys(terms, 1.0)).hits([word]) == match
