@@ -41,7 +41,7 @@ def metric(api: Api, name: str, **labels: str) -> float | None:
 
 def test_the_model_gets_the_selected_sources(api: Api) -> None:
     result = post(api)
-    assert content(result).startswith(f"You said: [1]\n{ANSWER}")
+    assert content(result).startswith(f"You said: <sources>\n[1]\n{ANSWER}")
     assert content(result).endswith(QUESTION)
     assert "### Task" not in content(result)
     assert result.headers["X-RKLLM-RAG"].startswith("used; reason=relevant; sources=2; kept=2; dropped=0; tokens=")

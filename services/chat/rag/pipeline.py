@@ -106,8 +106,8 @@ def run_pipeline(
         plain = (*system, *request.history, messages[-1].with_text(request.question))
         decision = Decision(False, picked.verdict.reason, total, 0, 0, picked.verdict.coverage, ms, unread)
         return PipelineResult(plain, decision, rag_request=request)
-    task = prompt.task_text(request.question, picked.verdict.coverage < WEAK_COVERAGE)
-    sent = (*system, *history, messages[-1].with_text(f"{picked.text}\n\n{task}"))
+    text = prompt.reading_prompt(picked.text, request.question, picked.verdict.coverage < WEAK_COVERAGE)
+    sent = (*system, *history, messages[-1].with_text(text))
     verdict = picked.verdict
     decision = Decision(True, verdict.reason, total, picked.sources, count(picked.text), verdict.coverage, ms, unread)
     return PipelineResult(sent, decision, model.context_length < rag_settings.disable_think_for_rag_below_ctx, request)
@@ -173,7 +173,7 @@ def source_budget(
 ) -> int:
     """Return the tokens for the sources: what `fixed_messages` and the question leave, limited by the model's `rag_tokens`."""
     fixed_tokens = sum(count(each.text) + TOKENS_PER_MESSAGE for each in fixed_messages)
-    fixed_tokens += count(prompt.task_text(question, weak=True)) + TOKENS_PER_MESSAGE
+    fixed_tokens += count(prompt.reading_prompt("", question, weak=True)) + TOKENS_PER_MESSAGE
     room = max(MIN_SOURCE_TOKENS, prompt_budget(model, rag_settings) - fixed_tokens)
     return min(room, model.rag_tokens) if model.rag_tokens else room
 
