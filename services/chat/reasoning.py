@@ -5,7 +5,7 @@ Where reasoning begins:
 - Only the very start of the answer is examined: optional whitespace, then ``<think>`` or ``<thinking>``. Engines emit
   the opening tag themselves if the chat template already opened it, so nothing else marks reasoning. Whatever looks
   like a tag later on is text, so tags in code or prose of the answer stay untouched.
-- Tags are case-insensitive and may contain blanks, as in ``<think >``.
+- Tags are case-insensitive and may contain up to eight blanks at each place, as in ``<think >``.
 - A closing tag without an opening tag is text.
 
 Where it ends:
@@ -42,8 +42,10 @@ from services.core.events import Done, Event, Reasoning, Text, TokenLogprob, clo
 
 _OPENINGS = ("<think", "<thinking")
 # ASCII, as ignoring case would otherwise let look-alikes such as the Kelvin sign pass for a letter.
-_TAG = re.compile(r"<[ \t]*(/?)[ \t]*([a-z]+)[ \t]*>", re.IGNORECASE | re.ASCII)
-_TAG_HEAD = re.compile(r"<[ \t]*(/?)[ \t]*([a-z]*)([ \t]*)", re.IGNORECASE | re.ASCII)
+_TAG = re.compile(r"<[ \t]{0,8}(/?)[ \t]{0,8}([a-z]{1,16})[ \t]{0,8}>", re.IGNORECASE | re.ASCII)
+_TAG_HEAD = re.compile(r"<[ \t]{0,8}(/?)[ \t]{0,8}([a-z]{0,16})([ \t]{0,8})", re.IGNORECASE | re.ASCII)
+_CANDIDATE = re.compile(r"<[ \t]{0,8}/?[ \t]{0,8}(?:think|(?:t(?:h(?:in?)?)?)?\Z)", re.IGNORECASE | re.ASCII)
+"""Where a tag may begin. All other brackets are passed over at once: a model may write many."""
 
 
 def _bare(match: re.Match[str]) -> str:
@@ -87,10 +89,10 @@ class _Splitter:
         self._depth = 0
         self._previous = ""
         """The last character of the reasoning before the current position."""
-        self._trailing_space = ""
-        """Whitespace in the reasoning that is dropped if the closing tag follows."""
+        self._spaces: list[str] = []
+        """Whitespace that is dropped if a tag follows: at the start, and at the end of the reasoning so far."""
         self._held_back = ""
-        """What may still become a tag; at the start with the whitespace before it."""
+        """What may still become a tag."""
         self._reasoning: list[str] = []
         self._text = ""
         self._logprobs: tuple[TokenLogprob, ...] = ()
@@ -110,8 +112,8 @@ class _Splitter:
 
     def finish(self) -> list[Event]:
         """Return what was held back, at the end of the answer: no tag can follow any more."""
-        rest = self._trailing_space + self._held_back
-        self._trailing_space = self._held_back = ""
+        rest = self._with_spaces(self._held_back)
+        self._held_back = ""
         if self._state is _State.START:
             self._text = rest
         elif rest:
@@ -146,18 +148,24 @@ class _Splitter:
                 return ""
 
     def _consume_start(self, rest: str) -> str:
-        begin = len(rest) - len(rest.lstrip())
-        if begin == len(rest) or _may_become_tag(rest, begin, _OPENINGS):
-            self._held_back = rest
+        body = rest.lstrip()
+        self._spaces.append(rest[: len(rest) - len(body)])
+        if not body or _may_become_tag(body, 0, _OPENINGS):
+            self._held_back = body
             return ""
-        tag = _tag_at(rest, begin, _OPENINGS)
+        tag = _tag_at(body, 0, _OPENINGS)
         if not tag:
             self._state = _State.ANSWER
-            return rest
+            return self._with_spaces(body)
         # Logprobs of the tag itself belong to no text.
         self._state, self._name, self._depth = _State.OPENED, tag[2].lower(), 1
-        self._logprobs = ()
-        return rest[tag.end() :]
+        self._logprobs, self._spaces = (), []
+        return body[tag.end() :]
+
+    def _with_spaces(self, text: str) -> str:
+        """Return `text` behind the whitespace that was kept for it."""
+        spaces, self._spaces = self._spaces, []
+        return "".join([*spaces, text])
 
     def _skip_space(self, rest: str, following: _State) -> str:
         stripped = rest.lstrip()
@@ -168,7 +176,8 @@ class _Splitter:
 
     def _consume_reasoning(self, rest: str) -> str:
         position = 0
-        while (bracket := rest.find("<", position)) >= 0:
+        while candidate := _CANDIDATE.search(rest, position):
+            bracket = candidate.start()
             self._add_reasoning(rest[position:bracket])
             tags = self._inner_tags()
             if _may_become_tag(rest, bracket, tags):
@@ -176,7 +185,7 @@ class _Splitter:
                 return ""
             tag = _tag_at(rest, bracket, tags)
             if tag and self._closes(tag):
-                self._state, self._trailing_space = _State.CLOSED, ""
+                self._state, self._spaces = _State.CLOSED, []
                 return rest[tag.end() :]
             position = tag.end() if tag else bracket + 1
             self._add_reasoning(rest[bracket:position])
@@ -200,9 +209,8 @@ class _Splitter:
         """Add `text` to the reasoning, but hold back the whitespace at its end."""
         body = text.rstrip()
         if body:
-            self._reasoning.append(self._trailing_space + body)
-            self._trailing_space = ""
-        self._trailing_space += text[len(body) :]
+            self._reasoning.append(self._with_spaces(body))
+        self._spaces.append(text[len(body) :])
         self._previous = text[-1:] or self._previous
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from services.chat.rag.words import MARKS
+
 _ACKNOWLEDGEMENTS = """
 thanks|thank you|thank you very much|thanks a lot|thx|ty|ok|okay|ok thanks|okay got it|got it|i see|understood|alright|
 great|cool|nice|perfect|good|yes|no|yep|nope|sure|hi|hello|hey|bye|goodbye|continue|go on|keep going|more|why|how so|
@@ -79,7 +81,7 @@ _LEADING = re.compile(
     re.I,
 )
 
-_WORD = re.compile(r"[^\W_]+(?:[\u0300-\u036f\u0900-\u097f]+[^\W_]*)*")
+_WORD = re.compile(rf"(?:[^\W_][{MARKS}]*)+")
 _PHRASES = frozenset(
     " ".join(phrase.split()) for phrase in unicodedata.normalize("NFC", _ACKNOWLEDGEMENTS).replace("\n", "").split("|")
 )

@@ -28,7 +28,7 @@ LENGTH_PER_TOKEN_LIMIT = 32
 would wait for that."""
 
 
-_TOOLS = re.compile(r"\{%-?[^%]*\btools\b")
+_TOOLS = re.compile(r"\{%-?[^%]{0,2000}\btools\b")
 """A statement of a template that reads ``tools``. A template that only has the word in a text does not render tools."""
 
 
