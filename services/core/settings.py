@@ -26,6 +26,10 @@ SECRETS = frozenset({"RKLLM_API_KEY", "RKLLM_ADMIN_KEY"})
 """Environment variables that child processes do not get, since foreign code runs there."""
 
 
+LONGEST_COMPARED = 128
+"""Characters of an unknown name that are compared with the known ones."""
+
+
 class SettingsError(Exception):
     """The settings cannot be used; the message names the setting, what was found and what is needed."""
 
@@ -87,8 +91,9 @@ def known_name(name: str, names: Iterable[str], where: str) -> str:
 
 def nearest(name: str, names: Iterable[str]) -> str:
     """Return the end of a sentence about an unknown name: ``; the nearest is 'x'``."""
-    document = difflib.get_close_matches(name, sorted(names), 1, cutoff=0.5)
-    return f"; the nearest is {document[0]!r}" if document else f"; known are: {', '.join(sorted(names))}"
+    # The comparison takes more than linear time, and a client may send a name of megabytes.
+    near = difflib.get_close_matches(name[:LONGEST_COMPARED], sorted(names), 1, cutoff=0.5)
+    return f"; the nearest is {near[0]!r}" if near else f"; known are: {', '.join(sorted(names))}"
 
 
 def split_list(name: str, text: str) -> str | list[str]:

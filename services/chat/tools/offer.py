@@ -20,13 +20,6 @@ from services.engines.registry import spec_of
 CONTEXT_SHARE = 2
 """Tools may take one of this many parts of the context; the rest is for the conversation and the answer."""
 
-CHARACTERS_PER_TOKEN = 4
-"""Characters per token of most texts, for tools that are too large anyway."""
-
-LENGTH_PER_TOKEN_LIMIT = 32
-"""Characters per allowed token above which the text is surely too large. It is not estimated then: other requests
-would wait for that."""
-
 
 _TOOLS = re.compile(r"\{%-?[^%]{0,2000}\btools\b")
 """A statement of a template that reads ``tools``. A template that only has the word in a text does not render tools."""
@@ -62,10 +55,10 @@ def make_offer(generation: GenerationRequest, messages: Messages, model: Model, 
         )
     definitions = [tool_definition(tool) for tool in generation.tools]
     # The model was trained with its own template, so its calls are better with it than with the compact text.
-    if template_has_tools and definition_tokens(definitions, model) <= token_limit(model):
+    if template_has_tools and definition_tokens(definitions) <= token_limit(model):
         return Offer(messages, generation.tools, family.name, definitions)
     text = prompt.tool_instructions(generation.tools, family, generation.call_required)
-    tokens = approximate_tokens(text, model)
+    tokens = estimate_tokens(text)
     if tokens <= token_limit(model):
         return Offer(
             prompt.with_instructions(prompt.calls_as_text(messages, family), text, model), generation.tools, family.name
@@ -127,16 +120,9 @@ def token_limit(model: Model) -> int:
     return model.context_length // CONTEXT_SHARE
 
 
-def definition_tokens(definitions: list[dict[str, Any]], model: Model) -> int:
-    """Return the tokens of the definitions as JSON, approximately."""
-    return approximate_tokens(json.dumps(definitions, ensure_ascii=False), model)
-
-
-def approximate_tokens(text: str, model: Model) -> int:
-    """Return the tokens of `text`, estimated; from the length alone if it is far above the limit."""
-    if len(text) > token_limit(model) * LENGTH_PER_TOKEN_LIMIT:
-        return len(text) // CHARACTERS_PER_TOKEN
-    return estimate_tokens(text)
+def definition_tokens(definitions: list[dict[str, Any]]) -> int:
+    """Return the tokens of the definitions as JSON, estimated."""
+    return estimate_tokens(json.dumps(definitions, ensure_ascii=False))
 
 
 def tokens_for_tools(generation: GenerationRequest, model: Model) -> int:
@@ -144,9 +130,9 @@ def tokens_for_tools(generation: GenerationRequest, model: Model) -> int:
     if not generation.tools or leaves_tools_out(generation, model):
         return 0
     text = prompt.tool_instructions(generation.tools, families.of_model(model), generation.call_required)
-    sizes = [0, approximate_tokens(text, model)]
+    sizes = [0, estimate_tokens(text)]
     if template_knows(model):
-        sizes.append(definition_tokens([tool_definition(tool) for tool in generation.tools], model))
+        sizes.append(definition_tokens([tool_definition(tool) for tool in generation.tools]))
     return max(tokens for tokens in sizes if tokens <= token_limit(model))
 
 

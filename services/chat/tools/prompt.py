@@ -21,7 +21,7 @@ time."""
 def tool_signature(tool: Tool) -> str:
     """Return a tool as one line: ``get_weather(city: string, unit?: "c" | "f"): The weather of a city``."""
     required = tool.parameters.get("required")
-    names = required if isinstance(required, list) else []
+    names = {name for name in required if isinstance(name, str)} if isinstance(required, list) else set()
     properties = tool.parameters.get("properties")
     fields = properties.items() if isinstance(properties, dict) else ()
     arguments = ", ".join(f"{name}{'' if name in names else '?'}: {type_text(value)}" for name, value in fields)
@@ -49,7 +49,8 @@ def type_text(schema: Any, depth: int = 2) -> str:
 
 def shorten_text(text: str) -> str:
     """Return the beginning of a description, on one line."""
-    line = " ".join(text.split())
+    # A description may have megabytes. The blanks of its beginning are merged, those of the rest are not looked at.
+    line = " ".join(text[: 8 * MAX_DESCRIPTION].split())
     return line if len(line) <= MAX_DESCRIPTION else line[:MAX_DESCRIPTION].rpartition(" ")[0] + " ..."
 
 
