@@ -10,6 +10,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from services.chat.rag.settings import ModelFacts, RagSettings
 from services.chat.schema import check_schema
 from services.chat.tokens import estimate_tokens
 from services.chat.tools import families
+from services.chat.tools.families.base import Family
 from services.chat.tools.scan import Scanner
 from services.core.errors import ServiceError
 from services.core.events import Done, Event, Text, Usage
@@ -73,7 +75,7 @@ def reason(text: str, breathe: Breath) -> None:
         assert event
 
 
-def scan(family: families.Family) -> Callable[[str, Breath], None]:
+def scan(family: Family) -> Callable[[str, Breath], None]:
     def work(text: str, breathe: Breath) -> None:
         scanner = Scanner(family, TOOLS)
         for event in pieces(text, breathe):
@@ -119,7 +121,7 @@ def longest_stretch(work: Callable[[str, Breath], Any], text: str) -> float:
     with suppress(ServiceError):
         work(text, lambda: times.append(time.thread_time()))
     times.append(time.thread_time())
-    return max(after - before for before, after in zip(times, times[1:], strict=False))
+    return max(after - before for before, after in pairwise(times))
 
 
 FRAGMENTS = (
@@ -153,6 +155,11 @@ def test_any_text_leaves_room_for_other_requests(work: Callable[[str, Breath], A
     assert longest_stretch(work, text) < LONGEST
 
 
+def similar(letters: str) -> str:
+    """Return words that differ in their last three letters only."""
+    return " ".join(f"abc{''.join(ending)}" for ending in product(letters, repeat=3))
+
+
 MEGABYTES = {
     "attributes without an end": (ask, '<source id="1" name="' + '" a="' * 22 + "x</source>\nWhy?"),
     "many of them": (ask, ('\n<source id="1" name="' + '" a="' * 20) * 10_000 + "x</source>\nWhy?"),
@@ -161,7 +168,7 @@ MEGABYTES = {
     "copies of the question": (ask, f"{SOURCE}61 m</source>\n" + "<user_query>" * 100_000),
     "ends of the context": (ask, f"{SOURCE}61 m</source>\n" + "</context>" * 100_000),
     "words in a question": (ask, f"{SOURCE}61 m</source>\n" + " ".join(map(str, range(200_000)))),
-    "similar words": (ask, f"{SOURCE}{repeated(['abc'], 300_000, True)}</source>\n{repeated(['abc'], 4000, True)}"),
+    "similar words": (ask, f"{SOURCE}{similar('defghijklmnopqrst')}</source>\n{similar('uvwxyzABC')}"),
     "a name": (WORK["a name"], "rag_enabled" * 1_000_000),
     "digits of a duration": (WORK["keep_alive"], "1" * 22 + "x"),
     "a duration": (WORK["keep_alive"], "1" * 1_000_000 + "x"),

@@ -41,6 +41,7 @@ def joined(events: Sequence[Event]) -> tuple[str, str]:
         pytest.param("<THINK>a</Think>b", "a", "b", id="case"),
         pytest.param("< think\t>a</ think >b", "a", "b", id="blanks"),
         pytest.param("< think >a< / think>b", "a", "b", id="blanks around the slash"),
+        pytest.param(f"<{' ' * 17}think>a", "", f"<{' ' * 17}think>a", id="too many blanks"),
         pytest.param("<think\n>a", "", "<think\n>a", id="newline is no blank"),
         pytest.param("<thin k>a", "", "<thin k>a", id="blank inside the name"),
         pytest.param("<thinks>a", "", "<thinks>a", id="longer name"),

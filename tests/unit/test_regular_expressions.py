@@ -89,7 +89,7 @@ class Cost:
 
     def _node(self, kind: Any, value: Any, before: Before, follow: set[str], required: bool) -> Outcome:
         if kind in (sre.MAX_REPEAT, sre.MIN_REPEAT, sre.POSSESSIVE_REPEAT):
-            return self._repeat(*value, before, follow, required)
+            return self._repeat(value, before, follow, required)
         if kind is sre.BRANCH:
             branches = [self._sequence(branch, before, follow, required) for branch in value[1]]
             firsts, needs, tried = zip(*branches, strict=True)
@@ -102,7 +102,8 @@ class Cost:
             return follow, required or value in (sre.AT_END, sre.AT_END_STRING), 1.0
         return self._members(kind, value), True, 1.0
 
-    def _repeat(self, least: int, most: float, body: Any, before: Before, follow: set[str], required: bool) -> Outcome:
+    def _repeat(self, value: Any, before: Before, follow: set[str], required: bool) -> Outcome:
+        least, most, body = value
         most = math.inf if most == sre.MAXREPEAT else most
         first = self._sequence(body, before, set(), False)[0]
         _, needs, inside = self._sequence(body, before, follow | first if most > 1 else follow, required)
