@@ -173,6 +173,7 @@ MEGABYTES = {
     "digits of a duration": (WORK["keep_alive"], "1" * 22 + "x"),
     "a duration": (WORK["keep_alive"], "1" * 1_000_000 + "x"),
     "a description": (offer, "word " * 400_000),
+    "arguments in Python's syntax": (scan(families.BY_NAME["llama"]), f"[add(a=[{'1,' * 16_000}1])]"),
     "blanks in a tag": (reason, "<" + " " * 1_000_000),
 }
 
