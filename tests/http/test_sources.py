@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from services.chat.rag.prompt import DATA
 from tests.engines import write_fake_model
 from tests.http.conftest import Api, chunks
 from tests.openwebui import as_json, document, messages, web
@@ -41,7 +42,7 @@ def metric(api: Api, name: str, **labels: str) -> float | None:
 
 def test_the_model_gets_the_selected_sources(api: Api) -> None:
     result = post(api)
-    assert content(result).startswith(f"You said: <sources>\n[1]\n{ANSWER}")
+    assert content(result).startswith(f"You said: {DATA['en']}\n<sources>\n[1]\n{ANSWER}")
     assert content(result).endswith(QUESTION)
     assert "### Task" not in content(result)
     assert result.headers["X-RKLLM-RAG"].startswith("used; reason=relevant; sources=2; kept=2; dropped=0; tokens=")
