@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import mmap
-import re
 import struct
 from array import array
 from collections.abc import Iterator
@@ -19,8 +18,8 @@ INT32 = 5
 UNKNOWN, CONTROL = 2, 3
 """Types of tokens that no text may become."""
 
-LOOKS_LIKE_CONTROL = re.compile(r"<[|\uff5c].+[|\uff5c]>", re.DOTALL)
-"""A text that llama.cpp takes for a control token, whatever type the file gives it."""
+OPENING, CLOSING = ("<|", "<\uff5c"), ("|>", "\uff5c>")
+"""The ends of a text that llama.cpp takes for a control token, whatever type the file gives it."""
 
 WITHIN = 64 * 1024 * 1024
 """Bytes searched for the lists; those of 260,000 tokens take some 10 MB."""
@@ -34,7 +33,12 @@ def control_tokens(path: Path) -> list[str]:
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         types = array("i", numbers(data))
         pairs = zip(types, texts(data), strict=False)
-        return [text for kind, text in pairs if kind in (UNKNOWN, CONTROL) or LOOKS_LIKE_CONTROL.fullmatch(text)]
+        return [text for kind, text in pairs if kind in (UNKNOWN, CONTROL) or looks_like_control(text)]
+
+
+def looks_like_control(text: str) -> bool:
+    """Return whether llama.cpp takes a token for a control token by its text alone."""
+    return text.startswith(OPENING) and text.endswith(CLOSING) and len(text) > len("<||>")
 
 
 def numbers(data: mmap.mmap) -> bytes:

@@ -21,12 +21,12 @@ from hypothesis import strategies as st
 from services.answering.plan import plan
 from services.api.dialects.ollama.keep_alive import keep_alive
 from services.api.dialects.openai.types import ChatRequest
-from services.api.http.body import decode_body
+from services.api.http.decode import decode_body
 from services.chat import reasoning
 from services.chat.housekeeping import is_housekeeping
 from services.chat.rag.pipeline import run_pipeline
 from services.chat.rag.settings import ModelFacts, RagSettings
-from services.chat.schema import check_schema
+from services.chat.schema import check_schemas
 from services.chat.tokens import estimate_tokens
 from services.chat.tools import families
 from services.chat.tools.families.base import Family
@@ -93,7 +93,7 @@ def offer(text: str, breathe: Breath) -> None:
 def decode(text: str, breathe: Breath) -> None:
     body = json.dumps({"model": "m", "messages": [{"role": "user", "content": text}], text[:1000]: text}).encode()
     breathe()
-    decode_body(body, ChatRequest)
+    decode_body(body, ChatRequest, print)
 
 
 WORK: dict[str, Callable[[str, Breath], Any]] = {
@@ -109,8 +109,8 @@ WORK: dict[str, Callable[[str, Breath], Any]] = {
     "reasoning": reason,
     "tools": offer,
     "a body": decode,
-    "no JSON": lambda text, breathe: decode_body(text.encode(errors="surrogatepass"), ChatRequest),
-    "a schema": lambda text, breathe: check_schema({"type": "object", "description": text, "required": [text]}),
+    "no JSON": lambda text, breathe: decode_body(text.encode(errors="surrogatepass"), ChatRequest, print),
+    "a schema": lambda text, breathe: check_schemas({"description": text, "required": [text], "pattern": text}, ()),
     **{f"calls of {family.name}": scan(family) for family in families.BY_NAME.values()},
 }
 
@@ -175,6 +175,10 @@ MEGABYTES = {
     "a description": (offer, "word " * 400_000),
     "arguments in Python's syntax": (scan(families.BY_NAME["llama"]), f"[add(a=[{'1,' * 16_000}1])]"),
     "blanks in a tag": (reason, "<" + " " * 1_000_000),
+    "a pattern": (WORK["a schema"], "(a{1,2}[" * 30_000),
+    "texts in a body": (WORK["no JSON"], '{"metadata": {' + '"a": "b",' * 300_000),
+    "lists in a body": (WORK["no JSON"], '{"metadata": {"a": ' + "[[]," * 300_000),
+    "half characters": (WORK["no JSON"], '{"model": "' + "\\ud83d" * 200_000),
 }
 
 
