@@ -1,6 +1,6 @@
 """Have schemas compiled and answers checked, in a process of their own whose time and memory are limited.
 
-Nothing else in the server works on the inside of a client's schema, but for `chat.schema_bounds`.
+Nothing else in the server works on the inside of a client's schema, but for `chat.schemas.bounds`.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from services.answering import judge
-from services.chat.schema import PARAM, schema_instructions, tool_schema_name
+from services.chat.schemas.checks import PARAM, schema_instructions, tool_schema_name
 from services.chat.tokens import estimate_tokens
 from services.chat.tools.grammar import arguments_schema
 from services.chat.tools.prompt import with_instructions

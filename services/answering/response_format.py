@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from services.chat import schema
+from services.chat.schemas.checks import check_schemas, schema_instructions
 from services.chat.tools.offer import Offer
 from services.chat.tools.prompt import with_instructions
 from services.core.message import Messages
@@ -30,7 +30,7 @@ class ChosenFormat:
 def choose_format(generation: GenerationRequest, offer: Offer, model: Model) -> ChosenFormat:
     """Return the format of the answer to `generation`. Raises `BadRequest` for a schema that contradicts itself."""
     call_demanded = generation.call_required and bool(offer.tools)
-    schema.check_schemas(generation.json_schema, offer.tools)
+    check_schemas(generation.json_schema, offer.tools)
     answer_schema = None if call_demanded else generation.json_schema
     enforced = spec_of(model).grammar
     messages = offer.messages if enforced else told(generation, offer, model, answer_schema)
@@ -44,7 +44,7 @@ def told(generation: GenerationRequest, offer: Offer, model: Model, answer_schem
         return demand_call(offer, model)
     if answer_schema is None or generation.prompt is not None:
         return offer.messages
-    return with_instructions(offer.messages, schema.schema_instructions(answer_schema), model)
+    return with_instructions(offer.messages, schema_instructions(answer_schema), model)
 
 
 def demand_call(offer: Offer, model: Model) -> Messages:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from services.chat.schema_compile import compiled
+from services.chat.schemas.compile import compiled
 from services.core.client import NOBODY, Client
 from services.core.errors import BadRequest, ClientGone, ContextOverflow, EngineFailed
 from services.core.events import Data, Done, Text, Waiting

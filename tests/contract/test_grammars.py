@@ -11,7 +11,7 @@ import pytest
 
 from services.answering.answer_run import respond
 from services.answering.plan import plan
-from services.chat.schema_compile import compiled, refusal
+from services.chat.schemas.compile import compiled, refusal
 from services.chat.tools.grammar import rules
 from services.core.client import NOBODY
 from services.core.events import Reasoning, Text, ToolCallDelta, Waiting

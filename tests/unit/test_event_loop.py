@@ -26,7 +26,7 @@ from services.chat import reasoning
 from services.chat.housekeeping import is_housekeeping
 from services.chat.rag.pipeline import run_pipeline
 from services.chat.rag.settings import ModelFacts, RagSettings
-from services.chat.schema import check_schemas
+from services.chat.schemas.checks import check_schemas
 from services.chat.tokens import estimate_tokens
 from services.chat.tools import families
 from services.chat.tools.families.base import Family

@@ -12,10 +12,10 @@ from jsonschema import validate
 
 from services.answering.answer_run import respond
 from services.answering.sources import RagState
-from services.chat import schema
 from services.chat.rag.cache import cache_key
-from services.chat.schema_compile import compiled
-from services.chat.schema_match import Unsatisfied, matching_json
+from services.chat.schemas.checks import schema_instructions
+from services.chat.schemas.compile import compiled
+from services.chat.schemas.match import Unsatisfied, matching_json
 from services.chat.tools import prompt
 from services.chat.tools.families import AUTO, BY_NAME
 from services.chat.tools.grammar import arguments_schema
@@ -121,11 +121,11 @@ def test_json_is_taken_out_of_an_answer(text: str, found: str | None) -> None:
 
 
 def test_instructions_leave_out_what_only_people_read_in_a_schema() -> None:
-    told = schema.schema_instructions(
+    told = schema_instructions(
         {"title": "T", "properties": {"title": {"type": "string", "title": "X", "description": "d"}}, "default": {}}
     )
     assert '{"properties":{"title":{"type":"string","description":"d"}}}' in told
-    assert "JSON object" in schema.schema_instructions({})
+    assert "JSON object" in schema_instructions({})
 
 
 def test_tools_make_a_kept_answer_another_one() -> None:

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from services.answering import judge, promise
-from services.chat.patterns import repetition
-from services.chat.schema import check_schemas
-from services.chat.schema_bounds import MAX_OPTIONAL, Costly, check_bounds, check_cost
-from services.chat.schema_compile import Unusable, compiled
-from services.chat.schema_match import Unsatisfied, matching_json
-from services.chat.schema_narrow import prepared
+from services.chat.schemas.bounds import MAX_OPTIONAL, Costly, check_bounds, check_cost
+from services.chat.schemas.checks import check_schemas
+from services.chat.schemas.compile import Unusable, compiled
+from services.chat.schemas.match import Unsatisfied, matching_json
+from services.chat.schemas.narrow import prepared
+from services.chat.schemas.patterns import repetition
 from services.core.errors import BadRequest, Unavailable
 from services.core.events import Text
 from services.core.request import GenerationRequest, Tool

@@ -23,7 +23,7 @@ TopK = Annotated[int, Meta(ge=-1, le=2**31 - 1)]
 Text = Annotated[str, Meta(max_length=2**24)]
 """A text of a conversation. What is larger is no body that the server accepts."""
 Object = Annotated[dict[str, Any], Meta(max_length=10_000)]
-"""JSON of the client; `services.chat.schema.bounded_json` bounds what is in it where that matters."""
+"""JSON of the client; `services.chat.schemas.checks.bounded_json` bounds what is in it where that matters."""
 Word = Annotated[str, Meta(max_length=64)]
 """One of a few words, or the name of a type."""
 Name = Annotated[str, Meta(max_length=256)]

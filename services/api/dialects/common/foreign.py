@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 
 from services.api.dialects.common.bounds import Object, TopK
 from services.api.dialects.common.parameters import NeutralValues, requested
-from services.chat.schema import bounded_json
+from services.chat.schemas.checks import bounded_json
 from services.core.errors import BadRequest
 from services.core.sampling import Sampling
 

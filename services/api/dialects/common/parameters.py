@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from services.chat.schema import bounded_json
+from services.chat.schemas.checks import bounded_json
 from services.core.errors import BadRequest
 from services.core.sampling import ID_PATTERN, Biases, Sampling, given
 

@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 
 from services.api.dialects.common.bounds import Description, Object, Word
 from services.api.dialects.common.content import clean
-from services.chat.schema import bounded_json
+from services.chat.schemas.checks import bounded_json
 from services.core.errors import BadRequest
 from services.core.message import Message, Messages, ToolCall
 from services.core.request import Tool

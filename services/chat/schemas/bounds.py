@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from services.chat.patterns import repetition
-from services.chat.schema_parts import children, in_place, place, schemas
+from services.chat.schemas.parts import children, in_place, place, schemas
+from services.chat.schemas.patterns import repetition
 from services.core.errors import BadRequest
 
 MAX_REPETITION = 10_000

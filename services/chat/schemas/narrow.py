@@ -11,7 +11,7 @@ from typing import Any
 
 import jsonschema_rs
 
-from services.chat.schema_parts import DATA, NAMED, schemas
+from services.chat.schemas.parts import DATA, NAMED, schemas
 
 Compiles = Callable[[dict[str, Any]], bool]
 """Returns whether a grammar can be made of a schema."""
@@ -66,7 +66,7 @@ def narrowed(schema: dict[str, Any], compiles: Compiles) -> dict[str, Any]:
 
 
 class Preparing:
-    """Copy a schema. Recursion is safe: the nesting of a schema is limited (`chat.schema`)."""
+    """Copy a schema. Recursion is safe: the nesting of a schema is limited (`chat.schemas.checks`)."""
 
     def schema(self, value: Any) -> Any:
         """Return the copy of what may be a schema."""

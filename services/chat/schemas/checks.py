@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from services.chat.schema_bounds import check_bounds
+from services.chat.schemas.bounds import check_bounds
 from services.core.errors import BadRequest
 from services.core.request import Tool
 

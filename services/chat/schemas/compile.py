@@ -13,9 +13,9 @@ from typing import Any, Literal
 
 from llguidance import LLMatcher, LLTokenizer
 
-from services.chat.schema_bounds import Costly, check_cost
-from services.chat.schema_match import validator
-from services.chat.schema_narrow import has_gap, narrowed, prepared
+from services.chat.schemas.bounds import Costly, check_cost
+from services.chat.schemas.match import validator
+from services.chat.schemas.narrow import has_gap, narrowed, prepared
 from services.chat.tools.grammar import call_schema, rules
 from services.core.grammar import whole
 
