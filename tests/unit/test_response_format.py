@@ -16,6 +16,7 @@ from services.chat.rag.cache import cache_key
 from services.chat.schemas.checks import schema_instructions
 from services.chat.schemas.compile import compiled
 from services.chat.schemas.match import Unsatisfied, matching_json
+from services.chat.tokens import estimate_tokens
 from services.chat.tools import prompt
 from services.chat.tools.families import AUTO, BY_NAME
 from services.chat.tools.grammar import arguments_schema
@@ -281,10 +282,10 @@ def test_a_demanded_call_is_urged_for_where_a_template_tells_of_the_tools() -> N
     assert planned(GenerationRequest((USER,), tools=(WEATHER,)), model).messages == (USER,)
 
 
-def test_megabytes_of_tools_are_refused_without_being_estimated() -> None:
+def test_megabytes_of_tools_are_refused_with_their_estimate() -> None:
     tool = Tool("f", "", {"properties": {"a": {"enum": [f"value {n}" for n in range(20_000)]}}})
-    length = len(prompt.tool_instructions([tool], AUTO, required=False))
-    with pytest.raises(BadRequest, match=f"about {length // 4} tokens"):
+    tokens = estimate_tokens(prompt.tool_instructions([tool], AUTO, required=False))
+    with pytest.raises(BadRequest, match=f"about {tokens} tokens"):
         planned(GenerationRequest((USER,), tools=(tool,)), PLAIN)
 
 
