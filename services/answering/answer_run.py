@@ -112,8 +112,8 @@ def respond(request: EngineRequest, serve: Serve) -> Iterator[Event]:
     """
     if (tokens := minimum_tokens(request)) >= request.model.context_length:
         raise ContextOverflow(tokens, request.model.context_length, counted=False)
-    run = partial(split_run, serve=serve)
-    return repair.checked_events(promise.settled(request), run) if repair.needs_check(request) else run(request)
+    run, request = partial(split_run, serve=serve), promise.settled(request)
+    return repair.checked_events(request, run) if request.has_promise else run(request)
 
 
 def split_run(request: EngineRequest, serve: Serve) -> Iterator[Event]:

@@ -30,10 +30,12 @@ REMEDIES: Mapping[str, str] = MappingProxyType({
 
 
 def settled(request: EngineRequest) -> EngineRequest:
-    """Return `request` with the grammar that enforces what it promises, where its engine has grammars.
+    """Return `request` with the grammar that enforces what it promises, if anything, where its engine has grammars.
 
     Blocks and raises as `judge.compile_schemas` does. Raises `BadRequest` for a schema that cannot be used.
     """
+    if not request.has_promise:
+        return request
     enforced = spec_of(request.model).grammar
     if enforced and request.messages and request.messages[-1].role == "assistant" and request.messages[-1].text:
         # A grammar holds for what is written now, so the two together would be no JSON.

@@ -31,11 +31,6 @@ JSON_COMPLAINT = "That was not what was asked for: {}. Answer again, with the co
 """The request to the model after wrong JSON; the placeholder is the reason."""
 
 
-def needs_check(request: EngineRequest) -> bool:
-    """Return whether something was promised of the answer to `request`."""
-    return request.answer_schema is not None or request.check_call
-
-
 def checked_events(request: EngineRequest, run: RunRequest) -> Iterator[Event]:
     """Return the events of an answer to `request` that is checked.
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from msgspec import structs
 
+from services.answering import promise
 from services.answering.answer_run import AnswerRun, Planned
 from services.answering.plan import Prepared, plan
 from services.answering.sources import RagState
@@ -169,8 +170,8 @@ class Service:
 
     def count_tokens(self, generation: GenerationRequest, model: Model, client: Client) -> Generator[Notice, None, int]:
         """Return the length in tokens of the prompt of `generation`. Yields, blocks and raises as `data` does."""
-        planned = self._planned(generation, model, client.trace.id)
-        count, _ = yield from self.data(replace(planned.request, kind="count"), client)
+        request = promise.settled(self._planned(generation, model, client.trace.id).request)
+        count, _ = yield from self.data(replace(request, kind="count"), client)
         return int(count)
 
     def _planned(self, generation: GenerationRequest, model: Model, request_id: str) -> Planned:

@@ -127,6 +127,11 @@ class EngineRequest:
         return self.generation.prompt or ""
 
     @property
+    def has_promise(self) -> bool:
+        """Return whether something was promised of the answer."""
+        return self.answer_schema is not None or self.check_call
+
+    @property
     def checked_parameter(self) -> str:
         """Return OpenAI's name of the parameter that the answer is checked for."""
         return "tool_choice" if self.check_call else "response_format"

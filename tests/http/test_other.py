@@ -171,9 +171,9 @@ def test_the_document_lists_every_parameter_as_it_is() -> None:
 
 def test_a_machine_without_room_is_no_bug_of_the_server(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_pipe() -> tuple[int, int]:
-        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
 
     monkeypatch.setattr(os, "pipe", no_pipe)
     result = api.post("/v1/chat/completions", {"messages": [{"role": "user", "content": "x"}]})
     assert (result.status_code, result.headers["retry-after"]) == (503, "5")
-    assert "Too many open files" in result.json["error"]["message"]
+    assert "Cannot allocate memory" in result.json["error"]["message"]
