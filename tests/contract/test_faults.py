@@ -205,7 +205,7 @@ def test_a_grammar_that_takes_too_long_costs_its_own_request(make: Maker, monkey
     monkeypatch.setattr(limits, "GRAMMAR", 0.1)
     engine = make(Settings(heartbeat_interval=0.05, first_token_timeout_per_token=0.001))
     load(engine)
-    asked = request(engine.model, json.dumps({"fault": "silent", "phase": "prefill"}), json_schema={})
+    asked = request(engine.model, json.dumps({"fault": "silent", "phase": "prefill"}), grammar="start: %json {}")
     with pytest.raises(EngineTimeout, match="a schema that is too large"):
         list(engine.generate(asked, NOBODY))
     assert not engine.alive
