@@ -77,12 +77,24 @@ bench-schemas: test-models
 	@$(BIN)/python -m bench.schemas $(ARGS)
 
 # Foreign clients and suites, in environments of their own; the results go to docs/conformance.md.
-conformance: test-models $(VENV)-conformance/stamp
+conformance: test-models $(VENV)-conformance/stamp $(VENV)-conformance/sources.stamp
 	@$(BIN)/python -m tests.conformance $(ARGS)
 
 $(VENV)-conformance/stamp: tests/conformance/requirements.lock
 	@$(PYTHON) -m venv $(VENV)-conformance
 	@$(VENV)-conformance/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
+	@touch $@
+
+# The tests of other projects, out of their source packages.
+SOURCES := $(VENV)-conformance/sources
+$(VENV)-conformance/sources.stamp: tests/conformance/sources.lock $(VENV)-conformance/stamp
+	@rm -rf $(SOURCES) && mkdir -p $(SOURCES)/openai $(SOURCES)/llama.cpp
+	@$(VENV)-conformance/bin/python -m pip download --quiet --disable-pip-version-check --require-hashes --no-deps \
+		--no-binary openai,llama-cpp-python --dest $(SOURCES) -r $<
+	@tar -xzf $(SOURCES)/openai-*.tar.gz -C $(SOURCES)/openai --strip-components=1 --wildcards '*/tests'
+	@tar -xzf $(SOURCES)/llama_cpp_python-*.tar.gz -C $(SOURCES)/llama.cpp --strip-components=5 \
+		--wildcards '*/vendor/llama.cpp/tools/server/tests'
+	@rm $(SOURCES)/*.tar.gz
 	@touch $@
 
 # For maintainers: pins what pyproject.toml asks for, for every platform, with hashes and without any host.
@@ -93,6 +105,8 @@ lock: $(VENV)/dev.stamp
 		-c requirements.lock --group dev pyproject.toml -o requirements-dev.lock
 	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-annotate --no-header \
 		tests/conformance/requirements.in -o tests/conformance/requirements.lock
+	$(BIN)/uv pip compile -q --no-deps --no-binary :all: --generate-hashes --python-version 3.11 --no-annotate --no-header \
+		-c tests/conformance/requirements.lock tests/conformance/sources.in -o tests/conformance/sources.lock
 
 clean:
 	rm -rf $(VENV) $(VENV)-conformance .cache .mypy_cache .ruff_cache .pytest_cache .coverage*

@@ -10,13 +10,25 @@ from xml.etree import ElementTree
 INTRODUCTION = """# Conformance
 
 This page shows how other projects' clients and test suites work with this server. `make conformance` writes it. The
-server runs with its default models on the CPU engine; for schemathesis it runs with the scripted engine. The suites are
-not changed. A skipped test does not apply; the table shows the suite's own reason. We leave out two tests ourselves.
+server runs with its default models on the CPU engine; for schemathesis it runs with the scripted engine.
+
+The tests of other projects come unchanged, out of their source packages. Three things are ours:
+
+- *openai-python's own API tests* are made for a stand-in that accepts every request. Where a test sends nothing that
+  could be answered, we fill in `input` and `model`; we leave out the four parameters that name something stored
+  (`background`, `conversation`, `previous_response_id`, `prompt`), and 0 as a limit for tokens becomes 4.
+- *llama.cpp's server tests* go to this server instead of llama-server. What llama.cpp alone has does not apply.
+- *Ollama's documented examples* are the requests of its `docs/api.md`, sent as curl sends them.
+
+A skipped test does not apply; the table shows the reason. We leave out two tests of LangChain ourselves.
 `test_json_mode` asks in prose for two keys by name, and a model with 135 million parameters does not follow that; the
 first suite tests that `json_object` always gives an object. `test_agent_loop` lets the model decide whether it calls a
 tool, and the default model calls none by itself (`tools: required_only`); all suites test calls that a request demands.
 The LangChain suite uses greedy decoding, with a `frequency_penalty` of 0.03 against repetition.
 """
+
+FEW = 4
+"""Tests that are skipped for one reason and are all named."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +92,20 @@ def section(suites: list[Suite], outcome: str) -> list[str]:
     cases = [(suite.name, case) for suite in suites for case in suite.of(outcome)]
     if not cases:
         return []
+    grouped: dict[tuple[str, str], list[str]] = {}
+    for suite, found in cases:
+        grouped.setdefault((suite, found.reason.replace("|", "/")), []).append(found.name)
     lines = ["", f"## {outcome.capitalize()}", "", "| suite | test | reason |", "|---|---|---|"]
-    return lines + [f"| {name} | `{case.name}` | {case.reason.replace('|', '/')} |" for name, case in cases]
+    return lines + [f"| {suite} | {tests(names)} | {reason} |" for (suite, reason), names in grouped.items()]
+
+
+def tests(names: list[str]) -> str:
+    """Return the names of tests with one reason, or of many their number."""
+    different = list(dict.fromkeys(name.partition("[")[0] for name in names))
+    if len(different) > FEW:
+        return f"{len(names)} tests"
+    count = f" ({len(names)} cases)" if len(names) > len(different) else ""
+    return ", ".join(f"`{name}`" for name in different) + count
 
 
 def summary(suites: list[Suite]) -> str:

@@ -41,6 +41,14 @@ def test_the_page_counts_and_names_what_did_not_pass(suite: Suite) -> None:
     assert suite.failed
 
 
+def test_tests_with_one_reason_share_a_line() -> None:
+    cases = [Case(f"test_{name}[{n}]", "skipped", "Not here.") for name in "ab" for n in range(2)]
+    many = [Case(f"test_{n}", "skipped", "Too many.") for n in range(9)]
+    page = report.page([Suite("a suite", (*cases, *many))], "a machine", datetime.date(2026, 1, 2))
+    assert "| a suite | `test_a`, `test_b` (4 cases) | Not here. |" in page
+    assert "| a suite | 9 tests | Too many. |" in page
+
+
 def test_a_suite_that_never_ran_has_failed(tmp_path: Path) -> None:
     assert report.read("gone", tmp_path / "none.xml").failed
     assert Suite("all skipped", (Case("a", "skipped"),)).failed

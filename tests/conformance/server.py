@@ -1,0 +1,86 @@
+"""The server that a suite talks to: the real one, with the default models under the names that the suite uses."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from scripts import place_embedder, place_model
+from tests.engines import REAL_MODELS, ROOT
+from tests.ports import free_port
+
+CHAT, EMBEDDER, OTHER = place_model.FOLDER.lower(), place_embedder.FOLDER.lower(), "another"
+
+PATIENCE = 60.0
+"""Seconds until the server must answer."""
+
+Place = Callable[[Path], None]
+"""Writes models into a folder."""
+
+
+def as_installed(folder: Path) -> None:
+    """Link the default models, and the chat model once more: a suite switches between two."""
+    chat, embedder = place_model.FOLDER, place_embedder.FOLDER
+    for name, placed in ((CHAT, chat), (EMBEDDER, embedder), (OTHER, chat)):
+        (folder / name).symlink_to(REAL_MODELS / placed)
+
+
+def named(chat: list[str], embedder: list[str], max_tokens: int) -> Place:
+    """Return what links both models under more names, with a limit for requests that have none."""
+
+    def place(folder: Path) -> None:
+        limit = f"sampling: {{temperature: 0, max_tokens: {max_tokens}}}\ntools: required_only\n"
+        for placed, aliases, settings in ((place_model, chat, limit), (place_embedder, embedder, "matryoshka: true\n")):
+            own = folder / placed.FOLDER
+            own.mkdir()
+            for file in (REAL_MODELS / placed.FOLDER).glob("*.gguf"):
+                (own / file.name).symlink_to(file)
+            (own / "model.yaml").write_text(f"aliases: {aliases}\n{settings}")
+
+    return place
+
+
+@contextlib.contextmanager
+def serving(folder: Path, place: Place, key: str = "") -> Iterator[dict[str, str]]:
+    """Run a server on the models that `place` writes; yield what a suite must know of it, as environment variables."""
+    port = free_port()
+    folder.mkdir(parents=True)
+    place(folder)
+    env = {"RKLLM_PORT": str(port), "RKLLM_MODELS_DIR": str(folder), "RKLLM_API_KEY": key}
+    with (ROOT / ".cache" / "conformance.log").open("a") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "services"], cwd=ROOT, env={**os.environ, **env}, stdout=log, stderr=log
+        )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        wait(url)
+        yield {
+            "CONFORMANCE_URL": url,
+            "CONFORMANCE_PORT": str(port),
+            "CONFORMANCE_KEY": key,
+            "CONFORMANCE_MODEL": CHAT,
+            "CONFORMANCE_OTHER_MODEL": OTHER,
+            "CONFORMANCE_EMBEDDING_MODEL": EMBEDDER,
+        }
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def wait(url: str) -> None:
+    """Block until the server answers. Raises `OSError` when it does not within `PATIENCE`."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            urllib.request.urlopen(f"{url}/health", timeout=5).close()
+            return
+        except OSError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.2)
