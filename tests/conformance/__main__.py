@@ -17,10 +17,11 @@ import tempfile
 from pathlib import Path
 
 from tests.conformance import openapi, report, runners
+from tests.conformance.fuzz import run as fuzz
 from tests.engines import ROOT
 
-OWN = {"openapi": openapi.run}
-"""Suites that start a server with the scripted engine themselves."""
+OWN = {"openapi": openapi.run, "fuzz": fuzz.run}
+"""Suites that start a server themselves."""
 
 EVERYTHING = [*runners.RUNNERS, *OWN]
 

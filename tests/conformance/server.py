@@ -46,6 +46,18 @@ def named(chat: list[str], embedder: list[str], max_tokens: int) -> Place:
     return place
 
 
+def as_limited(folder: Path) -> None:
+    """Link the default models, with a small context and short answers. A linked model is not deleted over the API."""
+    folder.mkdir(parents=True)
+    for name, placed in ((CHAT, place_model.FOLDER), (EMBEDDER, place_embedder.FOLDER)):
+        own = folder.with_name("placed") / name
+        own.mkdir(parents=True)
+        for file in (REAL_MODELS / placed).glob("*.gguf"):
+            (own / file.name).symlink_to(file)
+        (own / "model.yaml").write_text("context_length: 512\nsampling: {max_tokens: 2}\nmatryoshka: true\n")
+        (folder / name).symlink_to(own)
+
+
 @contextlib.contextmanager
 def serving(folder: Path, place: Place, key: str = "") -> Iterator[dict[str, str]]:
     """Run a server on the models that `place` writes; yield what a suite must know of it, as environment variables."""
