@@ -23,9 +23,11 @@ from services.engines.worker.parent import WorkerEngine
 from tests.engines import alive, request, write_cli_model
 from tests.npu import Bench, lock_is_free
 from tests.openwebui import as_json
+from tests.processes import resident
 from tests.simulator.build import RELEASES
 from tests.simulator.cli import program
 from tests.simulator.model import WORDS, answer, chatml, runtime_template
+from tests.soak import rounds
 
 SETTLED = 100
 """Jobs after which memory must not grow any more."""
@@ -98,7 +100,7 @@ class Soak:
     def stop(self) -> None:
         self.engine().stop()
 
-    def step(self) -> None:
+    def step(self, _number: int) -> None:
         number = self.random.randrange(len(self._talks))
         harmless, faults = self._kind.harmless, self._kind.faults
         weights = [60, *[24 / len(harmless)] * len(harmless), *[1] * len(faults), 3]
@@ -145,19 +147,12 @@ class Soak:
         return [*talk, message("assistant", text)]
 
 
-def resident(pid: int) -> int:
-    """Resident memory of a process, in kB."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.partition("VmRSS:")[2].split()[0])
-
-
 def soaked(kind: Kind, seed: int, jobs: int) -> Soak:
     soak = Soak(kind, seed)
-    for _ in range(jobs):
-        soak.step()
-    assert sum(soak.seen.values()) > jobs * 0.9
+    steps = sum(1 for _ in map(soak.step, rounds(jobs)))
+    assert sum(soak.seen.values()) > steps * 0.9
     assert all(count >= 5 for count in soak.seen.values()), soak.seen
-    assert max(soak.rss[SETTLED:]) < max(soak.rss[:SETTLED]) + 8 * 1024
+    assert max(soak.rss[SETTLED:]) < max(soak.rss[:SETTLED]) + 8
     return soak
 
 

@@ -19,11 +19,11 @@ from hypothesis.strategies import SearchStrategy
 
 from tests.conformance import report
 from tests.conformance.fuzz import wire
-from tests.conformance.fuzz.processes import files, memory
 from tests.conformance.fuzz.requests import Maker, Request
 from tests.conformance.server import CHAT, EMBEDDER, as_limited
 from tests.http.bodies import CHAT as CHATTED
 from tests.live.conftest import Server
+from tests.processes import files, memory
 
 NAME = "our own fuzzer"
 TOTAL, ROUND = 10_000, 250
