@@ -111,6 +111,8 @@ lock: $(VENV)/dev.stamp
 		tests/conformance/requirements.in -o tests/conformance/requirements.lock
 	$(BIN)/uv pip compile -q --no-deps --no-binary :all: --generate-hashes --python-version 3.11 --no-annotate --no-header \
 		-c tests/conformance/requirements.lock tests/conformance/sources.in -o tests/conformance/sources.lock
+	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.13 --no-annotate --no-header \
+		tests/conformance/homeassistant.in -o tests/conformance/homeassistant.lock
 
 clean:
-	rm -rf $(VENV) $(VENV)-conformance .cache .mypy_cache .ruff_cache .pytest_cache .coverage*
+	rm -rf $(VENV) $(VENV)-conformance $(VENV)-homeassistant .cache .mypy_cache .ruff_cache .pytest_cache .coverage*

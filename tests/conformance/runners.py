@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.conformance import report, server
+from tests.conformance import home_assistant, report, server
 from tests.engines import ROOT
+from tests.ports import free_port
 
 SUITES = Path(__file__).resolve().parent / "suites"
 PLUGINS = SUITES / "plugins"
@@ -87,6 +88,11 @@ def llama_run(*options: str) -> Program:
     return pytest_run("-p", "llama_server", *options, folder=folder, DEBUG_EXTERNAL="1", PORT="{CONFORMANCE_PORT}")
 
 
+def home_assistant_run(facts: Environment, results: Path) -> None:
+    more = {"CONFORMANCE_HASS": str(home_assistant.HASS), "CONFORMANCE_FREE_PORT": str(free_port())}
+    pytest_run("home_assistant.py")({**facts, **more}, results)
+
+
 RUNNERS = {
     "sdk_openai": client("sdk_openai", "openai (Python)"),
     "sdk_ollama": client("sdk_ollama", "ollama (Python)"),
@@ -100,12 +106,15 @@ RUNNERS = {
     "llama_keys": Runner(
         "llama.cpp's server tests about keys", llama_run("unit/test_security.py"), LLAMA_MODELS, LLAMA_KEY
     ),
+    "home_assistant": Runner("Home Assistant, its Ollama integration", home_assistant_run),
     "ollama_examples": Runner("Ollama's documented examples", pytest_run("ollama_examples.py"), OLLAMA_MODELS),
 }
 
 
 def missing(name: str) -> str:
     """Return why a suite cannot run on this machine, or nothing."""
+    if name == "home_assistant":
+        return home_assistant.missing()
     return "npm is not installed" if name == "node" and not shutil.which("npm") else ""
 
 
