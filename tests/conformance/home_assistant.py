@@ -30,10 +30,9 @@ def works(python: str) -> bool:
 
 def install(python: str) -> str:
     """Install what the lock says; return why that failed, or nothing. Blocks for a minute or two."""
-    subprocess.run([python, "-m", "venv", "--clear", str(HOME)], check=True)
-    command = [str(ROOT / ".venv" / "bin" / "uv"), "pip", "install", "-q", "--python", str(HOME / "bin" / "python")]
-    done = subprocess.run([*command, "--require-hashes", "--no-deps", "-r", str(LOCK)], check=False)
-    if done.returncode:
+    uv = [str(ROOT / ".venv" / "bin" / "uv"), "pip", "install", "-q", "--python", str(HOME / "bin" / "python")]
+    steps = [[python, "-m", "venv", "--clear", str(HOME)], [*uv, "--require-hashes", "--no-deps", "-r", str(LOCK)]]
+    if any(subprocess.run(step, check=False).returncode for step in steps):
         return "its packages cannot be installed"
     STAMP.touch()
     return ""

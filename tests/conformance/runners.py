@@ -19,7 +19,9 @@ PLUGINS = SUITES / "plugins"
 SOURCES = ROOT / ".venv-conformance" / "sources"
 PYTHON = ROOT / ".venv-conformance" / "bin" / "python"
 
-OPENAI_MODELS = server.named(["gpt-6-astra", "gpt-3.5-turbo-instruct"], ["text-embedding-3-small"], max_tokens=16)
+OPENAI_MODELS = server.named(
+    ["gpt-6-astra", "gpt-3.5-turbo-instruct", "model"], ["text-embedding-3-small"], max_tokens=16
+)
 LLAMA_MODELS = server.named(
     ["tinyllama-2", "gpt-3.5-turbo", "gpt-3.5-turbo-instruct", "gpt-4.1", "test", "davinci-002", "codellama70b"],
     ["text-embedding-3-small"],
@@ -50,6 +52,7 @@ def pytest_run(*options: str, folder: Path = SUITES, **more: str) -> Program:
 
     def run(facts: Environment, results: Path) -> None:
         command = [str(PYTHON), "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", str(SUITES / "pytest.ini")]
+        command.append(f"--rootdir={folder}")
         filled = {name: value.format(**facts) for name, value in more.items()}
         env = {**os.environ, **facts, **filled, "PYTHONPATH": f"{PLUGINS}:{folder}"}
         subprocess.run([*command, f"--junitxml={results}", *options], env=env, cwd=folder, check=False)

@@ -44,12 +44,12 @@ BASE64 = (
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if reason := reason_against(item.nodeid):
+        if reason := reason_against(f"{item.path}::{item.name}"):
             item.add_marker(pytest.mark.skip(reason=reason))
 
 
 def reason_against(test: str) -> str:
-    if "test_embeddings.py" in test and "strict]" in test and "all_params" not in test:
+    if "test_embeddings.py" in test and "loose]" not in test and "all_params" not in test:
         return BASE64
     found = (reason for name, reason in WITHOUT.items() if all(part in test for part in name.split("*")))
     return next(found, "")
