@@ -24,24 +24,28 @@ Place = Callable[[Path], None]
 """Writes models into a folder."""
 
 
+def place_one(folder: Path, placed: str, settings: str) -> None:
+    """Make `folder` a model of its own with the file of a default model."""
+    folder.mkdir(parents=True)
+    for file in (REAL_MODELS / placed).glob("*.gguf"):
+        (folder / file.name).symlink_to(file)
+    (folder / "model.yaml").write_text(settings)
+
+
 def as_installed(folder: Path) -> None:
-    """Link the default models, and the chat model once more: a suite switches between two."""
+    """Place the default models, and the chat model once more: a suite switches between two."""
     chat, embedder = place_model.FOLDER, place_embedder.FOLDER
     for name, placed in ((CHAT, chat), (EMBEDDER, embedder), (OTHER, chat)):
-        (folder / name).symlink_to(REAL_MODELS / placed)
+        place_one(folder / name, placed, (REAL_MODELS / placed / "model.yaml").read_text())
 
 
 def named(chat: list[str], embedder: list[str], max_tokens: int) -> Place:
-    """Return what links both models under more names, with a limit for requests that have none."""
+    """Return what places both models under more names, with a limit for requests that have none."""
 
     def place(folder: Path) -> None:
         limit = f"sampling: {{temperature: 0, max_tokens: {max_tokens}}}\ntools: required_only\n"
-        for placed, aliases, settings in ((place_model, chat, limit), (place_embedder, embedder, "matryoshka: true\n")):
-            own = folder / placed.FOLDER
-            own.mkdir()
-            for file in (REAL_MODELS / placed.FOLDER).glob("*.gguf"):
-                (own / file.name).symlink_to(file)
-            (own / "model.yaml").write_text(f"aliases: {aliases}\n{settings}")
+        place_one(folder / CHAT, place_model.FOLDER, f"aliases: {chat}\n{limit}")
+        place_one(folder / EMBEDDER, place_embedder.FOLDER, f"aliases: {embedder}\nmatryoshka: true\n")
 
     return place
 
@@ -51,10 +55,7 @@ def as_limited(folder: Path) -> None:
     folder.mkdir(parents=True)
     for name, placed in ((CHAT, place_model.FOLDER), (EMBEDDER, place_embedder.FOLDER)):
         own = folder.with_name("placed") / name
-        own.mkdir(parents=True)
-        for file in (REAL_MODELS / placed).glob("*.gguf"):
-            (own / file.name).symlink_to(file)
-        (own / "model.yaml").write_text("context_length: 512\nsampling: {max_tokens: 2}\nmatryoshka: true\n")
+        place_one(own, placed, "context_length: 512\nsampling: {max_tokens: 2}\nmatryoshka: true\n")
         (folder / name).symlink_to(own)
 
 

@@ -71,6 +71,7 @@ WITHOUT = {
     "test_completion_unified": PARALLEL,
     "test_rerank_tei": TEI,
     "test_cors": ORIGINS,
+    "test_local_media_file": "llama-server reads pictures from a folder.",
     "test_anthropic_tool_result_with_image": PICTURES,
     "test_anthropic_vision_format_accepted": PICTURES,
     "test_anthropic_vision_base64_with_multimodal_model": "The test downloads a model that sees.",
