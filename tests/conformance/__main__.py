@@ -35,25 +35,17 @@ def run_one(name: str, folder: Path) -> report.Suite:
     return OWN[name](folder) if name in OWN else runners.run(name, folder)
 
 
-def possible(names: list[str]) -> list[str]:
-    """Return the suites that this machine can run; say of each other one why it cannot."""
-    found = []
-    for name in names:
-        if reason := runners.missing(name):
-            print(f"conformance: {name} is left out: {reason}")
-        else:
-            found.append(name)
-    return found
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.conformance", description=__doc__)
     parser.add_argument("suites", nargs="*", metavar="suite", help=f"of: {', '.join(EVERYTHING)}")
     wanted = parser.parse_args().suites
-    results = run(possible(wanted or EVERYTHING))
+    left_out = {name: reason for name in wanted or EVERYTHING if (reason := runners.missing(name))}
+    for name, reason in left_out.items():
+        print(f"conformance: {name} is left out: {reason}")
+    results = run([name for name in wanted or EVERYTHING if name not in left_out])
     if not wanted:
         machine = f"{platform.machine()}, Python {platform.python_version()}"
-        (ROOT / "docs" / "conformance.md").write_text(report.page(results, machine, datetime.date.today()))
+        (ROOT / "docs" / "conformance.md").write_text(report.page(results, left_out, machine, datetime.date.today()))
     print(report.summary(results))
     return int(any(suite.failed for suite in results))
 

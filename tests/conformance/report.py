@@ -70,7 +70,8 @@ def case(element: ElementTree.Element) -> Case:
     return Case(name, "passed")
 
 
-def page(suites: list[Suite], machine: str, date: datetime.date) -> str:
+def page(suites: list[Suite], left_out: dict[str, str], machine: str, date: datetime.date) -> str:
+    """Return the page about `suites`; `left_out` says why others did not run on this machine."""
     lines = [
         INTRODUCTION,
         f"Last run: {date}, {machine}.",
@@ -79,6 +80,7 @@ def page(suites: list[Suite], machine: str, date: datetime.date) -> str:
         "|---|---|---|---|",
     ]
     lines += [row(suite) for suite in suites]
+    lines += [f"| {name} | left out: {reason} | | |" for name, reason in left_out.items()]
     for outcome in ("failed", "skipped"):
         lines += section(suites, outcome)
     return "\n".join(lines) + "\n"

@@ -61,12 +61,15 @@ def as_limited(folder: Path) -> None:
 
 @contextlib.contextmanager
 def serving(folder: Path, place: Place, key: str = "") -> Iterator[dict[str, str]]:
-    """Run a server on the models that `place` writes; yield what a suite must know of it, as environment variables."""
+    """Run a server on the models that `place` writes; yield what a suite must know of it, as environment variables.
+
+    The server's log stays in .cache, under the name of the folder's parent.
+    """
     port = free_port()
     folder.mkdir(parents=True)
     place(folder)
     env = {"RKLLM_PORT": str(port), "RKLLM_MODELS_DIR": str(folder), "RKLLM_API_KEY": key}
-    with (ROOT / ".cache" / "conformance.log").open("a") as log:
+    with (ROOT / ".cache" / f"conformance-{folder.parent.name}.log").open("w") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "services"], cwd=ROOT, env={**os.environ, **env}, stdout=log, stderr=log
         )

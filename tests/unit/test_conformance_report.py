@@ -34,17 +34,18 @@ def test_every_outcome_is_read(suite: Suite) -> None:
 
 
 def test_the_page_counts_and_names_what_did_not_pass(suite: Suite) -> None:
-    page = report.page([suite], "a machine", datetime.date(2026, 1, 2))
+    page = report.page([suite], {"gone": "no npm"}, "a machine", datetime.date(2026, 1, 2))
     assert "| a suite | 1 | 2 | 1 |" in page
     assert "| a suite | `broken` | no / server |" in page
     assert "| a suite | `left out` | Not supported. |" in page
+    assert "| gone | left out: no npm | | |" in page
     assert suite.failed
 
 
 def test_tests_with_one_reason_share_a_line() -> None:
     cases = [Case(f"test_{name}[{n}]", "skipped", "Not here.") for name in "ab" for n in range(2)]
     many = [Case(f"test_{n}", "skipped", "Too many.") for n in range(9)]
-    page = report.page([Suite("a suite", (*cases, *many))], "a machine", datetime.date(2026, 1, 2))
+    page = report.page([Suite("a suite", (*cases, *many))], {}, "a machine", datetime.date(2026, 1, 2))
     assert "| a suite | `test_a`, `test_b` (4 cases) | Not here. |" in page
     assert "| a suite | 9 tests | Too many. |" in page
 
