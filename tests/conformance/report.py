@@ -17,7 +17,8 @@ The tests of other projects come unchanged, out of their source packages. Three 
 
 - *openai-python's own API tests* are made for a stand-in that accepts every request. Where a test sends nothing that
   could be answered, we fill in `input` and `model`; we leave out the four parameters that name something stored
-  (`background`, `conversation`, `previous_response_id`, `prompt`), and 0 as a limit for tokens becomes 4.
+  (`background`, `conversation`, `previous_response_id`, `prompt`); 0 as a limit for tokens becomes 4, and the word in
+  `logit_bias` the id of a token.
 - *llama.cpp's server tests* go to this server instead of llama-server. What llama.cpp alone has does not apply.
 - *Ollama's documented examples* are the requests of its `docs/api.md`, sent as curl sends them.
 
