@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 MODELS_DIR ?= $(HOME)/models
 
-.PHONY: setup run test-models test test-appliance test-webui soak conformance check docs bench bench-rag bench-schemas lock clean
+.PHONY: setup run test-models test test-appliance test-webui conformance check docs bench bench-rag bench-schemas lock clean
 .DEFAULT_GOAL := run
 
 # The newest of these stamps says what is installed; a changed lock installs again.
@@ -43,6 +43,7 @@ test: test-models
 	@$(BIN)/python -m pytest $(ARGS)
 
 # The soak tests for ten minutes instead of a few seconds each: engines that crash in every way, clients that leave.
+.PHONY: soak
 soak: test-models
 	@SOAK_SECONDS=85 $(BIN)/python -m pytest -o timeout=600 tests/contract/test_soak.py tests/live/test_soak.py $(ARGS)
 
