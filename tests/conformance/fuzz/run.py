@@ -21,6 +21,7 @@ from tests.conformance import report
 from tests.conformance.fuzz import wire
 from tests.conformance.fuzz.requests import Maker, Request
 from tests.conformance.server import CHAT, EMBEDDER, as_limited
+from tests.engines import ROOT
 from tests.http.bodies import CHAT as CHATTED
 from tests.live.conftest import Server
 from tests.processes import files, memory
@@ -100,8 +101,8 @@ class Fuzz:
         self.statuses[0] += 1
         try:
             fault = wire.fault(made, wire.send(self._server.port, made))
-        except TimeoutError:
-            fault = "it hangs"
+        except OSError as error:
+            fault = f"{type(error).__name__}: {error}"
         if fault:
             self.faults.append(f"{fault}: {(made.head + made.body)[:300]!r}")
 
@@ -140,6 +141,7 @@ def run(folder: Path, total: int = TOTAL) -> report.Suite:
     finally:
         server.hang_up()
         server.end()
+        (ROOT / ".cache" / "conformance-fuzz.log").write_text(server.log())
 
 
 def fuzzed(server: Server, total: int) -> list[report.Case]:
@@ -149,6 +151,8 @@ def fuzzed(server: Server, total: int) -> list[report.Case]:
     idle = at_rest(server)
     open_ones = wire.unfinished(server.port)
     for number in range(total // ROUND):
+        if server.process.poll() is not None:
+            return [case("the server lives", True, f"it ended in round {number}: {'; '.join(fuzz.faults[:3])}")]
         if number % WIRE_SHARE == WIRE_SHARE - 1:
             fuzz.round(number, wire.wires(), fuzz.wire, ROUND)
         else:
