@@ -14,7 +14,7 @@ from services.chat.schemas.compile import Unusable, compiled
 from services.chat.schemas.match import Unsatisfied, matching_json
 
 CPU_SECONDS = 5
-"""Limit of its CPU time. Of 400 real schemas one takes longer, and the others less than 0.2 s. Others wait meanwhile."""
+"""Limit of its CPU time. Of 400 real schemas one takes longer, and the others less than 0.2 s. The next waits."""
 
 MEMORY = 1024**3
 """Limit of its address space, in bytes. It begins with a fifth of it."""

@@ -95,6 +95,15 @@ def test_the_grammar_of_a_call(value: Any, right: bool | None) -> None:
 
 
 @pytest.mark.parametrize(
+    "parameters",
+    [{}, {"type": "object", "properties": {}, "required": [], "title": "N", "description": "None."}],
+)
+def test_a_tool_whose_schema_has_no_properties_takes_no_arguments(parameters: dict[str, Any]) -> None:
+    rules = compiled({"now": arguments_schema(Tool("now", "", parameters))}, None).rules
+    assert [allows(rules, json.dumps({"name": "now", "arguments": each})) for each in ({}, {"a": 1})] == [True, False]
+
+
+@pytest.mark.parametrize(
     ("text", "found"),
     [
         ('{"a": 1}', '{"a": 1}'),

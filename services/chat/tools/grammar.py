@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from services.chat.schemas.checks import ANNOTATIONS
 from services.core.grammar import ROOT
 from services.core.request import Tool
 
@@ -31,10 +32,14 @@ def call_schema(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+SILENT = ANNOTATIONS | {"type", "description"}
+"""Keywords that say nothing of the arguments; many clients describe a tool without any."""
+
+
 def arguments_schema(tool: Tool) -> dict[str, Any]:
     """Return the schema of a tool's arguments. A tool without parameters takes an empty object."""
-    # A tool without properties takes no arguments; its own schema would allow any object.
-    if not tool.parameters.keys() - {"type"}:
+    # A tool without properties takes no arguments; its own schema would allow any object. Empty keywords say nothing.
+    if not any(value for key, value in tool.parameters.items() if key not in SILENT):
         return {"type": "object", "properties": {}, "additionalProperties": False}
     return {**tool.parameters, "type": "object"}
 
