@@ -278,6 +278,7 @@ def test_every_token_of_a_prompt_is_scored(loaded: WorkerEngine, rig: Rig, text:
     for prompt in (text, tuple(tokens["ids"])):
         (found,) = data(loaded, rig.request("", **SAID | {"kind": "score"}, inputs=(prompt,), logprobs=0))
         assert len(found) == len(tokens["ids"])
+        assert "".join(token["token"] for token in found) == text
         assert all(token["logprob"] <= 0 for token in found[1:])
 
 

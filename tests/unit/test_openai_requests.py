@@ -248,6 +248,10 @@ def test_offsets_count_what_came_before() -> None:
     shape = TextShape("xyz", [PromptToken("xyz", None)])
     pieces = [shape.opening(0), shape.piece(0, Text("ab", (entry("ab"),))), shape.piece(0, Text("c", (entry("c"),)))]
     assert [piece and piece.logprobs and piece.logprobs.text_offset for piece in pieces] == [[0], [3], [5]]
+    # A text that might begin a stop string comes behind its tokens.
+    late = TextShape()
+    held = [late.piece(0, Text("", (entry("ab"),))), late.piece(0, Text("abc", (entry("c"),)))]
+    assert [piece.logprobs and piece.logprobs.text_offset for piece in held] == [[0], [2]]
     whole = shape.whole(0, CollectedAnswer(text="abc", logprobs=[entry("ab"), entry("c")]))
     assert whole.logprobs
     assert whole.logprobs.text_offset == [0, 3, 5]

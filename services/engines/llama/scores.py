@@ -39,14 +39,15 @@ def run_scores(server: Any, tokens: Tokens, context: int, request: dict[str, Any
     """
     found = []
     for prompt in request["inputs"]:
-        ids, first = tokens.prompt_ids(prompt)
+        ids, texts = tokens.of_prompt(prompt)
         if len(ids) >= context:
             raise RequestRefused("The prompt does not fit into the context.", "context", len(ids), context)
-        scored = [{"token": first, "logprob": None}] if ids else []
+        scored = [{"token": text, "logprob": None} for text in texts[:1]]
         for token in later_tokens(server, ids, request["logprobs"] or 0):
             if run.over:
                 return "cancel"
-            scored.append(token)
+            # llama.cpp shows a control token as nothing.
+            scored.append({**token, "token": texts[len(scored)]})
             run.progress(len(scored), len(ids))
         found.append(scored)
         run.usage = {**run.usage, "prompt_tokens": run.usage["prompt_tokens"] + len(ids)}

@@ -8,6 +8,7 @@ leads to it, through ``/proc/self/fd``: for this process, and for no process of 
 
 from __future__ import annotations
 
+import codecs
 import http.client
 import json
 import os
@@ -68,13 +69,16 @@ class Tokens:
             return [self._tokens(self.prompt(chat), True)]
         return [self._tokens(text, request["special_tokens"]) for text in request["inputs"]]
 
-    def prompt_ids(self, prompt: str | list[int]) -> tuple[list[int], str]:
-        """Return the ids of a raw prompt and the text of the first, empty for none. Raises `RequestRefused`."""
+    def of_prompt(self, prompt: str | list[int]) -> tuple[list[int], list[str]]:
+        """Return the ids of a raw prompt, and what each token adds to its text. Raises `RequestRefused`."""
         if isinstance(prompt, str):
-            found = self._tokens(prompt, True)
-            return found["ids"], "".join(found["texts"][:1])
+            found = self._pieces({"content": prompt, "add_special": True, "parse_special": True})
+            return [id for id, _ in found], added_texts(data for _, data in found)
         self.check(prompt)
-        return prompt, self._text(prompt[:1])
+        # A text does not always become the tokens again that it was made of.
+        found = self._pieces({"content": self._text(prompt), "add_special": False, "parse_special": True})
+        same = [id for id, _ in found] == prompt
+        return prompt, added_texts(data for _, data in found) if same else [self._text([id]) for id in prompt]
 
     def check(self, ids: Iterable[int]) -> None:
         """Raise `RequestRefused` if one of `ids`, none of them negative, is that of no token of the model."""
@@ -91,8 +95,10 @@ class Tokens:
 
     def pieces(self, text: str) -> list[tuple[int, bytes]]:
         """Return the id and the bytes of each token of a text inside an answer. Raises `RequestRefused`."""
-        body = {"content": text, "add_special": False, "with_pieces": True}
-        found = self._listener.post("/tokenize", body)["tokens"]
+        return self._pieces({"content": text, "add_special": False})
+
+    def _pieces(self, body: dict[str, Any]) -> list[tuple[int, bytes]]:
+        found = self._listener.post("/tokenize", {**body, "with_pieces": True})["tokens"]
         return [(token["id"], token_bytes(token["piece"])) for token in found]
 
     def _text(self, ids: list[int]) -> str:
@@ -110,6 +116,12 @@ class Tokens:
 def token_text(value: str | list[int]) -> str:
     """Return the text of a token; llama.cpp gives bytes where they are no whole characters."""
     return token_bytes(value).decode(errors="replace")
+
+
+def added_texts(pieces: Iterable[bytes]) -> list[str]:
+    """Return what each token adds to a text: a character of several tokens belongs to the last of them."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    return [decoder.decode(piece) for piece in pieces]
 
 
 def token_bytes(value: str | list[int]) -> bytes:

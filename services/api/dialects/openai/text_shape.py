@@ -20,7 +20,7 @@ class TextShape(Shape):
         """Put `echo`, the text of the prompt, before the answer; `prompt_tokens` are its tokens, for logprobs."""
         self._echo, self._prompt_tokens = echo, prompt_tokens
         self._sent = 0
-        """Characters of the choice in earlier chunks."""
+        """Characters of the tokens in earlier chunks; text that was held back may come before or behind its tokens."""
 
     def opening(self, index: int) -> TextChunkChoice | None:
         """Return the choice with the echo of the prompt, None where none is wanted."""
@@ -53,5 +53,6 @@ class TextShape(Shape):
         logprobs: Iterable[TokenLogprob | PromptToken] = (),
         reason: FinishReason | None = None,
     ) -> TextChunkChoice:
-        start, self._sent = self._sent, self._sent + len(text)
-        return TextChunkChoice(index=index, text=text, logprobs=text_logprobs(logprobs, start), finish_reason=reason)
+        entries = list(logprobs)
+        start, self._sent = self._sent, self._sent + sum(len(entry.token) for entry in entries)
+        return TextChunkChoice(index=index, text=text, logprobs=text_logprobs(entries, start), finish_reason=reason)
