@@ -24,9 +24,13 @@ from services.core.settings import Settings
 log = logging.getLogger(__name__)
 
 
+PAUSE = 1e-5
+"""Seconds of a pause in long work: as short as a timer can be."""
+
+
 def give_way() -> None:
-    """Let other requests run. Under gevent, a sleep of any length switches to another greenlet."""
-    time.sleep(0)
+    """Let other requests run. Under gevent, a sleep of no length would let neither sockets nor timers be looked at."""
+    time.sleep(PAUSE)
 
 
 class RagState:

@@ -37,22 +37,29 @@ class PromptOwners:
     """The prompts of each key that one loaded engine has seen. Only the holder of the slot may use it."""
 
     _prompts: dict[str, deque[Prompt]] = field(default_factory=dict)
+    _before: str = ""
+    """The key of the run before this one."""
+    _now: str = ""
+    """The key of the run that was added last."""
 
     def add(self, name: str) -> None:
         """Note that a run of the key `name` begins; what it leaves in the cache is its own even if it never ends."""
+        self._before, self._now = self._now, name
         self._prompts.setdefault(name, deque(maxlen=REMEMBERED))
 
     def own(self, name: str, request: EngineRequest, done: Done) -> Done:
         """Note the end of a run that was added, and return it with the reused tokens of the key's own prompts only.
 
-        They are those of its longest earlier prompt that this one begins with. As long as no other key used the engine,
-        all are its own.
+        They are those of its longest earlier prompt that this one begins with, and none right after a run of another
+        key: that has replaced the end of what the key had, so the count would tell where the two prompts part. As long
+        as no other key used the engine, all are its own.
         """
         mine = self._prompts[name]
         content, usage = content_of(request), done.usage
         cached = usage.cached_tokens
         if len(self._prompts) > 1:
-            cached = min(cached, max((prompt.tokens for prompt in beginnings(content, mine)), default=0))
+            known = max((prompt.tokens for prompt in beginnings(content, mine)), default=0)
+            cached = min(cached, known) if self._before == name else 0
         tokens = usage.prompt_tokens + usage.completion_tokens
         mine.append(Prompt(len(content), blake2b(content).digest(), tokens))
         return msgspec.structs.replace(done, usage=msgspec.structs.replace(usage, cached_tokens=cached))

@@ -51,13 +51,29 @@ def test_a_large_body_gets_time_by_its_bytes(pair: tuple[socket.socket, socket.s
     ours, theirs = pair
     clock = Clock()
     paced = PacedSocket(ours, 1, clock)
-    left = LEAST_RATE
-    while left:
-        theirs.send(b"x" * 1024)
-        left -= len(paced.recv(2048))
-    clock.now = 1.9
+    for number in range(20):
+        clock.now = number / 2
+        receive(LEAST_RATE // 2, paced, theirs)
+    clock.now = 10.4
+    receive(1, paced, theirs)
+
+
+def test_fast_bytes_save_no_time_for_a_pause(pair: tuple[socket.socket, socket.socket]) -> None:
+    ours, theirs = pair
+    clock = Clock()
+    paced = PacedSocket(ours, 30, clock)
+    receive(20 * LEAST_RATE, paced, theirs)
+    clock.now = 31
     theirs.send(b"x")
-    assert paced.recv(100) == b"x"
+    with pytest.raises(TimeoutError):
+        paced.recv(100)
+
+
+def receive(count: int, paced: PacedSocket, sender: socket.socket) -> None:
+    """Let `count` bytes arrive."""
+    while count:
+        sender.send(b"x" * min(count, 1024))
+        count -= len(paced.recv(1024))
 
 
 def test_a_pause_ends_when_the_time_is_over(pair: tuple[socket.socket, socket.socket]) -> None:

@@ -38,7 +38,13 @@ def test_the_prompts_of_another_key_do_not_count() -> None:
     assert runs.counted("b", "secret") == 0
     assert runs.counted("b", "secret", "more") == 25
     assert runs.counted("b", "other", "more") == 0
-    assert runs.counted("a", "secret", "more") == 25
+    assert runs.counted("a", "secret", "more") == 0
+
+
+def test_a_guess_that_is_sent_again_tells_nothing_of_what_ran_in_between() -> None:
+    runs = Runs()
+    assert [runs.counted("b", "guess"), runs.counted("a", "secret"), runs.counted("b", "guess")] == [30, 0, 0]
+    assert runs.counted("b", "guess") == 25
 
 
 def test_a_run_that_was_broken_off_counts_as_another_key_s() -> None:

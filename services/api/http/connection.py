@@ -44,7 +44,8 @@ class PacedSocket:
             data = self.sock.recv(min(size, READ_SIZE))
         finally:
             self.sock.settimeout(self._timeout)
-        self._deadline += len(data) / LEAST_RATE
+        # Time that fast bytes save is not kept: a client that pauses after them would hold their memory for minutes.
+        self._deadline = min(self._deadline + len(data) / LEAST_RATE, self._clock() + self._timeout)
         return data
 
     def drain(self, body: Any, most: int) -> bool:

@@ -54,7 +54,7 @@ class OriginGuard:
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Raise `Forbidden` for a request that a foreign page may have sent, `BadRequest` for one without a Host."""
         host = req.get_header("Host") or ""
-        if not host and req.env.get("SERVER_PROTOCOL") == "HTTP/1.1":
+        if not host and req.env.get("SERVER_PROTOCOL") != "HTTP/1.0":
             raise BadRequest("The request has no header Host, which HTTP/1.1 demands; send one.")
         if self._keyless and not req.context.caller.name:
             self._check_host(host)
