@@ -5,9 +5,10 @@ Nothing else in the server works on the inside of a client's schema, but for `ch
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -20,8 +21,12 @@ from services.engines.worker.process import worker_argv, worker_env
 WAIT = 60.0
 """Seconds for a verdict. The process has a limit of CPU time; this one is for machines that have none to spare."""
 
-_alone = threading.Lock()
-"""Held while a process runs. Together they would have no limit of memory or of CPU time."""
+TURN_WAIT = 30.0
+"""Seconds that one waits until the processes of others have ended."""
+
+_compiling, _matching = threading.Lock(), threading.Lock()
+"""Each is held while a process runs, since many together would have no limit of memory or of CPU time. There are two,
+so that the end of an answer does not wait for the schemas of others."""
 
 
 class TooCostly(Exception):
@@ -55,8 +60,8 @@ class Match(msgspec.Struct, frozen=True):
 def compile_schemas(calls: Mapping[str, dict[str, Any]], answer: dict[str, Any] | None) -> Verdict:
     """Return the verdict on an answer that is a call with arguments of `calls`, or JSON of `answer`.
 
-    Blocks for a tenth of a second, at most for `WAIT`; not at all for schemas that it saw lately. Raises `Unavailable`
-    and `EngineFailed`.
+    Blocks for a tenth of a second, at most for `TURN_WAIT` and `WAIT`; not at all for schemas that it saw lately.
+    Raises `Unavailable` and `EngineFailed`.
     """
     return _compile(json.dumps({"op": "compile", "calls": calls, "answer": answer}))
 
@@ -64,7 +69,7 @@ def compile_schemas(calls: Mapping[str, dict[str, Any]], answer: dict[str, Any] 
 @lru_cache(maxsize=32)
 def _compile(order: str) -> Verdict:
     try:
-        return msgspec.json.decode(_ask(order), type=Verdict)
+        return msgspec.json.decode(_ask(_compiling, order), type=Verdict)
     except TooCostly:
         return Verdict(fault="costly", reason="it takes too much time or memory")
 
@@ -74,11 +79,12 @@ def match_answers(answers: Sequence[tuple[str, dict[str, Any]]]) -> list[Match]:
 
     Raises `TooCostly` too.
     """
-    return msgspec.json.decode(_ask(json.dumps({"op": "match", "answers": answers})), type=list[Match])
+    order = json.dumps({"op": "match", "answers": answers})
+    return msgspec.json.decode(_ask(_matching, order), type=list[Match])
 
 
-def _ask(order: str) -> bytes:
-    with _alone:
+def _ask(lock: threading.Lock, order: str) -> bytes:
+    with _turn(lock):
         child = Child(worker_argv("services.answering.judge_process"), worker_env(), "judge")
         try:
             child.send(order.encode())
@@ -88,5 +94,19 @@ def _ask(order: str) -> bytes:
         finally:
             child.kill()
     if line is None:
-        raise Unavailable("The server is too busy to check a schema. Try again in a minute.")
+        raise _busy()
     return line
+
+
+@contextlib.contextmanager
+def _turn(lock: threading.Lock) -> Iterator[None]:
+    if not lock.acquire(timeout=TURN_WAIT):
+        raise _busy()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _busy() -> Unavailable:
+    return Unavailable("The server is too busy to check a schema. Try again in a minute.")

@@ -104,6 +104,8 @@ def chain(count: int) -> dict[str, Any]:
         ({"type": "array", "minItems": 100_000}, "checked"),
         ({"type": "integer", "maximum": 2**64}, "enforced"),
         ({"type": "integer", "minimum": 2**64}, "checked"),
+        ({"type": "integer", "multipleOf": 9_973}, "enforced"),
+        ({"type": "integer", "multipleOf": 999_979}, "checked"),
         ({"type": "string", "pattern": "^a{10000}$"}, "enforced"),
         ({"type": "string", "pattern": "^a{10001}$"}, "costly"),
         ({"type": "string", "pattern": "^((a{100}){100}){10}$"}, "costly"),
@@ -256,6 +258,16 @@ def test_a_process_that_has_no_time_to_answer_is_ended() -> None:
         patch.setattr(judge, "WAIT", 0.01)
         with pytest.raises(Unavailable, match="too busy"):
             run_instead([sys.executable, "-c", "input(); input()"])
+
+
+def test_an_answer_is_checked_while_schemas_are_compiled_and_others_wait_for_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(judge, "TURN_WAIT", 0.01)
+    with judge._compiling:
+        assert judge.match_answers([("1", {"const": 1})]) == [judge.Match("1")]
+        with pytest.raises(Unavailable, match="too busy"):
+            judge.compile_schemas({}, {"const": "waits for its turn"})
 
 
 def test_an_answer_that_cannot_be_checked_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,6 +31,9 @@ NUMBERS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum
 NO_FORMAT = "\0["
 """A text of no known format."""
 
+LIMITS = {**COUNT_LIMITS, "multipleOf": 10_000}
+"""Largest values of keywords for a grammar. That of a multiple of n has n states, which takes seconds at a million."""
+
 LARGEST = 2**63
 """llguidance has no bounds of numbers from here on."""
 
@@ -168,4 +171,4 @@ def is_far(key: str, item: Any) -> bool:
     """Return whether a bound is farther than a grammar can count."""
     if isinstance(item, bool) or not isinstance(item, int | float):
         return False
-    return item > COUNT_LIMITS.get(key, item) or (key in NUMBERS and abs(item) >= LARGEST)
+    return item > LIMITS.get(key, item) or (key in NUMBERS and abs(item) >= LARGEST)
