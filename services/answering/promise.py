@@ -127,5 +127,5 @@ class Answer:
         """Return the arguments of each call that was demanded, with their schema."""
         if not self._request.check_call:
             return []
-        tools = {tool.name: tool.parameters for tool in self._request.tools}
+        tools = {tool.name: arguments_schema(tool) for tool in self._request.tools}
         return [(arguments, tools[name]) for name, arguments in self.calls()]

@@ -19,7 +19,7 @@ from services.chat.schemas.match import Unsatisfied, matching_json
 from services.chat.tokens import estimate_tokens
 from services.chat.tools import prompt
 from services.chat.tools.families import AUTO, BY_NAME
-from services.chat.tools.grammar import arguments_schema
+from services.chat.tools.grammar import arguments_schema, move_references
 from services.core.errors import AnswerInvalid, BadRequest
 from services.core.events import Done, Event, Notice, Text, TokenLogprob, Usage, Waiting
 from services.core.message import ToolCall, message
@@ -94,9 +94,20 @@ def test_the_grammar_of_a_call(value: Any, right: bool | None) -> None:
     assert allows(compiled(calls, own).rules, json.dumps(value)) is (right is not False)
 
 
+@pytest.mark.parametrize("key", ["const", "default"])
+def test_data_in_a_schema_are_no_references(key: str) -> None:
+    data = {"$ref": "#/a"}
+    moved = move_references({"properties": {key: {"$ref": "#/$defs/G", key: data}}}, "#/x")
+    assert moved == {"properties": {key: {"$ref": "#/x/$defs/G", key: data}}}
+
+
 @pytest.mark.parametrize(
     "parameters",
-    [{}, {"type": "object", "properties": {}, "required": [], "title": "N", "description": "None."}],
+    [
+        {},
+        {"type": None, "properties": {}},
+        {"type": "object", "properties": {}, "required": [], "title": "N", "description": "None."},
+    ],
 )
 def test_a_tool_whose_schema_has_no_properties_takes_no_arguments(parameters: dict[str, Any]) -> None:
     rules = compiled({"now": arguments_schema(Tool("now", "", parameters))}, None).rules
@@ -289,6 +300,13 @@ def test_a_demanded_call_is_urged_for_where_a_template_tells_of_the_tools() -> N
     assert request.template_kwargs["tools"][0]["function"]["name"] == "get_weather"
     assert "Answer with a call" in request.messages[0].text
     assert planned(GenerationRequest((USER,), tools=(WEATHER,)), model).messages == (USER,)
+
+
+def test_a_call_is_judged_by_the_schema_of_its_grammar() -> None:
+    tool = Tool("now", "", {"type": None, "properties": {}})
+    request = planned(GenerationRequest((USER,), tools=(tool,), call_required=True), PLAIN)
+    events, _ = answered(request, '{"name": "now", "arguments": {}}')
+    assert isinstance(events[-1], Done)
 
 
 def test_megabytes_of_tools_are_refused_with_their_estimate() -> None:

@@ -18,6 +18,9 @@ PARAM = "response_format"
 ANNOTATIONS = frozenset({"$schema", "$id", "title", "examples", "default"})
 """Keys of a schema that a model does not need. They would only cost tokens of the prompt."""
 
+NO_OBJECT = ("array", "boolean", "integer", "null", "number", "string")
+"""Types of JSON values that are no objects."""
+
 MAX_DEPTH = 64
 """Largest nesting of schemas and of arguments in a request, in levels. It is enough for all in use, and keeps
 recursive code far from Python's limit."""
@@ -77,6 +80,20 @@ def check_schemas(answer: Schema | None, tools: Sequence[Tool]) -> None:
         )
     for name, param, schema in named:
         check_bounds(schema, name, param)
+    for tool in tools:
+        check_arguments(tool)
+
+
+def check_arguments(tool: Tool) -> None:
+    """Check that the arguments of `tool` may be an object, as those of every call are. Raises `BadRequest`."""
+    kind = tool.parameters.get("type")
+    kinds = kind if isinstance(kind, list) else [kind]
+    if "object" not in kinds and any(kind in NO_OBJECT for kind in kinds):
+        raise BadRequest(
+            f"The schema of {tool_schema_name(tool.name)} has the type {kind!r}, but the arguments of a call are "
+            "always an object. Make its type 'object'.",
+            param="tools",
+        )
 
 
 def tool_schema_name(tool: str) -> str:

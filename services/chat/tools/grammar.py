@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from services.chat.schemas.checks import ANNOTATIONS
+from services.chat.schemas.parts import DATA, NAMED
 from services.core.grammar import ROOT
 from services.core.request import Tool
 
@@ -44,15 +45,22 @@ def arguments_schema(tool: Tool) -> dict[str, Any]:
     return {**tool.parameters, "type": "object"}
 
 
-def move_references(value: Any, root: str) -> Any:
-    """Return `value` with its references to its own root, and from there, changed to start at `root`."""
-    if isinstance(value, list):
-        return [move_references(item, root) for item in value]
-    if not isinstance(value, dict):
-        return value
-    moved = {key: move_references(item, root) for key, item in value.items()}
-    reference = value.get("$ref")
+def move_references(schema: Any, root: str) -> Any:
+    """Return a schema with its references to its own root, and from there, changed to start at `root`."""
+    if isinstance(schema, list):
+        return [move_references(item, root) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    moved = {key: move_inside(key, item, root) for key, item in schema.items()}
+    reference = schema.get("$ref")
     # Others name an anchor, which is the same from everywhere.
     if isinstance(reference, str) and (reference == "#" or reference.startswith("#/")):
         moved["$ref"] = root + reference[1:]
     return moved
+
+
+def move_inside(key: str, item: Any, root: str) -> Any:
+    """Return the value of the keyword `key` of a schema, as `move_references` does. Data stay as they are."""
+    if key in NAMED and isinstance(item, dict):
+        return {name: move_references(part, root) for name, part in item.items()}
+    return item if key in DATA else move_references(item, root)
