@@ -104,6 +104,19 @@ def chain(count: int) -> dict[str, Any]:
         ({"type": "array", "minItems": 100_000}, "checked"),
         ({"type": "integer", "maximum": 2**64}, "enforced"),
         ({"type": "integer", "minimum": 2**64}, "checked"),
+        ({"type": "integer", "minimum": 2**53 + 1}, "checked"),
+        ({"const": 2**53 + 1}, "checked"),
+        ({"enum": [0, {"a": [-(2**53) - 1]}]}, "checked"),
+        ({"const": 2**53}, "enforced"),
+        ({"const": 1e22}, "enforced"),
+        ({"type": "string", "pattern": "^[[:alpha:]]+$"}, "checked"),
+        ({"type": "string", "pattern": "^[a-z&&b]$"}, "checked"),
+        ({"type": "string", "pattern": "^[a-z--b]$"}, "checked"),
+        ({"type": "string", "pattern": "^[a~~b]$"}, "checked"),
+        ({"type": "string", "pattern": r"^[\[a&\--z]--$"}, "enforced"),
+        ({"patternProperties": {f"^{name}$": {} for name in names(16)}, "additionalProperties": False}, "enforced"),
+        ({"patternProperties": {f"^{name}$": {} for name in names(17)}, "additionalProperties": False}, "checked"),
+        ({"type": "object", "patternProperties": {"^[[:alpha:]]$": {}}, "additionalProperties": False}, "checked"),
         ({"type": "integer", "multipleOf": 9_973}, "enforced"),
         ({"type": "integer", "multipleOf": 999_979}, "checked"),
         ({"type": "string", "pattern": "^a{10000}$"}, "enforced"),
@@ -119,6 +132,23 @@ def chain(count: int) -> dict[str, Any]:
 )  # fmt: skip
 def test_what_becomes_of_a_large_or_odd_one(schema: dict[str, Any], found: str) -> None:
     assert verdict(schema) == found
+
+
+@pytest.mark.parametrize(
+    ("schema", "right"),
+    [
+        ({"const": 2**53 + 1}, 2**53 + 1),
+        ({"enum": [{"a": 2**60 + 1}]}, {"a": 2**60 + 1}),
+        ({"type": "string", "pattern": "^[[:alpha:]]+$"}, "a]"),
+        ({"type": "object", "patternProperties": {"^[a&&b]$": {"const": 1}}, "additionalProperties": False}, {"a": 1}),
+        ({"patternProperties": {f"^{name}": {} for name in names(17)}, "additionalProperties": False}, {"name0": 1}),
+        ({"type": "integer", "minimum": 1, "exclusiveMinimum": True}, 2),
+        ({"type": "integer", "maximum": 2**60, "exclusiveMaximum": True}, 2),
+    ],
+)  # fmt: skip
+def test_a_grammar_allows_what_is_right(schema: dict[str, Any], right: Any) -> None:
+    assert matching_json(json.dumps(right), schema)
+    assert allows(compiled({}, schema).rules, json.dumps(right))
 
 
 def test_a_wide_bound_is_checked_even_though_the_grammar_has_none() -> None:
@@ -190,7 +220,18 @@ def test_contradicting_bounds_are_refused_at_any_place(bounds: dict[str, Any]) -
     ],
 )
 def test_bounds_that_something_satisfies_pass(schema: dict[str, Any]) -> None:
-    check_schemas(schema, [Tool("f", "", schema)])
+    check_schemas(schema, [Tool("f", "", {"properties": {"a": schema}})])
+
+
+@pytest.mark.parametrize("kind", ["string", ["array", "null"]])
+def test_arguments_that_are_no_object_are_refused(kind: Any) -> None:
+    with pytest.raises(BadRequest, match="always an object"):
+        check_schemas(None, [Tool("f", "", {"type": kind})])
+
+
+@pytest.mark.parametrize("kind", ["object", ["object", "null"], None, "", {}])
+def test_arguments_that_may_be_an_object_pass(kind: Any) -> None:
+    check_schemas(None, [Tool("f", "", {"type": kind})])
 
 
 def test_a_schema_of_half_a_megabyte_is_refused_unread() -> None:

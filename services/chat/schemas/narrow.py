@@ -12,6 +12,7 @@ from typing import Any
 import jsonschema_rs
 
 from services.chat.schemas.parts import DATA, NAMED, schemas
+from services.chat.schemas.patterns import has_nested_class
 
 Compiles = Callable[[dict[str, Any]], bool]
 """Returns whether a grammar can be made of a schema."""
@@ -34,8 +35,11 @@ NO_FORMAT = "\0["
 LIMITS = {**COUNT_LIMITS, "multipleOf": 10_000}
 """Largest values of keywords for a grammar. That of a multiple of n has n states, which takes seconds at a million."""
 
-LARGEST = 2**63
-"""llguidance has no bounds of numbers from here on."""
+LARGEST = 2**53
+"""llguidance reads numbers as floating point, which takes whole ones for others from here on."""
+
+MAX_NAME_PATTERNS = 16
+"""Largest number of patterns for the names of one object. With hundreds, each token takes seconds."""
 
 FORMATS = frozenset({"date", "time", "date-time", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"})
 """Formats that llguidance enforces."""
@@ -77,8 +81,9 @@ class Preparing:
             return [self.schema(item) for item in value]
         if not isinstance(value, dict):
             return value
-        found = {key: self._inner(key, item) for key, item in value.items() if self.keeps(key, item)}
-        return with_pattern(found)
+        left_out = RARE if has_unclear_names(value) else frozenset[str]()
+        kept = {key: item for key, item in value.items() if key not in left_out and self.keeps(key, item)}
+        return with_pattern({key: self._inner(key, item) for key, item in kept.items()})
 
     def _inner(self, key: str, item: Any) -> Any:
         if key in NAMED and isinstance(item, dict):
@@ -94,7 +99,7 @@ class Preparing:
             return False
         if key == "format":
             return item in FORMATS or is_checked(item)
-        return not is_far(key, item)
+        return not (is_far(key, item) or is_unclear(key, item))
 
 
 class Narrowing(Preparing):
@@ -112,9 +117,7 @@ class Narrowing(Preparing):
 
     def keeps(self, key: str, item: Any) -> bool:
         """Return whether a keyword stays."""
-        if key == "pattern":
-            return self._compiles({"type": "string", "pattern": item})
-        return super().keeps(key, item)
+        return super().keeps(key, item) and (key != "pattern" or self._compiles({"type": "string", "pattern": item}))
 
 
 def with_pattern(schema: dict[str, Any]) -> dict[str, Any]:
@@ -148,7 +151,29 @@ def is_leaky(schema: Mapping[str, Any]) -> bool:
 
     Release 1.0.1 holds a described property to its own schema alone, and not also to that of a pattern of its name.
     """
-    return bool(schema.get("properties") and schema.get("patternProperties"))
+    return bool(schema.get("properties") and schema.get("patternProperties")) or has_unclear_names(schema)
+
+
+def has_unclear_names(schema: Mapping[str, Any]) -> bool:
+    """Return whether the patterns for the names of an object are too many for a grammar, or unclear."""
+    patterns = schema.get("patternProperties")
+    return isinstance(patterns, dict) and (
+        len(patterns) > MAX_NAME_PATTERNS or any(is_unclear("pattern", pattern) for pattern in patterns)
+    )
+
+
+def is_unclear(key: str, item: Any) -> bool:
+    """Return whether llguidance and the validator may read the value of a keyword differently."""
+    if key == "pattern":
+        return isinstance(item, str) and has_nested_class(item)
+    return key in ("const", "enum") and has_large_number(item)
+
+
+def has_large_number(value: Any) -> bool:
+    """Return whether a JSON value has a whole number in it that llguidance takes for another one."""
+    if isinstance(value, dict | list):
+        return any(map(has_large_number, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, int) and abs(value) > LARGEST
 
 
 def is_checked(name: Any) -> bool:
@@ -159,9 +184,9 @@ def is_checked(name: Any) -> bool:
 
 
 def is_cut(key: str, item: Any) -> bool:
-    """Return whether a bound is left out that an answer may well break; most are so far that none comes there."""
+    """Return whether what is left out may well be broken; most bounds are so far that no answer comes there."""
     if not is_far(key, item):
-        return False
+        return is_unclear(key, item)
     if key in NUMBERS:
         return not (item > 0 if key.lower().endswith("maximum") else item < 0)
     return key.startswith("min")

@@ -1,4 +1,4 @@
-"""Estimate what a regular expression costs, from its counted repetitions. Pure, and linear in its length."""
+"""Read what is special in a regular expression: its counted repetitions and its classes. Pure, linear in its length."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ from dataclasses import dataclass, field
 
 # Possessive: an unclosed class is read once to the end, and not again from each of its brackets.
 _TOKEN = re.compile(r"\\.|\[(?:[^\]\\]|\\.)*+\]?|[()]|\{(\d+)(?:(,)(\d*))?\}", re.DOTALL)
+
+_ESCAPED = re.compile(r"\\.", re.DOTALL)
+
+_SET_OPERATORS = ("[", "&&", "--", "~~")
+"""What makes a set of characters of two, inside of a class. JavaScript takes it for characters."""
 
 _DIGITS = 9
 """Digits of a count; one that has more is larger than any that is allowed."""
@@ -67,3 +72,9 @@ def count(digits: str) -> int:
     """Return the number that `digits` mean, or a very large one."""
     # Python refuses to read thousands of digits, and none are needed.
     return int(digits) if len(digits) <= _DIGITS else 10**_DIGITS
+
+
+def has_nested_class(pattern: str) -> bool:
+    """Return whether `pattern` has a class of characters with another or an operator in it, as in ``[[:alpha:]]``."""
+    classes = (_ESCAPED.sub(".", token[0][1:]) for token in _TOKEN.finditer(pattern) if token[0].startswith("["))
+    return any(operator in inside for inside in classes for operator in _SET_OPERATORS)
