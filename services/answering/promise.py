@@ -36,7 +36,7 @@ def settled(request: EngineRequest) -> EngineRequest:
     """
     if not request.has_promise:
         return request
-    enforced = spec_of(request.model).grammar
+    enforced = request.has_form and spec_of(request.model).grammar
     if enforced and request.messages and request.messages[-1].role == "assistant" and request.messages[-1].text:
         # A grammar holds for what is written now, so the two together would be no JSON.
         raise BadRequest(
@@ -44,14 +44,23 @@ def settled(request: EngineRequest) -> EngineRequest:
             "anew. Send a user's message last.",
             param="messages",
         )
-    # Without a grammar, calls that nobody demanded are as free as text is.
-    bound = request.tools if enforced or request.check_call else ()
-    found = judge.compile_schemas({tool.name: arguments_schema(tool) for tool in bound}, request.answer_schema)
-    if found.fault and (enforced or found.fault != "no_grammar"):
+    bound = {tool.name: arguments_schema(tool) for tool in request.tools} if enforced else bound_arguments(request)
+    found = judge.compile_schemas(bound, request.answer_schema)
+    if found.fault and (enforced or found.fault not in harmless_faults(request)):
         raise refused(found)
     if not enforced:
         return request
     return replace(request, grammar=found.rules) if found.complete else with_schema(request, found.rules)
+
+
+def bound_arguments(request: EngineRequest) -> dict[str, dict[str, Any]]:
+    """Return the schemas that arguments must satisfy, by the names of the tools. Other calls are as free as text is."""
+    return {tool.name: arguments_schema(tool) for tool in request.tools if tool.strict or request.check_call}
+
+
+def harmless_faults(request: EngineRequest) -> tuple[str, ...]:
+    """Return the faults of a schema that do no harm where no grammar is made of it."""
+    return ("no_grammar",) if request.has_form else ("no_grammar", "costly")
 
 
 def with_schema(request: EngineRequest, rules: str) -> EngineRequest:
@@ -124,8 +133,6 @@ class Answer:
         return wrong or (judge.Match("") if self.called else matches[0])
 
     def _promised_arguments(self) -> list[tuple[str, dict[str, Any]]]:
-        """Return the arguments of each call that was demanded, with their schema."""
-        if not self._request.check_call:
-            return []
-        tools = {tool.name: arguments_schema(tool) for tool in self._request.tools}
-        return [(arguments, tools[name]) for name, arguments in self.calls()]
+        """Return the arguments of each call that must satisfy a schema, with that."""
+        bound = bound_arguments(self._request)
+        return [(arguments, bound[name]) for name, arguments in self.calls() if name in bound]

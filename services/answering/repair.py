@@ -1,7 +1,8 @@
 """Check finished answers against what was promised, and repeat a request whose answer is wrong.
 
 Where a grammar enforces all of the promise, the answer is sent as it comes, and only its end waits for the check.
-Elsewhere its text and its calls are held back, and `Waiting` is sent instead; reasoning passes at once.
+Elsewhere its text and its calls are held back, and `Waiting` is sent instead; reasoning passes at once. Where only the
+arguments of strict tools were promised, text passes too, and an answer is held back from its first call of one on.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ def checked_events(request: EngineRequest, run: RunRequest) -> Iterator[Event]:
 
     They block as `run` does, and raise the same, and `AnswerInvalid`.
     """
-    return repaired_events(request, run) if request.hold_back else watched_events(request, run)
+    enforced = request.grammar and not request.hold_back
+    return watched_events(request, run) if enforced else repaired_events(request, run)
 
 
 def watched_events(request: EngineRequest, run: RunRequest) -> Generator[Event]:
@@ -51,6 +53,7 @@ def watched_events(request: EngineRequest, run: RunRequest) -> Generator[Event]:
                 yield event
     # The run has ended, so no other request waits for this.
     if complaint := violation(answer, done):
+        check_stop(done, complaint)
         raise AnswerInvalid(
             f"The answer of the model {request.model.id!r} is not what was asked for, although a grammar enforced it: "
             f"{complaint}. Ask again; if this repeats, ask for a simpler schema."
@@ -68,6 +71,16 @@ def violation(answer: Answer, done: Done) -> str:
     return "there is text around the JSON"
 
 
+def check_stop(done: Done, complaint: str) -> None:
+    """Raise `AnswerInvalid` for a wrong answer that a stop string ended."""
+    if done.stop:
+        raise AnswerInvalid(
+            f"The stop string {done.stop!r} of the request ended the answer, which is not what was asked for: "
+            f"{complaint}. Leave `stop` out.",
+            param="stop",
+        )
+
+
 def repaired_events(request: EngineRequest, run: RunRequest) -> Generator[Event]:
     """Yield the events of the first of `ATTEMPTS` runs whose answer is right, else those of `failed_events`."""
     done: Done | None = None
@@ -76,19 +89,22 @@ def repaired_events(request: EngineRequest, run: RunRequest) -> Generator[Event]
         if number:
             yield from retry_events(request, number)
         next_request = correction_request(request, attempt, number) if number else request
-        attempt = Attempt(request)
+        following = Attempt(request)
         try:
-            yield from attempt.events(run(next_request))
+            yield from following.events(run(next_request))
         except ContextOverflow:
             if done is None:
                 raise
             break  # the wrong answer and the correction do not fit the context together
+        attempt = following
         done = merge_done(done, attempt.done)
         if attempt.settled:
             yield done
             return
+        if attempt.sent:
+            break
     assert done is not None
-    yield from failed_events(request, done)
+    yield from failed_events(request, attempt, done)
 
 
 def retry_events(request: EngineRequest, number: int) -> Iterator[Event]:
@@ -114,11 +130,15 @@ class Attempt:
         self._request = request
         self._buffer: list[Text | ToolCallDelta] = []
         self._answer = Answer(request)
-        self._open = False
-        """Whether the rest is sent as it comes."""
+        self._strict = {tool.name for tool in request.tools if tool.strict}
+        self._holding = request.hold_back
+        self._decided = request.check_call
+        """Whether the rest is held back for certain."""
+        self.sent = False
+        """Whether some of the answer was sent, so that another attempt cannot replace it."""
         self.done = Done("stop", Usage())
-        self.complaint = ""
-        """What is wrong with the answer, in the words for the model."""
+        self.wrong = ""
+        """What is wrong with the answer."""
         self.settled = False
         """Whether the answer was sent: it is right, or it was cut off, which another attempt would not change."""
 
@@ -127,6 +147,16 @@ class Attempt:
         """Return what the model wrote."""
         calls = (f'{{"name": "{name}", "arguments": {arguments}}}' for name, arguments in self._answer.calls())
         return "\n".join(filter(None, [self._answer.text, *calls]))
+
+    @property
+    def complaint(self) -> str:
+        """Return what is wrong with the answer, in the words for the model."""
+        return (CALL_COMPLAINT if self.called else JSON_COMPLAINT).format(self.wrong)
+
+    @property
+    def called(self) -> bool:
+        """Return whether a call was demanded, or made."""
+        return self._request.check_call or self._answer.called
 
     def events(self, events: Iterator[Event]) -> Generator[Event]:
         """Yield what may be sent already, without `Done`. Closes `events` at the end."""
@@ -137,29 +167,38 @@ class Attempt:
 
     def _take(self, event: Event) -> Iterator[Event]:
         self._answer.take(event)
-        # A call that nobody demanded is as good as the JSON, and nothing was promised of its arguments.
-        if isinstance(event, ToolCallDelta) and not self._request.check_call and not self._open:
-            self._open = True
-            yield from self._buffer
         if isinstance(event, Done):
             self.done = event
-        elif isinstance(event, Text | ToolCallDelta) and not self._open:
-            self._buffer.append(event)
-            yield Waiting("decode")
+        elif isinstance(event, Text | ToolCallDelta):
+            yield from self._take_piece(event)
         else:
             yield event
 
+    def _take_piece(self, piece: Text | ToolCallDelta) -> Iterator[Event]:
+        # A call that nobody demanded is as good as the JSON, and nothing was promised of it if its tool is not strict.
+        if isinstance(piece, ToolCallDelta) and piece.name and not self._decided:
+            self._decided = self._holding = piece.name in self._strict
+        self._buffer.append(piece)
+        if self._holding:
+            yield Waiting("decode")
+        else:
+            yield from self._flush()
+
+    def _flush(self) -> Iterator[Event]:
+        # Blanks before a call are no answer yet.
+        self.sent |= any(isinstance(piece, ToolCallDelta) or piece.text.strip() != "" for piece in self._buffer)
+        yield from self._buffer
+        self._buffer = []
+
     def _check(self) -> Iterator[Event]:
-        self.settled = self._open or self.done.finish_reason == "length"
-        if self._open:
-            return
-        if self.settled:
-            yield from self._buffer
+        if not self._holding or self.done.finish_reason == "length":
+            self.settled = True
+            yield from self._flush()
             return
         found = self._answer.judged()
         self.settled = found.json is not None
         if found.json is None:
-            self.complaint = (CALL_COMPLAINT if self._request.check_call else JSON_COMPLAINT).format(found.complaint)
+            self.wrong = found.complaint
         else:
             yield from self._buffer if found.json in ("", self._answer.text) else [Text(found.json)]
 
@@ -179,17 +218,19 @@ def correction_request(request: EngineRequest, attempt: Attempt, number: int) ->
     )
 
 
-def failed_events(request: EngineRequest, done: Done) -> Iterator[Event]:
-    """Yield the end of a request whose attempts all failed. Raises `AnswerInvalid`.
+def failed_events(request: EngineRequest, last: Attempt, done: Done) -> Iterator[Event]:
+    """Yield the end of a request whose attempts failed, of which `last` is the last. Raises `AnswerInvalid`.
 
     A wrong answer is never sent. It becomes a refusal if the schema is strict, as OpenAI's clients expect, and an error
     otherwise.
     """
-    if request.check_call or not request.generation.schema_strict:
-        wanted = "call of the form" if request.check_call else "JSON of the form"
+    check_stop(last.done, last.wrong)
+    if last.called or not request.generation.schema_strict:
+        wanted = "call of the form" if last.called else "JSON of the form"
+        attempts = "and its text was sent already" if last.sent else f"in {ATTEMPTS} attempts"
         raise AnswerInvalid(
-            f"The model {request.model.id!r} wrote no {wanted} that was asked for, in {ATTEMPTS} attempts. Ask for a "
-            "simpler schema, or choose a larger model."
+            f"The model {request.model.id!r} wrote no {wanted} that was asked for, {attempts}. Ask for a simpler "
+            "schema, or choose a larger model."
         )
     yield Refusal(f"The model wrote no JSON that satisfies the schema, in {ATTEMPTS} attempts.")
     yield done

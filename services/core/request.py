@@ -18,6 +18,8 @@ class Tool:
     description: str = ""
     parameters: dict[str, Any] = field(default_factory=dict)
     """The JSON schema of its arguments; ``{}`` allows any object."""
+    strict: bool = False
+    """Whether the arguments of each call must satisfy it, also of a call that nobody demanded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +129,18 @@ class EngineRequest:
         return self.generation.prompt or ""
 
     @property
-    def has_promise(self) -> bool:
-        """Return whether something was promised of the answer."""
+    def has_form(self) -> bool:
+        """Return whether the whole answer must have a certain form."""
         return self.answer_schema is not None or self.check_call
+
+    @property
+    def has_promise(self) -> bool:
+        """Return whether something was promised of the answer, or of the calls that it may have."""
+        return self.has_form or any(tool.strict for tool in self.tools)
 
     @property
     def checked_parameter(self) -> str:
         """Return OpenAI's name of the parameter that the answer is checked for."""
-        return "tool_choice" if self.check_call else "response_format"
+        if self.check_call:
+            return "tool_choice"
+        return "tools" if self.answer_schema is None else "response_format"

@@ -171,6 +171,11 @@ def test_the_choice_of_a_tool(choice: Any, names: list[str], required: bool, par
     assert all(tool.parameters == {"type": "object"} for tool in found.tools)
 
 
+def test_a_strict_tool() -> None:
+    assert asked(tools=[{"name": "f", "strict": True}]).tools[0].strict
+    assert not asked(tools=[{"name": "f", "strict": False}]).tools[0].strict
+
+
 @pytest.mark.parametrize(
     ("tools", "choice"),
     [([F], {"type": "tool"}), ([F], {"type": "tool", "name": "g"}), ([], {"type": "any"}), ([F, F], None)],

@@ -171,6 +171,12 @@ def test_what_fits_no_context_is_refused_before_the_work(fields: dict[str, Any],
     assert caught.value.param == param
 
 
+@pytest.mark.parametrize("strict", [True, False, None])
+def test_a_strict_tool(strict: bool | None) -> None:
+    (tool,) = ask(tools=[{"function": {"name": "f", "strict": strict}}]).tools
+    assert tool.strict is bool(strict)
+
+
 @pytest.mark.parametrize(
     ("choice", "required"),
     [("any", True), ({"type": "any"}, True), ({"type": "auto"}, False), ({"type": "required"}, True)],

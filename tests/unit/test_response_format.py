@@ -21,9 +21,10 @@ from services.chat.tools import prompt
 from services.chat.tools.families import AUTO, BY_NAME
 from services.chat.tools.grammar import arguments_schema, move_references
 from services.core.errors import AnswerInvalid, BadRequest
-from services.core.events import Done, Event, Notice, Text, TokenLogprob, Usage, Waiting
+from services.core.events import Done, Event, Notice, Text, TokenLogprob, ToolCallDelta, Usage, Waiting
 from services.core.message import ToolCall, message
 from services.core.metrics import Metrics
+from services.core.model import Model
 from services.core.request import EngineRequest, GenerationRequest, Tool
 from services.core.sampling import Sampling
 from services.core.settings import Settings
@@ -307,6 +308,50 @@ def test_a_call_is_judged_by_the_schema_of_its_grammar() -> None:
     request = planned(GenerationRequest((USER,), tools=(tool,), call_required=True), PLAIN)
     events, _ = answered(request, '{"name": "now", "arguments": {}}')
     assert isinstance(events[-1], Done)
+
+
+STRICT = replace(WEATHER, strict=True)
+RIGHT = '<tool_call>{"name": "get_weather", "arguments": {"city": "Rome"}}</tool_call>'
+WRONG = '<tool_call>{"name": "get_weather", "arguments": {"town": "Rome"}}</tool_call>'
+
+
+def calls(events: list[Event]) -> list[str]:
+    return [event.arguments for event in events if isinstance(event, ToolCallDelta) and event.arguments]
+
+
+@pytest.mark.parametrize("model", [MODEL, PLAIN])
+@pytest.mark.parametrize("schema", [None, {"uniqueItems": True}])
+def test_a_wrong_call_of_a_strict_tool_is_repeated(model: Model, schema: dict[str, Any] | None) -> None:
+    generation = GenerationRequest((USER,), tools=(STRICT,), json_schema=schema)
+    events, (_, second) = answered(planned(generation, model), WRONG, RIGHT)
+    assert calls(events) == ['{"city": "Rome"}']
+    assert "required" in second.messages[-1].text
+
+
+def test_a_wrong_call_of_another_tool_passes() -> None:
+    events, _ = answered(planned(GenerationRequest((USER,), tools=(WEATHER,))), WRONG)
+    assert calls(events) == ['{"town": "Rome"}']
+
+
+def test_the_text_beside_strict_tools_is_sent_as_it_comes() -> None:
+    request = planned(GenerationRequest((USER,), tools=(STRICT,)))
+    events = respond(request, lambda request: iter([Text("I look. "), Text(WRONG), END]))
+    assert next(events) == Text("I look. ")
+    with pytest.raises(AnswerInvalid, match="sent already"):
+        list(events)
+
+
+def test_a_strict_tool_with_an_invalid_schema_is_refused() -> None:
+    tool = Tool("f", "", {"properties": {"a": {"type": "text"}}}, strict=True)
+    with pytest.raises(BadRequest, match="tool 'f' cannot be used"):
+        respond(planned(GenerationRequest((USER,), tools=(tool,))), lambda _: iter(()))
+
+
+@pytest.mark.parametrize("model", [MODEL, PLAIN])
+def test_a_stop_string_that_cuts_the_json_is_named(model: Model) -> None:
+    request = planned(GenerationRequest((USER,), json_schema={}, stop=("a",)), model)
+    with pytest.raises(AnswerInvalid, match="Leave `stop` out"):
+        list(respond(request, lambda request: iter([Text('{"'), Done("stop", Usage(), stop="a")])))
 
 
 def test_megabytes_of_tools_are_refused_with_their_estimate() -> None:

@@ -215,6 +215,11 @@ def test_the_choice_of_a_tool(choice: Any, names: list[str], required: bool) -> 
     assert ([tool.name for tool in found.tools], found.call_required, found.parallel_calls) == (names, required, False)
 
 
+def test_a_strict_tool() -> None:
+    assert asked(tools=[{**F, "strict": True}]).tools[0].strict
+    assert not asked(tools=[{**F, "strict": False}]).tools[0].strict
+
+
 def test_tools_of_openais_servers_are_left_out_and_never_shown_as_offered() -> None:
     sent = request(tools=[{"type": "web_search"}, F, {"type": "custom", "name": "patch"}])
     assert [tool.name for tool in conversions.chat(sent).tools] == ["f"]

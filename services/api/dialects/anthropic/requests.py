@@ -134,7 +134,7 @@ def functions(tools: Sequence[MessagesTool]) -> Iterator[Tool]:
         if sent.type in (None, "", CUSTOM):
             if sent.name is None:
                 raise BadRequest(f"{where} is a tool without a name; give it one.", param=f"{where}.name")
-            yield tool(sent.name, sent.description, sent.input_schema, where)
+            yield tool(sent.name, sent.description, sent.input_schema, sent.strict, where)
 
 
 def messages(request: CountTokensRequest) -> Iterator[Message]:

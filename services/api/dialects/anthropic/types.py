@@ -53,6 +53,7 @@ class MessagesTool(Struct):
     description: Description | None = None
     type: Word | None = None
     """``custom``, or left out; tools of all other types are left out."""
+    strict: bool | None = None
 
 
 class MessagesToolChoice(Struct):

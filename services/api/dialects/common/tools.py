@@ -114,15 +114,17 @@ def choose_tools(
     return ToolChoice(offered, mode == "required" and bool(offered), parallel is not False)
 
 
-def tool(name: str, description: str | None, parameters: dict[str, Any] | None, where: str) -> Tool:
+def tool(
+    name: str, description: str | None, parameters: dict[str, Any] | None, strict: bool | None, where: str
+) -> Tool:
     """Return a tool of a request, at `where` in it. Raises `BadRequest`."""
     found = bounded_json(parameters or {}, f"{where}.parameters")
-    return Tool(name, clean(description or "", f"{where}.description"), found)
+    return Tool(name, clean(description or "", f"{where}.description"), found, strict is True)
 
 
 def tool_of(function: Function, where: str) -> Tool:
     """Return the tool of a function, at `where` in the request. Raises `BadRequest`."""
-    return tool(function.name, function.description, function.parameters, where)
+    return tool(function.name, function.description, function.parameters, function.strict, where)
 
 
 def functions(tools: Iterable[FunctionTool]) -> Iterator[Tool]:

@@ -163,4 +163,4 @@ def functions(tools: Sequence[ResponseTool]) -> Iterator[Tool]:
         if sent.type in FUNCTION_TYPES:
             if sent.name is None:
                 raise BadRequest(f"{where} is a function without a name; give it one.", param=f"{where}.name")
-            yield tool(sent.name, sent.description, sent.parameters, where)
+            yield tool(sent.name, sent.description, sent.parameters, sent.strict, where)
