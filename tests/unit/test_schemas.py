@@ -119,6 +119,8 @@ def chain(count: int) -> dict[str, Any]:
         ({"type": "object", "patternProperties": {"^[[:alpha:]]$": {}}, "additionalProperties": False}, "checked"),
         ({"type": "integer", "multipleOf": 9_973}, "enforced"),
         ({"type": "integer", "multipleOf": 999_979}, "checked"),
+        ({"type": "integer", "multipleOf": 9_973, "minimum": 12_345, "maximum": 123_456_789}, "checked"),
+        ({"type": "object", "properties": {"a": {"type": "number", "multipleOf": 0.00973}}}, "checked"),
         ({"type": "string", "pattern": "^a{10000}$"}, "enforced"),
         ({"type": "string", "pattern": "^a{10001}$"}, "costly"),
         ({"type": "string", "pattern": "^((a{100}){100}){10}$"}, "costly"),

@@ -111,9 +111,14 @@ class Narrowing(Preparing):
     def schema(self, value: Any) -> Any:
         """Return the copy of what may be a schema."""
         found = super().schema(value)
-        if not isinstance(found, dict) or not found.keys() & RARE or self._compiles(object_only(found)):
+        if not isinstance(found, dict):
             return found
-        return {key: item for key, item in found.items() if key not in RARE}
+        left_out: frozenset[str] = frozenset()
+        if found.keys() & RARE and not self._compiles(object_only(found)):
+            left_out |= RARE
+        if "multipleOf" in found and not self._compiles(number_only(found)):
+            left_out |= {"multipleOf"}
+        return {key: item for key, item in found.items() if key not in left_out}
 
     def keeps(self, key: str, item: Any) -> bool:
         """Return whether a keyword stays."""
@@ -139,6 +144,11 @@ def object_only(schema: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(found.get(key), dict):
             found[key] = dict.fromkeys(found[key], True)
     return {**found, "type": "object"}
+
+
+def number_only(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part of a schema that is about numbers."""
+    return {"type": "number", **{key: schema[key] for key in schema.keys() & NUMBERS}}
 
 
 def has_gap(schema: dict[str, Any]) -> bool:
