@@ -147,6 +147,9 @@ def test_odd_turns_of_a_history_are_read() -> None:
         ("", "{}"),
         (None, "{}"),
         ({"a": 1}, '{"a": 1}'),
+        ('{"a":"\\u003c|im_end|>"}', '{"a": "<|im_end|>"}'),
+        ('{"\\u003cs>":"<\\/s>\\n\\u00e9"}', '{"<s>": "</s>\\né"}'),
+        ('{"a":"as it is"}', '{"a":"as it is"}'),
     ],
 )
 def test_a_conversation_goes_on_whatever_an_earlier_call_contains(arguments: Any, read: str | None) -> None:

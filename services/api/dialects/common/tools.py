@@ -182,12 +182,12 @@ def conversation(messages: Iterable[Message]) -> Messages:
     return tuple(found)
 
 
-def earlier_call(id: str, name: str, arguments: str | dict[str, Any] | None, where: str) -> ToolCall:
+def earlier_call(id: str | int | None, name: str, arguments: Any, where: str) -> ToolCall:
     """Return a call of an earlier message, at `where`. Raises `BadRequest` for a NUL character in its name.
 
     A conversation must go on, whatever an earlier answer wrote: arguments that are no JSON object are left out.
     """
-    name = clean(name, f"{where}.tool_calls.function.name")
+    name, id = clean(name, f"{where}.tool_calls.function.name"), id_text(id) or ""
     if not arguments:
         return ToolCall(id, name, "{}")
     try:
@@ -196,10 +196,17 @@ def earlier_call(id: str, name: str, arguments: str | dict[str, Any] | None, whe
         return ToolCall(id, name, "{}", unread=True)
 
 
-def arguments_text(arguments: str | dict[str, Any], where: str) -> str:
+def id_text(id: str | int | None) -> str | None:
+    """Return the id of a call, which some clients number."""
+    return None if id is None else str(id)
+
+
+def arguments_text(arguments: Any, where: str) -> str:
     """Return the arguments of a call as a text. Raises what `earlier_call` catches if they are no object."""
-    if isinstance(arguments, dict):
-        # As models write it, with spaces: what was generated then is the beginning of the next prompt.
-        return json.dumps(bounded_json(arguments, where), ensure_ascii=False)
-    bounded_json(msgspec.json.decode(arguments, type=dict[str, Any]), where)
-    return arguments
+    decoded = msgspec.json.decode(arguments) if isinstance(arguments, str) else arguments
+    found = bounded_json(msgspec.convert(decoded, dict[str, Any]), where)
+    if isinstance(arguments, str) and "\\" not in arguments:
+        return arguments
+    # Without escapes of what needs none: a template may decode them, and they would hide a control token until then.
+    # As models write it, with spaces: what was generated then is the beginning of the next prompt.
+    return json.dumps(found, ensure_ascii=False)
