@@ -67,6 +67,19 @@ def test_a_conversation_goes_on_without_what_only_anthropics_servers_know() -> N
     assert conversions.ignored(request(messages=[turn])) == ["content of the type server_tool_use"]
 
 
+@pytest.mark.parametrize(
+    ("sent", "read"), [('{"a": 1}', '{"a": 1}'), ({"a": 1}, '{"a": 1}'), (None, "{}"), ([1], None), ("{", None)]
+)
+def test_a_conversation_goes_on_whatever_an_earlier_answer_contains(sent: Any, read: str | None) -> None:
+    call = {"type": "tool_use", "id": 1, "name": "f", "input": sent}
+    result = {"type": "tool_result", "tool_use_id": 1, "content": [{"type": "text"}]}
+    found = sent_messages(
+        {"role": "assistant", "content": [{"type": "text"}, call]}, {"role": "user", "content": [result]}
+    )
+    assert (found[0].text, found[0].calls) == ("", (ToolCall("1", "f", read or "{}", unread=read is None),))
+    assert (found[1].text, found[1].call_id) == ("", "1")
+
+
 def test_an_answer_without_content_is_empty() -> None:
     assert [m.text for m in sent_messages({"role": "assistant", "content": None})] == [""]
 

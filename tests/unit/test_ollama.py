@@ -166,6 +166,17 @@ def test_calls_and_their_results_find_each_other() -> None:
     assert [message.text for message in found] == ["", "of b", "of mine", "of a", "of nobody"]
 
 
+@pytest.mark.parametrize(
+    ("sent", "read"), [('{"a": 1}', '{"a": 1}'), ({"a": 1}, '{"a": 1}'), (None, "{}"), ([1], None), ("{", None)]
+)
+def test_a_conversation_goes_on_whatever_an_earlier_call_contains(sent: Any, read: str | None) -> None:
+    call = {"id": 1, "function": {"name": "f", "arguments": sent}}
+    found = converted(messages=[{"role": "assistant", "tool_calls": [call]}, {"role": "tool", "tool_call_id": 1}])
+    (made,) = found.messages[0].calls
+    assert (made.id, made.arguments, made.unread) == ("1", read or "{}", read is None)
+    assert found.messages[1].call_id == "1"
+
+
 def head() -> answers.AnswerHead:
     return answers.AnswerHead("m", Trace())
 

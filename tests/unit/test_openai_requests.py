@@ -138,6 +138,9 @@ def test_odd_turns_of_a_history_are_read() -> None:
     [
         ('{"q": ', None),
         ("[1]", None),
+        ([1], None),
+        (5, None),
+        ([], "{}"),
         ("null", None),
         ('{"a": NaN}', None),
         ('{"a": "\\ud800"}', None),
@@ -157,6 +160,12 @@ def test_a_conversation_goes_on_whatever_an_earlier_call_contains(arguments: Any
     found = ask(messages=[{"role": "assistant", "tool_calls": [call]}])
     assert found.messages[0].calls == (ToolCall("1", "f", read or "{}", unread=read is None),)
     assert found.unread == (["arguments of an earlier call"] if read is None else [])
+
+
+def test_numbers_are_ids_of_calls() -> None:
+    call = {"id": 7, "function": {"name": "f"}}
+    found = ask(messages=[{"role": "assistant", "tool_calls": [call]}, {"role": "tool", "tool_call_id": 7}])
+    assert (found.messages[0].calls[0].id, found.messages[1].call_id) == ("7", "7")
 
 
 @pytest.mark.parametrize(

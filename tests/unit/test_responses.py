@@ -86,10 +86,22 @@ def test_items_become_messages() -> None:
     assert found[2].calls[0] == ToolCall("1", "f", '{"a": 1}')
 
 
+def test_a_conversation_goes_on_after_odd_items() -> None:
+    items = [
+        {"role": "user", "content": "x"},
+        {"type": "item_reference", "id": "msg_1"},
+        {"type": "function_call", "call_id": 1, "name": "f", "arguments": {"a": 1}},
+        {"type": "function_call_output", "call_id": 1, "output": "y"},
+    ]
+    found = asked(input=items).messages
+    assert [m.calls for m in found] == [(), (ToolCall("1", "f", '{"a": 1}'),), ()]
+    assert found[2].call_id == "1"
+    assert conversions.ignored(request(input=items)) == ["input of the type item_reference"]
+
+
 @pytest.mark.parametrize(
     ("item", "place"),
     [
-        ({"type": "item_reference", "id": "msg_1"}, "item_reference"),
         ({"type": "party", "id": "1"}, "party"),
         ({"type": "message", "role": "user"}, "content"),
         ({"content": "x"}, "role"),

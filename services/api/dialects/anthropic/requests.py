@@ -23,6 +23,7 @@ from services.api.dialects.common.tools import (
     choose_tools,
     conversation,
     earlier_call,
+    id_text,
     left_out,
     tool,
 )
@@ -177,7 +178,7 @@ def tool_call(sent: InputBlock, where: str) -> ToolCall:
     """Return a call in an earlier message. Raises `BadRequest`."""
     if sent.name is None:
         raise BadRequest(f"{where} is a tool_use without a name; send the name of its tool.", param=f"{where}.name")
-    return earlier_call(sent.id or "", sent.name, sent.input, where)
+    return earlier_call(sent.id, sent.name, sent.input, where)
 
 
 def tool_result(sent: InputBlock, where: str) -> Message:
@@ -187,7 +188,7 @@ def tool_result(sent: InputBlock, where: str) -> Message:
     """
     content, place = sent.content, f"{where}.content"
     texts = blocks(content, place, written=True) if isinstance(content, list) else result_parts(content, place)
-    found = Message("tool", texts, call_id=sent.tool_use_id)
+    found = Message("tool", texts, call_id=id_text(sent.tool_use_id))
     return found.with_text(f"Error: {found.text}") if sent.is_error else found
 
 

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from services.api.dialects.common.bounds import (
+    AnyCallId,
     AnyInteger,
-    CallId,
     Description,
     Effort,
     MaxItems,
@@ -29,10 +29,11 @@ class InputBlock(Struct):
 
     type: Word
     text: Text | None = None
-    id: CallId | None = None
+    id: AnyCallId | None = None
     name: Name | None = None
-    input: Object | None = None
-    tool_use_id: CallId | None = None
+    input: Any = None
+    """The arguments of a call; `common.tools.earlier_call` leaves out what is no object."""
+    tool_use_id: AnyCallId | None = None
     content: Text | Annotated[list[InputBlock], MaxItems] | Object | AnyInteger | float | bool | None = None
     """The result of a tool. Anthropic has no objects and numbers here, but clients send them."""
     is_error: bool | None = None

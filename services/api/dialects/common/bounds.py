@@ -30,6 +30,8 @@ Name = Annotated[str, Meta(max_length=256)]
 """The name of a model or a tool."""
 CallId = Annotated[str, Meta(max_length=8192)]
 """The id of a call. Some servers put kilobytes of signed state into it."""
+AnyCallId = CallId | AnyInteger
+"""The id of a call in a history. It is a text, but some clients number their calls."""
 Label = Annotated[str, Meta(max_length=512)]
 Metadata = Annotated[dict[Word, Any], Meta(max_length=16)]
 Description = Annotated[str, Meta(max_length=65_536)]

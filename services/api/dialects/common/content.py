@@ -86,11 +86,13 @@ def json_text(value: Any, where: str) -> str:
 def part(sent: ContentPart, where: str, written: bool = False) -> tuple[Part, ...]:
     """Return one part of a message, none for reasoning; `written` is that of `text_parts`.
 
-    Raises `BadRequest` for one that is no text.
+    A part that a model or a tool has `written` may lack its text. Raises `BadRequest` for one that is no text.
     """
     if sent.type in REASONING:
         return ()
     found = sent.text if sent.type in TEXTS else sent.refusal if sent.type == "refusal" else None
+    if found is None and written and sent.type in (*TEXTS, "refusal"):
+        return ()
     if found is None:
         raise BadRequest(
             f"{where} has the type {sent.type!r}; this model reads text only. Send parts of the type 'text'.",

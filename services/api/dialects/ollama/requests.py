@@ -6,12 +6,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
 from msgspec import structs
 
 from services.api.dialects.common.content import clean, parts
 from services.api.dialects.common.parameters import NeutralValues, requested, sampling_of, stops
-from services.api.dialects.common.tools import choose_tools, earlier_call, functions, left_out
+from services.api.dialects.common.tools import choose_tools, earlier_call, functions, id_text, left_out
 from services.api.dialects.ollama.keep_alive import keep_alive
 from services.api.dialects.ollama.types import (
     Format,
@@ -185,12 +184,8 @@ def messages(sent: Sequence[OllamaRequestMessage]) -> Messages:
 
 
 def tool_call(sent: OllamaRequestToolCall, id: str, where: str) -> ToolCall:
-    """Return a call in an earlier message, with `id` where it has none. Raises `BadRequest`.
-
-    Ollama's clients send its arguments as an object, not as the text of one.
-    """
-    arguments = msgspec.json.encode(sent.function.arguments).decode()
-    return earlier_call(sent.id or id, sent.function.name, arguments, where)
+    """Return a call in an earlier message, with `id` where it has none. Raises `BadRequest`."""
+    return earlier_call(id_text(sent.id) or id, sent.function.name, sent.function.arguments, where)
 
 
 def answered_call(result: OllamaRequestMessage, open_calls: list[ToolCall]) -> str | None:
@@ -198,9 +193,10 @@ def answered_call(result: OllamaRequestMessage, open_calls: list[ToolCall]) -> s
 
     It is the call whose id the message has, else the first open call of the tool that it names; None for no such call.
     """
-    by_id = (call for call in open_calls if call.id == result.tool_call_id)
+    id = id_text(result.tool_call_id)
+    by_id = (call for call in open_calls if call.id == id)
     by_name = (call for call in open_calls if result.tool_name in (None, call.name))
     call = next(by_id, None) or next(by_name, None)
     if call is not None:
         open_calls.remove(call)
-    return result.tool_call_id or (call.id if call else None)
+    return id or (call.id if call else None)

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from services.api.dialects.common.bounds import (
+    AnyInteger,
     MaxItems,
     StopList,
     TopLogprobs,
@@ -75,7 +76,8 @@ class OllamaFunctionCall(Struct):
     """A function, and its arguments as an object."""
 
     name: Name
-    arguments: Object = {}
+    arguments: Any = None
+    """Some clients send the text of the object; `common.tools.earlier_call` leaves out what is none."""
     index: Tokens | None = None
 
 
@@ -83,7 +85,7 @@ class OllamaRequestToolCall(Struct):
     """A call that an earlier answer made."""
 
     function: OllamaFunctionCall
-    id: Name | None = None
+    id: Name | AnyInteger | None = None
 
 
 class OllamaRequestMessage(Struct):
@@ -95,7 +97,7 @@ class OllamaRequestMessage(Struct):
     images: Images | None = None
     tool_calls: Annotated[list[OllamaRequestToolCall], Meta(max_length=256)] | None = None
     tool_name: Name | None = None
-    tool_call_id: Name | None = None
+    tool_call_id: Name | AnyInteger | None = None
 
 
 class OllamaRequest(Struct, kw_only=True):

@@ -24,6 +24,7 @@ from services.api.dialects.common.tools import (
     conversation,
     earlier_call,
     functions,
+    id_text,
     left_out,
     tool_of,
 )
@@ -170,7 +171,7 @@ def message(sent: RequestMessage, where: str) -> Message:
         role=role,
         parts=content_parts(sent, role, f"{where}.content"),
         calls=tuple(tool_call(call, f"{where}.tool_calls[{i}]") for i, call in enumerate(calls_of(sent))),
-        call_id=sent.tool_call_id,
+        call_id=id_text(sent.tool_call_id),
         name=clean(sent.name, f"{where}.name") if role == "tool" and sent.name else None,
     )
 
@@ -191,7 +192,7 @@ def tool_call(sent: RequestToolCall, where: str) -> ToolCall:
         call = FunctionCall(sent.custom.name, {"input": sent.custom.input})
     if call is None:
         raise BadRequest(f"{where} has no function; send its name and arguments.", param=f"{where}.function")
-    return earlier_call(sent.id or "", call.name, call.arguments, where)
+    return earlier_call(sent.id, call.name, call.arguments, where)
 
 
 def calls_of(sent: RequestMessage) -> list[RequestToolCall]:

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from services.api.dialects.common.bounds import (
+    AnyCallId,
     AnyInteger,
-    CallId,
     Effort,
     Label,
     MaxItems,
@@ -44,8 +44,8 @@ class FunctionCall(Struct):
     """A function, and its arguments as the text of a JSON object."""
 
     name: Name
-    arguments: Text | Object | None = None
-    """Ollama's clients send the object itself."""
+    arguments: Any = None
+    """Ollama's clients send the object itself; `common.tools.earlier_call` leaves out what is no object."""
 
 
 class CustomCall(Struct):
@@ -60,7 +60,7 @@ class RequestToolCall(Struct):
 
     function: FunctionCall | None = None
     custom: CustomCall | None = None
-    id: CallId | None = None
+    id: AnyCallId | None = None
     type: Word | None = None
 
 
@@ -72,7 +72,7 @@ class RequestMessage(Struct):
     name: Name | None = None
     tool_calls: Annotated[list[RequestToolCall], MaxItems] | None = None
     function_call: FunctionCall | None = None
-    tool_call_id: CallId | None = None
+    tool_call_id: AnyCallId | None = None
 
 
 class NamedFunction(Struct):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from services.api.dialects.common.content import parts, result_parts, text_parts
-from services.api.dialects.common.tools import conversation, earlier_call
+from services.api.dialects.common.tools import conversation, earlier_call, id_text
 from services.api.dialects.responses.types import ResponseInputItem, ResponsesRequest
 from services.core.errors import BadRequest
 from services.core.message import Message, Messages, ToolCall
@@ -20,12 +20,15 @@ RESULTS = ("function_call_output", "custom_tool_call_output")
 OTHERS = frozenset(
     {
         "apply_patch_call", "apply_patch_call_output", "code_interpreter_call", "compaction", "computer_call",
-        "computer_call_output", "file_search_call", "image_generation_call", "local_shell_call",
+        "computer_call_output", "file_search_call", "image_generation_call", "item_reference", "local_shell_call",
         "local_shell_call_output", "mcp_approval_request", "mcp_approval_response", "mcp_call", "mcp_list_tools",
         "shell_call", "shell_call_output", "tool_search_call", "tool_search_output", "web_search_call",
     }
 )  # fmt: skip
-"""Types of items about tools of OpenAI's servers. A conversation that began there goes on here without them."""
+"""Types of items that only OpenAI's servers can read: about their tools, or kept by them.
+
+A conversation that began there goes on here without them.
+"""
 
 LEFT_OUT = OTHERS | {"reasoning"}
 """Types of items that no message is made of; chat templates have no place for earlier reasoning."""
@@ -86,7 +89,7 @@ def message(item: ResponseInputItem, where: str) -> Message:
 
 def tool_result(item: ResponseInputItem, where: str) -> Message:
     """Return the output of a tool as a message. Raises `BadRequest`."""
-    return Message("tool", result_parts(item.output, f"{where}.output"), call_id=item.call_id)
+    return Message("tool", result_parts(item.output, f"{where}.output"), call_id=id_text(item.call_id))
 
 
 def tool_call(item: ResponseInputItem, where: str) -> ToolCall:
@@ -94,4 +97,4 @@ def tool_call(item: ResponseInputItem, where: str) -> ToolCall:
     if item.name is None:
         raise BadRequest(f"{where} is a call without a name; send the name of its tool.", param=f"{where}.name")
     arguments = item.arguments if item.input is None else {"input": item.input}
-    return earlier_call(item.call_id or "", item.name, arguments, where)
+    return earlier_call(item.call_id, item.name, arguments, where)

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from services.api.dialects.common.bounds import (
+    AnyCallId,
     AnyInteger,
-    CallId,
     Description,
     Effort,
     Label,
@@ -32,9 +32,10 @@ class ResponseInputItem(Struct):
     type: Word | None = None
     role: Literal["user", "assistant", "system", "developer"] | None = None
     content: Content = None
-    call_id: CallId | None = None
+    call_id: AnyCallId | None = None
     name: Name | None = None
-    arguments: Text | None = None
+    arguments: Any = None
+    """Those of a call; `common.tools.earlier_call` leaves out what is no object."""
     input: Text | None = None
     output: Result = None
 
