@@ -114,9 +114,23 @@ def test_blocks_it_cannot_read_are_refused_by_their_place(block: dict[str, Any],
         sent_messages({"role": "user", "content": "x"}, {"role": role, "content": [first, block]})
 
 
+SCHEMA = {"type": "json_schema", "schema": {"type": "object"}}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"output_format": SCHEMA}, {"output_config": {"format": SCHEMA}, "output_format": SCHEMA}],
+)
+def test_both_places_of_a_schema(fields: dict[str, Any]) -> None:
+    found = asked(**fields)
+    assert (found.json_schema, found.schema_strict) == ({"type": "object"}, True)
+
+
 @pytest.mark.parametrize(
     ("fields", "place"),
     [
+        ({"output_format": {"type": "json_schema"}}, "output_format"),
+        ({"output_format": SCHEMA, "output_config": {"format": {**SCHEMA, "schema": {}}}}, "output_format"),
         ({"system": [{"type": "image"}]}, r"system\[0\]"),
         ({"tools": [{"type": "custom"}]}, r"tools\[0\]"),
         ({"messages": [{"role": "user"}]}, r"messages\[0\]"),
@@ -134,6 +148,11 @@ def test_what_it_cannot_do_is_refused_by_its_place(fields: dict[str, Any], place
         ({"thinking": {"type": "disabled"}, "metadata": {"user_id": "x"}, "service_tier": "auto"}, []),
         ({"output_config": {"effort": "low"}, "mcp_servers": [{"name": "x"}]}, ["mcp_servers", "output_config.effort"]),
         ({"cache_control": {"type": "ephemeral"}}, []),
+        ({"output_format": {"type": "json_schema", "schema": {}}}, []),
+        (
+            {"output_format": {"type": "xml"}, "output_config": {"format": {"type": "y"}}},
+            ["output_config.format.type", "output_format.type"],
+        ),
         ({"grammar": "x", "min_p": 0.5, "seed": 1}, ["grammar"]),
         ({"response_format": {"type": "json_object"}, "stop": ["x"]}, ["response_format", "stop"]),
         ({"tools": [{"type": "bash_20250124", "name": "bash"}, {"name": "f"}]}, ["tools of the type bash"]),

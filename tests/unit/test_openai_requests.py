@@ -65,6 +65,10 @@ def test_other_servers_names_of_a_schema(fields: dict[str, Any]) -> None:
         ({"guided_json": "[]"}, "guided_json"),
         ({"json_schema": "{"}, "json_schema"),
         ({"guided_json": {}, "response_format": {"type": "json_object", "schema": {"type": "object"}}}, "guided_json"),
+        (
+            {"response_format": {"type": "json_schema", "json_schema": {"schema": {}}, "schema": {"type": "object"}}},
+            "response_format.schema",
+        ),
         ({"logit_bias": {"hello": 1}}, "logit_bias"),
         ({"logit_bias": {"-1": 1}}, "logit_bias"),
         ({"logit_bias": {"99999999": 1}}, "logit_bias"),
@@ -92,6 +96,11 @@ def test_what_has_no_sense_is_refused_by_its_name(fields: dict[str, Any], param:
         ({"ignore_eos": False, "min_tokens": 0, "mirostat": 0, "repeat_last_n": 64, "typical_p": 1.0}, []),
         ({"options": {"num_ctx": 1}, "thinking": {"type": "enabled"}}, ["thinking", "options"]),
         ({"tools": [{"type": "custom", "custom": {"name": "f"}}]}, ["tools of the type custom"]),
+        ({"output_format": {"type": "json"}, "output_config": {"a": 1}, "schema": {"type": "object"}, "prefix": "x",
+          "continue_final_message": True, "banned_tokens": ["x"], "min_new_tokens": 3},
+         ["output_format", "output_config", "min_new_tokens", "banned_tokens", "continue_final_message", "prefix",
+          "schema"]),
+        ({"response_format": {"type": "text", "schema": {"type": "object"}}}, ["response_format.schema"]),
         ({"cache_prompt": True, "ttl": 5, "draft_model": "x"}, []),
     ],
 )  # fmt: skip

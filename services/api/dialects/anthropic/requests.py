@@ -13,6 +13,8 @@ from services.api.dialects.anthropic.types import (
     MessagesRequest,
     MessagesTool,
     MessagesToolChoice,
+    OutputConfig,
+    OutputFormat,
 )
 from services.api.dialects.common import foreign
 from services.api.dialects.common.content import ContentPart, part, result_parts, text_parts
@@ -62,6 +64,9 @@ THINKING = {"enabled": True, "disabled": False, "adaptive": None}
 MODES: Mapping[str, ToolChoiceMode] = {"auto": "auto", "any": "required", "tool": "required", "none": "none"}
 """The mode for each type of ``tool_choice``."""
 
+JSON_SCHEMA = "json_schema"
+"""The type of formats that have a schema."""
+
 CUSTOM = "custom"
 """The type of tools that are the client's own; it may be left out."""
 
@@ -81,6 +86,7 @@ def ignored(request: CountTokensRequest) -> list[str]:
         *requested(request, IGNORED),
         *requested(request.thinking, THINKING_IGNORED, "thinking."),
         *requested(request.output_config, OUTPUT_IGNORED, "output_config."),
+        *(f"{name}.type" for name, sent in formats(request) if sent.type not in (JSON_SCHEMA, "text")),
         *foreign.ignored(request),
         *blocks_left_out(request.messages),
         *left_out(tool.type for tool in request.tools or () if tool.type != CUSTOM),
@@ -97,17 +103,33 @@ def blocks_left_out(messages: Sequence[InputMessage]) -> list[str]:
 def chat(request: CountTokensRequest) -> GenerationRequest:
     """Return what a request asks for; a request that counts tokens has no sampling. Raises `BadRequest`."""
     choice = tool_choice(request)
-    output = request.output_config and request.output_config.format
+    schemas = list(format_schemas(request))
     generation = GenerationRequest(
         messages=conversation(messages(request)),
-        json_schema=foreign.schema_of(request, output.schema if output else None),
-        schema_strict=output is not None,  # Anthropic's schemas are always strict
+        json_schema=foreign.schema_of(request, schemas),
+        schema_strict=bool(schemas),  # Anthropic's schemas are always strict
         thinking=THINKING[request.thinking.type] if request.thinking else None,
         tools=choice.tools,
         call_required=choice.required,
         parallel_calls=choice.parallel,
     )
     return sampled(generation, request) if isinstance(request, MessagesRequest) else generation
+
+
+def formats(request: CountTokensRequest) -> list[tuple[str, OutputFormat]]:
+    """Return the formats of a request, each with the name of its field."""
+    config = request.output_config or OutputConfig()
+    places = (("output_config.format", config.format), ("output_format", request.output_format))
+    return [(name, sent) for name, sent in places if sent is not None]
+
+
+def format_schemas(request: CountTokensRequest) -> Iterator[tuple[str, foreign.Schema]]:
+    """Yield the schemas of the formats, each with the name of its field. Raises `BadRequest` for none where one is."""
+    for name, sent in formats(request):
+        if sent.type == JSON_SCHEMA:
+            if sent.schema is None:
+                raise BadRequest(f"{name} has the type json_schema but no schema; send one.", param=f"{name}.schema")
+            yield f"{name}.schema", sent.schema
 
 
 def sampled(generation: GenerationRequest, request: MessagesRequest) -> GenerationRequest:

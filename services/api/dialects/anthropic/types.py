@@ -74,10 +74,10 @@ class ThinkingConfig(Struct):
 
 
 class OutputFormat(Struct):
-    """The schema that the answer must satisfy."""
+    """The schema that the answer must satisfy. A `type` other than ``json_schema`` has no effect."""
 
-    type: Literal["json_schema"]
-    schema: Object
+    type: Word
+    schema: Object | None = None
 
 
 class OutputConfig(Struct):
@@ -97,6 +97,8 @@ class CountTokensRequest(ForeignParameters, frozen=True, kw_only=True):
     tool_choice: MessagesToolChoice | None = None
     thinking: ThinkingConfig | None = None
     output_config: OutputConfig | None = None
+    output_format: OutputFormat | None = None
+    """The older place of ``output_config.format``."""
     cache_control: Object | None = None
     mcp_servers: Annotated[list[Any], MaxItems] | None = None
     context_management: Object | None = None

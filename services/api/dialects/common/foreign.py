@@ -6,7 +6,7 @@ named in the warning. Labels and hints about caches or order change no answer, a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any
 
 import msgspec
@@ -53,9 +53,11 @@ class ForeignParameters(Sampling, frozen=True, kw_only=True):
     ebnf: Any = None
     ignore_eos: Any = None
     min_tokens: Any = None
+    min_new_tokens: Any = None
     stop_token_ids: Any = None
     include_stop_str_in_output: Any = None
     bad_words: Any = None
+    banned_tokens: Any = None
     allowed_token_ids: Any = None
     logits_processors: Any = None
     skip_special_tokens: Any = None
@@ -87,6 +89,9 @@ class ForeignParameters(Sampling, frozen=True, kw_only=True):
     use_beam_search: Any = None
     num_beams: Any = None
     do_sample: Any = None
+    continue_final_message: Any = None
+    prefix: Any = None
+    schema: Any = None
     n_predict: Any = None
     num_predict: Any = None
     max_new_tokens: Any = None
@@ -111,9 +116,11 @@ IGNORED: NeutralValues = {
     "ebnf": (None, ""),
     "ignore_eos": (None, False),
     "min_tokens": (None, 0),
+    "min_new_tokens": (None, 0),
     "stop_token_ids": (None, []),
     "include_stop_str_in_output": (None, False),
     "bad_words": (None, []),
+    "banned_tokens": (None, [], ""),
     "allowed_token_ids": (None, []),
     "logits_processors": (None, []),
     "skip_special_tokens": (None, True),
@@ -145,6 +152,9 @@ IGNORED: NeutralValues = {
     "use_beam_search": (None, False),
     "num_beams": (None, 1),
     "do_sample": (None, True),
+    "continue_final_message": (None, False),
+    "prefix": (None, "", False),
+    "schema": (None, {}, ""),
     "n_predict": (None, -1),
     "num_predict": (None, -1),
     "max_new_tokens": (None,),
@@ -167,13 +177,13 @@ def ignored(request: ForeignParameters) -> list[str]:
     return requested(request, IGNORED) + structured
 
 
-def schema_of(request: ForeignParameters, own: Schema | None) -> Schema | None:
+def schema_of(request: ForeignParameters, own: Iterable[tuple[str, Schema]]) -> Schema | None:
     """Return the JSON schema that the answer must satisfy: the dialect's `own` one, or that of another server's field.
 
-    ``{}`` is any object, None free text. Raises `BadRequest` for two that differ, and for one that is no object.
+    `own` has each schema with the name of its field. ``{}`` is any object, None free text. Raises `BadRequest` for two
+    that differ, and for one that is no object.
     """
-    found = [("", own)] if own is not None else []
-    found += foreign_schemas(request)
+    found = [*own, *foreign_schemas(request)]
     for name, schema in found[1:]:
         if schema != found[0][1]:
             raise BadRequest(f"{name} is not the only schema of the request, and they differ; send one.", param=name)

@@ -28,6 +28,7 @@ from services.api.dialects.common.tools import (
     left_out,
     tool_of,
 )
+from services.api.dialects.openai import formats
 from services.api.dialects.openai.types import (
     ChatRequest,
     ChatToolChoice,
@@ -37,7 +38,6 @@ from services.api.dialects.openai.types import (
     NamedFunction,
     RequestMessage,
     RequestToolCall,
-    ResponseFormat,
 )
 from services.core.errors import BadRequest
 from services.core.message import Message, Part, Role, ToolCall
@@ -58,6 +58,8 @@ IGNORED: NeutralValues = {
     "text": (None,),
     "reasoning": (None, {}),
     "system": (None, ""),
+    "output_format": (None,),
+    "output_config": (None, {}),
     "stop_sequences": (None, []),
     "thinking": (None, {}),
     "think": (None,),
@@ -71,6 +73,7 @@ MAX_PROMPTS = 128
 def ignored(request: CompletionParameters) -> list[str]:
     """Return the names of the parameters with which `request` asks for what this server does not do."""
     names = requested(request, IGNORED) + foreign.ignored(request)
+    names += formats.ignored(request.response_format)
     return names + left_out(tool.type for tool in getattr(request, "tools", None) or ())
 
 
@@ -85,8 +88,8 @@ def chat(request: ChatRequest) -> GenerationRequest:
         sampling=sampling_of(request),
         stop=stops(request.stop),
         logprobs=(request.top_logprobs or 0) if request.logprobs else None,
-        json_schema=schema(request),
-        schema_strict=strict(request.response_format),
+        json_schema=formats.schema(request),
+        schema_strict=formats.strict(request.response_format),
         thinking=thinking(request, kwargs.pop("enable_thinking", None)),
         template_kwargs=kwargs,
         tools=choice.tools,
@@ -127,33 +130,8 @@ def completion(request: CompletionRequest, prompt: str | list[int]) -> Generatio
         sampling=sampling_of(request),
         stop=stops(request.stop),
         logprobs=request.logprobs,
-        json_schema=schema(request),
+        json_schema=formats.schema(request),
     )
-
-
-def schema(request: CompletionParameters) -> dict[str, Any] | None:
-    """Return the JSON schema asked for; ``{}`` for any object; None for free text. Raises `BadRequest`."""
-    return foreign.schema_of(request, format_schema(request.response_format))
-
-
-def format_schema(response_format: ResponseFormat | None) -> dict[str, Any] | None:
-    """Return the schema of a format, wherever in it the schema is. Raises `BadRequest` for none where one must be."""
-    if response_format is None or response_format.type == "text":
-        return None
-    if response_format.json_schema is not None:
-        return response_format.json_schema.schema
-    if response_format.schema is None and response_format.type == "json_schema":
-        raise BadRequest(
-            "response_format has the type json_schema but no json_schema; send the schema there.",
-            param="response_format.json_schema",
-        )
-    return response_format.schema or {}
-
-
-def strict(response_format: ResponseFormat | None) -> bool:
-    """Tell whether the client is ready for a refusal in place of JSON."""
-    wanted = response_format.json_schema if response_format else None
-    return bool(wanted and wanted.strict)
 
 
 def thinking(request: ChatRequest, template_switch: Any) -> bool | None:

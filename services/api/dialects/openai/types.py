@@ -166,6 +166,8 @@ class ChatRequest(CompletionParameters, frozen=True, kw_only=True):
     text: Any = None
     reasoning: Any = None
     system: Any = None
+    output_format: Any = None
+    output_config: Any = None
     stop_sequences: Any = None
     thinking: Any = None
     think: Any = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from services.api.dialects.common import foreign
 from services.api.dialects.common.parameters import (
@@ -47,11 +46,16 @@ IGNORED: NeutralValues = {
     "stop": (None, "", []),
     "n": (None, 1),
     "logprobs": (None, False),
+    "output_format": (None,),
+    "output_config": (None, {}),
 }
 """Parameters without effect; a value that asks for something is named in the warning."""
 
 TEXT_IGNORED: NeutralValues = {"verbosity": (None, "medium")}
 """The same for the fields of ``text``."""
+
+FREE_TEXT_IGNORED: NeutralValues = {"schema": (None,)}
+"""The same for the fields of ``text.format`` of the type ``text``."""
 
 STATE: NeutralValues = {
     "previous_response_id": (None,),
@@ -87,6 +91,8 @@ def ignored(request: ResponsesRequest) -> list[str]:
     included = sorted({f"include {name}" if name in INCLUDABLE else "include" for name in request.include or ()})
     names += [name for name in included if name != f"include {LOGPROBS}"]
     names += requested(request.text, TEXT_IGNORED, "text.")
+    if request.text and request.text.format and request.text.format.type == "text":
+        names += requested(request.text.format, FREE_TEXT_IGNORED, "text.format.")
     if request.reasoning and (request.reasoning.summary or request.reasoning.generate_summary):
         names.append("reasoning.summary")
     names += foreign.ignored(request) + left_out(tool.type for tool in request.tools or ())
@@ -108,7 +114,7 @@ def chat(request: ResponsesRequest) -> GenerationRequest:
         max_tokens=request.max_output_tokens,
         sampling=sampling_of(request),
         logprobs=(request.top_logprobs or 0) if wants_logprobs else None,
-        json_schema=foreign.schema_of(request, schema(request.text)),
+        json_schema=foreign.schema_of(request, schemas(request.text)),
         schema_strict=strict(request.text),
         thinking=thinks(request.reasoning.effort if request.reasoning else None),
         tools=choice.tools,
@@ -118,15 +124,13 @@ def chat(request: ResponsesRequest) -> GenerationRequest:
     )
 
 
-def schema(text: TextConfig | None) -> dict[str, Any] | None:
-    """Return the JSON schema asked for; ``{}`` for any object; None for free text. Raises `BadRequest`."""
+def schemas(text: TextConfig | None) -> Iterator[tuple[str, foreign.Schema]]:
+    """Yield the JSON schema asked for, if any, with the name of its field. Raises `BadRequest`."""
     if text is None or text.format is None or text.format.type == "text":
-        return None
-    if text.format.type == "json_object":
-        return text.format.schema or {}
-    if text.format.schema is None:
+        return
+    if text.format.schema is None and text.format.type == "json_schema":
         raise BadRequest("text.format has the type json_schema but no schema; send one.", param="text.format.schema")
-    return text.format.schema
+    yield "text.format.schema", text.format.schema or {}
 
 
 def strict(text: TextConfig | None) -> bool:

@@ -121,6 +121,8 @@ class ResponsesRequest(ForeignParameters, frozen=True, kw_only=True):
     stop: Any = None
     n: Any = None
     logprobs: Any = None
+    output_format: Any = None
+    output_config: Any = None
 
     previous_response_id: Name | None = None
     conversation: Any = None
