@@ -31,6 +31,15 @@ def test_a_chat_as_tokens(api: Api) -> None:
     assert api.post("/v1/tokenize", {"messages": messages}).json["tokens"] == [256, *b"s\nu"]
 
 
+def test_the_choice_among_tools_counts(api: Api) -> None:
+    chat = {"messages": [{"role": "user", "content": "u"}]}
+    tools = {**chat, "tools": [{"type": "function", "function": {"name": "f"}}]}
+    alone, offered, none = (
+        api.post("/v1/tokenize", body).json["count"] for body in (chat, tools, {**tools, "tool_choice": "none"})
+    )
+    assert alone == none < offered
+
+
 def test_more_tokens_than_an_engine_hands_over_are_refused_and_it_goes_on(
     make: Callable[..., Api], tmp_path: Path
 ) -> None:

@@ -31,6 +31,14 @@ def embed(api: Api, given: Any, **more: Any) -> Any:
     return api.post("/v1/embeddings", {"input": given, **more})
 
 
+def test_what_does_not_change_the_vectors_is_named(api: Api) -> None:
+    neutral = {"normalize": True, "add_special_tokens": True, "truncate": False, "input_type": None}
+    assert "x-rkllm-warning" not in embed(api, "x", **neutral).headers
+    more = {"truncate_prompt_tokens": 5, "normalize": False, "add_special_tokens": False, "input_type": "query"}
+    warning = embed(api, "x", **more).headers["x-rkllm-warning"]
+    assert warning == f"ignored: {', '.join(more)}; see docs/api.md"
+
+
 def test_a_text(api: Api) -> None:
     result = embed(api, "hello")
     assert result.status_code == 200

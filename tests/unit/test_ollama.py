@@ -142,6 +142,8 @@ def test_every_field_of_a_request_has_a_bound_that_is_published() -> None:
 
 def test_logprobs_need_the_switch() -> None:
     assert converted(top_logprobs=3).logprobs is None
+    assert requests.ignored(OllamaChatRequest(top_logprobs=3), MODEL) == ["top_logprobs"]
+    assert requests.ignored(OllamaChatRequest(top_logprobs=3, logprobs=True), MODEL) == []
     assert converted(logprobs=True, top_logprobs=3).logprobs == 3
 
 

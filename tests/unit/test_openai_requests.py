@@ -75,6 +75,9 @@ def test_other_servers_names_of_a_schema(fields: dict[str, Any]) -> None:
         ({"chat_template_kwargs": {"messages": []}}, "chat_template_kwargs.messages"),
         ({"chat_template_kwargs": {"tools": None}}, "chat_template_kwargs.tools"),
         ({"chat_template_kwargs": {"add_generation_prompt": False}}, "chat_template_kwargs.add_generation_prompt"),
+        ({"chat_template_kwargs": {"enable_thinking": "false"}}, "chat_template_kwargs.enable_thinking"),
+        ({"chat_template_kwargs": {"enable_thinking": 0}}, "chat_template_kwargs.enable_thinking"),
+        ({"chat_template_kwargs": {"enable_thinking": []}}, "chat_template_kwargs.enable_thinking"),
         ({"chat_template_kwargs": {"a": [0] * 10_001}}, "chat_template_kwargs"),
         ({"messages": [{"role": "user", "content": {"a": 1}}]}, "messages[0].content"),
         ({"messages": [{"role": "user"}]}, "messages[0].content"),
@@ -101,6 +104,8 @@ def test_what_has_no_sense_is_refused_by_its_name(fields: dict[str, Any], param:
          ["output_format", "output_config", "min_new_tokens", "banned_tokens", "continue_final_message", "prefix",
           "schema"]),
         ({"response_format": {"type": "text", "schema": {"type": "object"}}}, ["response_format.schema"]),
+        ({"top_logprobs": 3}, ["top_logprobs"]),
+        ({"top_logprobs": 3, "logprobs": True}, []),
         ({"cache_prompt": True, "ttl": 5, "draft_model": "x"}, []),
     ],
 )  # fmt: skip
@@ -221,7 +226,7 @@ def test_a_schema_format_without_a_schema_is_refused() -> None:
         ({"reasoning_effort": "low"}, True),
         ({"enable_thinking": True, "reasoning_effort": "none"}, True),
         ({"chat_template_kwargs": {"enable_thinking": False}, "enable_thinking": True}, False),
-        ({"chat_template_kwargs": {"enable_thinking": "maybe"}}, None),
+        ({"chat_template_kwargs": {"enable_thinking": None}}, None),
     ],
 )
 def test_the_thinking_switch(fields: dict[str, Any], thinking: bool | None) -> None:

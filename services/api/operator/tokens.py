@@ -13,9 +13,9 @@ from services.api.dialects.common.bounds import MaxItems, Name, TemplateVariable
 from services.api.dialects.common.content import clean
 from services.api.dialects.common.parameters import NeutralValues, requested
 from services.api.dialects.common.schema import AnswerStruct, Count
-from services.api.dialects.common.tools import ToolList
+from services.api.dialects.common.tools import ToolChoiceWord, ToolList
 from services.api.dialects.openai import requests
-from services.api.dialects.openai.types import ChatRequest, RequestMessage
+from services.api.dialects.openai.types import ChatRequest, ChatToolChoice, RequestMessage
 from services.api.http.context import client
 from services.api.http.notices import run_to_end
 from services.api.http.resource import Resource
@@ -38,6 +38,7 @@ class TokenizeRequest(Struct, kw_only=True):
     chat_template: Text | None = None
     chat_template_kwargs: TemplateVariables | None = None
     tools: ToolList | None = None
+    tool_choice: ToolChoiceWord | ChatToolChoice | None = None
 
 
 class DetokenizeRequest(Struct, kw_only=True):
@@ -104,7 +105,10 @@ class Tokenize(Resource):
                 param=name,
             )
         chat = ChatRequest(
-            messages=request.messages or [], chat_template_kwargs=request.chat_template_kwargs, tools=request.tools
+            messages=request.messages or [],
+            chat_template_kwargs=request.chat_template_kwargs,
+            tools=request.tools,
+            tool_choice=request.tool_choice,
         )
         return replace(plan(requests.chat(chat), model, self._service.settings, req.context.id), kind="tokenize")
 

@@ -43,6 +43,12 @@ def requested(request: Struct | None, neutral: NeutralValues, prefix: str = "") 
     return [prefix + name for name, values in neutral.items() if getattr(request, name, None) not in values]
 
 
+def logprobs_ignored(request: Struct) -> list[str]:
+    """Return the name of ``top_logprobs`` where the switch that it needs is off."""
+    lone = getattr(request, "top_logprobs", None) and not getattr(request, "logprobs", None)
+    return ["top_logprobs"] if lone else []
+
+
 def stops(stop: str | list[str] | None) -> tuple[str, ...]:
     """Return the stop strings without empty ones, which would stop at once; OpenAI leaves them out too."""
     return tuple(filter(None, [stop] if isinstance(stop, str) else stop or ()))

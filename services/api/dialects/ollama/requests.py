@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import structs
 
 from services.api.dialects.common.content import clean, parts
-from services.api.dialects.common.parameters import NeutralValues, requested, sampling_of, stops
+from services.api.dialects.common.parameters import NeutralValues, logprobs_ignored, requested, sampling_of, stops
 from services.api.dialects.common.tools import choose_tools, earlier_call, functions, id_text, left_out
 from services.api.dialects.ollama.keep_alive import keep_alive
 from services.api.dialects.ollama.types import (
@@ -83,7 +83,7 @@ def ignored(request: OllamaRequest, model: Model) -> list[str]:
     names = own + requested(options, IGNORED_OPTIONS, "options.")
     if options and options.num_ctx not in (None, model.context_length):
         names.append("options.num_ctx")
-    return names + left_out(tool.type for tool in getattr(request, "tools", None) or ())
+    return names + logprobs_ignored(request) + left_out(tool.type for tool in getattr(request, "tools", None) or ())
 
 
 def wants_nothing(request: OllamaChatRequest | OllamaGenerateRequest) -> bool:

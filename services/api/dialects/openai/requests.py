@@ -9,6 +9,7 @@ from services.api.dialects.common.content import clean, parts, result_parts
 from services.api.dialects.common.parameters import (
     LOW_PRIORITY_TIER,
     NeutralValues,
+    logprobs_ignored,
     requested,
     sampling_of,
     stops,
@@ -73,7 +74,7 @@ MAX_PROMPTS = 128
 def ignored(request: CompletionParameters) -> list[str]:
     """Return the names of the parameters with which `request` asks for what this server does not do."""
     names = requested(request, IGNORED) + foreign.ignored(request)
-    names += formats.ignored(request.response_format)
+    names += formats.ignored(request.response_format) + logprobs_ignored(request)
     return names + left_out(tool.type for tool in getattr(request, "tools", None) or ())
 
 
@@ -135,9 +136,15 @@ def completion(request: CompletionRequest, prompt: str | list[int]) -> Generatio
 
 
 def thinking(request: ChatRequest, template_switch: Any) -> bool | None:
-    """Return the thinking switch: the template variable wins, then `enable_thinking`, then `reasoning_effort`."""
+    """Return the thinking switch: the template variable wins, then `enable_thinking`, then `reasoning_effort`.
+
+    Raises `BadRequest` for a variable that is no boolean.
+    """
     if isinstance(template_switch, bool):
         return template_switch
+    if template_switch is not None:
+        place = "chat_template_kwargs.enable_thinking"
+        raise BadRequest(f"{place} is no boolean; send true or false, or leave it out.", param=place)
     return thinks(request.reasoning_effort) if request.enable_thinking is None else request.enable_thinking
 
 

@@ -192,6 +192,16 @@ class EmbeddingRequest(Struct, kw_only=True):
     dimensions: Positive | None = None
     user: Label | None = None
 
+    truncate_prompt_tokens: Any = None
+    truncate: Any = None
+    normalize: Any = None
+    add_special_tokens: Any = None
+    input_type: Any = None
+    task: Any = None
+    prompt_name: Any = None
+    output_dtype: Any = None
+    embedding_types: Any = None
+
 
 class RerankDocument(Struct):
     """A text to rank."""
@@ -210,3 +220,4 @@ class RerankRequest(Struct, kw_only=True):
     rank_fields: Names | None = None
     max_chunks_per_doc: AnyInteger | None = None
     max_tokens_per_doc: AnyInteger | None = None
+    truncate_prompt_tokens: Any = None

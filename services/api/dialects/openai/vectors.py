@@ -28,7 +28,22 @@ from services.core.errors import BadRequest
 from services.core.events import Usage
 from services.core.model import Model
 
-IGNORED: NeutralValues = {"rank_fields": (None,), "max_chunks_per_doc": (None,), "max_tokens_per_doc": (None,)}
+EMBEDDING_IGNORED: NeutralValues = {
+    "truncate_prompt_tokens": (None,),
+    "truncate": (None, False),
+    "normalize": (None, True),
+    "add_special_tokens": (None, True),
+    "input_type": (None, ""),
+    "task": (None, ""),
+    "prompt_name": (None, ""),
+    "output_dtype": (None, "float"),
+    "embedding_types": (None, [], ["float"]),
+}
+"""Other servers' parameters of an `EmbeddingRequest`, without effect; others than these values are named."""
+
+RERANK_IGNORED: NeutralValues = dict.fromkeys(
+    ("rank_fields", "max_chunks_per_doc", "max_tokens_per_doc", "truncate_prompt_tokens"), (None,)
+)
 """Parameters of a `RerankRequest` without effect; any value but null is named in the warning."""
 
 
@@ -39,6 +54,8 @@ class Embeddings(Resource):
         """Answer with a vector for each text. Blocks; raises `ServiceError`."""
         request = self.parse(req, EmbeddingRequest)
         model = self._service.model(request.model, "embedding")
+        for notice in self._service.warnings(requested(request, EMBEDDING_IGNORED)):
+            show_notice(resp, notice)
         work = embed(self._service, model, inputs(request.input), client(req))
         vectors, usage = run_to_end(resp, work)
         encode = base64_floats if request.encoding_format == "base64" else list
@@ -56,7 +73,7 @@ class Rerank(Resource):
         """Answer with the documents, the most relevant to the query first. Blocks; raises `ServiceError`."""
         request = self.parse(req, RerankRequest)
         model = self._model(request.model)
-        for notice in self._service.warnings(requested(request, IGNORED)):
+        for notice in self._service.warnings(requested(request, RERANK_IGNORED)):
             show_notice(resp, notice)
         documents = [text_of(document, f"documents[{i}]") for i, document in enumerate(request.documents)]
         work = score_documents(self._service, model, filled(request.query, "query"), documents, client(req))
