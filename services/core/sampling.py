@@ -18,6 +18,10 @@ Biases = Annotated[
 ]
 
 
+SEEDS = 2**32 - 1
+"""How many seeds there are: engines take 32 bits, and the last of these numbers means chance to llama.cpp."""
+
+
 class Sampling(Struct, frozen=True, kw_only=True):
     """Sampling parameters; None means the model's default (its ``model.yaml``, else the engine's).
 
@@ -33,7 +37,7 @@ class Sampling(Struct, frozen=True, kw_only=True):
     presence_penalty: Penalty | None = None
     repeat_penalty: Annotated[float, Meta(gt=0, le=10)] | None = None
     seed: Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | None = None
-    """Engines take it modulo 2^32."""
+    """Engines take it modulo `SEEDS`."""
     logit_bias: Biases | None = None
     """Id of a token, as a text, to what is added to its logit."""
 
@@ -53,3 +57,11 @@ def given(parameters: Struct) -> dict[str, Any]:
     """Return the sampling parameters that have a value in `parameters`, by name; it may lack some of the fields."""
     values = {name: getattr(parameters, name, None) for name in Sampling.__struct_fields__}
     return {name: value for name, value in values.items() if value is not None}
+
+
+def for_engine(sampling: Sampling) -> dict[str, Any]:
+    """Return the sampling parameters that have a value, by name, with a seed that engines repeat."""
+    values = given(sampling)
+    if sampling.seed is not None:
+        values["seed"] = sampling.seed % SEEDS
+    return values

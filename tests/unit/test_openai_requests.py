@@ -235,12 +235,6 @@ def test_the_thinking_switch(fields: dict[str, Any], thinking: bool | None) -> N
     assert "enable_thinking" not in found.template_kwargs
 
 
-def test_a_seed_of_any_size_is_a_seed() -> None:
-    assert ask(seed=-1).sampling.seed == 2**32 - 1
-    assert ask(seed=7).sampling.seed == 7
-    assert ask().sampling.seed is None
-
-
 def test_logprobs_need_the_switch() -> None:
     assert ask(top_logprobs=3).logprobs is None
     assert ask(logprobs=True).logprobs == 0

@@ -38,7 +38,7 @@ from services.core.errors import BadRequest, ContextOverflow, DeviceTaken, Engin
 from services.core.events import Data, Done, Event, Reasoning, Text, TokenLogprob, Usage
 from services.core.message import Message, ToolCall
 from services.core.request import EngineRequest
-from services.core.sampling import given
+from services.core.sampling import for_engine
 
 
 class RunFailed(EngineFailed):
@@ -93,7 +93,7 @@ def request_message(request: EngineRequest) -> dict[str, Any]:
         "prompt_ids": request.generation.prompt_ids,
         "max_tokens": request.max_tokens,
         # Only what was set: for a missing one the worker has a default of its own.
-        "sampling": given(request.sampling),
+        "sampling": for_engine(request.sampling),
         "stop": request.generation.stop,
         "logprobs": request.generation.logprobs,
         "grammar": request.grammar,

@@ -65,9 +65,8 @@ def sampling_of(request: Struct, no_seed: int | None = None) -> Sampling:
     Raises `BadRequest`.
     """
     values = aliased(request) | given(request)
-    seed = values.pop("seed", None)
-    if seed is not None and seed != no_seed:
-        values["seed"] = seed % 2**32  # as engines take seeds
+    if values.get("seed") == no_seed:
+        values.pop("seed", None)
     if values.get("top_k") == -1:
         values["top_k"] = 0
     values["logit_bias"] = token_biases(values.get("logit_bias"))
