@@ -12,8 +12,9 @@ from typing import Any
 import falcon.testing
 import pytest
 
+from services.api.dialects.common import foreign
 from services.api.dialects.ollama import types
-from services.api.dialects.ollama.requests import IGNORED, IGNORED_OPTIONS
+from services.api.dialects.ollama.requests import ELSEWHERE, IGNORED, IGNORED_OPTIONS, OWN
 from services.core.settings import Settings
 from tests.engines import ROOT, write_fake_model
 from tests.http.conftest import Api
@@ -147,7 +148,8 @@ def test_stop_strings(api: Api) -> None:
 
 
 def test_every_option_without_effect_is_named(api: Api) -> None:
-    result = chat(api, stream=False, options=dict.fromkeys(IGNORED_OPTIONS, 7))
+    schemas: dict[str, Any] = {name: {} for name in ("json_schema", "guided_json", "structured_outputs")}
+    result = chat(api, stream=False, options=dict.fromkeys(IGNORED_OPTIONS, 7) | schemas)
     assert result.status_code == 200
     names = ", ".join(f"options.{name}" for name in IGNORED_OPTIONS)
     assert result.headers["x-rkllm-warning"] == f"ignored: {names}; see docs/api.md"
@@ -297,9 +299,12 @@ def test_the_document_lists_every_parameter() -> None:
         types.OllamaEmbedRequest,
         types.OllamaEmbeddingsRequest,
     ]
-    assert documented.keys() == {field for kind in kinds for field in kind.__struct_fields__}
+    others = set(foreign.ForeignParameters.__struct_fields__) - set(OWN)
+    listed = set(re.findall(r"`(\w+)`", text.partition("<!-- elsewhere: ")[2].partition("\n\n")[0]))
+    assert listed == set(ELSEWHERE)
+    assert documented.keys() == {field for kind in kinds for field in kind.__struct_fields__} - others - listed
     assert {name for name, what in documented.items() if what == "ignored"} == set(IGNORED)
-    assert all(f"`{option}`" in text for option in types.OllamaOptions.__struct_fields__)
+    assert all(f"`{option}`" in text for option in {*types.OllamaOptions.__struct_fields__} - set(foreign.IGNORED))
 
 
 WEATHER = {"type": "function", "function": {"name": "weather", "description": "The weather of a city."}}

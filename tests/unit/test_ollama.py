@@ -147,6 +147,34 @@ def test_logprobs_need_the_switch() -> None:
     assert converted(logprobs=True, top_logprobs=3).logprobs == 3
 
 
+@pytest.mark.parametrize(
+    ("fields", "names"),
+    [
+        ({"temperature": 7, "seed": 1, "num_ctx": 5, "stop": ["x"], "max_tokens": 5, "n": 2},
+         ["temperature", "seed", "num_ctx", "stop", "max_tokens", "n"]),
+        ({"tool_choice": "required", "response_format": {"type": "json_object"}}, ["response_format", "tool_choice"]),
+        ({"grammar": "x", "ignore_eos": True, "structured_outputs": {"regex": "a"}},
+         ["grammar", "ignore_eos", "structured_outputs.regex"]),
+        ({"tool_choice": "auto", "stop": [], "format": "json", "options": {"num_predict": 5}}, []),
+        ({"options": {"grammar": "x", "json_schema": {}, "n_predict": 5, "ignore_eos": True, "min_tokens": 3}},
+         ["options.json_schema", "options.grammar", "options.ignore_eos", "options.min_tokens", "options.n_predict"]),
+        ({"options": {"max_tokens": 5, "repeat_last_n": 5, "mirostat": 2}},
+         ["options.max_tokens", "options.mirostat", "options.repeat_last_n"]),
+    ],
+)  # fmt: skip
+def test_what_belongs_elsewhere_is_named(fields: dict[str, Any], names: list[str]) -> None:
+    assert requests.ignored(msgspec.convert(fields, OllamaChatRequest), MODEL) == names
+
+
+def test_other_servers_names_of_a_schema_are_honoured() -> None:
+    schema = {"type": "object"}
+    assert converted(json_schema=schema).json_schema == schema
+    assert converted(guided_json='{"type": "object"}', format=schema).json_schema == schema
+    assert converted(options={"repetition_penalty": 1.2}).sampling.repeat_penalty == 1.2
+    with pytest.raises(BadRequest, match="differ"):
+        converted(json_schema=schema, format="json")
+
+
 def test_calls_and_their_results_find_each_other() -> None:
     def made(name: str, **more: Any) -> dict[str, Any]:
         return {"function": {"name": name, "arguments": {"city": "Köln"}}, **more}

@@ -6,7 +6,7 @@ named in the warning. Labels and hints about caches or order change no answer, a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Annotated, Any
 
 import msgspec
@@ -171,10 +171,14 @@ STRUCTURED_IGNORED: NeutralValues = dict.fromkeys(("regex", "choice", "grammar",
 """The same for the fields of ``structured_outputs``."""
 
 
-def ignored(request: ForeignParameters) -> list[str]:
-    """Return the names of other servers' parameters with which `request` asks for what this server does not do."""
-    structured = requested(request.structured_outputs, STRUCTURED_IGNORED, "structured_outputs.")
-    return requested(request, IGNORED) + structured
+def ignored(request: ForeignParameters, prefix: str = "", own: Collection[str] = ()) -> list[str]:
+    """Return the names of other servers' parameters with which `request` asks for what this server does not do.
+
+    Each is behind `prefix`; names that are the dialect's `own` are not among them.
+    """
+    table = {name: values for name, values in IGNORED.items() if name not in own}
+    structured = requested(request.structured_outputs, STRUCTURED_IGNORED, f"{prefix}structured_outputs.")
+    return requested(request, table, prefix) + structured
 
 
 def schema_of(request: ForeignParameters, own: Iterable[tuple[str, Schema]]) -> Schema | None:

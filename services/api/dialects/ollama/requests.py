@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from msgspec import structs
 
+from services.api.dialects.common import foreign
 from services.api.dialects.common.content import clean, parts
-from services.api.dialects.common.parameters import NeutralValues, logprobs_ignored, requested, sampling_of, stops
+from services.api.dialects.common.parameters import (
+    ALIASES,
+    NeutralValues,
+    logprobs_ignored,
+    requested,
+    sampling_of,
+    stops,
+)
 from services.api.dialects.common.tools import choose_tools, earlier_call, functions, id_text, left_out
 from services.api.dialects.ollama.keep_alive import keep_alive
 from services.api.dialects.ollama.types import (
@@ -51,15 +58,45 @@ IGNORED_OPTIONS: NeutralValues = {
     "f16_kv": (None, True),
     "use_mmap": (None,),
     "use_mlock": (None, False),
-    "repeat_last_n": (None,),
-    "typical_p": (None, 1),
-    "tfs_z": (None, 1),
-    "mirostat": (None, 0),
     "mirostat_tau": (None,),
     "mirostat_eta": (None,),
     "penalize_newline": (None, False),
+    "json_schema": (None, ""),
+    "guided_json": (None, ""),
+    "structured_outputs": (None,),
+    "max_tokens": (None,),
+    "max_completion_tokens": (None,),
+    "response_format": (None, {"type": "text"}),
+    "think": (None,),
+    "enable_thinking": (None,),
+    "reasoning_effort": (None,),
 }
 """The same for the fields of ``options``; ``num_ctx`` is compared with the model."""
+
+ELSEWHERE: NeutralValues = {
+    **dict.fromkeys([*Sampling.__struct_fields__, *ALIASES, "num_ctx"], (None,)),
+    "stop": (None, "", []),
+    "stop_sequences": (None, []),
+    "max_tokens": (None,),
+    "max_completion_tokens": (None,),
+    "max_output_tokens": (None,),
+    "n": (None, 1),
+    "response_format": (None, {"type": "text"}),
+    "output_format": (None,),
+    "output_config": (None, {}),
+    "tool_choice": (None, "auto"),
+    "parallel_tool_calls": (None, True),
+    "reasoning_effort": (None,),
+    "reasoning": (None, {}),
+    "thinking": (None, {}),
+    "enable_thinking": (None,),
+    "chat_template_kwargs": (None, {}),
+    "instructions": (None, ""),
+}
+"""The same for parameters that belong into ``options``, or to other dialects."""
+
+OWN = ("options", "format")
+"""Parameters of this dialect that other servers' requests have elsewhere; ``num_predict`` is one among ``options``."""
 
 REACH: Mapping[str, tuple[float, float]] = {
     "temperature": (0, math.inf),
@@ -79,11 +116,13 @@ def ignored(request: OllamaRequest, model: Model) -> list[str]:
     """Return the names of the parameters with which `request` asks for what this server does not do."""
     options = request.options
     # Embeddings have one parameter of these names, which they honour.
-    own = [] if isinstance(request, OllamaEmbedRequest) else requested(request, IGNORED)
-    names = own + requested(options, IGNORED_OPTIONS, "options.")
-    if options and options.num_ctx not in (None, model.context_length):
-        names.append("options.num_ctx")
-    return names + logprobs_ignored(request) + left_out(tool.type for tool in getattr(request, "tools", None) or ())
+    names = [] if isinstance(request, OllamaEmbedRequest) else requested(request, IGNORED)
+    names += requested(request, ELSEWHERE) + foreign.ignored(request, own=OWN) + logprobs_ignored(request)
+    if options:
+        names += requested(options, IGNORED_OPTIONS, "options.")
+        names += foreign.ignored(options, "options.", own=("num_predict",))
+        names += ["options.num_ctx"] if options.num_ctx not in (None, model.context_length) else []
+    return names + left_out(tool.type for tool in getattr(request, "tools", None) or ())
 
 
 def wants_nothing(request: OllamaChatRequest | OllamaGenerateRequest) -> bool:
@@ -127,7 +166,7 @@ def generation(
         sampling=within_reach(sampling_of(options, no_seed=-1)),
         stop=stops(options.stop),
         logprobs=(request.top_logprobs or 0) if request.logprobs else None,
-        json_schema=schema(request.format),
+        json_schema=foreign.schema_of(request, schemas(request.format)),
         thinking=None if request.think is None else bool(request.think),
         tools=tools,
         keep_alive=keep_alive(request.keep_alive),
@@ -157,9 +196,9 @@ def max_tokens(num_predict: int | None, model: Model) -> int | None:
     return num_predict if num_predict > 0 else model.context_length
 
 
-def schema(wanted: Format | None) -> dict[str, Any] | None:
-    """Return the JSON schema asked for; ``{}`` for any object; None for free text."""
-    return {} if wanted == "json" else wanted if isinstance(wanted, dict) else None
+def schemas(wanted: Format | None) -> list[tuple[str, foreign.Schema]]:
+    """Return the JSON schema asked for, with the name of its field; ``{}`` for any object; none for free text."""
+    return [("format", {} if wanted == "json" else wanted)] if wanted == "json" or isinstance(wanted, dict) else []
 
 
 def messages(sent: Sequence[OllamaRequestMessage]) -> Messages:

@@ -15,8 +15,9 @@ from services.api.dialects.common.bounds import (
     StopList,
     TopLogprobs,
 )
+from services.api.dialects.common.foreign import ForeignParameters
 from services.api.dialects.common.tools import ToolList
-from services.core.sampling import Natural, Sampling
+from services.core.sampling import Natural
 
 Tokens = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
 Think = bool | Literal["low", "medium", "high", "max"]
@@ -34,7 +35,7 @@ Wide = Annotated[float, Meta(ge=-1000, le=1000)]
 """A number in whose range Ollama has no say; see `requests.REACH`."""
 
 
-class OllamaOptions(Sampling, frozen=True, kw_only=True):
+class OllamaOptions(ForeignParameters, frozen=True, kw_only=True):
     """The ``options`` of a request: all sampling parameters, where a seed of -1 asks for none, and more.
 
     Ollama checks no ranges of them, so these are wider than those of the other dialects.
@@ -63,13 +64,16 @@ class OllamaOptions(Sampling, frozen=True, kw_only=True):
     f16_kv: Ignored = None
     use_mmap: Ignored = None
     use_mlock: Ignored = None
-    repeat_last_n: Ignored = None
-    typical_p: Ignored = None
-    tfs_z: Ignored = None
-    mirostat: Ignored = None
     mirostat_tau: Ignored = None
     mirostat_eta: Ignored = None
     penalize_newline: Ignored = None
+
+    max_tokens: Any = None
+    max_completion_tokens: Any = None
+    response_format: Any = None
+    think: Any = None
+    enable_thinking: Any = None
+    reasoning_effort: Any = None
 
 
 class OllamaFunctionCall(Struct):
@@ -100,16 +104,46 @@ class OllamaRequestMessage(Struct):
     tool_call_id: Name | AnyInteger | None = None
 
 
-class OllamaRequest(Struct, kw_only=True):
-    """What all requests to a model share."""
+class OllamaRequest(ForeignParameters, frozen=True, kw_only=True):
+    """What all requests to a model share. Parameters of the type `Any` have no effect; some belong into `options`."""
 
     model: Name | None = None
     keep_alive: float | Duration | None = None
     """Seconds, or a duration (``5m``, ``1h30m``, ``1d``); negative: for ever."""
     options: OllamaOptions | None = None
 
+    temperature: Any = None
+    top_p: Any = None
+    top_k: Any = None
+    min_p: Any = None
+    frequency_penalty: Any = None
+    presence_penalty: Any = None
+    repeat_penalty: Any = None
+    repetition_penalty: Any = None
+    seed: Any = None
+    random_seed: Any = None
+    logit_bias: Any = None
+    num_ctx: Any = None
+    stop: Any = None
+    stop_sequences: Any = None
+    max_tokens: Any = None
+    max_completion_tokens: Any = None
+    max_output_tokens: Any = None
+    n: Any = None
+    response_format: Any = None
+    output_format: Any = None
+    output_config: Any = None
+    tool_choice: Any = None
+    parallel_tool_calls: Any = None
+    reasoning_effort: Any = None
+    reasoning: Any = None
+    thinking: Any = None
+    enable_thinking: Any = None
+    chat_template_kwargs: Any = None
+    instructions: Any = None
 
-class OllamaAnswerRequest(OllamaRequest, kw_only=True):
+
+class OllamaAnswerRequest(OllamaRequest, frozen=True, kw_only=True):
     """What requests for an answer share."""
 
     stream: bool | None = None
@@ -121,14 +155,14 @@ class OllamaAnswerRequest(OllamaRequest, kw_only=True):
     shift: bool | None = None
 
 
-class OllamaChatRequest(OllamaAnswerRequest, kw_only=True):
+class OllamaChatRequest(OllamaAnswerRequest, frozen=True, kw_only=True):
     """``POST /api/chat``."""
 
     messages: Annotated[list[OllamaRequestMessage], MaxItems] | None = None
     tools: ToolList | None = None
 
 
-class OllamaGenerateRequest(OllamaAnswerRequest, kw_only=True):
+class OllamaGenerateRequest(OllamaAnswerRequest, frozen=True, kw_only=True):
     """``POST /api/generate``."""
 
     prompt: LongText | None = None
@@ -143,7 +177,7 @@ class OllamaGenerateRequest(OllamaAnswerRequest, kw_only=True):
     steps: Ignored = None
 
 
-class OllamaEmbedRequest(OllamaRequest, kw_only=True):
+class OllamaEmbedRequest(OllamaRequest, frozen=True, kw_only=True):
     """``POST /api/embed``."""
 
     input: LongText | Annotated[list[LongText], Meta(max_length=2048)]
@@ -151,7 +185,7 @@ class OllamaEmbedRequest(OllamaRequest, kw_only=True):
     dimensions: Natural | None = None
 
 
-class OllamaEmbeddingsRequest(OllamaRequest, kw_only=True):
+class OllamaEmbeddingsRequest(OllamaRequest, frozen=True, kw_only=True):
     """``POST /api/embeddings``, the older of the two."""
 
     prompt: LongText | None = None
