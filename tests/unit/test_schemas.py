@@ -171,6 +171,7 @@ def test_a_wide_bound_is_checked_even_though_the_grammar_has_none() -> None:
         ("a{,9}", 1, ""),
         (")){3}(", 3, ""),
         ("a{" + "9" * 5_000 + "}", 10**9, ""),
+        ("(" * 3_000 + "a" + "){9999}" * 3_000, 10**9, ""),
     ],
 )
 def test_what_the_counts_of_a_pattern_mean(pattern: str, product: int, reverse: str) -> None:

@@ -16,13 +16,17 @@ _SET_OPERATORS = ("[", "&&", "--", "~~")
 _DIGITS = 9
 """Digits of a count; one that has more is larger than any that is allowed."""
 
+LARGEST = 10**_DIGITS
+"""What every larger count or product counts as."""
+
 
 @dataclass(frozen=True, slots=True)
 class Repetition:
     """What the counts of a pattern say."""
 
     product: int
-    """The largest number of times that something is repeated, by counts that are nested in each other."""
+    """The largest number of times that something is repeated, by counts that are nested in each other; at most
+    `LARGEST`."""
     reverse: str
     """The first count whose numbers are in reverse order (``{5,2}``); empty without one."""
 
@@ -44,7 +48,8 @@ class _Groups:
 
     def repeat(self, times: int, start: int, end: int) -> None:
         """Repeat what is before `start`."""
-        self._note(times * (self.last if self.end == start else 1), end)
+        # Without a limit, counts that are nested a thousand deep make a number that takes seconds to multiply.
+        self._note(min(times * (self.last if self.end == start else 1), LARGEST), end)
 
     def _note(self, product: int, end: int) -> None:
         self.open[-1] = max(self.open[-1], product)
@@ -71,7 +76,7 @@ def repetition(pattern: str) -> Repetition:
 def count(digits: str) -> int:
     """Return the number that `digits` mean, or a very large one."""
     # Python refuses to read thousands of digits, and none are needed.
-    return int(digits) if len(digits) <= _DIGITS else 10**_DIGITS
+    return int(digits) if len(digits) <= _DIGITS else LARGEST
 
 
 def has_nested_class(pattern: str) -> bool:
