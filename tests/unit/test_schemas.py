@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from services.answering import judge, promise
+from services.api.dialects.common.parameters import template_variables
 from services.chat.schemas.bounds import MAX_OPTIONAL, Costly, check_bounds, check_cost
 from services.chat.schemas.checks import check_schemas
 from services.chat.schemas.compile import Unusable, compiled
@@ -192,6 +193,7 @@ def test_what_the_counts_of_a_pattern_mean(pattern: str, product: int, reverse: 
         {"minimum": 5, "maximum": 5, "exclusiveMaximum": True},
         {"type": "integer", "exclusiveMinimum": 5, "exclusiveMaximum": 6},
         {"type": "integer", "minimum": 0.2, "maximum": 0.8},
+        {"type": "integer", "minimum": 15 * 10**307, "maximum": 1e308},
         {"pattern": "a{3,1}"},
         {"patternProperties": {"a{3,1}": True}},
     ],
@@ -216,7 +218,7 @@ def test_contradicting_bounds_are_refused_at_any_place(bounds: dict[str, Any]) -
         {"type": "integer", "exclusiveMinimum": 5, "exclusiveMaximum": 7},
         {"minimum": 1, "exclusiveMaximum": 1.5},
         {"minLength": 2, "maxLength": 2},
-        {"minimum": 10**400, "maximum": True},
+        {"minimum": 10**300, "maximum": True},
         {"const": {"minLength": 5, "maxLength": 2}},
         {"enum": [{"minLength": 5, "maxLength": 2}]},
         {"properties": {"minLength": {"const": 5}, "maxLength": {"const": 2}}},
@@ -235,6 +237,16 @@ def test_arguments_that_are_no_object_are_refused(kind: Any) -> None:
 @pytest.mark.parametrize("kind", ["object", ["object", "null"], None, "", {}])
 def test_arguments_that_may_be_an_object_pass(kind: Any) -> None:
     check_schemas(None, [Tool("f", "", {"type": kind})])
+
+
+@pytest.mark.parametrize("number", [10**309, -(10**309)])
+def test_an_integer_that_no_float_can_be_is_refused_with_its_field(number: int) -> None:
+    check_bounds({"type": "integer", "minimum": number, "maximum": number}, "s", "s")
+    with pytest.raises(BadRequest, match="308 digits") as raised:
+        template_variables({"a": {"b": [number]}})
+    assert raised.value.param == "chat_template_kwargs"
+    with pytest.raises(BadRequest, match="response_format contains an integer"):
+        check_schemas({"type": "integer", "minimum": number}, [])
 
 
 def test_a_schema_of_half_a_megabyte_is_refused_unread() -> None:

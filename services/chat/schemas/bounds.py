@@ -116,7 +116,8 @@ def is_empty(numbers: Interval, whole: bool) -> bool:
     low, high, low_open, high_open = numbers
     if low >= high:
         return low > high or low_open or high_open
-    if not whole or math.isinf(low) or math.isinf(high):
+    # Compared and not asked of `math.isinf`, which cannot take an integer beyond the floats.
+    if not whole or low == -math.inf or high == math.inf:
         return False
     least = math.floor(low) + 1 if low_open else math.ceil(low)
     return least > (math.ceil(high) - 1 if high_open else math.floor(high))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -35,7 +36,8 @@ MAX_VALUES = 10_000
 def bounded_json(value: Any, where: str) -> Any:
     """Return `value`, JSON from the field `where` of a request. Raises `BadRequest` if it is too large or contains NUL.
 
-    The limits are `MAX_DEPTH` levels and `MAX_VALUES` values. NUL is refused, because it ends a string in C.
+    The limits are `MAX_DEPTH` levels, `MAX_VALUES` values, and numbers that a float can be. NUL is refused, because it
+    ends a string in C.
     """
     # One level after the other: recursion would reach Python's limit before the check.
     level, size = [value], 0
@@ -47,6 +49,11 @@ def bounded_json(value: Any, where: str) -> Any:
             )
         if any("\0" in text for item in level for text in own_strings(item)):
             raise BadRequest(f"{where} contains a NUL character; remove it.", param=where)
+        if any(isinstance(item, int) and abs(item) > sys.float_info.max for item in level):
+            raise BadRequest(
+                f"{where} contains an integer of more than 308 digits, which engines cannot read; send a smaller one.",
+                param=where,
+            )
         level = [inner for item in level for inner in children(item)]
         if not level:
             return value
