@@ -85,7 +85,8 @@ def test_an_answer_without_content_is_empty() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "text"), [(None, ""), ({"a": [1]}, '{"a":[1]}'), (42, "42"), (True, "true"), ("a\0", "a\ufffd")]
+    ("content", "text"),
+    [(None, ""), ({"a": [1]}, '{"a":[1]}'), (10**40, str(10**40)), (True, "true"), ("a\0", "a\ufffd")],
 )
 def test_a_result_is_any_json_and_needs_no_id(content: Any, text: str) -> None:
     (found,) = sent_messages({"role": "user", "content": [{"type": "tool_result", "content": content}]})

@@ -69,7 +69,7 @@ def test_items_become_messages() -> None:
             },
             {"type": "function_call", "call_id": "1", "name": "f", "arguments": '{"a": 1}'},
             {"type": "function_call", "call_id": "2", "name": "g", "arguments": "{}"},
-            {"type": "function_call_output", "call_id": "1", "output": "42"},
+            {"type": "function_call_output", "call_id": "1", "output": 10**40},
             {"type": "function_call_output", "call_id": "2", "output": [part]},
             {"type": "function_call", "call_id": "3", "name": "f", "arguments": "{}"},
         ]
@@ -78,7 +78,7 @@ def test_items_become_messages() -> None:
         ("system", "d", []),
         ("user", "a\na", []),
         ("assistant", "let me see", ["1", "2"]),
-        ("tool", "42", []),
+        ("tool", str(10**40), []),
         ("tool", "a", []),
         ("assistant", "", ["3"]),
     ]

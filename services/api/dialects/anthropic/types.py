@@ -34,7 +34,7 @@ class InputBlock(Struct):
     input: Any = None
     """The arguments of a call; `common.tools.earlier_call` leaves out what is no object."""
     tool_use_id: AnyCallId | None = None
-    content: Text | Annotated[list[InputBlock], MaxItems] | Object | AnyInteger | float | bool | None = None
+    content: Text | Annotated[list[InputBlock], MaxItems] | Object | int | float | bool | None = None
     """The result of a tool. Anthropic has no objects and numbers here, but clients send them."""
     is_error: bool | None = None
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Struct
 
-from services.api.dialects.common.bounds import AnyInteger, MaxItems, Object, Text, Word
+from services.api.dialects.common.bounds import MaxItems, Object, Text, Word
 from services.core.errors import BadRequest
 from services.core.message import Part, TextPart
 
@@ -35,8 +35,8 @@ class ContentPart(Struct):
 
 Parts = Annotated[list[ContentPart], MaxItems]
 
-Content = Text | Parts | AnyInteger | float | bool | None
-"""The content of a message. OpenAI has no numbers here, but clients send them."""
+Content = Text | Parts | int | float | bool | None
+"""The content of a message. OpenAI has no numbers here, but clients send them, of any size."""
 
 Result = Content | Object
 """The result of a tool, which may be any JSON but a list of other things than parts."""
