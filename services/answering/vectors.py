@@ -8,7 +8,7 @@ from typing import Any
 
 from services.answering.plan import data_request
 from services.answering.service import Service
-from services.chat.tokens import LONGEST_TOKEN
+from services.chat.tokens import TOKEN_BYTES, size
 from services.chat.vectors import cosine, shorten_vector
 from services.core.client import Client
 from services.core.errors import BadRequest, ContextOverflow, TextTooLong
@@ -112,7 +112,7 @@ def run_portion(
 
 def check_lengths(texts: Sequence[Input], model: Model) -> None:
     """Check that each text may fit the model, before an engine reads megabytes. Raises `TextTooLong`."""
-    fewest = max(len(text) if isinstance(text, tuple) else len(text) // LONGEST_TOKEN for text in texts)
+    fewest = max(size(text) // (1 if isinstance(text, tuple) else TOKEN_BYTES) for text in texts)
     if fewest > model.context_length:
         raise TextTooLong(fewest, model.context_length)
 

@@ -24,23 +24,25 @@ TOKENS_PER_MESSAGE = 16
 """Tokens that a chat template adds to each message for its role."""
 
 
-LONGEST_TOKEN = 512
-"""Characters of the longest token that is assumed. The longest ones in use are runs of 128 blanks; the rest is
-margin."""
+TOKEN_BYTES = 64
+"""Bytes of UTF-8 per token of the context that an engine tokenizes at once: ten times what text in any language has.
+More would hold the engine for a minute, and take gigabytes. Only runs of 128 blanks have more, and are refused too."""
+
+
+def size(text: str | tuple[int, ...]) -> int:
+    """Return the bytes of a text as UTF-8, or the number of token ids. Takes 10 ms for the largest body."""
+    return len(text) if isinstance(text, tuple) or text.isascii() else len(text.encode(errors="replace"))
 
 
 def minimum_tokens(request: EngineRequest) -> int:
-    """Return the fewest tokens that the prompt of `request` can have: one per message, and what its characters need."""
-    characters = len(request.prompt) + sum(len(message.text) for message in request.messages)
-    return max(len(request.messages), len(request.generation.prompt_ids), characters // LONGEST_TOKEN)
+    """Return the fewest tokens that the prompt of `request` can have: one per message, and what its bytes need."""
+    texts = (request.prompt, *(message.text for message in request.messages))
+    return max(len(request.messages), len(request.generation.prompt_ids), sum(map(size, texts)) // TOKEN_BYTES)
 
 
-TOKENIZED = 64
-"""Characters per token of the context that an engine tokenizes for a client at once: ten times what a full context has.
-More would hold the engine for a minute, and take gigabytes."""
-
-
-CONVERSIONS: Mapping[str, str] = MappingProxyType({"tokenize": "prompt", "detokenize": "tokens", "count": "messages"})
+CONVERSIONS: Mapping[str, str] = MappingProxyType({
+    "tokenize": "prompt", "detokenize": "tokens", "count": "messages", "score": "prompt",
+})  # fmt: skip
 """The kinds of requests about tokens, with the field that has the text or the ids."""
 
 
@@ -49,10 +51,10 @@ def check_conversion(request: EngineRequest) -> None:
     if request.kind not in CONVERSIONS:
         return
     texts = (*(message.text for message in request.messages), *request.inputs)
-    size, most = sum(map(len, texts)), TOKENIZED * request.model.context_length
-    if size > most:
+    total, most = sum(map(size, texts)), TOKEN_BYTES * request.model.context_length
+    if total > most:
         raise BadRequest(
-            f"The request has {size} characters or tokens, and the model {request.model.id!r}, whose context has "
+            f"The request has {total} bytes of text or tokens, and the model {request.model.id!r}, whose context has "
             f"{request.model.context_length} tokens, converts at most {most} at once. Send the text in pieces.",
             param="messages" if request.messages else CONVERSIONS[request.kind],
         )

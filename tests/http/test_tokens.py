@@ -57,7 +57,7 @@ def test_more_tokens_than_an_engine_hands_over_are_refused_and_it_goes_on(
 @pytest.mark.parametrize(
     ("path", "body", "names"),
     [
-        ("/v1/tokenize", {"prompt": "a" * (64 * 4096 + 1)}, "prompt"),
+        ("/v1/tokenize", {"prompt": "😀" * (16 * 4096 + 1)}, "prompt"),
         ("/v1/tokenize", {"messages": [{"role": "user", "content": "a" * (64 * 4096 + 1)}]}, "messages"),
         ("/v1/detokenize", {"tokens": [97] * (64 * 4096 + 1)}, "tokens"),
     ],
@@ -69,7 +69,7 @@ def test_a_text_that_is_many_times_too_long_reaches_no_engine(
     api = make()
     result = api.post(path, body)
     assert (result.status_code, result.json["error"]["param"]) == (400, names)
-    assert "262145 characters or tokens" in result.json["error"]["message"]
+    assert "bytes of text or tokens" in result.json["error"]["message"]
     assert api.app.service.scheduler.status().model is None
 
 

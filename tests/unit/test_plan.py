@@ -64,9 +64,9 @@ def test_a_model_does_only_what_it_can() -> None:
 @pytest.mark.parametrize(
     ("generation", "tokens"),
     [
-        (GenerationRequest((message("user", "a" * 512 * 5000),)), 5000),
+        (GenerationRequest((message("user", "😀" * 16 * 5000),)), 5000),
         (GenerationRequest((USER,) * 4096), 4096),
-        (GenerationRequest(prompt="a" * 512 * 5000), 5000),
+        (GenerationRequest(prompt="a" * 64 * 5000), 5000),
         (GenerationRequest(prompt="", prompt_ids=(1,) * 4096), 4096),
     ],
 )
