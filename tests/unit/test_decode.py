@@ -120,6 +120,14 @@ def test_half_characters_are_replaced_with_a_warning(escaped: str, wanted: str) 
     assert warnings == [REPLACED]
 
 
+@pytest.mark.parametrize("number", ["1" * 5_000, "-1e400", "1" * 400 + ".5"])
+@pytest.mark.parametrize("beside", ['"n": 1', '"n": 1.0', r'"n": 1, "anything": "\ud83d"'])
+def test_an_unknown_field_may_be_any_number_and_a_known_one_may_not(number: str, beside: str) -> None:
+    decoded = decode_body(f'{{{beside}, "unknown": {number}}}'.encode(), Wanted, lambda _: None)
+    assert decoded.n == 1
+    assert refused(f'{{"either": 1.0, {beside}, "counts": {{"a": {number}}}}}'.encode()).status == 400
+
+
 def test_half_a_character_in_a_huge_body_is_refused_in_words() -> None:
     text = "a" * MOST_MENDED
     assert "half of a character" in refused(f'{{"anything": "{text}\\ud83d"}}'.encode()).message
