@@ -23,6 +23,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from services.core.caller import Caller
+from services.core.owner_files import read_bounded
 from services.core.settings import Settings, SettingsError
 from services.core.settings_fields import Count
 from services.core.yaml_file import YamlError, read_yaml
@@ -37,6 +38,12 @@ KEY_PREFIX = "rk-"
 
 MIN_LENGTH = 16
 """Characters that a key must have at least; a shorter one could be guessed."""
+
+KEY_FILE_SIZE = 64 * 1024
+"""The most bytes of a file with one key."""
+
+QUOTED_TEXT = re.compile(rf"(unknown field|enum value) .{{{MIN_LENGTH + 2},}}(?= - at `)", re.DOTALL)
+"""What the message of a wrong entry quotes of the file, with its quotation marks, where that may be a key."""
 
 HOW_TO = (
     "Set RKLLM_API_KEY_FILE to a file with a key, or RKLLM_KEYS_FILE to a file of keys that "
@@ -149,9 +156,9 @@ def check_length(secret: bytes, setting: str) -> bytes:
 
 
 def read_bytes(path: Path, setting: str) -> bytes:
-    """Return the contents of the file that `setting` names. Raises `SettingsError`."""
+    """Return the contents of the file that `setting` names. Blocks as the disk does. Raises `SettingsError`."""
     try:
-        return path.read_bytes()
+        return read_bounded(path, KEY_FILE_SIZE)
     except OSError as error:
         raise SettingsError(f"{setting}: {path} cannot be read: {error.strerror}.") from error
 
@@ -169,8 +176,7 @@ def keys_from_file(path: Path) -> list[Key]:
     try:
         keys = msgspec.convert(entries, list[Key])
     except msgspec.ValidationError as error:
-        # What the message quotes may be a key that somebody wrote there.
-        found = re.sub(f"[`'][^`']{{{MIN_LENGTH},}}[`']", "a long text", str(error))
+        found = QUOTED_TEXT.sub(r"\1 (a long text)", str(error))
         raise SettingsError(f"keys_file: {path}: {found}. Let 'python -m services.keys' write the file.") from error
     for name, count in Counter(key.name for key in keys).items():
         if count > 1:

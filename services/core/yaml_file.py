@@ -42,7 +42,7 @@ constructor: Any = yaml.constructor.SafeConstructor()
 class YamlError(Exception):
     """The content cannot be used. The message reads on from the file's name: "is no YAML: ...", "has ...".
 
-    It has nothing of the content but keys, since some files have secrets.
+    It has nothing of the content, since some files have secrets, and a secret may stand where a key belongs.
     """
 
 
@@ -112,7 +112,7 @@ class Builder:
                 raise refusal("has a key that is no text", event, "write lines 'key: value'")
             key = text(event)
             if key in found:
-                raise refusal(f"has the key {key[:50]!r} twice", event, "remove one of them")
+                raise refusal("has a key for the second time", event, "remove one of the two")
             found[key] = self._value(next(self._events))
         return found
 

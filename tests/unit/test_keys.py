@@ -13,7 +13,7 @@ import pytest
 from services import keys as program
 from services.api.http.auth import LOG_INTERVAL, Refusals
 from services.core.caller import Caller
-from services.core.keys import Keys, check_keys_required, exposed_files, hash_of_key, keys_from_file
+from services.core.keys import KEY_FILE_SIZE, Keys, check_keys_required, exposed_files, hash_of_key, keys_from_file
 from services.core.settings import Settings, SettingsError
 from services.engines.worker.process import worker_env
 
@@ -79,12 +79,18 @@ def test_a_wrong_file_is_refused_with_a_message(path: Path, text: str, says: str
     [
         ({"api_key": "short"}, "at least 16"),
         ({"api_key_file": Path("/nowhere")}, "api_key_file: /nowhere cannot be read"),
-        ({"admin_key_file": Path("/dev/null")}, "admin_key_file: the key has 0 characters"),
+        ({"api_key_file": Path("/dev/zero")}, "api_key_file: /dev/zero cannot be read: it is no regular file"),
     ],
 )
 def test_a_wrong_key_in_the_settings_is_refused_with_a_message(settings: dict[str, Any], says: str) -> None:
     with pytest.raises(SettingsError, match=says):
         Keys(Settings(**settings))
+
+
+def test_a_key_file_is_read_up_to_a_limit(path: Path) -> None:
+    path.write_bytes(b"x" * (KEY_FILE_SIZE + 1))
+    with pytest.raises(SettingsError, match="more than 65536 bytes"):
+        Keys(Settings(api_key_file=path))
 
 
 def test_a_changed_file_is_used_at_once_and_a_broken_one_changes_nothing(
@@ -199,6 +205,8 @@ def test_the_program_stores_a_key_from_standard_input(
         f"- {{name: a, sha256: {'0' * 64}, role: {SECRET}}}",
         f"- {{name: '{SECRET} x', sha256: {'0' * 64}}}",
         f"- {SECRET}",
+        f"{SECRET}: a\n{SECRET}: b",
+        f"- {{name: a, '` {SECRET}': user}}",
     ],
 )
 def test_a_broken_file_keeps_its_secrets(path: Path, text: str) -> None:
@@ -206,6 +214,12 @@ def test_a_broken_file_keeps_its_secrets(path: Path, text: str) -> None:
     with pytest.raises(SettingsError) as caught:
         keys_of(path)
     assert SECRET not in str(caught.value)
+
+
+def test_a_key_in_place_of_its_hash_is_named_by_its_place(path: Path) -> None:
+    path.write_text("- {name: a, sha256: rk-0123456789abcdefghijk}")
+    with pytest.raises(SettingsError, match=r"Expected `str` matching regex '.*' - at `\$\[0\]\.sha256`"):
+        keys_of(path)
 
 
 @pytest.mark.parametrize(
