@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
@@ -152,15 +153,24 @@ class Store:
 
 
 def files_of_model(path: Path) -> list[Path]:
-    """Return the files that make the model at `path`, the model file first; some may not exist. Raises `OSError`.
+    """Return the files that make the model at `path`, the model file first. Raises `OSError`.
 
-    They are its parts, its settings, what its engine reads beside it, and what a fetch put there.
+    They are its parts, its settings, what its engine reads beside it, and what a fetch put there. What a link leads to
+    outside of its folder is none of it.
     """
     folder = path.parent
     receipt = read_receipt(folder)
     beside = () if gguf.named_gguf(path) else BESIDE
     names = (SETTINGS_FILE, *beside, *(receipt.files if receipt else ()), RECEIPT)
-    return list(dict.fromkeys([*parts_of(path), *(folder / name for name in names)]))
+    files = dict.fromkeys([*parts_of(path), *(folder / name for name in names)])
+    return [file for file in files if is_file_inside(folder, file)]
+
+
+def is_file_inside(folder: Path, file: Path) -> bool:
+    """Return whether `file` exists, is no folder, and lies in `folder` by the real paths of both. Does not raise."""
+    if not Path(os.path.realpath(file.parent)).is_relative_to(os.path.realpath(folder)):
+        return False
+    return os.path.islink(file) or (os.path.exists(file) and not os.path.isdir(file))
 
 
 def delete_files(folder: Path, files: Iterable[Path]) -> str:
@@ -182,7 +192,9 @@ def what_stays(folder: Path) -> str:
     """Return the names of some files in `folder`, and how many more there are; empty for a folder that is gone."""
     paths = islice(folder.rglob("*"), 1000)
     # As ASCII without line ends: the sentence may be a header.
-    names = sorted(ascii(str(path.relative_to(folder)))[1:-1] for path in paths if not path.is_dir())
+    names = sorted(
+        ascii(str(path.relative_to(folder)))[1:-1] for path in paths if path.is_symlink() or not path.is_dir()
+    )
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(names[:SHOWN]) + more
 

@@ -153,6 +153,27 @@ def test_a_link_to_a_folder_elsewhere_stays(api: Api, tmp_path: Path, tmp_path_f
     assert delete(api, "fake").status_code == 200
 
 
+def test_only_files_inside_of_the_folder_are_deleted(
+    api: Api, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    precious = tmp_path_factory.mktemp("elsewhere") / "precious.txt"
+    precious.touch()
+    fake = tmp_path / "fake"
+    (fake / "sub").symlink_to(precious.parent)
+    (fake / "folder").mkdir()
+    (fake / "own").mkdir()
+    (fake / "own" / "note.txt").touch()
+    files = ["sub/precious.txt", "folder", "model.yaml/x", "gone/x", "own/note.txt"]
+    (fake / ".fetched.json").write_text(json.dumps({"file": "model.gguf", "sha256": "", "files": files}))
+    result = delete(api, "fake")
+    assert (result.status_code, result.headers["x-rkllm-warning"]) == (
+        200,
+        "the folder stays, since it has other files: sub",
+    )
+    assert precious.exists()
+    assert sorted(path.name for path in fake.iterdir()) == ["folder", "sub"]
+
+
 def test_what_others_use_is_the_administrators_to_change(make: Callable[..., Api], tmp_path: Path) -> None:
     write_fake_model(tmp_path, "fake")
     api = make(api_key="user-0123456789abcdef", admin_key="admin-0123456789abcdef")
