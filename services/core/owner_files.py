@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 OF_THE_FILE = frozenset(
     {
@@ -41,10 +41,21 @@ def regular_descriptor(path: str, flags: int) -> int:
     raise OSError(errno.EINVAL, "it is no regular file", path)
 
 
+def read_beginning(file: BinaryIO, size: int) -> bytes:
+    """Return the next `size` bytes of an opened regular file, fewer at its end. Blocks as the disk does.
+
+    Raises `OSError`, also where the file would let its reader wait, as some of /proc do.
+    """
+    data = cast("bytes | None", file.read(size))
+    if data is None:
+        raise OSError(errno.EINVAL, "it has no content that can be read without waiting")
+    return data
+
+
 def read_bounded(path: Path, limit: int) -> bytes:
     """Return the content of a regular file of at most `limit` bytes. Blocks as `open_regular`. Raises `OSError`."""
     with open_regular(path) as file:
-        data = file.read(limit + 1)
+        data = read_beginning(file, limit + 1)
     if len(data) > limit:
         raise OSError(errno.EFBIG, f"it has more than {limit} bytes", str(path))
     return data

@@ -21,6 +21,7 @@ from pathlib import Path
 from services.core.errors import ModelNotFound, Unavailable
 from services.core.model import Model
 from services.core.owner_files import is_passing
+from services.core.printable import printable
 from services.core.settings import Settings, nearest
 from services.models import folder as model_folder
 from services.models.model_files import SETTINGS_FILE, Unusable
@@ -32,9 +33,6 @@ DEPTH = 3
 
 MOST = 500
 """The most folders with a model file that are read: a first look at each reads some megabytes."""
-
-SENTENCE_LENGTH = 600
-"""The most characters of a problem's sentence."""
 
 RETRY = 5.0
 """Seconds until what could not be read is read again: a failing disk takes seconds for each try."""
@@ -148,7 +146,7 @@ class Catalog:
         failures = [*listing.failures.values(), *(known.failure for known in self._known.values() if known.failure)]
         for sentence in map(printable, (*problems, *failures)):
             log.warning("%s", sentence)
-        log.info("Models in %s: %s", self._dir, ", ".join(model.id for model in models) or "none")
+        log.info("Models in %s: %s", self._dir, ", ".join(printable(model.id) for model in models) or "none")
         names = {alias: model for model in models for alias in model.aliases}
         return Snapshot(
             state,
@@ -193,6 +191,9 @@ class Catalog:
             if not is_passing(error):
                 return Known(signatures, problem=f"{sentence}.")
             return Known(signatures, before.model if before else None, failure=sentence)
+        except Exception as error:  # a mistake of the server's own: it may cost this model, and no other
+            log.exception("The model folder %s cannot be read", printable(str(folder)))
+            return Known(signatures, problem=f"The model folder {folder} is not used: {error!r}; the log says more.")
 
     def _read_model(self, folder: Path, files: Sequence[Path]) -> Model:
         if folder == self._dir:  # a folder's name is the model's id
@@ -240,9 +241,3 @@ def group_by_folder(files: Iterable[Path]) -> dict[Path, list[Path]]:
     for file in sorted(files):
         folders[file.parent].append(file)
     return folders
-
-
-def printable(sentence: str) -> str:
-    """Return `sentence` for logs and answers: what cannot be printed is a question mark, and the end is cut off."""
-    text = "".join(char if char.isprintable() else "?" for char in sentence[:SENTENCE_LENGTH])
-    return text + ("..." if len(sentence) > SENTENCE_LENGTH else "")

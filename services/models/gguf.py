@@ -11,7 +11,7 @@ import struct
 from pathlib import Path
 from typing import BinaryIO
 
-from services.core.owner_files import open_regular
+from services.core.owner_files import open_regular, read_beginning
 
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)
@@ -66,7 +66,7 @@ def read_metadata(path: Path) -> dict[str, Value]:
     Raises `NotGguf` and `OSError`.
     """
     with open_regular(path) as whole:
-        file = io.BytesIO(whole.read(HEADER))
+        file = io.BytesIO(read_beginning(whole, HEADER))
     if file.read(4) != MAGIC:
         raise NotGguf("it does not begin with GGUF")
     version, _, count = read_struct(file, "<IQQ")
@@ -117,7 +117,7 @@ def chat_template(path: Path) -> str:
     mark = struct.pack("<Q", len(TEMPLATE_KEY)) + TEMPLATE_KEY.encode() + struct.pack("<I", STRING)
     with open_regular(path) as file:
         # Not mapped into memory: a disk that fails there, or a file that becomes shorter, kills the process.
-        place = file.read(TEMPLATE_WITHIN).find(mark)
+        place = read_beginning(file, TEMPLATE_WITHIN).find(mark)
         if place < 0:
             return ""
         file.seek(place + len(mark))

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from services.core.owner_files import is_passing, open_regular
+from services.core.owner_files import is_passing, open_regular, read_beginning
 from services.models import gguf
 
 SETTINGS_FILE = "model.yaml"
@@ -120,7 +120,7 @@ def check_complete(parts: Sequence[Path]) -> None:
 def check_beginning(path: Path) -> None:
     """Check that a file does not begin as none of a model does. Raises `Unusable` and `OSError`."""
     with open_regular(path) as file:
-        beginning = file.read(len(LFS_POINTER)).lower()
+        beginning = read_beginning(file, len(LFS_POINTER)).lower()
     if not beginning:
         raise Unusable(f"{path.name} is empty; fetch it again")
     for sign, sentence in BEGINNINGS:

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from services.core import owner_files
 from services.core.errors import ModelNotFound, Unavailable
 from services.core.model import Model
 from services.core.settings import Settings
@@ -455,6 +456,42 @@ def test_a_folder_of_too_many_models_is_named(
 def test_a_model_yaml_that_leads_nowhere_is_named(tmp_path: Path, catalog: Catalog) -> None:
     rkllm(tmp_path, "A").with_name("model.yaml").symlink_to("gone.yaml")
     assert "a link to a file that is not there" in catalog.problems()[0]
+
+
+def test_a_file_that_would_let_its_reader_wait_is_named(
+    tmp_path: Path, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    llama(tmp_path, "A")
+    rkllm(tmp_path, "B")
+    reader, writer = os.pipe()
+    # A pipe that may pass for a regular file acts as /proc/kmsg does for the superuser.
+    os.set_blocking(reader, False)
+    real = owner_files.regular_descriptor
+
+    def opener(path: str, flags: int) -> int:
+        return os.dup(reader) if path.endswith(".gguf") else real(path, flags)
+
+    monkeypatch.setattr(owner_files, "regular_descriptor", opener)
+    assert [model.id for model in catalog.models()] == ["b"]
+    assert "model.gguf cannot be read: it has no content" in catalog.problems()[0]
+    os.close(reader)
+    os.close(writer)
+
+
+def test_a_mistake_of_the_server_costs_one_model(
+    tmp_path: Path, catalog: Catalog, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    rkllm(tmp_path, "A")
+    rkllm(tmp_path, "B", yaml="name: b")
+    read_settings = folder.read_settings
+
+    def fails(path: Path) -> Any:
+        return read_settings(path) if path.exists() else 1 // 0
+
+    monkeypatch.setattr(folder, "read_settings", fails)
+    assert [model.id for model in catalog.models()] == ["b"]
+    assert "A is not used: ZeroDivisionError" in catalog.problems()[0]
+    assert "Traceback" in caplog.text
 
 
 def test_only_what_changed_is_read_again(tmp_path: Path, catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
