@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 from services.answering.catalog import model_catalog
-from services.core import keys
+from services.core import keys, logs
 from services.core.settings import Settings, SettingsError, from_environment
 from services.engines.registry import SUFFIXES
 
@@ -94,6 +94,7 @@ def check(settings: Settings) -> None:
     keys.check_keys_required(settings)
     for problem in keys.exposed_files(settings):
         warn(problem)
+    logs.check_file(settings)
     check_openmp()
     check_processor(platform.machine(), Path("/proc/cpuinfo"))
     check_port(settings.host, settings.port)

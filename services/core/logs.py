@@ -7,6 +7,7 @@ import os
 import sys
 from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
+from pathlib import Path
 
 from services.core.settings import Settings, SettingsError
 
@@ -30,8 +31,21 @@ def configure(settings: Settings) -> None:
     """Set up the root logger of this process. Raises `SettingsError` if the file cannot be written."""
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
     if settings.log_file:
-        try:
-            handlers.append(LogFile(settings.log_file, maxBytes=FILE_BYTES, backupCount=FILES))
-        except OSError as error:
-            raise SettingsError(f"log_file: {settings.log_file} cannot be written: {error.strerror}.") from error
+        handlers.append(open_file(settings.log_file))
     logging.basicConfig(level=settings.api_log_level, format=FORMAT, handlers=handlers, force=True)
+
+
+def check_file(settings: Settings) -> None:
+    """Check that the file for the log can be written; creates it. Raises `SettingsError`."""
+    if settings.log_file:
+        open_file(settings.log_file).close()
+
+
+def open_file(path: Path) -> LogFile:
+    """Open the file for the log. Raises `SettingsError`."""
+    try:
+        return LogFile(path, maxBytes=FILE_BYTES, backupCount=FILES)
+    except OSError as error:
+        raise SettingsError(
+            f"log_file: {path} cannot be written: {error.strerror}. Name a file that the server may write."
+        ) from error

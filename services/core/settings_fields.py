@@ -16,8 +16,10 @@ LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Count = Annotated[int, Meta(ge=0)]
 Positive = Annotated[int, Meta(ge=1)]
-Seconds = Annotated[float, Meta(gt=0)]
-SecondsOrOff = Annotated[float, Meta(ge=0)]
+LONGEST = 10 * 365 * 86400
+"""Seconds, ten years: no timer of the system takes an infinite time."""
+Seconds = Annotated[float, Meta(gt=0, le=LONGEST)]
+SecondsOrOff = Annotated[float, Meta(ge=0, le=LONGEST)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 
 

@@ -78,6 +78,11 @@ def test_a_bad_setting_is_one_sentence() -> None:
     assert "Traceback" not in ended.stderr
 
 
+def test_a_folder_as_log_file_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"log_file: .* cannot be written: Is a directory"):
+        launcher.check(Settings(log_file=tmp_path))
+
+
 def test_a_server_for_all_without_a_key_is_one_sentence_with_the_remedy(models: Path) -> None:
     ended = start({"RKLLM_HOST": "0.0.0.0", "RKLLM_MODELS_DIR": str(models)})
     assert ended.returncode == 1

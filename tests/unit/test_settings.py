@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -76,6 +76,8 @@ def test_values_from_the_environment_have_types() -> None:
         ("queue_depth: -1", ["queue_depth in", ">= 0"]),
         ("api_log_level: LOUD", ["api_log_level in", "LOUD"]),
         ("rag_dedup_similarity: 7", ["rag_dedup_similarity in"]),
+        ("shutdown_timeout: .inf", ["shutdown_timeout in", "<= 315360000"]),
+        ("idle_unload_timeout: .nan", ["idle_unload_timeout in", ">= 0"]),
         ("models_dir: ''", ["models_dir in", "path"]),
         ("cors_origins: http://a", ["cors_origins in", "array"]),
         ("- port", ["contains a list", "key: value"]),
@@ -145,6 +147,10 @@ def test_logs_go_to_a_file_that_rotates(tmp_path: Path, root_logger: logging.Log
     assert (rotating.maxBytes, rotating.backupCount) == (10_000_000, 3)
 
 
-def test_a_log_file_that_cannot_be_written_is_named(tmp_path: Path, root_logger: logging.Logger) -> None:
+@pytest.mark.parametrize("place", ["no/such/folder", "."])
+@pytest.mark.parametrize("use", [logs.configure, logs.check_file])
+def test_a_log_file_that_cannot_be_written_is_named(
+    tmp_path: Path, root_logger: logging.Logger, place: str, use: Callable[[Settings], None]
+) -> None:
     with pytest.raises(SettingsError, match="log_file"):
-        logs.configure(Settings(log_file=tmp_path / "no" / "such" / "folder"))
+        use(Settings(log_file=tmp_path / place))
