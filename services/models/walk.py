@@ -15,6 +15,9 @@ from services.core.owner_files import is_passing
 ENTRIES = 20_000
 """The most files and folders that a walk looks at: a list is made for each request, and this many take 20 ms or so."""
 
+FOLDERS = 1_000
+"""The most folders that a walk lists, and links to folders that it follows: each takes as long as many files."""
+
 
 @dataclass(slots=True)
 class Listing:
@@ -34,11 +37,13 @@ def list_files(root: Path, depth: int, wanted: Callable[[str], bool]) -> Listing
     where that is below `root`: so loops of links end, and a link never hides what it leads to.
     """
     found = Listing()
-    pending = deque([(root, depth)])
+    pending = deque([(str(root), depth)])
     seen: set[tuple[int, int]] = set()
-    left = ENTRIES
-    while pending and left > 0:
-        folder, below = pending.popleft()
+    left, looked = ENTRIES, 0
+    while pending and left > 0 and looked < FOLDERS:
+        place, below = pending.popleft()
+        folder = Path(place)
+        looked += 1
         try:
             if (identity := identity_of(folder)) in seen:
                 continue
@@ -51,12 +56,13 @@ def list_files(root: Path, depth: int, wanted: Callable[[str], bool]) -> Listing
         for entry, is_folder in entries:
             if is_folder and below:
                 # Links come last.
-                (pending.append if entry.is_symlink() else pending.appendleft)((Path(entry.path), below - 1))
+                (pending.append if entry.is_symlink() else pending.appendleft)((entry.path, below - 1))
             elif not is_folder and wanted(entry.name):
                 found.files.append(Path(entry.path))
-    if left <= 0:
+    if pending or left <= 0:
+        most = f"{ENTRIES} files and folders" if left <= 0 else f"{FOLDERS} folders"
         found.problems.append(
-            f"{root} has more than {ENTRIES} files and folders, and only so many are looked at: name a folder that "
+            f"{root} has more than {most}, and only so many are looked at: name a folder that "
             "has models alone as models_dir"
         )
     return found

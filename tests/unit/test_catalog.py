@@ -442,6 +442,20 @@ def test_a_folder_of_too_many_files_is_named(tmp_path: Path, catalog: Catalog, m
     assert "more than 3 files and folders" in catalog.problems()[0]
 
 
+def test_a_folder_of_too_many_folders_is_named(
+    tmp_path: Path, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(walk, "FOLDERS", 3)
+    for name in "abc":
+        rkllm(tmp_path, name)
+    assert len(catalog.models()) == 2
+    assert "more than 3 folders, and only so many are looked at" in catalog.problems()[0]
+    (tmp_path / "c" / "model.rkllm").rename(tmp_path / "b" / "other.txt")
+    (tmp_path / "c").rmdir()
+    assert len(catalog.models()) == 2
+    assert not catalog.problems()
+
+
 def test_a_folder_of_too_many_models_is_named(
     tmp_path: Path, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
