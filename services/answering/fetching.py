@@ -16,6 +16,7 @@ from services.engines.worker.process import worker_argv, worker_env
 from services.models import board, fetch, manifest
 from services.models.catalog import Catalog
 from services.models.manifest import Entry, ManifestError
+from services.models.names import find_id
 from services.models.store import Store
 
 QUIET = {"HF_HUB_DISABLE_PROGRESS_BARS": "1"}
@@ -49,30 +50,31 @@ class Fetcher:
         self._fetching: set[str] = set()
 
     def fetch(self, name: str, client: Client) -> Generator[FetchStarted | FetchProgress]:
-        """Download the model with the id `name` and yield the progress; yield nothing if it is on the disk already.
+        """Download the model whose id a client means by `name`, and yield the progress.
 
-        Blocks between the steps. Closing the generator stops the download; the next call continues it. Raises
-        `NotFound` for a model that is not in the manifest, `BadRequest` for one that does not run on this board,
-        `Unavailable` if the folder is not writable or the model is being downloaded already, `FetchFailed`, and
-        `ClientGone`.
+        Yields nothing if it is on the disk already. Blocks between the steps. Closing the generator stops the
+        download; the next call continues it. Raises `NotFound` for a model that is not in the manifest, `BadRequest`
+        for one that does not run on this board, `Unavailable` if the folder is not writable or the model is being
+        downloaded already, `FetchFailed`, and `ClientGone`.
         """
-        if any(model.id == name for model in self._catalog.models()):
+        if find_id(name, [model.id for model in self._catalog.models()]):
             return
         entry = self._entry(name)
-        with self._alone(name):
+        with self._alone(entry.id):
             yield FetchStarted(entry)
             yield from self._run(entry, client)
 
     def _entry(self, name: str) -> Entry:
         try:
             entries = manifest.load_manifest(manifest.MANIFEST)
-            if name not in entries:
+            found = find_id(name, entries)
+            if found is None:
                 raise NotFound(f"There is no model {name!r} in the manifest: {', '.join(entries)}.", param="model")
-            manifest.check_soc(entries[name], board.soc())
+            manifest.check_soc(entries[found], board.soc())
         except ManifestError as error:
             raise BadRequest(str(error), param="model") from error
         check_writable(self._store.folder)
-        return entries[name]
+        return entries[found]
 
     @contextlib.contextmanager
     def _alone(self, name: str) -> Iterator[None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from pathlib import Path
 
 from services.answering.fetching import check_writable
@@ -12,25 +12,28 @@ from services.core.client import Client
 from services.core.errors import BadRequest, ModelNotFound, Unavailable
 from services.core.events import Notice, Waiting
 from services.core.model import Model
+from services.models.names import find_id
 from services.models.store import delete_files, files_of_model
 
 log = logging.getLogger(__name__)
 
 
 def remove(service: Service, name: str, client: Client) -> Generator[Waiting | Notice]:
-    """Unload the model with the id `name`, then delete its files, and its folder if nothing else is in it.
+    """Unload the model whose id a client means by `name`, then delete its files.
 
-    Yields while it waits for the slot, and a notice about what stays in the folder.
+    Its folder is deleted too if nothing else is in it. Yields while it waits for the slot, and a notice about what
+    stays in the folder.
 
     An alias is refused, because it may move to another model. Blocks as `Scheduler.unload` does, and raises the same;
     also `ModelNotFound`, `BadRequest` for a folder that is not the model's own, and `Unavailable` if it is not
     writable.
     """
-    models = service.catalog.models()
-    model = next((model for model in models if model.id == name), None)
-    if model is None:
+    models = {model.id: model for model in service.catalog.models()}
+    found = find_id(name, models)
+    if found is None:
         raise ModelNotFound(f"There is no model with the id {name!r}; GET /api/tags lists them.", param="model")
-    folder = own_folder(model, [other for other in models if other.id != name], service.settings.models_dir)
+    model = models.pop(found)
+    folder = own_folder(model, models.values(), service.settings.models_dir)
     for place in (folder.parent, folder):
         check_writable(place)
     yield from service.scheduler.unload(client, model)
@@ -39,7 +42,7 @@ def remove(service: Service, name: str, client: Client) -> Generator[Waiting | N
         yield Notice("warning", f"the folder stays, since it has other files: {stays}")
 
 
-def own_folder(model: Model, others: list[Model], root: Path) -> Path:
+def own_folder(model: Model, others: Iterable[Model], root: Path) -> Path:
     """Return the folder of `model`. Raises `BadRequest` if it contains `others` or is not inside `root`."""
     folder = model.path.parent
     shared = any(other.path.is_relative_to(folder) for other in others)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from services.core.model import Model
@@ -30,7 +30,12 @@ def spellings(name: str) -> list[str]:
     Ollama writes variants behind a colon, where ids have a hyphen, and its lists show every name with a tag.
     """
     bare = model_id(name).removesuffix(LATEST)
-    return list(dict.fromkeys((name, model_id(name), bare.replace(":", "-"), bare)))
+    return list(dict.fromkeys((name, model_id(name), bare, bare.replace(":", "-"))))
+
+
+def find_id(name: str, ids: Collection[str]) -> str | None:
+    """Return the one of `ids` that a client means by `name`; None where it is none of them."""
+    return next((spelling for spelling in spellings(name) if spelling in ids), None)
 
 
 def assign_aliases(models: Sequence[Model]) -> tuple[list[Model], list[str]]:

@@ -174,6 +174,17 @@ def test_only_files_inside_of_the_folder_are_deleted(
     assert sorted(path.name for path in fake.iterdir()) == ["folder", "sub"]
 
 
+@pytest.mark.parametrize("name", ["Colon:0.6B", "colon:0.6b", "colon:0.6b:latest"])
+def test_an_id_with_a_colon_is_its_own(api: Api, tmp_path: Path, name: str) -> None:
+    write_fake_model(tmp_path, "Colon:0.6B")
+    write_fake_model(tmp_path, "colon-0.6b")
+    assert api.post("/api/show", {"model": name}).json["modelfile"].startswith("FROM colon:0.6b\n")
+    assert delete(api, name).status_code == 200
+    assert ids(api) == ["colon-0.6b:latest", "fake:latest"]
+    assert delete(api, name).status_code == 200, "Ollama writes a colon where ids have a hyphen"
+    assert ids(api) == ["fake:latest"]
+
+
 def test_what_others_use_is_the_administrators_to_change(make: Callable[..., Api], tmp_path: Path) -> None:
     write_fake_model(tmp_path, "fake")
     api = make(api_key="user-0123456789abcdef", admin_key="admin-0123456789abcdef")

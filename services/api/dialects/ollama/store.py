@@ -21,7 +21,6 @@ from services.api.http.resource import Resource
 from services.api.http.stream import Frames, write_json, write_stream
 from services.core.client import Client
 from services.core.errors import BadRequest
-from services.models.names import LATEST
 
 
 class Pull(Resource):
@@ -35,7 +34,7 @@ class Pull(Resource):
         """Fetch a model of the manifest. Blocks; raises `ServiceError`."""
         require_admin(req)
         request = self.parse(req, OllamaModelRequest)
-        statuses = pull(self._fetcher, requested_model_id(request), client(req))
+        statuses = pull(self._fetcher, requested_name(request), client(req))
         if request.stream is False:
             # Without a stream the client reads the last status only.
             *_, last = statuses
@@ -50,16 +49,16 @@ class Delete(Resource):
     def on_delete(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Unload a model, and remove its folder. Blocks; raises `ServiceError`."""
         require_admin(req)
-        name = requested_model_id(self.parse(req, OllamaModelRequest))
+        name = requested_name(self.parse(req, OllamaModelRequest))
         run_to_end(resp, remove(self._service, name, client(req)))
 
 
-def requested_model_id(request: OllamaModelRequest) -> str:
-    """Return the id of the model that a request names. Raises `BadRequest`."""
+def requested_name(request: OllamaModelRequest) -> str:
+    """Return the name of the model in a request. Raises `BadRequest`."""
     name = request.model or request.name
     if not name:
         raise BadRequest("The request names no model; send its id as model.", param="model")
-    return name.removesuffix(LATEST).replace(":", "-").lower()
+    return name
 
 
 def pull(fetcher: Fetcher, name: str, client: Client) -> Generator[OllamaPullStatus]:
