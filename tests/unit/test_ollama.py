@@ -43,7 +43,7 @@ from services.core.trace import Trace
 from services.engines.base import EngineSpec
 from services.engines.registry import SPECS
 from services.models import gguf
-from tests.gguf_file import write_gguf
+from tests.gguf_file import Value, write_gguf
 
 MODEL = Model("m", Path("nowhere/m.gguf"), "llama", 4096, 0, 7)
 
@@ -320,6 +320,13 @@ def test_what_a_gguf_tells(tmp_path: Path) -> None:
     assert shown.model_info["general.parameter_count"] == 600_000_000
     assert shown.model_info["qwen3.context_length"] == 8192, "the context a request can use"
     assert {"completion", "thinking", "embedding"} <= set(shown.capabilities)
+
+
+def test_long_words_of_a_gguf_are_cut(tmp_path: Path) -> None:
+    long: dict[str, Value] = {"general.architecture": "a" * 100_000, "general.size_label": "B" * 100_000}
+    model = Model("m", write_gguf(tmp_path / "m.gguf", long), "llama", 8192, 0, 0)
+    details = models.listed_model(model).details
+    assert (details.parameter_size, details.family, details.families) == ("B" * 64, "a" * 64, ["a" * 64])
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,9 @@ SCALES = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
 THINKING = ("enable_thinking", "<think>", "reasoning_content")
 """Words in chat templates of models that can think."""
 
+WORD_LENGTH = 64
+"""The most characters of a word from a file."""
+
 Metadata = dict[str, gguf.Value]
 
 
@@ -129,16 +132,21 @@ def file_digest(model: Model) -> str:
 def model_details(model: Model) -> OllamaModelDetails:
     """Return what the model's file and its name say; a field is empty where they say nothing."""
     metadata = metadata_of(model)
-    family = str(metadata.get("general.architecture", ""))
+    family = word(metadata, "general.architecture")
     return OllamaModelDetails(
         parent_model="",
         format=model.path.suffix.lower().removeprefix("."),
         family=family,
         families=[family] if family else [],
-        parameter_size=str(metadata.get("general.size_label") or part_of_name(SIZE, model)).upper(),
+        parameter_size=(word(metadata, "general.size_label") or part_of_name(SIZE, model)).upper(),
         quantization_level=quantization(model, metadata),
         context_length=model.context_length,
     )
+
+
+def word(metadata: Metadata, key: str) -> str:
+    """Return the beginning of a value that is one word; empty where it is missing. A list repeats it for each model."""
+    return str(metadata.get(key) or "")[:WORD_LENGTH]
 
 
 def quantization(model: Model, metadata: Metadata) -> str:
