@@ -146,7 +146,7 @@ class Catalog:
         failures = [*listing.failures.values(), *(known.failure for known in self._known.values() if known.failure)]
         for sentence in map(printable, (*problems, *failures)):
             log.warning("%s", sentence)
-        log.info("Models in %s: %s", self._dir, ", ".join(printable(model.id) for model in models) or "none")
+        log.info("Models in %s: %s", self._dir, ", ".join(model.id for model in models) or "none")
         names = {alias: model for model in models for alias in model.aliases}
         return Snapshot(
             state,

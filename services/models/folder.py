@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -120,6 +121,8 @@ def check_names(path: Path) -> None:
     """Check that names can stand in answers and logs. Raises `Unusable`."""
     if not model_id(path.parent.name):
         raise Unusable("its name has only blanks; rename it")
+    if any(unicodedata.category(character) == "Cc" for character in str(path)):
+        raise Unusable("its path has a name with a control character; rename it")
     try:
         str(path).encode()
     except UnicodeEncodeError as error:

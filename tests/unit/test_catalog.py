@@ -529,10 +529,16 @@ def test_only_what_changed_is_read_again(tmp_path: Path, catalog: Catalog, monke
 
 @pytest.mark.parametrize(
     ("folder", "part"),
-    [(b"caf\xe9", "no UTF-8"), (b" ", "only blanks"), (b"new\nline", ""), (b"\x1b[31m", "")],
+    [
+        (b"caf\xe9", "no UTF-8"),
+        (b" ", "only blanks"),
+        (b"new\nline", "control"),
+        (b"a\x1b[31mred", "control"),
+        (b"\xc2\x9b1m", "control"),
+    ],
 )
 def test_odd_names_of_folders_can_be_sent(tmp_path: Path, catalog: Catalog, folder: bytes, part: str) -> None:
-    rkllm(tmp_path, os.fsdecode(folder), yaml="" if part else "context_length: x")
+    rkllm(tmp_path, os.fsdecode(folder))
     (problem,) = catalog.problems()
     assert part in problem
     assert problem.isprintable()
