@@ -42,8 +42,8 @@ MIN_LENGTH = 16
 KEY_FILE_SIZE = 64 * 1024
 """The most bytes of a file with one key."""
 
-QUOTED_TEXT = re.compile(rf"(unknown field|enum value) .{{{MIN_LENGTH + 2},}}(?= - at `)", re.DOTALL)
-"""What the message of a wrong entry quotes of the file, with its quotation marks, where that may be a key."""
+QUOTING = ("unknown field", "enum value")
+"""Words behind which the message of a wrong entry quotes the file."""
 
 HOW_TO = (
     "Set RKLLM_API_KEY_FILE to a file with a key, or RKLLM_KEYS_FILE to a file of keys that "
@@ -176,12 +176,22 @@ def keys_from_file(path: Path) -> list[Key]:
     try:
         keys = msgspec.convert(entries, list[Key])
     except msgspec.ValidationError as error:
-        found = QUOTED_TEXT.sub(r"\1 (a long text)", str(error))
+        found = without_long_quotation(str(error))
         raise SettingsError(f"keys_file: {path}: {found}. Let 'python -m services.keys' write the file.") from error
     for name, count in Counter(key.name for key in keys).items():
         if count > 1:
             raise SettingsError(f"keys_file: {path}: two keys have the name {name!r}; remove one of them.")
     return keys
+
+
+def without_long_quotation(message: str) -> str:
+    """Return the message of a wrong entry without the text that it quotes of the file, where that may be a key."""
+    head, mark, place = message.rpartition(" - at `")
+    for words in QUOTING:
+        before, found, quoted = head.partition(words)
+        if found and len(quoted) >= MIN_LENGTH:
+            return f"{before}{words} (a long text){mark}{place}"
+    return message
 
 
 def key_files(settings: Settings) -> list[Path]:

@@ -83,7 +83,8 @@ def test_a_missing_program_is_a_503_with_its_remedy(make: Callable[..., Api], tm
 
 
 def test_a_call_and_json_without_roles_or_a_grammar(cli: Api) -> None:
-    weather = {"type": "function", "function": {"name": "get_weather"}}
+    parameters = {"type": "object", "properties": {"city": {"type": "string"}}}
+    weather = {"type": "function", "function": {"name": "get_weather", "parameters": parameters}}
     text = quote('{"name": "get_weather", "arguments": {"city": "Paris"}}')
     result = cli.chat(f"Say it. [[say={text}]]", tools=[weather], tool_choice="required")
     assert result.json["choices"][0]["finish_reason"] == "tool_calls"
