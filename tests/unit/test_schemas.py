@@ -154,6 +154,32 @@ def test_a_grammar_allows_what_is_right(schema: dict[str, Any], right: Any) -> N
     assert allows(compiled({}, schema).rules, json.dumps(right))
 
 
+DESCRIBED: dict[str, Any] = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
+OTHER: dict[str, Any] = {"properties": {"b": {"type": "integer"}}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "further"),
+    [
+        (DESCRIBED, False),
+        ({"$ref": "#/$defs/a", "$defs": {"a": DESCRIBED}}, False),
+        ({"anyOf": [DESCRIBED, {"type": "null"}]}, False),
+        ({**DESCRIBED, "additionalProperties": True}, True),
+        ({**DESCRIBED, "required": ["a", "b"]}, True),
+        ({"allOf": [DESCRIBED, OTHER]}, True),
+        ({**DESCRIBED, "anyOf": [OTHER]}, True),
+        ({"$ref": "#/$defs/a", "$defs": {"a": DESCRIBED}, **OTHER}, True),
+    ],
+)
+def test_an_object_gets_further_properties_only_where_its_schema_speaks_of_them(
+    schema: dict[str, Any], further: bool
+) -> None:
+    found = compiled({}, schema)
+    assert found.complete
+    assert allows(found.rules, '{"a": 1}') is ("b" not in str(schema.get("required")))
+    assert allows(found.rules, '{"a": 1, "b": 2}') is further
+
+
 def test_a_wide_bound_is_checked_even_though_the_grammar_has_none() -> None:
     schema = {"type": "integer", "maximum": 2**64}
     assert "maximum" not in prepared(schema)
