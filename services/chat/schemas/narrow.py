@@ -11,6 +11,7 @@ from typing import Any
 
 import jsonschema_rs
 
+from services.chat.schemas.closing import with_described_alone
 from services.chat.schemas.parts import DATA, NAMED, schemas
 from services.chat.schemas.patterns import has_nested_class
 
@@ -59,63 +60,17 @@ RARE = frozenset({"patternProperties", "additionalProperties", "minProperties", 
 """Keywords that llguidance enforces only in certain combinations. Without one of them, another may mean more."""
 
 
-COMBINING = frozenset(
-    {"allOf", "not", "if", "dependentSchemas", "dependencies", "unevaluatedProperties", "$dynamicRef"}
-)
-"""Keywords with which several schemas may describe one object, so that none of them has all of its properties."""
-
-CHOOSING = frozenset({"anyOf", "oneOf", "$ref"})
-"""Keywords that do the same beside properties."""
-
-OPENING = frozenset({*RARE, "propertyNames", "dependentRequired"})
-"""Keywords that say more of an object's properties than their names."""
-
-
 def prepared(schema: dict[str, Any]) -> dict[str, Any]:
     """Return a schema for a grammar, without what no grammar has room for (`has_gap`).
 
     ``{}`` stands for any JSON object; as a schema it would allow every JSON value.
     """
-    found = {**Preparing().schema(schema or {"type": "object"}), "x-guidance": GUIDANCE}
-    return found if any(combines(part) for _, part in schemas(found)) else closed(found)
+    return with_described_alone({**Preparing().schema(schema or {"type": "object"}), "x-guidance": GUIDANCE})
 
 
 def narrowed(schema: dict[str, Any], compiles: Compiles) -> dict[str, Any]:
     """Return a schema for a grammar without what `compiles` refuses. An answer may violate the original."""
     return {**Narrowing(compiles).schema(schema), "x-guidance": GUIDANCE | LENIENT}
-
-
-def combines(schema: Mapping[str, Any]) -> bool:
-    """Return whether an object may have properties of `schema` and of another one."""
-    return bool(schema.keys() & COMBINING) or ("properties" in schema and bool(schema.keys() & CHOOSING))
-
-
-def closed(value: Any) -> Any:
-    """Return a schema whose objects have the described properties alone, where it does not say that they may have more.
-
-    Small models would go on to write properties of their own until the limit of tokens.
-    """
-    if isinstance(value, list):
-        return [closed(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    found = {
-        key: {name: closed(part) for name, part in item.items()}
-        if key in NAMED and isinstance(item, dict)
-        else item
-        if key in DATA
-        else closed(item)
-        for key, item in value.items()
-    }
-    names = found.get("properties")
-    if (
-        not isinstance(names, dict)
-        or not names
-        or found.keys() & OPENING
-        or set(found.get("required", ())) - names.keys()
-    ):
-        return found
-    return {**found, "additionalProperties": False}
 
 
 class Preparing:
