@@ -11,6 +11,7 @@ import falcon
 import msgspec
 
 from services.api.http.stream import write_json
+from services.core.descriptors import EXHAUSTED
 from services.core.errors import (
     BadRequest,
     ClientGone,
@@ -23,7 +24,7 @@ from services.core.errors import (
 
 log = logging.getLogger(__name__)
 
-NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
+NO_ROOM = EXHAUSTED | {errno.ENOMEM, errno.ENOBUFS}
 """Numbers of the errors that say that too many requests run for this machine, and nothing of the request."""
 
 ErrorBody = Callable[[ServiceError], msgspec.Struct]
