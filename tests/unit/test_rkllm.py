@@ -428,7 +428,7 @@ class Scripted:
 
     def start(self, given: RunInput, sampling: dict[str, float], limit: int) -> None:
         self.calls.append("run")
-        self._events = [*self._runs.pop(0), Returned(0)]
+        self._events += [*self._runs.pop(0), Returned(0)]
 
     def next(self, timeout: float | None) -> Piece | Returned:
         return self._events.pop(0)
@@ -493,6 +493,20 @@ def test_a_run_that_a_late_abort_ended_is_run_again() -> None:
     assert runtime.calls == ["run", "abort", "clear", "run", "clear", "run"]
 
 
+def test_a_piece_that_cannot_be_reported_fails_its_run_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine, runtime = npu([WORD, WORD, END], [WORD, END])
+    with monkeypatch.context() as patched:
+        patched.setattr(Parent, "write", refuse)
+        with pytest.raises(RequestRefused):
+            run_of(engine, 1)
+    assert run_of(engine, 2) == ["yes", "stop"]
+    assert runtime.calls == ["run", "abort", "clear", "run"]
+
+
+def refuse(_parent: Parent, _message: dict[str, Any]) -> None:
+    raise RequestRefused("It is larger than a line.")
+
+
 def test_an_answer_that_is_empty_by_itself_is_not_run_again() -> None:
     engine, runtime = npu([WORD, END], [END])
     assert run_of(engine, 1) == ["yes", "stop"]
@@ -536,12 +550,13 @@ def test_a_cache_that_nothing_empties_is_told() -> None:
         run_of(engine, 2)
 
 
-def test_a_counter_that_is_no_number_is_a_zero() -> None:
-    """It would make the line to the parent no JSON."""
+def test_a_counter_that_can_be_none_is_a_zero() -> None:
+    """It would make the line to the parent no JSON, or a count of less than nothing."""
     result = GROUPS[0].structs["RKLLMResult"](text=b"x", token_id=3)
     result.perf.prefill_time_ms, result.perf.memory_usage_mb = float("nan"), float("inf")
+    result.perf.prefill_tokens, result.perf.generate_time_ms = -7, -1.0
     perf = copy_piece(ctypes.pointer(result), FINISH).perf
-    assert perf["prefill_time_ms"] == perf["memory_usage_mb"] == 0
+    assert not any(perf.values())
 
 
 @pytest.mark.parametrize(

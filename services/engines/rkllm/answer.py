@@ -79,20 +79,28 @@ class Follower:
         return len(self.outcome.ids) >= self._limit
 
     def follow(self, runtime: Runtime) -> RunOutcome:
-        """Block until the run has returned, and return what it came to."""
-        while True:
-            # A library that was given the limit ends by itself, and then the content of its cache is known.
-            stop = self._run.over or (self._full and not runtime.features.limit_per_run)
-            if stop:
-                self._abort(runtime)
-            event = runtime.next(ABORT_AGAIN if stop else None)
-            if isinstance(event, Returned):
-                self.outcome.code = event.code
-                self._emit(self._waiting, final=True)
-                self._send("", self._gate.flush())
-                return self.outcome
-            if event is not None:
-                self._take(event)
+        """Block until the run has returned, and return what it came to; the run has returned when this raises, too."""
+        try:
+            while not isinstance(event := self._next(runtime, self._run.over), Returned):
+                if event is not None:
+                    self._take(event)
+        except Exception:
+            # A run that went on would end the next one with its events.
+            while not isinstance(self._next(runtime, over=True), Returned):
+                pass
+            raise
+        self.outcome.code = event.code
+        self._emit(self._waiting, final=True)
+        self._send("", self._gate.flush())
+        return self.outcome
+
+    def _next(self, runtime: Runtime, over: bool) -> Piece | Returned | None:
+        """Return what happened next, after an abort of a run that is `over` or long enough. Blocks."""
+        # A library that was given the limit ends by itself, and then the content of its cache is known.
+        stop = over or (self._full and not runtime.features.limit_per_run)
+        if stop:
+            self._abort(runtime)
+        return runtime.next(ABORT_AGAIN if stop else None)
 
     def _abort(self, runtime: Runtime) -> None:
         self.outcome.aborted = True

@@ -29,7 +29,7 @@ def copy_piece(result: Any, state: int, hidden: bool = False) -> Piece:
     found = result.contents
     if hidden and state == NORMAL:
         return Piece(state, None, -1, hidden=last_row(found.last_hidden_layer))
-    perf = {name: finite(getattr(found.perf, name)) for name, _ in found.perf._fields_} if state == FINISH else {}
+    perf = {name: counter(getattr(found.perf, name)) for name, _ in found.perf._fields_} if state == FINISH else {}
     return Piece(state, found.text, found.token_id, perf)
 
 
@@ -39,6 +39,11 @@ def last_row(layer: Any) -> tuple[float, ...]:
     if not layer.hidden_states or size <= 0 or count <= 0:
         return ()
     return tuple(map(finite, layer.hidden_states[(count - 1) * size : count * size]))
+
+
+def counter(value: float) -> float:
+    """Return a count or a time; 0 for one that can be none, such as a negative one."""
+    return max(0.0, finite(value))
 
 
 def finite(value: float) -> float:

@@ -44,7 +44,7 @@ class RkllmRunner:
         self._held: int | None = 0
         """Tokens in the runtime's cache; None where its content is unknown."""
         self._suspect = False
-        """Whether the run before was aborted: its abort may have come late, and then it stops the next run."""
+        """Whether the run before was broken off: its abort may have come late, and then it stops the next run."""
         self._counts = Counts(tap, options["context_length"])
         self.info = info
 
@@ -69,7 +69,7 @@ class RkllmRunner:
         plan = self._prepared(plan, request)
         continued = (self._held or 0) if plan.input.keep_history else 0
         self._tap.clear()
-        self._held = None
+        self._held, self._suspect = None, True
         self._runtime.start(plan.input, effective(request["sampling"], self._sampling), plan.limit)
         outcome = Follower(run, plan.limit, plan.opening).follow(self._runtime)
         self._suspect = not outcome.clean

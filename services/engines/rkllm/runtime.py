@@ -58,7 +58,8 @@ class Runtime:
         self._calling = self._end_reported = self._hidden = False
         self.foreign = False
         """Whether a callback of the newest run came on another thread than the one that called ``rkllm_run``."""
-        self._events: queue.SimpleQueue[Piece | Returned | None] = queue.SimpleQueue()
+        self._events: queue.SimpleQueue[tuple[int, Piece | Returned | None]] = queue.SimpleQueue()
+        """What happened, and in which run: a callback may come after its run has returned."""
         self._calls: queue.SimpleQueue[Callable[[], int]] = queue.SimpleQueue()
         native = threading.Thread(target=self._work, daemon=True)
         native.start()
@@ -103,9 +104,9 @@ class Runtime:
     def _result(self, call: Callable[[], int]) -> int:
         """Return the result of a `call` that makes no callbacks. Blocks for as long as it takes."""
         self._call(call)
-        event = self._events.get()
+        event = self.next(None)
         while not isinstance(event, Returned):  # a wake that came late
-            event = self._events.get()
+            event = self.next(None)
         return event.code
 
     def _entry(self) -> Any:
@@ -151,15 +152,19 @@ class Runtime:
         return infer
 
     def next(self, timeout: float | None) -> Piece | Returned | None:
-        """Return what happened next; None after a `wake` or when nothing did for `timeout` seconds. Blocks."""
+        """Return what happened next; None after a `wake` or when nothing did for `timeout` seconds. Blocks.
+
+        A late piece of an earlier run counts as a wake: it must not reach the answer of another.
+        """
         try:
-            return self._events.get(timeout=timeout)
+            run, event = self._events.get(timeout=timeout)
         except queue.Empty:
             return None
+        return event if run == self._run else None
 
     def wake(self) -> None:
         """Make `next` return. From any thread; never blocks."""
-        self._events.put(None)
+        self._events.put((self._run, None))
 
     def abort(self) -> None:
         """Ask the run to stop; do nothing when it has reported its end, since a late abort might hit the next run."""
@@ -192,7 +197,7 @@ class Runtime:
             code = self._calls.get()()
             with self._lock:
                 self._calling = False
-            self._events.put(Returned(code))
+            self._events.put((self._run, Returned(code)))
 
     def _take(self, result: Any, run: int | None, state: int) -> int:
         """Queue a copy of what the library shows: the callback.
@@ -200,15 +205,14 @@ class Runtime:
         Pointers are NULL now and then, and what they point to is gone when it returns.
         """
         try:
-            if state in (FINISH, ERROR):
-                self._end_reported = True
             if run == self._run:
+                self._end_reported |= state in (FINISH, ERROR)
                 self.foreign |= threading.get_ident() != self._native
-                self._events.put(copy := copy_piece(result, state, self._hidden))
+                self._events.put((run, copy := copy_piece(result, state, self._hidden)))
                 return FREE if copy.hidden and self.features.callback_frees else 0
         except Exception:
             # Nothing may be raised into C. A run without pieces fails when it returns.
-            self._events.put(None)
+            self.wake()
         return 0
 
 
