@@ -272,11 +272,39 @@ def test_an_unknown_build_is_named(make: Maker, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_program_that_prints_a_usage_and_ends_is_told(make: Maker, tmp_path: Path) -> None:
-    script = tmp_path / "rkllm"
-    script.write_text("#!/bin/sh\necho 'Usage: rkllm model' >&2\nexit 1\n")
-    script.chmod(0o755)
+    usage = script(tmp_path, "echo 'Usage: rkllm model' >&2\nexit 1")
     with pytest.raises(EngineFailed, match="exit code 1; the last line of its log: Usage: rkllm model"):
-        list(make(binary=str(script)).ready(NOBODY))
+        list(make(binary=usage).ready(NOBODY))
+
+
+def test_a_program_that_prints_without_end_does_not_load(make: Maker, tmp_path: Path) -> None:
+    with pytest.raises(EngineTimeout, match=r"did not load within 0\.5 s"):
+        list(make(IMPATIENT, binary=script(tmp_path, "exec yes")).ready(NOBODY))
+
+
+TALKS_LATE = """
+printf '\\nuser: '
+{ cat late; echo said > done; } &
+while read -r line; do printf 'robot: yes\\n\\nuser: '; done
+"""
+
+
+def test_what_is_printed_between_two_answers_is_part_of_none(make: Maker, tmp_path: Path) -> None:
+    for name in ("late", "done"):
+        os.mkfifo(tmp_path / name)
+    engine = make(binary=script(tmp_path, TALKS_LATE))
+    assert reply(engine, "Hello") == "yes"
+    (tmp_path / "late").write_text("W rkllm: late\n")
+    assert (tmp_path / "done").read_text() == "said\n"
+    assert reply(engine, "Hello") == "yes"
+
+
+def script(folder: Path, text: str) -> str:
+    """Write a shell script in place of the program, which runs in `folder`, and return its path."""
+    path = folder / "rkllm"
+    path.write_text(f"#!/bin/sh\ncd '{folder}'\n{text}\n")
+    path.chmod(0o755)
+    return str(path)
 
 
 def test_a_missing_program_is_named_with_the_setting(make: Maker) -> None:

@@ -110,13 +110,12 @@ class RkllmCliEngine:
     def _load(self, client: Client) -> Iterator[Waiting]:
         assert self._child is not None
         for data in self._child.output(self._limits.heartbeat, client):
+            # Also while it prints: a program that prints without end never asks for input.
+            check_deadline(self._clock, self._load_deadline, f"The model did not load within {self._limits.load:g} s")
             if data is None:
-                check_deadline(
-                    self._clock, self._load_deadline, f"The model did not load within {self._limits.load:g} s"
-                )
                 yield Waiting("loading")
             else:
-                self._greeting += data
+                self._greeting = (self._greeting + data)[-GREETING:]
 
     def _not_loaded(self) -> EngineFailed:
         lines = [*self._greeting.decode(errors="replace").splitlines(), *self._log_lines]
@@ -194,6 +193,9 @@ class RkllmCliEngine:
         full = answer.full or usage.prompt_tokens + usage.completion_tokens >= self.model.context_length
         return Done("length" if full and not stop else "stop", usage, timings, stop)
 
+
+GREETING = 16 * 1024
+"""The last bytes kept of what the program prints before it asks for input."""
 
 FRAME = ("rkllm init start", "RKLLM starting, please wait...", "rkllm init failed")
 """Lines of the program itself around a load that fails; none is a reason."""

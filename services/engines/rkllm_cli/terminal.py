@@ -14,6 +14,7 @@ import os
 import select
 import time
 from collections.abc import Iterator
+from itertools import islice
 
 from services.core.client import NOBODY, Client
 from services.engines.worker.child import WRITE_TIMEOUT, Child
@@ -21,6 +22,10 @@ from services.engines.worker.child_log import READ_SIZE
 
 AHEAD = b" "
 """Written ahead of each line. It also keeps a line from being a command: ``exit`` is one, `` exit`` is none."""
+
+
+PACKETS = 64
+"""Writes of a child that a pipe takes at most, with some to spare: one that prints without end is not waited for."""
 
 
 class TerminalChild(Child):
@@ -41,7 +46,12 @@ class TerminalChild(Child):
         self._write_ahead()
 
     def submit(self, line: bytes) -> None:
-        """Send `line`. Blocks until the child has read it; raises as `send` does."""
+        """Send `line`. Blocks until the child has read it; raises as `send` does.
+
+        What the child has printed since its last answer is dropped: it is no part of the next one.
+        """
+        for _ in islice(self._packets(), PACKETS):
+            pass
         self.send(line)
         deadline = time.monotonic() + WRITE_TIMEOUT
         while not self._taken():
