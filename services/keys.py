@@ -14,7 +14,8 @@ from pathlib import Path
 
 import msgspec
 
-from services.core.keys import KEY_PREFIX, MIN_LENGTH, Key, file_text, hash_of_key, keys_from_file
+from services.core.key_text import KEY_PREFIX, hash_of_key, usable_key
+from services.core.keys import Key, file_text, keys_from_file
 from services.core.settings import SettingsError
 
 
@@ -59,18 +60,17 @@ def create(options: argparse.Namespace, keys: list[Key]) -> str:
     """
     if any(key.name == options.name for key in keys):
         raise SettingsError(f"There is already a key {options.name!r}; revoke it first, or choose another name.")
-    secret = sys.stdin.readline().strip() if options.stdin else KEY_PREFIX + secrets.token_urlsafe(32)
-    if len(secret) < MIN_LENGTH:
-        raise SettingsError(f"The key has {len(secret)} characters; it needs at least {MIN_LENGTH}.")
+    given = sys.stdin.readline() if options.stdin else KEY_PREFIX + secrets.token_urlsafe(32)
+    secret = usable_key(given.encode(), options.name)
     fields = {
         "name": options.name,
-        "sha256": hash_of_key(secret.encode()),
+        "sha256": hash_of_key(secret),
         "role": "admin" if options.admin else "user",
         "priority": "background" if options.background else "interactive",
         "max_waiting": options.max_waiting,
     }
     save(options.file, [*keys, msgspec.convert(fields, Key)])
-    return f"{options.name} is known." if options.stdin else secret
+    return f"{options.name} is known." if options.stdin else given
 
 
 def list_keys(options: argparse.Namespace, keys: list[Key]) -> str:

@@ -15,7 +15,6 @@ import re
 import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -23,7 +22,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from services.core.caller import Caller
-from services.core.owner_files import read_bounded
+from services.core.key_text import MIN_LENGTH, hash_of_key, usable_key
+from services.core.owner_files import is_passing, read_bounded
 from services.core.settings import Settings, SettingsError
 from services.core.settings_fields import Count
 from services.core.yaml_file import YamlError, read_yaml
@@ -32,12 +32,6 @@ NAME = "[A-Za-z0-9._-]{1,64}"
 """The pattern of a key's name: safe to write into a log line."""
 
 KeyRole = Literal["user", "admin"]
-
-KEY_PREFIX = "rk-"
-"""The first characters of every key that `services.keys` makes."""
-
-MIN_LENGTH = 16
-"""Characters that a key must have at least; a shorter one could be guessed."""
 
 KEY_FILE_SIZE = 64 * 1024
 """The most bytes of a file with one key."""
@@ -71,11 +65,6 @@ class Key(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_de
         return Caller(self.name, self.role == "admin", self.priority == "background", self.max_waiting)
 
 
-def hash_of_key(secret: bytes) -> str:
-    """Return the SHA-256 of a key in hexadecimal."""
-    return sha256(secret).hexdigest()
-
-
 class Keys:
     """All API keys of the server. Any thread may use it. A look-up costs three calls of `stat` and does not wait."""
 
@@ -98,16 +87,25 @@ class Keys:
         return found
 
     def all(self) -> tuple[Key, ...]:
-        """Return the keys as the files are now. A file that has become unusable is logged once and changes nothing."""
+        """Return the keys as the files are now. A file that has become unusable is logged once and changes nothing.
+
+        One that cannot be read just now is read again at the next call.
+        """
         versions = self._current_versions()
         if versions != self._versions:
-            self._versions = versions
-            try:
-                self._keys = read_all(self._settings)
-                log.info("Keys: %s", ", ".join(key.name for key in self._keys) or "none")
-            except SettingsError as error:
-                log.error("The keys stay as they were: %s", error)
+            self._read(versions)
         return self._keys
+
+    def _read(self, versions: FileVersions) -> None:
+        try:
+            self._keys = read_all(self._settings)
+            log.info("Keys: %s", ", ".join(key.name for key in self._keys) or "none")
+        except SettingsError as error:
+            log.error("The keys stay as they were: %s", error)
+            # Such as no descriptor left. A key that was revoked must not stay good for that.
+            if isinstance(error.__cause__, OSError) and is_passing(error.__cause__):
+                return
+        self._versions = versions
 
     def _current_versions(self) -> FileVersions:
         return tuple(file_version(path) for path in self._files)
@@ -139,20 +137,10 @@ def plain_keys(setting: str, value: str, path: Path | None, role: KeyRole) -> It
     Raises `SettingsError`.
     """
     if value:
-        yield Key(name=setting, sha256=hash_of_key(check_length(value.encode(), setting)), role=role)
+        yield Key(name=setting, sha256=hash_of_key(usable_key(value.encode(), setting)), role=role)
     if path:
-        secret = check_length(read_bytes(path, f"{setting}_file").strip(), f"{setting}_file")
+        secret = usable_key(read_bytes(path, f"{setting}_file"), f"{setting}_file")
         yield Key(name=path.name if re.fullmatch(NAME, path.name) else setting, sha256=hash_of_key(secret), role=role)
-
-
-def check_length(secret: bytes, setting: str) -> bytes:
-    """Return `secret`. Raises `SettingsError` for a key that is too short."""
-    if len(secret) < MIN_LENGTH:
-        raise SettingsError(
-            f"{setting}: the key has {len(secret)} characters; it needs at least {MIN_LENGTH}. "
-            "'openssl rand -hex 32' makes a good one."
-        )
-    return secret
 
 
 def read_bytes(path: Path, setting: str) -> bytes:

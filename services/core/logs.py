@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
@@ -11,12 +12,23 @@ from pathlib import Path
 
 from services.core.settings import Settings, SettingsError
 
+KEY = re.compile(r"\brk-[\w-]{40,}|\b[0-9a-f]{64}\b")
+"""What the keys look like that `services.keys` and ``openssl rand -hex 32`` make."""
+
 FORMAT = "%(asctime)s [%(levelname)s] %(name)s: %(message)s"
 
 FILE_BYTES = 10_000_000
 """Size at which a file is rotated: with `FILES`, at most 40 MB on a board's small storage."""
 FILES = 3
 """Rotated files that are kept beside the current one."""
+
+
+class KeylessRecord(logging.LogRecord):
+    """A line of any logger, gunicorn's too, without keys that stand where none belongs, such as in a path."""
+
+    def getMessage(self) -> str:  # noqa: N802 - the name is that of `logging`
+        """Return the message with a word in place of each key."""
+        return KEY.sub("(key)", super().getMessage())
 
 
 class LogFile(RotatingFileHandler):
@@ -29,6 +41,7 @@ class LogFile(RotatingFileHandler):
 
 def configure(settings: Settings) -> None:
     """Set up the root logger of this process. Raises `SettingsError` if the file cannot be written."""
+    logging.setLogRecordFactory(KeylessRecord)
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
     if settings.log_file:
         handlers.append(open_file(settings.log_file))

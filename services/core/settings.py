@@ -13,7 +13,7 @@ from typing import Any, get_origin
 import msgspec
 
 from services.core.settings_fields import LogLevel, Settings
-from services.core.yaml_file import YamlError, read_yaml
+from services.core.yaml_file import FORBIDDEN, YamlError, read_yaml
 
 __all__ = ["FIELDS", "Settings", "SettingsError", "load_settings", "nearest", "without_secrets"]
 
@@ -79,7 +79,16 @@ def from_env(env: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
             continue
         name = variable.removeprefix(PREFIX).lower()
         known_name(name, FIELDS, f"(environment variable {variable})")
+        check_text(variable, env[variable])
         yield name, convert(name, split_list(name, env[variable].strip()), variable, strict=False)
+
+
+def check_text(variable: str, value: str) -> None:
+    """Check that a value of the environment is text, as those of a file are. Raises `SettingsError`."""
+    if FORBIDDEN.search(value.strip()):
+        raise SettingsError(
+            f"{variable} has a control character, or bytes that are no UTF-8; write it anew as plain text."
+        )
 
 
 def known_name(name: str, names: Iterable[str], where: str) -> str:
@@ -114,7 +123,13 @@ def convert(name: str, value: Any, where: str, *, strict: bool) -> Any:
 
 
 def to_path(kind: type, value: Any) -> Any:
-    """Build a path, the one type that msgspec does not know; a leading ``~`` is the home folder."""
-    if kind is Path and isinstance(value, str) and value:
+    """Build a path, the one type that msgspec does not know; a leading ``~`` is the home folder.
+
+    Raises `ValueError`, which msgspec makes a `ValidationError`.
+    """
+    if kind is not Path or not isinstance(value, str) or not value:
+        raise ValueError("Expected a path")
+    try:
         return Path(value).expanduser()
-    raise ValueError("Expected a path")
+    except RuntimeError as error:
+        raise ValueError("Expected a path, and there is no such home folder") from error

@@ -14,8 +14,11 @@ from msgspec import Meta, Struct
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 Port = Annotated[int, Meta(ge=1, le=65535)]
-Count = Annotated[int, Meta(ge=0)]
-Positive = Annotated[int, Meta(ge=1)]
+MOST = 2**31 - 1
+"""The largest number: native code takes no larger ones."""
+Count = Annotated[int, Meta(ge=0, le=MOST)]
+Positive = Annotated[int, Meta(ge=1, le=MOST)]
+Score = Annotated[float, Meta(ge=0)]
 LONGEST = 10 * 365 * 86400
 """Seconds, ten years: no timer of the system takes an infinite time."""
 Seconds = Annotated[float, Meta(gt=0, le=LONGEST)]
@@ -181,11 +184,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     rag_enabled: bool = True
     """Clean, rank and cut the sources that Open WebUI puts into a prompt (docs/rag.md). `rag: false` in a model.yaml
     or in a request turns this off."""
-    rag_min_quality_score: float = 2
+    rag_min_quality_score: Score = 2
     """A passage is left out if its score is below this percentage of the best passage's score."""
     rag_max_paragraphs: Positive = 40
     """Largest number of passages of about 400 characters. The room in the context usually ends sooner."""
-    rag_quality_floor_threshold: float = 3
+    rag_quality_floor_threshold: Score = 3
     """Tenths of the question that the sources must cover; otherwise they are dropped. Fewer are enough for sources that
     repeat a term of the question often. 0 never drops sources."""
     rag_dedup_similarity: Share = 0.7

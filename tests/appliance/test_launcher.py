@@ -50,6 +50,11 @@ def test_a_busy_port_is_one_sentence_with_the_remedy(models: Path) -> None:
     assert "PORT=" in ended.stderr
 
 
+def test_a_host_that_is_no_name_is_one_sentence() -> None:
+    with pytest.raises(launcher.Unfit, match="which is no address or name of a computer"):
+        launcher.check_port("ü" * 100, 1)
+
+
 def test_no_usable_model_is_one_sentence_that_says_why(tmp_path: Path) -> None:
     (tmp_path / "Broken").mkdir()
     (tmp_path / "Broken" / "broken.gguf").write_bytes(b"this is no model")

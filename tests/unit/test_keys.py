@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import stat
@@ -13,7 +14,8 @@ import pytest
 from services import keys as program
 from services.api.http.auth import LOG_INTERVAL, Refusals
 from services.core.caller import Caller
-from services.core.keys import KEY_FILE_SIZE, Keys, check_keys_required, exposed_files, hash_of_key, keys_from_file
+from services.core.key_text import hash_of_key
+from services.core.keys import KEY_FILE_SIZE, Keys, check_keys_required, exposed_files, keys_from_file
 from services.core.settings import Settings, SettingsError
 from services.engines.worker.process import worker_env
 
@@ -78,6 +80,7 @@ def test_a_wrong_file_is_refused_with_a_message(path: Path, text: str, says: str
     ("settings", "says"),
     [
         ({"api_key": "short"}, "at least 16"),
+        ({"api_key": f"{SECRET}\n{SECRET}"}, "api_key: the key has a line end or another control character"),
         ({"api_key_file": Path("/nowhere")}, "api_key_file: /nowhere cannot be read"),
         ({"api_key_file": Path("/dev/zero")}, "api_key_file: /dev/zero cannot be read: it is no regular file"),
     ],
@@ -85,6 +88,36 @@ def test_a_wrong_file_is_refused_with_a_message(path: Path, text: str, says: str
 def test_a_wrong_key_in_the_settings_is_refused_with_a_message(settings: dict[str, Any], says: str) -> None:
     with pytest.raises(SettingsError, match=says):
         Keys(Settings(**settings))
+
+
+@pytest.mark.parametrize("before", [b"", b"\xef\xbb\xbf", b" \n"])
+@pytest.mark.parametrize("after", [b"", b"\r\n", b"\t\n\n"])
+def test_what_editors_put_around_a_key_is_no_part_of_it(path: Path, before: bytes, after: bytes) -> None:
+    path.write_bytes(before + SECRET.encode() + after)
+    assert Keys(Settings(api_key_file=path)).find(SECRET.encode())
+    assert Keys(Settings(api_key=f" {SECRET}\n")).find(SECRET.encode())
+
+
+@pytest.mark.parametrize("text", [SECRET.encode("utf-16"), f"# mine\n{SECRET}".encode(), f"{SECRET}\0".encode()])
+def test_a_key_file_that_no_request_could_match_is_refused_and_not_shown(path: Path, text: bytes) -> None:
+    path.write_bytes(text)
+    with pytest.raises(SettingsError, match="which no request can send") as caught:
+        Keys(Settings(api_key_file=path))
+    assert SECRET not in str(caught.value)
+
+
+def test_a_file_that_cannot_be_read_just_now_is_read_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path.write_text(line("a"))
+    keys = keys_of(path)
+    path.write_text("# all are revoked\n")
+    with monkeypatch.context() as patched:
+        patched.setattr("services.core.yaml_file.read_bounded", no_descriptor)
+        assert keys.find(SECRET.encode()) == Caller("a")
+    assert keys.find(SECRET.encode()) is None
+
+
+def no_descriptor(_path: Path, _limit: int) -> bytes:
+    raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
 
 def test_a_key_file_is_read_up_to_a_limit(path: Path) -> None:
@@ -191,6 +224,9 @@ def test_the_program_stores_a_key_from_standard_input(
     monkeypatch.setattr("sys.stdin", io.StringIO(f"{SECRET}\n"))
     assert create(path, "board1", "--stdin", capsys=capsys) == "board1 is known."
     assert keys_of(path).find(SECRET.encode()) == Caller("board1")
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"\ufeff{SECRET}2\r\n"))
+    create(path, "board3", "--stdin", capsys=capsys)
+    assert keys_of(path).find(f"{SECRET}2".encode()) == Caller("board3")
     monkeypatch.setattr("sys.stdin", io.StringIO("short\n"))
     with pytest.raises(SystemExit, match="at least 16"):
         program.main(["--file", str(path), "create", "board2", "--stdin"])

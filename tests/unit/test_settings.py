@@ -78,6 +78,9 @@ def test_values_from_the_environment_have_types() -> None:
         ("rag_dedup_similarity: 7", ["rag_dedup_similarity in"]),
         ("shutdown_timeout: .inf", ["shutdown_timeout in", "<= 315360000"]),
         ("idle_unload_timeout: .nan", ["idle_unload_timeout in", ">= 0"]),
+        ("rag_min_quality_score: .nan", ["rag_min_quality_score in", ">= 0"]),
+        ("cpu_threads: 9999999999", ["cpu_threads in", "<= 2147483647"]),
+        ("models_dir: ~nobody-has-this-name/x", ["models_dir in", "no such home folder"]),
         ("models_dir: ''", ["models_dir in", "path"]),
         ("cors_origins: http://a", ["cors_origins in", "array"]),
         ("- port", ["contains a list", "key: value"]),
@@ -107,6 +110,8 @@ def test_a_key_that_is_no_text_is_not_shown(tmp_path: Path, text: str) -> None:
         ("RKLLM_PORT", "many", "RKLLM_PORT"),
         ("RKLLM_PROT", "1", "nearest is 'port'"),
         ("RKLLM_IDLE_UNLOAD_TIMEOUT", "-1", ">= 0"),
+        ("RKLLM_HOST", "\udcff", "RKLLM_HOST has a control character, or bytes that are no UTF-8"),
+        ("RKLLM_API_KEY", "\udcff" * 20, "RKLLM_API_KEY has a control character, or bytes that are no UTF-8"),
     ],
 )
 def test_what_is_wrong_in_the_environment_is_named(variable: str, text: str, part: str) -> None:
@@ -126,12 +131,13 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 @pytest.fixture
 def root_logger() -> Iterator[logging.Logger]:
     root = logging.getLogger()
-    before, level = root.handlers[:], root.level
+    before, level, factory = root.handlers[:], root.level, logging.getLogRecordFactory()
     root.handlers = []
     yield root
     for handler in root.handlers:
         handler.close()
     root.handlers, root.level = before, level
+    logging.setLogRecordFactory(factory)
 
 
 def test_logs_go_to_a_file_that_rotates(tmp_path: Path, root_logger: logging.Logger) -> None:
@@ -145,6 +151,17 @@ def test_logs_go_to_a_file_that_rotates(tmp_path: Path, root_logger: logging.Log
     rotating = root_logger.handlers[1]
     assert isinstance(rotating, logging.handlers.RotatingFileHandler)
     assert (rotating.maxBytes, rotating.backupCount) == (10_000_000, 3)
+
+
+@pytest.mark.parametrize("key", ["rk-" + "-_aB3" * 8 + "xyz", "0123456789abcdef" * 4])
+@pytest.mark.parametrize(
+    "words", ["path=/v1/%s/models status=404", "Invalid HTTP Header: 'Bearer %s'", "id=%s method=GET"]
+)
+def test_a_key_in_a_wrong_place_is_in_no_log(tmp_path: Path, root_logger: logging.Logger, key: str, words: str) -> None:
+    path = tmp_path / "api.log"
+    logs.configure(Settings(log_file=path))
+    logging.getLogger("test").warning(words, key)
+    assert words % "(key)" in path.read_text()
 
 
 @pytest.mark.parametrize("place", ["no/such/folder", "."])

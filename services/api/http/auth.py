@@ -17,7 +17,8 @@ import falcon
 
 from services.core.caller import Caller
 from services.core.errors import BadRequest, Forbidden, Unauthorized
-from services.core.keys import KEY_PREFIX, Keys, is_loopback
+from services.core.key_text import KEY_PREFIX
+from services.core.keys import Keys, is_loopback
 from services.core.settings import Settings
 
 PRIORITY_HEADER = "X-RKLLM-Priority"
