@@ -67,7 +67,7 @@ def check_port(host: str, port: int) -> None:
                 f"Cannot listen on {host} port {port}: {error.strerror}. "
                 "Stop the program that uses it, or choose another: PORT=8001 make run."
             ) from error
-        except UnicodeError as error:
+        except (UnicodeError, TypeError) as error:
             raise Unfit(f"The setting host is {host[:80]!r}, which is no address or name of a computer.") from error
 
 
