@@ -29,7 +29,7 @@ class Prompt:
     digest: bytes
     """Of its content."""
     tokens: int
-    """Of the prompt and its answer."""
+    """Of the prompt. Its answer does not count: a prompt that goes on otherwise may go on as another key's did."""
 
 
 @dataclass(slots=True)
@@ -60,8 +60,7 @@ class PromptOwners:
         if len(self._prompts) > 1:
             known = max((prompt.tokens for prompt in beginnings(content, mine)), default=0)
             cached = min(cached, known) if self._before == name else 0
-        tokens = usage.prompt_tokens + usage.completion_tokens
-        mine.append(Prompt(len(content), blake2b(content).digest(), tokens))
+        mine.append(Prompt(len(content), blake2b(content).digest(), usage.prompt_tokens))
         return msgspec.structs.replace(done, usage=msgspec.structs.replace(usage, cached_tokens=cached))
 
 

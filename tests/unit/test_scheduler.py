@@ -109,6 +109,8 @@ def test_a_key_is_not_told_of_the_tokens_that_another_one_s_prompt_left(schedule
         return done.usage.cached_tokens
 
     assert [told("a"), told("b"), told("b")] == [9, 0, 9]
+    counted = scheduler._metrics.registry.get_sample_value("rkllm_prompt_tokens_cached_total", {"model": "a"})
+    assert counted == 18, "the metrics need no key"
 
 
 def test_a_failed_load_leaves_nothing_behind(scheduler: Scheduler, moves: list[str]) -> None:
