@@ -309,6 +309,10 @@ def test_metadata_of_an_init() -> None:
         "npu_core_num": 3, "target_platform": "RK3588", "model_dtype": "W8A8", "cpus": "4, 5, 6, 7",
     }  # fmt: skip
     assert reports.library_facts(["nothing", "of the kind"]) == {}
+    assert reports.library_facts([INIT[0].replace("RK3588", "\u00b2")])["platform"] == "\u00b2", (
+        "a digit, and no number"
+    )
+    assert reports.library_facts([INIT[1].replace("4096", "9" * 5000)]) == {}
 
 
 def test_a_reason_is_the_librarys_complaint_and_a_remedy_for_it() -> None:
@@ -350,6 +354,7 @@ def test_a_prompt_that_is_too_long_in_the_librarys_words() -> None:
     line = "error: prompt gather than max context (prompt: 1299 tokens, max context: 1020)"
     assert reports.too_long([*INIT, line]) == (1299, 1020)
     assert reports.too_long(INIT) is None
+    assert reports.too_long([line.replace("1299", "9" * 5000)]) is None
 
 
 @pytest.mark.parametrize(

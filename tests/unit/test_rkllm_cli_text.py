@@ -28,7 +28,7 @@ OLD_TABLE = (
     f"I rkllm:  Memory Usage (GB)\nI rkllm:  1.67\n{RULE}"
 )
 SHORT_TABLE = f"{RULE}{STAGE}{ROWS}I rkllm:  Peak Memory Usage (GB)  0.12\n"
-TABLES = [NEW_TABLE, OLD_TABLE, SHORT_TABLE]
+TABLES = [NEW_TABLE, OLD_TABLE, SHORT_TABLE, SHORT_TABLE.replace("17.08", "inf").replace("58.54", "-nan")]
 
 TEXTS = [
     "Hello",
@@ -158,7 +158,18 @@ def test_a_greeting_tells_the_build() -> None:
         greeting("> ")
 
 
-@pytest.mark.parametrize("line", ["I rkllm: Generate", "Generate 1 2 3 4", "I rkllm: Generate 1 2 3 4 tokens", ""])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "I rkllm: Generate",
+        "Generate 1 2 3 4",
+        "I rkllm: Generate 1 2 3 4 tokens",
+        "I rkllm: Generate 1.2.3 2 3 4",
+        f"I rkllm: Generate 1 {'9' * 5000} 3 4",
+        "I rkllm: Generate . 2 3 4",
+        "",
+    ],
+)
 def test_other_lines_are_no_rows(line: str) -> None:
     assert row(line) is None
 

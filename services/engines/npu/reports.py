@@ -9,20 +9,23 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+NUMBER = "[0-9]{1,12}"
+"""The pattern of a count. What has more digits, or digits of other scripts, is none."""
+
 METADATA = (
     re.compile(
         r"rkllm-runtime version: (?P<runtime>[^,\s]+), rknpu driver version: (?P<driver>[^,\s]+), "
         r"platform: (?P<platform>\w+)"
     ),
     re.compile(
-        r"rkllm-toolkit version: (?P<toolkit>[^,]+), max_context_limit: (?P<max_context_limit>\d+), "
-        r"npu_core_num: (?P<npu_core_num>\d+), target_platform: (?P<target_platform>\w+), "
+        rf"rkllm-toolkit version: (?P<toolkit>[^,]+), max_context_limit: (?P<max_context_limit>{NUMBER}), "
+        rf"npu_core_num: (?P<npu_core_num>{NUMBER}), target_platform: (?P<target_platform>\w+), "
         r"model_dtype: (?P<model_dtype>\w+)"
     ),
     re.compile(r"Enabled cpus: \[(?P<cpus>[\d, ]*)\]"),
 )
 
-TOO_LONG = re.compile(r"prompt gather than max context \(prompt: (\d+) tokens, max context: (\d+)\)")
+TOO_LONG = re.compile(rf"prompt gather than max context \(prompt: ({NUMBER}) tokens, max context: ({NUMBER})\)")
 """The library's own words (and its spelling) for a prompt that does not fit."""
 
 COMPLAINT = re.compile(r"^(E RK\w+|E rkllm|error)\b", re.IGNORECASE)
@@ -61,8 +64,13 @@ def library_facts(lines: Sequence[str]) -> dict[str, str | int]:
     for line in lines:
         for pattern in METADATA:
             if match := pattern.search(line):
-                found |= {name: int(value) if value.isdigit() else value for name, value in match.groupdict().items()}
+                found |= {name: count_or_text(value) for name, value in match.groupdict().items()}
     return found
+
+
+def count_or_text(value: str) -> str | int:
+    """Return what was printed as an integer where it is a count."""
+    return int(value) if re.fullmatch(NUMBER, value) else value
 
 
 def too_long(lines: Sequence[str]) -> tuple[int, int] | None:

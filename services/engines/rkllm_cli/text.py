@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 from services.core.errors import EngineFailed
 from services.core.message import Message, Messages
+from services.engines.npu.reports import NUMBER
 from services.engines.worker.reasoning import without_reasoning
 
 MARKS = {"\nuser: ": "robot: ", "\nYou: ": "LLM: "}
@@ -35,12 +36,17 @@ LINE = (
 TABLE = re.compile(
     rf"{RULE}(?:I rkllm: +Model init time \(ms\) +[\d.]+ *\n{RULE})?"
     rf"I rkllm: +Stage +Total Time \(ms\) +Tokens [^\n]*\n(?:{RULE})?(?:I rkllm: +Init [^\n]*\n)?"
-    rf"I rkllm: +Prefill [ \d.]+\nI rkllm: +Generate [ \d.]+\n(?:{RULE})?"
+    rf"I rkllm: +Prefill [ \d.infa-]+\nI rkllm: +Generate [ \d.infa-]+\n(?:{RULE})?"
     rf"I rkllm: +(?:Peak )?Memory Usage \(GB\)(?:\nI rkllm: )?[ \d.]+\n(?:{RULE})?(?P<line_end>\n?)\Z"
 )
 """A table as the runtime writes it, whole and at the end: answers may speak of tables too."""
 
-STATISTICS = re.compile(r"I rkllm: +(Prefill|Generate) +([\d.]+) +(\d+) +[\d.]+ +[\d.]+\Z")
+SPEED = r"(?:[\d.]+|inf|-?nan)"
+"""A time per token or tokens per second; of no tokens, or in no time, it is no number."""
+
+STATISTICS = re.compile(
+    rf"I rkllm: +(Prefill|Generate) +({NUMBER}(?:\.{NUMBER})?) +({NUMBER}) +{SPEED} +{SPEED}\Z", re.ASCII
+)
 
 ROLES = {"system": "System", "user": "User", "assistant": "Assistant", "tool": "Tool"}
 
