@@ -32,6 +32,9 @@ RECEIPT_SIZE = 64 * 1024
 SHOWN = 3
 """Files that a sentence about what stays in a folder names; more are counted."""
 
+LOOKED_AT = 1000
+"""The most files that are counted for such a sentence, and the most folders that are searched for them."""
+
 RESERVE = 512 * 1024 * 1024
 """Bytes that stay free on the disk: a full disk stops Docker and the database too."""
 
@@ -190,13 +193,25 @@ def delete_files(folder: Path, files: Iterable[Path]) -> str:
 
 def what_stays(folder: Path) -> str:
     """Return the names of some files in `folder`, and how many more there are; empty for a folder that is gone."""
-    paths = islice(folder.rglob("*"), 1000)
     # As ASCII without line ends: the sentence may be a header.
-    names = sorted(
-        ascii(str(path.relative_to(folder)))[1:-1] for path in paths if path.is_symlink() or not path.is_dir()
-    )
+    names = sorted(ascii(os.path.relpath(path, folder))[1:-1] for path in islice(files_below(folder), LOOKED_AT))
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(names[:SHOWN]) + more
+
+
+def files_below(folder: Path) -> Iterator[str]:
+    """Yield the paths of all but folders below `folder`. What cannot be listed is left out.
+
+    Looks into `LOOKED_AT` folders, one after the other: each level of a recursion would cost one of Python's calls.
+    """
+    pending = [str(folder)]
+    for place in islice(pending, LOOKED_AT):
+        with contextlib.suppress(OSError), os.scandir(place) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append(entry.path)
+                else:
+                    yield entry.path
 
 
 def flatten(staging: Path, file: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -134,6 +135,31 @@ def test_what_is_no_part_of_the_model_stays_and_is_said(api: Api, tmp_path: Path
     assert [path.name for path in (tmp_path / "fake").iterdir()] == ["thesis"]
     assert chapter.read_text() == "It was a dark and stormy night."
     assert ids(api) == []
+
+
+def test_a_tree_deeper_than_a_recursion_can_go_stays_and_is_said(api: Api, tmp_path: Path) -> None:
+    levels = sys.getrecursionlimit() + 10
+    place = os.open(tmp_path / "fake", os.O_DIRECTORY)
+    for _ in range(levels):  # step by step: the whole path is longer than most calls take
+        os.mkdir("d", dir_fd=place)
+        place = closed_for(os.open("d", os.O_DIRECTORY, dir_fd=place), place)
+    (tmp_path / "fake" / "d" / "note.txt").touch()
+    result = delete(api, "fake")
+    for above in reversed(range(levels)):  # nothing that clears up after the tests goes so deep
+        place = closed_for(os.open("..", os.O_DIRECTORY, dir_fd=place), place)
+        if above:
+            os.rmdir("d", dir_fd=place)
+    os.close(place)
+    assert (result.status_code, result.headers["x-rkllm-warning"]) == (
+        200,
+        "the folder stays, since it has other files: d/note.txt",
+    )
+
+
+def closed_for(new: int, old: int) -> int:
+    """Close the descriptor `old` and return `new`."""
+    os.close(old)
+    return new
 
 
 def test_all_parts_of_a_model_are_deleted(api: Api, tmp_path: Path) -> None:
