@@ -256,6 +256,15 @@ def test_named_templates_and_a_missing_one(tmp_path: Path) -> None:
     (tmp_path / "tokenizer_config.json").write_text("{")
     with pytest.raises(LoadFailed, match="is no JSON"):
         rkllm_tokens.available(tmp_path)
+    (tmp_path / "chat_template.jinja").write_bytes(b"\xff")
+    with pytest.raises(LoadFailed, match="is no UTF-8"):
+        rkllm_tokens.available(tmp_path)
+
+
+@pytest.mark.parametrize("template", [[1, {"template": "no"}, {"name": "default"}], {"default": "no"}, 1, None])
+def test_what_is_no_template_is_a_missing_one(tmp_path: Path, template: Any) -> None:
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"chat_template": template}))
+    assert rkllm_tokens.template_text(tmp_path) == ""
 
 
 def test_a_raw_prompt_is_taken_as_it_is(tokenized: Tokenized) -> None:

@@ -41,13 +41,14 @@ def missing_files(folder: Path) -> list[str]:
 def template_text(folder: Path) -> str:
     """Return the chat template beside a model, empty if there is none. Raises `LoadFailed`."""
     file = folder / "chat_template.jinja"
-    if file.exists():
-        return file.read_text()
-    found = configuration(folder).get("chat_template") or ""
+    try:
+        found = file.read_text() if file.exists() else configuration(folder).get("chat_template")
+    except UnicodeDecodeError as error:
+        raise LoadFailed(f"{file} is no UTF-8: {error}; fetch it again.") from error
     if isinstance(found, list):
-        named = {entry["name"]: entry["template"] for entry in found}
-        found = named.get("default", "")
-    return str(found)
+        named = (entry for entry in found if isinstance(entry, dict) and entry.get("name") == "default")
+        found = next(named, {}).get("template")
+    return found if isinstance(found, str) else ""
 
 
 def configuration(folder: Path) -> dict[str, Any]:
