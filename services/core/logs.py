@@ -35,7 +35,8 @@ class LogFile(RotatingFileHandler):
     """A rotating file that its owner and group alone may read: it has addresses and the names of keys."""
 
     def _open(self) -> TextIOWrapper:
-        descriptor = os.open(self.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
+        # Without O_NONBLOCK the call waits for a reader where somebody made a pipe.
+        descriptor = os.open(self.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, 0o640)
         return os.fdopen(descriptor, "a", encoding="utf-8", errors="backslashreplace")
 
 

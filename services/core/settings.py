@@ -55,7 +55,10 @@ def from_environment(env: Mapping[str, str]) -> Settings:
     Raises `SettingsError`.
     """
     path = env.get("RKLLM_CONFIG")
-    return load_settings(Path(path).expanduser() if path else None, env)
+    try:
+        return load_settings(to_path(Path, path) if path else None, env)
+    except ValueError as error:
+        raise SettingsError(f"RKLLM_CONFIG: {error}; found {path!r}. Name the file with the settings.") from error
 
 
 def values_from_file(path: Path) -> Iterator[tuple[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import yaml
 
 from scripts import settings_docs
 from services.core import logs
-from services.core.settings import FIELDS, Settings, SettingsError, load_settings
+from services.core.settings import FIELDS, Settings, SettingsError, from_environment, load_settings
 
 
 def written(tmp_path: Path, text: str) -> Path:
@@ -119,6 +120,11 @@ def test_what_is_wrong_in_the_environment_is_named(variable: str, text: str, par
         load_settings(None, {variable: text})
 
 
+def test_a_home_folder_that_is_not_there_is_named() -> None:
+    with pytest.raises(SettingsError, match=r"RKLLM_CONFIG: .*no such home folder"):
+        from_environment({"RKLLM_CONFIG": "~nobody-has-this-name/config.yaml"})
+
+
 def test_an_empty_file_is_all_defaults(tmp_path: Path) -> None:
     assert load_settings(written(tmp_path, ""), {}) == Settings()
 
@@ -164,10 +170,11 @@ def test_a_key_in_a_wrong_place_is_in_no_log(tmp_path: Path, root_logger: loggin
     assert words % "(key)" in path.read_text()
 
 
-@pytest.mark.parametrize("place", ["no/such/folder", "."])
+@pytest.mark.parametrize("place", ["no/such/folder", ".", "pipe"])
 @pytest.mark.parametrize("use", [logs.configure, logs.check_file])
 def test_a_log_file_that_cannot_be_written_is_named(
     tmp_path: Path, root_logger: logging.Logger, place: str, use: Callable[[Settings], None]
 ) -> None:
+    os.mkfifo(tmp_path / "pipe")
     with pytest.raises(SettingsError, match="log_file"):
         use(Settings(log_file=tmp_path / place))
