@@ -282,6 +282,12 @@ def test_a_program_that_prints_without_end_does_not_load(make: Maker, tmp_path: 
         list(make(IMPATIENT, binary=script(tmp_path, "exec yes")).ready(NOBODY))
 
 
+@pytest.mark.parametrize("keeps", ["", "<&3"])
+def test_the_end_of_a_program_is_seen_while_another_holds_its_output(make: Maker, tmp_path: Path, keeps: str) -> None:
+    with pytest.raises(EngineFailed, match="exit code 3"):
+        list(make(binary=script(tmp_path, f"exec 3<&0\nsleep 1000 {keeps} 3<&- &\nexit 3")).ready(NOBODY))
+
+
 TALKS_LATE = """
 printf '\\nuser: '
 { cat late; echo said > done; } &

@@ -66,8 +66,12 @@ class TerminalChild(Child):
         while True:
             ready = client.wait(self._stdout, heartbeat, self._stdin)
             # In this order: what was written before the child read is in the pipe by now.
-            taken = ready and self._taken()
+            taken = self._taken() if ready else 0
             yield from self._packets()
+            ended = taken & select.POLLERR if ready else self._process.poll() is not None
+            if ended:
+                # A process that it started holds its output open.
+                raise self.died()
             if taken:
                 return
             if not ready:
@@ -79,11 +83,14 @@ class TerminalChild(Child):
                 yield data
             raise self.died()
 
-    def _taken(self) -> bool:
-        """Return whether the child has read all that was written to it, or never will. Never blocks."""
+    def _taken(self) -> int:
+        """Return 0 as long as the child has yet to read what was written to it. Never blocks.
+
+        Else ``POLLOUT`` is in the result, and ``POLLERR`` if nobody will read any more.
+        """
         poll = select.poll()
         poll.register(self._stdin, select.POLLOUT)
-        return bool(poll.poll(0))
+        return sum(events for _, events in poll.poll(0))
 
     def _write_ahead(self) -> None:
         # To a child that is gone nothing can be written; `output` raises how it ended.
