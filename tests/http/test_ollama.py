@@ -14,7 +14,7 @@ import pytest
 
 from services.api.dialects.common import foreign
 from services.api.dialects.ollama import types
-from services.api.dialects.ollama.requests import ELSEWHERE, IGNORED, IGNORED_OPTIONS, OWN
+from services.api.dialects.ollama.requests import ELSEWHERE, IGNORED, IGNORED_OPTIONS
 from services.core.settings import Settings
 from tests.engines import ROOT, write_fake_model
 from tests.http.conftest import Api
@@ -299,12 +299,11 @@ def test_the_document_lists_every_parameter() -> None:
         types.OllamaEmbedRequest,
         types.OllamaEmbeddingsRequest,
     ]
-    others = set(foreign.ForeignParameters.__struct_fields__) - set(OWN)
     listed = set(re.findall(r"`(\w+)`", text.partition("<!-- elsewhere: ")[2].partition("\n\n")[0]))
     assert listed == set(ELSEWHERE)
-    assert documented.keys() == {field for kind in kinds for field in kind.__struct_fields__} - others - listed
+    assert documented.keys() == {field for kind in kinds for field in foreign.own_fields(kind)} - listed
     assert {name for name, what in documented.items() if what == "ignored"} == set(IGNORED)
-    assert all(f"`{option}`" in text for option in {*types.OllamaOptions.__struct_fields__} - set(foreign.IGNORED))
+    assert all(f"`{option}`" in text for option in foreign.own_fields(types.OllamaOptions))
 
 
 WEATHER = {"type": "function", "function": {"name": "weather", "description": "The weather of a city."}}

@@ -161,7 +161,7 @@ def test_what_it_cannot_do_is_refused_by_its_place(fields: dict[str, Any], place
     ],
 )
 def test_what_has_no_effect(fields: dict[str, Any], names: list[str]) -> None:
-    assert conversions.ignored(request(**fields)) == names
+    assert sorted(conversions.ignored(request(**fields))) == sorted(names)
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,22 @@ from typing import Any
 import msgspec
 import pytest
 
+from services.api.dialects.anthropic.types import MessagesRequest
 from services.api.dialects.common import foreign
 from services.api.dialects.common.answer import CollectedAnswer
+from services.api.dialects.common.foreign_fields import IGNORED
 from services.api.dialects.common.parameters import ALIASES, UNLIMITED
+from services.api.dialects.ollama.types import (
+    OllamaChatRequest,
+    OllamaEmbeddingsRequest,
+    OllamaEmbedRequest,
+    OllamaGenerateRequest,
+)
 from services.api.dialects.openai import requests
 from services.api.dialects.openai.answers import ChatShape
 from services.api.dialects.openai.text_shape import TextShape
-from services.api.dialects.openai.types import ChatRequest
+from services.api.dialects.openai.types import ChatRequest, CompletionParameters, CompletionRequest
+from services.api.dialects.responses.types import ResponsesRequest
 from services.core.errors import BadRequest
 from services.core.events import PromptToken, Text, TokenLogprob, TopLogprob
 from services.core.message import ToolCall
@@ -110,12 +119,45 @@ def test_what_has_no_sense_is_refused_by_its_name(fields: dict[str, Any], param:
     ],
 )  # fmt: skip
 def test_what_would_change_the_answer_is_named(fields: dict[str, Any], names: list[str]) -> None:
-    assert requests.ignored(chat_request(**fields)) == names
+    assert sorted(requests.ignored(chat_request(**fields))) == sorted(names)
 
 
 def test_every_parameter_of_other_servers_is_honoured_or_named() -> None:
-    honoured = {*Sampling.__struct_fields__, *ALIASES, *foreign.SCHEMAS, "structured_outputs"}
-    assert set(foreign.ForeignParameters.__struct_fields__) == honoured | set(foreign.IGNORED)
+    honoured = {*Sampling.__struct_fields__, *ALIASES, *foreign.SCHEMAS, "structured_outputs", "rag"}
+    assert set(foreign.ForeignParameters.__struct_fields__) == honoured | set(IGNORED)
+
+
+LABELS = {
+    "model", "stream", "stream_options", "user", "metadata", "store", "service_tier", "safety_identifier", "keep_alive",
+    "prompt_cache_key", "prompt_cache_retention", "cache_control", "max_tool_calls", "width", "height", "steps",
+}  # fmt: skip
+"""What a dialect has alone and no other needs to name: labels, hints, and what changes no text."""
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [ChatRequest, CompletionRequest, MessagesRequest, ResponsesRequest, OllamaChatRequest, OllamaGenerateRequest,
+     OllamaEmbedRequest, OllamaEmbeddingsRequest],
+)  # fmt: skip
+def test_every_parameter_of_a_dialect_is_known_to_the_others(kind: type[foreign.ForeignParameters]) -> None:
+    assert not foreign.own_fields(kind) - LABELS - set(foreign.ForeignParameters.__struct_fields__)
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "names"),
+    [
+        (CompletionRequest, {"prompt": "a", "top_logprobs": 3, "add_special_tokens": True}, ["top_logprobs"]),
+        (CompletionRequest, {"prompt": "a", "tools": [{}], "best_of": 2, "audio": {}}, ["best_of", "audio", "tools"]),
+        (ChatRequest, {"messages": [{"role": "user"}], "echo": True, "suffix": "x", "n": 2, "stop": "x"},
+         ["suffix", "echo"]),
+        (ChatRequest, {"messages": [{"role": "user"}], "previous_response_id": "x", "images": []},
+         ["previous_response_id"]),
+    ],
+)  # fmt: skip
+def test_what_belongs_to_another_path_is_named_once(
+    kind: type[CompletionParameters], fields: dict[str, Any], names: list[str]
+) -> None:
+    assert sorted(requests.ignored(msgspec.convert(fields, kind))) == sorted(names)
 
 
 def test_other_names_and_signs_of_no_limit() -> None:

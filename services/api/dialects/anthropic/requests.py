@@ -38,17 +38,6 @@ IGNORED: NeutralValues = {
     "context_management": (None,),
     "service_tier": (None, "auto", "standard_only"),
     "container": (None,),
-    "max_completion_tokens": (None,),
-    "response_format": (None, {"type": "text"}),
-    "reasoning": (None, {}),
-    "reasoning_effort": (None,),
-    "enable_thinking": (None,),
-    "chat_template_kwargs": (None, {}),
-    "instructions": (None, ""),
-    "stop": (None, "", []),
-    "n": (None, 1),
-    "logprobs": (None, False),
-    "top_logprobs": (None, 0),
 }
 """Parameters without effect; a value that asks for something is named in the warning."""
 
@@ -83,11 +72,10 @@ OTHERS = frozenset(
 def ignored(request: CountTokensRequest) -> list[str]:
     """Return the names of the parameters with which `request` asks for what this server does not do."""
     return [
-        *requested(request, IGNORED),
+        *foreign.ignored(request, IGNORED),
         *requested(request.thinking, THINKING_IGNORED, "thinking."),
         *requested(request.output_config, OUTPUT_IGNORED, "output_config."),
         *(f"{name}.type" for name, sent in formats(request) if sent.type not in (JSON_SCHEMA, "text")),
-        *foreign.ignored(request),
         *blocks_left_out(request.messages),
         *left_out(tool.type for tool in request.tools or () if tool.type != CUSTOM),
     ]
@@ -112,6 +100,7 @@ def chat(request: CountTokensRequest) -> GenerationRequest:
         tools=choice.tools,
         call_required=choice.required,
         parallel_calls=choice.parallel,
+        rag=request.rag is not False,
     )
     return sampled(generation, request) if isinstance(request, MessagesRequest) else generation
 

@@ -102,6 +102,9 @@ class CountTokensRequest(ForeignParameters, frozen=True, kw_only=True):
     cache_control: Object | None = None
     mcp_servers: Annotated[list[Any], MaxItems] | None = None
     context_management: Object | None = None
+    max_tokens: Any = None
+    """What only limits an answer has no effect on the prompt."""
+    stop_sequences: Any = None
 
 
 class MessagesRequest(CountTokensRequest, frozen=True, kw_only=True):
@@ -113,15 +116,3 @@ class MessagesRequest(CountTokensRequest, frozen=True, kw_only=True):
     metadata: Metadata | None = None
     service_tier: Word | None = None
     container: Any = None
-
-    max_completion_tokens: Any = None
-    response_format: Any = None
-    reasoning: Any = None
-    reasoning_effort: Any = None
-    enable_thinking: Any = None
-    chat_template_kwargs: Any = None
-    instructions: Any = None
-    stop: Any = None
-    n: Any = None
-    logprobs: Any = None
-    top_logprobs: Any = None

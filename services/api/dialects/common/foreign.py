@@ -1,4 +1,4 @@
-"""Know the parameters of other servers (llama.cpp, vLLM, SGLang, LM Studio, Ollama) that clients send to any dialect.
+"""Know the parameters that are foreign to a dialect: those of the others, and of other servers.
 
 They change the answer, so none of them is dropped without a word: aliases and schemas are honoured, the others are
 named in the warning. Labels and hints about caches or order change no answer, and stay unknown.
@@ -6,17 +6,19 @@ named in the warning. Labels and hints about caches or order change no answer, a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from functools import cache
+from inspect import get_annotations
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct
 
 from services.api.dialects.common.bounds import Object, TopK
+from services.api.dialects.common.foreign_fields import IGNORED, ForeignFields
 from services.api.dialects.common.parameters import NeutralValues, requested
 from services.chat.schemas.checks import bounded_json
 from services.core.errors import BadRequest
-from services.core.sampling import Sampling
 
 Schema = dict[str, Any]
 ForeignSchema = Object | Annotated[str, Meta(max_length=2**20)]
@@ -33,8 +35,8 @@ class StructuredOutputs(Struct):
     structural_tag: Any = None
 
 
-class ForeignParameters(Sampling, frozen=True, kw_only=True):
-    """Parameters of other servers, behind all sampling parameters. Those of the type `Any` have no effect."""
+class ForeignParameters(ForeignFields, frozen=True, kw_only=True):
+    """Foreign parameters, behind all sampling parameters: what is honoured, then what has no effect."""
 
     top_k: TopK | None = None
     repetition_penalty: Annotated[float, Meta(gt=0, le=10)] | None = None
@@ -43,142 +45,36 @@ class ForeignParameters(Sampling, frozen=True, kw_only=True):
     json_schema: ForeignSchema | None = None
     guided_json: ForeignSchema | None = None
     structured_outputs: StructuredOutputs | None = None
-
-    grammar: Any = None
-    guided_grammar: Any = None
-    guided_regex: Any = None
-    guided_choice: Any = None
-    structural_tag: Any = None
-    regex: Any = None
-    ebnf: Any = None
-    ignore_eos: Any = None
-    min_tokens: Any = None
-    min_new_tokens: Any = None
-    stop_token_ids: Any = None
-    include_stop_str_in_output: Any = None
-    bad_words: Any = None
-    banned_tokens: Any = None
-    allowed_token_ids: Any = None
-    logits_processors: Any = None
-    skip_special_tokens: Any = None
-    prompt_logprobs: Any = None
-    truncate_prompt_tokens: Any = None
-    add_generation_prompt: Any = None
-    chat_template: Any = None
-    documents: Any = None
-    include_reasoning: Any = None
-    reasoning_format: Any = None
-    reasoning_budget: Any = None
-    thinking_budget: Any = None
-    thinking_budget_tokens: Any = None
-    thinking_token_budget: Any = None
-    safe_prompt: Any = None
-    samplers: Any = None
-    typical_p: Any = None
-    tfs_z: Any = None
-    top_a: Any = None
-    top_n_sigma: Any = None
-    mirostat: Any = None
-    mirostat_mode: Any = None
-    dry_multiplier: Any = None
-    xtc_probability: Any = None
-    dynatemp_range: Any = None
-    repeat_last_n: Any = None
-    penalize_nl: Any = None
-    length_penalty: Any = None
-    use_beam_search: Any = None
-    num_beams: Any = None
-    do_sample: Any = None
-    continue_final_message: Any = None
-    prefix: Any = None
-    schema: Any = None
-    n_predict: Any = None
-    num_predict: Any = None
-    max_new_tokens: Any = None
-    n_probs: Any = None
-    t_max_predict_ms: Any = None
-    lora: Any = None
-    options: Any = None
-    format: Any = None
-    extra_body: Any = None
+    rag: bool | None = None
+    """This server's own, in all dialects: false sends sources as they are."""
 
 
 SCHEMAS = ("json_schema", "guided_json")
 """Fields that are a schema."""
 
-IGNORED: NeutralValues = {
-    "grammar": (None, ""),
-    "guided_grammar": (None, ""),
-    "guided_regex": (None, ""),
-    "guided_choice": (None, []),
-    "structural_tag": (None, ""),
-    "regex": (None, ""),
-    "ebnf": (None, ""),
-    "ignore_eos": (None, False),
-    "min_tokens": (None, 0),
-    "min_new_tokens": (None, 0),
-    "stop_token_ids": (None, []),
-    "include_stop_str_in_output": (None, False),
-    "bad_words": (None, []),
-    "banned_tokens": (None, [], ""),
-    "allowed_token_ids": (None, []),
-    "logits_processors": (None, []),
-    "skip_special_tokens": (None, True),
-    "prompt_logprobs": (None,),
-    "truncate_prompt_tokens": (None,),
-    "add_generation_prompt": (None, True),
-    "chat_template": (None, ""),
-    "documents": (None, []),
-    "include_reasoning": (None, True),
-    "reasoning_format": (None, "auto", "deepseek"),
-    "reasoning_budget": (None, -1),
-    "thinking_budget": (None, -1),
-    "thinking_budget_tokens": (None, -1),
-    "thinking_token_budget": (None, -1),
-    "safe_prompt": (None, False),
-    "samplers": (None, []),
-    "typical_p": (None, 1),
-    "tfs_z": (None, 1),
-    "top_a": (None, 0),
-    "top_n_sigma": (None, -1, 0),
-    "mirostat": (None, 0),
-    "mirostat_mode": (None, 0),
-    "dry_multiplier": (None, 0),
-    "xtc_probability": (None, 0),
-    "dynatemp_range": (None, 0),
-    "repeat_last_n": (None, 64),
-    "penalize_nl": (None, False),
-    "length_penalty": (None, 1),
-    "use_beam_search": (None, False),
-    "num_beams": (None, 1),
-    "do_sample": (None, True),
-    "continue_final_message": (None, False),
-    "prefix": (None, "", False),
-    "schema": (None, {}, ""),
-    "n_predict": (None, -1),
-    "num_predict": (None, -1),
-    "max_new_tokens": (None,),
-    "n_probs": (None, 0),
-    "t_max_predict_ms": (None, 0, -1),
-    "lora": (None, []),
-    "options": (None, {}),
-    "format": (None, ""),
-    "extra_body": (None, {}),
-}
-"""Parameters without effect; a value that asks for something is named in the warning."""
-
 STRUCTURED_IGNORED: NeutralValues = dict.fromkeys(("regex", "choice", "grammar", "structural_tag"), (None,))
 """The same for the fields of ``structured_outputs``."""
 
 
-def ignored(request: ForeignParameters, prefix: str = "", own: Collection[str] = ()) -> list[str]:
-    """Return the names of other servers' parameters with which `request` asks for what this server does not do.
+def ignored(request: ForeignParameters, own: NeutralValues, prefix: str = "") -> list[str]:
+    """Return the names of the parameters with which `request` asks for what this server does not do, behind `prefix`.
 
-    Each is behind `prefix`; names that are the dialect's `own` are not among them.
+    They are the dialect's `own` ones, and all foreign ones that it does not define.
     """
-    table = {name: values for name, values in IGNORED.items() if name not in own}
     structured = requested(request.structured_outputs, STRUCTURED_IGNORED, f"{prefix}structured_outputs.")
-    return requested(request, table, prefix) + structured
+    return requested(request, {**own, **foreign_values(type(request))}, prefix) + structured
+
+
+@cache
+def foreign_values(kind: type[ForeignParameters]) -> NeutralValues:
+    """Return the part of `IGNORED` that requests of a `kind` have from `ForeignParameters` alone."""
+    return {name: values for name, values in IGNORED.items() if name not in own_fields(kind)}
+
+
+def own_fields(kind: type[ForeignParameters]) -> set[str]:
+    """Return the names of the fields that a dialect defines itself for a `kind` of requests."""
+    dialect = kind.__mro__[: kind.__mro__.index(ForeignParameters)]
+    return {name for each in dialect for name in get_annotations(each)}
 
 
 def schema_of(request: ForeignParameters, own: Iterable[tuple[str, Schema]]) -> Schema | None:

@@ -13,7 +13,6 @@ from services.api.dialects.common.parameters import (
     ALIASES,
     NeutralValues,
     logprobs_ignored,
-    requested,
     sampling_of,
     stops,
 )
@@ -23,7 +22,6 @@ from services.api.dialects.ollama.types import (
     Format,
     OllamaAnswerRequest,
     OllamaChatRequest,
-    OllamaEmbedRequest,
     OllamaGenerateRequest,
     OllamaOptions,
     OllamaRequest,
@@ -64,39 +62,11 @@ IGNORED_OPTIONS: NeutralValues = {
     "json_schema": (None, ""),
     "guided_json": (None, ""),
     "structured_outputs": (None,),
-    "max_tokens": (None,),
-    "max_completion_tokens": (None,),
-    "response_format": (None, {"type": "text"}),
-    "think": (None,),
-    "enable_thinking": (None,),
-    "reasoning_effort": (None,),
 }
 """The same for the fields of ``options``; ``num_ctx`` is compared with the model."""
 
-ELSEWHERE: NeutralValues = {
-    **dict.fromkeys([*Sampling.__struct_fields__, *ALIASES, "num_ctx"], (None,)),
-    "stop": (None, "", []),
-    "stop_sequences": (None, []),
-    "max_tokens": (None,),
-    "max_completion_tokens": (None,),
-    "max_output_tokens": (None,),
-    "n": (None, 1),
-    "response_format": (None, {"type": "text"}),
-    "output_format": (None,),
-    "output_config": (None, {}),
-    "tool_choice": (None, "auto"),
-    "parallel_tool_calls": (None, True),
-    "reasoning_effort": (None,),
-    "reasoning": (None, {}),
-    "thinking": (None, {}),
-    "enable_thinking": (None,),
-    "chat_template_kwargs": (None, {}),
-    "instructions": (None, ""),
-}
-"""The same for parameters that belong into ``options``, or to other dialects."""
-
-OWN = ("options", "format")
-"""Parameters of this dialect that other servers' requests have elsewhere; ``num_predict`` is one among ``options``."""
+ELSEWHERE: NeutralValues = dict.fromkeys([*Sampling.__struct_fields__, *ALIASES], (None,))
+"""The same for parameters that belong into ``options``."""
 
 REACH: Mapping[str, tuple[float, float]] = {
     "temperature": (0, math.inf),
@@ -115,14 +85,14 @@ IMAGES = "This model reads text only; leave the images out."
 def ignored(request: OllamaRequest, model: Model) -> list[str]:
     """Return the names of the parameters with which `request` asks for what this server does not do."""
     options = request.options
-    # Embeddings have one parameter of these names, which they honour.
-    names = [] if isinstance(request, OllamaEmbedRequest) else requested(request, IGNORED)
-    names += requested(request, ELSEWHERE) + foreign.ignored(request, own=OWN) + logprobs_ignored(request)
+    answers = isinstance(request, OllamaAnswerRequest)
+    names = foreign.ignored(request, {**ELSEWHERE, **IGNORED} if answers else ELSEWHERE)
+    names += logprobs_ignored(request) if answers else []
     if options:
-        names += requested(options, IGNORED_OPTIONS, "options.")
-        names += foreign.ignored(options, "options.", own=("num_predict",))
+        names += foreign.ignored(options, IGNORED_OPTIONS, "options.")
         names += ["options.num_ctx"] if options.num_ctx not in (None, model.context_length) else []
-    return names + left_out(tool.type for tool in getattr(request, "tools", None) or ())
+    tools = request.tools if isinstance(request, OllamaChatRequest) else ()
+    return names + left_out(tool.type for tool in tools or ())
 
 
 def wants_nothing(request: OllamaChatRequest | OllamaGenerateRequest) -> bool:
@@ -167,6 +137,7 @@ def generation(
         stop=stops(options.stop),
         logprobs=(request.top_logprobs or 0) if request.logprobs else None,
         json_schema=foreign.schema_of(request, schemas(request.format)),
+        rag=request.rag is not False,
         thinking=None if request.think is None else bool(request.think),
         tools=tools,
         keep_alive=keep_alive(request.keep_alive),

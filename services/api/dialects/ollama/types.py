@@ -68,13 +68,6 @@ class OllamaOptions(ForeignParameters, frozen=True, kw_only=True):
     mirostat_eta: Ignored = None
     penalize_newline: Ignored = None
 
-    max_tokens: Any = None
-    max_completion_tokens: Any = None
-    response_format: Any = None
-    think: Any = None
-    enable_thinking: Any = None
-    reasoning_effort: Any = None
-
 
 class OllamaFunctionCall(Struct):
     """A function, and its arguments as an object."""
@@ -123,24 +116,6 @@ class OllamaRequest(ForeignParameters, frozen=True, kw_only=True):
     seed: Any = None
     random_seed: Any = None
     logit_bias: Any = None
-    num_ctx: Any = None
-    stop: Any = None
-    stop_sequences: Any = None
-    max_tokens: Any = None
-    max_completion_tokens: Any = None
-    max_output_tokens: Any = None
-    n: Any = None
-    response_format: Any = None
-    output_format: Any = None
-    output_config: Any = None
-    tool_choice: Any = None
-    parallel_tool_calls: Any = None
-    reasoning_effort: Any = None
-    reasoning: Any = None
-    thinking: Any = None
-    enable_thinking: Any = None
-    chat_template_kwargs: Any = None
-    instructions: Any = None
 
 
 class OllamaAnswerRequest(OllamaRequest, frozen=True, kw_only=True):
@@ -189,6 +164,7 @@ class OllamaEmbeddingsRequest(OllamaRequest, frozen=True, kw_only=True):
     """``POST /api/embeddings``, the older of the two."""
 
     prompt: LongText | None = None
+    truncate: bool | None = None
 
 
 class OllamaModelRequest(Struct, kw_only=True):

@@ -35,8 +35,7 @@ class VectorResource(Resource):
         """Return the vector of each text, of the length 1, and the token counts. Blocks; raises as `embed` does."""
         for notice in self._service.warnings(ignored(request, model)):
             show_notice(resp, notice)
-        # Ollama's default, which its older endpoint does not name.
-        truncate = not isinstance(request, OllamaEmbedRequest) or request.truncate is not False
+        truncate = request.truncate is not False
         keep = keep_alive(request.keep_alive)
         work = embed(self._service, model, texts, client(req), keep_alive=keep, truncate=truncate)
         return run_to_end(resp, work)

@@ -10,7 +10,6 @@ from services.api.dialects.common.parameters import (
     LOW_PRIORITY_TIER,
     NeutralValues,
     logprobs_ignored,
-    requested,
     sampling_of,
     stops,
     template_variables,
@@ -54,16 +53,7 @@ IGNORED: NeutralValues = {
     "web_search_options": (None,),
     "suffix": (None, ""),
     "best_of": (None, 1),
-    "max_output_tokens": (None,),
-    "instructions": (None, ""),
-    "text": (None,),
-    "reasoning": (None, {}),
-    "system": (None, ""),
-    "output_format": (None,),
-    "output_config": (None, {}),
-    "stop_sequences": (None, []),
-    "thinking": (None, {}),
-    "think": (None,),
+    "add_special_tokens": (None, True),
 }
 """Parameters without effect; a value that asks for something is named in the warning."""
 
@@ -73,9 +63,10 @@ MAX_PROMPTS = 128
 
 def ignored(request: CompletionParameters) -> list[str]:
     """Return the names of the parameters with which `request` asks for what this server does not do."""
-    names = requested(request, IGNORED) + foreign.ignored(request)
-    names += formats.ignored(request.response_format) + logprobs_ignored(request)
-    return names + left_out(tool.type for tool in getattr(request, "tools", None) or ())
+    names = foreign.ignored(request, IGNORED) + formats.ignored(request.response_format)
+    if isinstance(request, ChatRequest):
+        names += logprobs_ignored(request) + left_out(tool.type for tool in request.tools or ())
+    return names
 
 
 def chat(request: ChatRequest) -> GenerationRequest:

@@ -142,9 +142,6 @@ class ChatRequest(CompletionParameters, frozen=True, kw_only=True):
     reasoning_effort: Effort | None = None
     chat_template_kwargs: TemplateVariables | None = None
     enable_thinking: bool | None = None
-    rag: bool | None = None
-    """Not OpenAI's: false sends sources as they are."""
-
     tools: ToolList | None = None
     functions: Annotated[list[Function], MaxTools] | None = None
     tool_choice: ToolChoiceWord | ChatToolChoice | None = None
@@ -161,17 +158,6 @@ class ChatRequest(CompletionParameters, frozen=True, kw_only=True):
     prompt_cache_key: Label | None = None
     safety_identifier: Label | None = None
 
-    max_output_tokens: Any = None
-    instructions: Any = None
-    text: Any = None
-    reasoning: Any = None
-    system: Any = None
-    output_format: Any = None
-    output_config: Any = None
-    stop_sequences: Any = None
-    thinking: Any = None
-    think: Any = None
-
 
 class CompletionRequest(CompletionParameters, frozen=True, kw_only=True):
     """``POST /v1/completions``."""
@@ -181,6 +167,7 @@ class CompletionRequest(CompletionParameters, frozen=True, kw_only=True):
     echo: bool | None = None
     suffix: Text | None = None
     best_of: Natural | None = None
+    add_special_tokens: Any = None
 
 
 class EmbeddingRequest(Struct, kw_only=True):

@@ -37,17 +37,6 @@ IGNORED: NeutralValues = {
     "service_tier": (None, "auto", "default", LOW_PRIORITY_TIER),
     "context_management": (None, []),
     "prompt_cache_retention": (None, "in_memory"),
-    "max_tokens": (None,),
-    "max_completion_tokens": (None,),
-    "response_format": (None, {"type": "text"}),
-    "reasoning_effort": (None,),
-    "enable_thinking": (None,),
-    "chat_template_kwargs": (None, {}),
-    "stop": (None, "", []),
-    "n": (None, 1),
-    "logprobs": (None, False),
-    "output_format": (None,),
-    "output_config": (None, {}),
 }
 """Parameters without effect; a value that asks for something is named in the warning."""
 
@@ -86,7 +75,7 @@ INCLUDABLE = frozenset(
 
 def ignored(request: ResponsesRequest) -> list[str]:
     """Return the names of the parameters with which `request` asks for what this server does not do."""
-    names = requested(request, IGNORED)
+    names = foreign.ignored(request, IGNORED)
     # Only names that OpenAI documents: they become header text and metric labels, which a client must not choose.
     included = sorted({f"include {name}" if name in INCLUDABLE else "include" for name in request.include or ()})
     names += [name for name in included if name != f"include {LOGPROBS}"]
@@ -95,7 +84,7 @@ def ignored(request: ResponsesRequest) -> list[str]:
         names += requested(request.text.format, FREE_TEXT_IGNORED, "text.format.")
     if request.reasoning and (request.reasoning.summary or request.reasoning.generate_summary):
         names.append("reasoning.summary")
-    names += foreign.ignored(request) + left_out(tool.type for tool in request.tools or ())
+    names += left_out(tool.type for tool in request.tools or ())
     return names + inputs.left_out(request)
 
 
@@ -120,6 +109,7 @@ def chat(request: ResponsesRequest) -> GenerationRequest:
         tools=choice.tools,
         call_required=choice.required,
         parallel_calls=choice.parallel,
+        rag=request.rag is not False,
         low_priority=request.service_tier == LOW_PRIORITY_TIER,
     )
 

@@ -112,18 +112,6 @@ class ResponsesRequest(ForeignParameters, frozen=True, kw_only=True):
     context_management: Annotated[list[Any], MaxItems] | None = None
     prompt_cache_retention: Word | None = None
 
-    max_tokens: Any = None
-    max_completion_tokens: Any = None
-    response_format: Any = None
-    reasoning_effort: Any = None
-    enable_thinking: Any = None
-    chat_template_kwargs: Any = None
-    stop: Any = None
-    n: Any = None
-    logprobs: Any = None
-    output_format: Any = None
-    output_config: Any = None
-
     previous_response_id: Name | None = None
     conversation: Any = None
     background: bool | None = None
