@@ -13,6 +13,7 @@ import falcon.testing
 import pytest
 
 from services.api.dialects.common import foreign
+from services.api.dialects.common.parameters import own_fields
 from services.api.dialects.ollama import types
 from services.api.dialects.ollama.requests import ELSEWHERE, IGNORED, IGNORED_OPTIONS
 from services.core.settings import Settings
@@ -301,9 +302,9 @@ def test_the_document_lists_every_parameter() -> None:
     ]
     listed = set(re.findall(r"`(\w+)`", text.partition("<!-- elsewhere: ")[2].partition("\n\n")[0]))
     assert listed == set(ELSEWHERE)
-    assert documented.keys() == {field for kind in kinds for field in foreign.own_fields(kind)} - listed
+    assert documented.keys() == set().union(*(own_fields(kind, foreign.ForeignParameters) for kind in kinds)) - listed
     assert {name for name, what in documented.items() if what == "ignored"} == set(IGNORED)
-    assert all(f"`{option}`" in text for option in foreign.own_fields(types.OllamaOptions))
+    assert all(f"`{option}`" in text for option in own_fields(types.OllamaOptions, foreign.ForeignParameters))
 
 
 WEATHER = {"type": "function", "function": {"name": "weather", "description": "The weather of a city."}}

@@ -13,7 +13,8 @@ from typing import Any
 import openai.types
 import pytest
 
-from services.api.dialects.common import foreign, foreign_fields
+from services.api.dialects.common import foreign, foreign_data, foreign_fields
+from services.api.dialects.common.parameters import own_fields
 from services.api.dialects.openai.requests import IGNORED
 from services.api.dialects.openai.types import ChatRequest, CompletionRequest
 from services.api.http.notices import HEADERS
@@ -163,12 +164,13 @@ def test_the_document_lists_every_parameter_as_it_is() -> None:
     documented = {name: (bool(chat), bool(text), kind) for name, chat, text, kind in rows}
     others = set(re.findall(r"`(\w+)`", page.partition("<!-- foreign: ")[2].partition("\n\n")[0]))
     assert others == set(foreign_fields.IGNORED)
-    chat, text = (
-        set(kind.__struct_fields__) - (others - foreign.own_fields(kind)) for kind in (ChatRequest, CompletionRequest)
-    )
+    own = {kind: own_fields(kind, foreign.ForeignParameters) for kind in (ChatRequest, CompletionRequest)}
+    chat, text = (set(kind.__struct_fields__) - (others - names) for kind, names in own.items())
     assert {name for name, (in_chat, _, _) in documented.items() if in_chat} == chat
     assert {name for name, (_, in_text, _) in documented.items() if in_text} == text
     assert {name for name, (_, _, kind) in documented.items() if kind == "ignored"} == set(IGNORED)
+    data = set(re.findall(r"`(\w+)`", page.partition("<!-- data: ")[2].partition("\n\n")[0]))
+    assert data - {"float"} == set(foreign_data.IGNORED)
 
 
 def test_a_machine_without_room_is_no_bug_of_the_server(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,8 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from services.api.dialects.openai import requests
+from services.api.operator.tokens import TokenizeRequest, chat_of
 from tests.engines import write_fake_model
 from tests.http.conftest import Api, chunks
 
@@ -29,6 +32,30 @@ def test_without_special_tokens_and_with_their_texts(api: Api) -> None:
 def test_a_chat_as_tokens(api: Api) -> None:
     messages = [{"role": "system", "content": "s"}, {"role": "user", "content": "u"}]
     assert api.post("/v1/tokenize", {"messages": messages}).json["tokens"] == [256, *b"s\nu"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "more"),
+    [
+        ("/v1/tokenize", {"prompt": "a"}, {"content": "b", "parse_special": False}),
+        ("/v1/detokenize", {"tokens": [97]}, {"skip_special_tokens": True}),
+        ("/v1/embeddings", {"input": "a"}, {"instruction": "b", "prompt": "c"}),
+        ("/v1/rerank", {"query": "a", "documents": ["b"]}, {"raw_scores": True, "top_k": 1}),
+    ],
+)
+def test_what_such_a_path_does_not_do_is_named(
+    make: Callable[..., Api], tmp_path: Path, path: str, body: dict[str, Any], more: dict[str, Any]
+) -> None:
+    write_fake_model(tmp_path, "fake", settings="capabilities: [embedding]\n")
+    result = make().post(path, {"model": "fake", "add_special_tokens": True, "truncate": False, **body, **more})
+    assert result.headers["x-rkllm-warning"] == f"ignored: {', '.join(more)}; see docs/api.md"
+    assert result.status_code == 200
+
+
+@pytest.mark.parametrize("switch", [{"enable_thinking": False}, {"reasoning_effort": "none"}])
+def test_the_thinking_switch_of_a_chat_counts(switch: dict[str, Any]) -> None:
+    request = msgspec.convert({"messages": [{"role": "user", "content": "u"}], **switch}, TokenizeRequest)
+    assert requests.chat(chat_of(request)).thinking is False
 
 
 def test_the_choice_among_tools_counts(api: Api) -> None:

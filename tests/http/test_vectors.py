@@ -34,7 +34,7 @@ def embed(api: Api, given: Any, **more: Any) -> Any:
 def test_what_does_not_change_the_vectors_is_named(api: Api) -> None:
     neutral = {"normalize": True, "add_special_tokens": True, "truncate": False, "input_type": None}
     assert "x-rkllm-warning" not in embed(api, "x", **neutral).headers
-    more = {"truncate_prompt_tokens": 5, "normalize": False, "add_special_tokens": False, "input_type": "query"}
+    more = {"input_type": "query", "add_special_tokens": False, "normalize": False, "truncate_prompt_tokens": 5}
     warning = embed(api, "x", **more).headers["x-rkllm-warning"]
     assert warning == f"ignored: {', '.join(more)}; see docs/api.md"
 

@@ -11,7 +11,7 @@ from services.api.dialects.anthropic.types import MessagesRequest
 from services.api.dialects.common import foreign
 from services.api.dialects.common.answer import CollectedAnswer
 from services.api.dialects.common.foreign_fields import IGNORED
-from services.api.dialects.common.parameters import ALIASES, UNLIMITED
+from services.api.dialects.common.parameters import ALIASES, UNLIMITED, own_fields
 from services.api.dialects.ollama.types import (
     OllamaChatRequest,
     OllamaEmbeddingsRequest,
@@ -140,7 +140,7 @@ LABELS = {
      OllamaEmbedRequest, OllamaEmbeddingsRequest],
 )  # fmt: skip
 def test_every_parameter_of_a_dialect_is_known_to_the_others(kind: type[foreign.ForeignParameters]) -> None:
-    assert not foreign.own_fields(kind) - LABELS - set(foreign.ForeignParameters.__struct_fields__)
+    assert not own_fields(kind, foreign.ForeignParameters) - LABELS - set(foreign.ForeignParameters.__struct_fields__)
 
 
 @pytest.mark.parametrize(

@@ -6,18 +6,20 @@ from dataclasses import replace
 from typing import Annotated
 
 import falcon
-from msgspec import Meta, Struct
+from msgspec import Meta
 
 from services.answering.plan import data_request, plan
-from services.api.dialects.common.bounds import MaxItems, Name, TemplateVariables, Text, TokenIds
+from services.api.dialects.common import foreign_data
+from services.api.dialects.common.bounds import Effort, MaxItems, Name, TemplateVariables, Text, TokenIds
 from services.api.dialects.common.content import clean
+from services.api.dialects.common.foreign_data import ForeignData
 from services.api.dialects.common.parameters import NeutralValues, requested
 from services.api.dialects.common.schema import AnswerStruct, Count
 from services.api.dialects.common.tools import ToolChoiceWord, ToolList
 from services.api.dialects.openai import requests
 from services.api.dialects.openai.types import ChatRequest, ChatToolChoice, RequestMessage
 from services.api.http.context import client
-from services.api.http.notices import run_to_end
+from services.api.http.notices import run_to_end, show_notice
 from services.api.http.resource import Resource
 from services.api.http.stream import write_json
 from services.core.errors import BadRequest
@@ -25,7 +27,7 @@ from services.core.model import Model
 from services.core.request import EngineRequest
 
 
-class TokenizeRequest(Struct, kw_only=True):
+class TokenizeRequest(ForeignData, kw_only=True):
     """``POST /v1/tokenize``: a `prompt`, or the `messages` of a chat."""
 
     model: Name | None = None
@@ -37,11 +39,13 @@ class TokenizeRequest(Struct, kw_only=True):
     continue_final_message: bool | None = None
     chat_template: Text | None = None
     chat_template_kwargs: TemplateVariables | None = None
+    enable_thinking: bool | None = None
+    reasoning_effort: Effort | None = None
     tools: ToolList | None = None
     tool_choice: ToolChoiceWord | ChatToolChoice | None = None
 
 
-class DetokenizeRequest(Struct, kw_only=True):
+class DetokenizeRequest(ForeignData, kw_only=True):
     """``POST /v1/detokenize``."""
 
     model: Name | None = None
@@ -79,6 +83,8 @@ class Tokenize(Resource):
         """Answer with the tokens of a text, or of a chat's prompt. Blocks; raises `ServiceError`."""
         request = self.parse(req, TokenizeRequest)
         model = self._service.model(request.model)
+        for notice in self._service.warnings(foreign_data.ignored(request)):
+            show_notice(resp, notice)
         if (request.prompt is None) == (request.messages is None):
             raise BadRequest("Send either a prompt or messages; the request has both or neither.", param="prompt")
         wanted = self._of_text(request, model, req) if request.messages is None else self._of_chat(request, model, req)
@@ -104,13 +110,21 @@ class Tokenize(Resource):
                 f"{name} cannot change the prompt of a chat, which the model's template makes; leave {name} out.",
                 param=name,
             )
-        chat = ChatRequest(
-            messages=request.messages or [],
-            chat_template_kwargs=request.chat_template_kwargs,
-            tools=request.tools,
-            tool_choice=request.tool_choice,
+        return replace(
+            plan(requests.chat(chat_of(request)), model, self._service.settings, req.context.id), kind="tokenize"
         )
-        return replace(plan(requests.chat(chat), model, self._service.settings, req.context.id), kind="tokenize")
+
+
+def chat_of(request: TokenizeRequest) -> ChatRequest:
+    """Return the chat whose prompt a request asks for."""
+    return ChatRequest(
+        messages=request.messages or [],
+        chat_template_kwargs=request.chat_template_kwargs,
+        enable_thinking=request.enable_thinking,
+        reasoning_effort=request.reasoning_effort,
+        tools=request.tools,
+        tool_choice=request.tool_choice,
+    )
 
 
 class Detokenize(Resource):
@@ -120,6 +134,8 @@ class Detokenize(Resource):
         """Answer with the text of tokens. Blocks; raises `ServiceError`."""
         request = self.parse(req, DetokenizeRequest)
         model = self._service.model(request.model)
+        for notice in self._service.warnings(foreign_data.ignored(request)):
+            show_notice(resp, notice)
         wanted = data_request("detokenize", model, (tuple(request.tokens),), req.context.id)
         (text,), _ = run_to_end(resp, self._service.data(wanted, client(req)))
         write_json(resp, DetokenizeAnswer(prompt=text))

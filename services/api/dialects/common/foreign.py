@@ -7,8 +7,6 @@ named in the warning. Labels and hints about caches or order change no answer, a
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import cache
-from inspect import get_annotations
 from typing import Annotated, Any
 
 import msgspec
@@ -16,7 +14,7 @@ from msgspec import Meta, Struct
 
 from services.api.dialects.common.bounds import Object, TopK
 from services.api.dialects.common.foreign_fields import IGNORED, ForeignFields
-from services.api.dialects.common.parameters import NeutralValues, requested
+from services.api.dialects.common.parameters import NeutralValues, requested, without_own
 from services.chat.schemas.checks import bounded_json
 from services.core.errors import BadRequest
 
@@ -62,19 +60,8 @@ def ignored(request: ForeignParameters, own: NeutralValues, prefix: str = "") ->
     They are the dialect's `own` ones, and all foreign ones that it does not define.
     """
     structured = requested(request.structured_outputs, STRUCTURED_IGNORED, f"{prefix}structured_outputs.")
-    return requested(request, {**own, **foreign_values(type(request))}, prefix) + structured
-
-
-@cache
-def foreign_values(kind: type[ForeignParameters]) -> NeutralValues:
-    """Return the part of `IGNORED` that requests of a `kind` have from `ForeignParameters` alone."""
-    return {name: values for name, values in IGNORED.items() if name not in own_fields(kind)}
-
-
-def own_fields(kind: type[ForeignParameters]) -> set[str]:
-    """Return the names of the fields that a dialect defines itself for a `kind` of requests."""
-    dialect = kind.__mro__[: kind.__mro__.index(ForeignParameters)]
-    return {name for each in dialect for name in get_annotations(each)}
+    values = {**own, **without_own(IGNORED, type(request), ForeignParameters)}
+    return requested(request, values, prefix) + structured
 
 
 def schema_of(request: ForeignParameters, own: Iterable[tuple[str, Schema]]) -> Schema | None:

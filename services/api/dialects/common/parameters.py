@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
+from inspect import get_annotations
 from typing import Any
 
 from msgspec import Struct
@@ -41,6 +43,18 @@ def requested(request: Struct | None, neutral: NeutralValues, prefix: str = "") 
     if request is None:
         return []
     return [prefix + name for name, values in neutral.items() if getattr(request, name, None) not in values]
+
+
+def without_own(values: NeutralValues, kind: type[Struct], foreign: type[Struct]) -> NeutralValues:
+    """Return `values` without the fields that a `kind` of requests defines itself, and not its base `foreign`."""
+    own = own_fields(kind, foreign)
+    return {name: neutral for name, neutral in values.items() if name not in own}
+
+
+@cache
+def own_fields(kind: type[Struct], foreign: type[Struct]) -> frozenset[str]:
+    """Return the names of the fields that a `kind` of requests defines itself, and not its base `foreign`."""
+    return frozenset(name for each in kind.__mro__[: kind.__mro__.index(foreign)] for name in get_annotations(each))
 
 
 def logprobs_ignored(request: Struct) -> list[str]:

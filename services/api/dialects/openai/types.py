@@ -11,7 +11,6 @@ from msgspec import Meta, Struct
 
 from services.api.dialects.common.bounds import (
     AnyCallId,
-    AnyInteger,
     Effort,
     Label,
     MaxItems,
@@ -33,6 +32,7 @@ from services.api.dialects.common.bounds import (
 )
 from services.api.dialects.common.content import Result
 from services.api.dialects.common.foreign import ForeignParameters
+from services.api.dialects.common.foreign_data import ForeignData
 from services.api.dialects.common.tools import Function, MaxTools, ToolChoiceWord, ToolList
 from services.core.sampling import Natural
 
@@ -170,7 +170,7 @@ class CompletionRequest(CompletionParameters, frozen=True, kw_only=True):
     add_special_tokens: Any = None
 
 
-class EmbeddingRequest(Struct, kw_only=True):
+class EmbeddingRequest(ForeignData, kw_only=True):
     """``POST /v1/embeddings``."""
 
     input: Passage | Annotated[list[Passage | Natural | TokenIds], Meta(max_length=2**20)]
@@ -179,16 +179,6 @@ class EmbeddingRequest(Struct, kw_only=True):
     dimensions: Positive | None = None
     user: Label | None = None
 
-    truncate_prompt_tokens: Any = None
-    truncate: Any = None
-    normalize: Any = None
-    add_special_tokens: Any = None
-    input_type: Any = None
-    task: Any = None
-    prompt_name: Any = None
-    output_dtype: Any = None
-    embedding_types: Any = None
-
 
 class RerankDocument(Struct):
     """A text to rank."""
@@ -196,7 +186,7 @@ class RerankDocument(Struct):
     text: Passage
 
 
-class RerankRequest(Struct, kw_only=True):
+class RerankRequest(ForeignData, kw_only=True):
     """``POST /v1/rerank``."""
 
     query: Question
@@ -204,7 +194,3 @@ class RerankRequest(Struct, kw_only=True):
     model: Name | None = None
     top_n: Positive | None = None
     return_documents: bool | None = None
-    rank_fields: Names | None = None
-    max_chunks_per_doc: AnyInteger | None = None
-    max_tokens_per_doc: AnyInteger | None = None
-    truncate_prompt_tokens: Any = None

@@ -8,8 +8,8 @@ import falcon
 from msgspec import UNSET
 
 from services.answering.vectors import Input, embed, score_documents, with_dimensions
+from services.api.dialects.common import foreign_data
 from services.api.dialects.common.content import clean
-from services.api.dialects.common.parameters import NeutralValues, requested
 from services.api.dialects.openai.schemas import (
     Embedding,
     EmbeddingList,
@@ -28,24 +28,6 @@ from services.core.errors import BadRequest
 from services.core.events import Usage
 from services.core.model import Model
 
-EMBEDDING_IGNORED: NeutralValues = {
-    "truncate_prompt_tokens": (None,),
-    "truncate": (None, False),
-    "normalize": (None, True),
-    "add_special_tokens": (None, True),
-    "input_type": (None, ""),
-    "task": (None, ""),
-    "prompt_name": (None, ""),
-    "output_dtype": (None, "float"),
-    "embedding_types": (None, [], ["float"]),
-}
-"""Other servers' parameters of an `EmbeddingRequest`, without effect; others than these values are named."""
-
-RERANK_IGNORED: NeutralValues = dict.fromkeys(
-    ("rank_fields", "max_chunks_per_doc", "max_tokens_per_doc", "truncate_prompt_tokens"), (None,)
-)
-"""Parameters of a `RerankRequest` without effect; any value but null is named in the warning."""
-
 
 class Embeddings(Resource):
     """``POST /v1/embeddings``."""
@@ -54,7 +36,7 @@ class Embeddings(Resource):
         """Answer with a vector for each text. Blocks; raises `ServiceError`."""
         request = self.parse(req, EmbeddingRequest)
         model = self._service.model(request.model, "embedding")
-        for notice in self._service.warnings(requested(request, EMBEDDING_IGNORED)):
+        for notice in self._service.warnings(foreign_data.ignored(request)):
             show_notice(resp, notice)
         work = embed(self._service, model, inputs(request.input), client(req))
         vectors, usage = run_to_end(resp, work)
@@ -73,7 +55,7 @@ class Rerank(Resource):
         """Answer with the documents, the most relevant to the query first. Blocks; raises `ServiceError`."""
         request = self.parse(req, RerankRequest)
         model = self._model(request.model)
-        for notice in self._service.warnings(requested(request, RERANK_IGNORED)):
+        for notice in self._service.warnings(foreign_data.ignored(request)):
             show_notice(resp, notice)
         documents = [text_of(document, f"documents[{i}]") for i, document in enumerate(request.documents)]
         work = score_documents(self._service, model, filled(request.query, "query"), documents, client(req))
