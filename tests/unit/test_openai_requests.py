@@ -90,6 +90,8 @@ def test_other_servers_names_of_a_schema(fields: dict[str, Any]) -> None:
         ({"chat_template_kwargs": {"a": [0] * 10_001}}, "chat_template_kwargs"),
         ({"messages": [{"role": "user", "content": {"a": 1}}]}, "messages[0].content"),
         ({"messages": [{"role": "user"}]}, "messages[0].content"),
+        ({"messages": [{"role": "user", "content": "a", "images": ["x"]}]}, "messages[0].content"),
+        ({"messages": [{"role": "user", "content": [{"type": "text"}]}]}, "messages[0].content[0].text"),
     ],
 )
 def test_what_has_no_sense_is_refused_by_its_name(fields: dict[str, Any], param: str) -> None:
@@ -114,6 +116,10 @@ def test_what_has_no_sense_is_refused_by_its_name(fields: dict[str, Any], param:
           "schema"]),
         ({"response_format": {"type": "text", "schema": {"type": "object"}}}, ["response_format.schema"]),
         ({"top_logprobs": 3}, ["top_logprobs"]),
+        ({"messages": [{"role": "user", "content": "a", "name": "Ann"}, {"role": "tool", "content": "b", "name": "f"},
+                       {"role": "assistant", "audio": {"id": "x"}}]}, ["messages.name", "messages.audio"]),
+        ({"stream_options": {"include_usage": True, "continuous_usage_stats": True}},
+         ["stream_options.continuous_usage_stats"]),
         ({"top_logprobs": 3, "logprobs": True}, []),
         ({"cache_prompt": True, "ttl": 5, "draft_model": "x"}, []),
     ],
@@ -165,6 +171,11 @@ def test_other_names_and_signs_of_no_limit() -> None:
     assert (found.sampling.repeat_penalty, found.sampling.top_k, found.sampling.seed) == (1.2, 0, 7)
     assert found.max_tokens == ask(max_completion_tokens=-1, max_tokens=5).max_tokens == UNLIMITED
     assert ask(repetition_penalty=1.2, repeat_penalty=1.1).sampling.repeat_penalty == 1.1
+
+
+def test_an_earlier_refusal_is_what_the_assistant_said() -> None:
+    found = ask(messages=[{"role": "user", "content": "a"}, {"role": "assistant", "content": None, "refusal": "No."}])
+    assert [each.text for each in found.messages] == ["a", "No."]
 
 
 CALL = {"function": {"name": "f", "arguments": "{}"}}

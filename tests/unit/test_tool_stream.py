@@ -54,6 +54,12 @@ def test_a_call_that_the_limit_cut_off_is_left_out_and_nothing_else_is(text: str
         assert found == ("" if text in CUT_CALLS and reason == "length" else text)
 
 
+def test_of_a_demanded_call_that_the_limit_cut_off_nothing_is_text() -> None:
+    cut = Done("length", Usage(1, 2))
+    events: list[Event] = list(split_calls(made(call_required=True), iter([Text('{"name":'), cut])))
+    assert events == [Waiting("decode"), cut]
+
+
 def test_one_call_where_several_are_not_wanted() -> None:
     assert len(streamed(made(parallel_calls=False), Text(TWO))) == 3
 

@@ -55,11 +55,15 @@ class CallSplitter:
                 yield event
 
     def _rest(self, done: Done) -> list[str | ParsedCall]:
-        """Return what was held back at the end of the answer, without a call that the limit of tokens cut off."""
+        """Return what was held back at the end of the answer, without a call that the limit of tokens cut off.
+
+        Where a call is demanded, whatever is held back then is the beginning of one.
+        """
         rest = self._scanner.finish()
         if done.finish_reason != "length":
             return rest
-        return [item for item in rest if not (isinstance(item, str) and self._begins_call(item))]
+        demanded = self._request.generation.call_required
+        return [item for item in rest if not (isinstance(item, str) and (demanded or self._begins_call(item)))]
 
     def _begins_call(self, text: str) -> bool:
         beginning = "".join(text[:BEGINNING].split())

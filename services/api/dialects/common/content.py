@@ -91,8 +91,10 @@ def part(sent: ContentPart, where: str, written: bool = False) -> tuple[Part, ..
     if sent.type in REASONING:
         return ()
     found = sent.text if sent.type in TEXTS else sent.refusal if sent.type == "refusal" else None
-    if found is None and written and sent.type in (*TEXTS, "refusal"):
-        return ()
+    if found is None and sent.type in (*TEXTS, "refusal"):
+        if written:
+            return ()
+        raise BadRequest(f"{where} has no text; send one, or leave the part out.", param=f"{where}.text")
     if found is None:
         raise BadRequest(
             f"{where} has the type {sent.type!r}; this model reads text only. Send parts of the type 'text'.",

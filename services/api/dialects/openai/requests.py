@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from services.api.dialects.common import foreign
-from services.api.dialects.common.content import clean, parts, result_parts
+from services.api.dialects.common.content import clean, parts, result_parts, text_parts
 from services.api.dialects.common.parameters import (
     LOW_PRIORITY_TIER,
     NeutralValues,
     logprobs_ignored,
+    requested,
     sampling_of,
     stops,
     template_variables,
@@ -57,6 +59,12 @@ IGNORED: NeutralValues = {
 }
 """Parameters without effect; a value that asks for something is named in the warning."""
 
+STREAM_IGNORED: NeutralValues = {"continuous_usage_stats": (None, False)}
+"""The same for the fields of ``stream_options``."""
+
+RESULTS = ("tool", "function")
+"""Roles of messages whose name is read: that of the tool."""
+
 MAX_PROMPTS = 128
 """The most prompts of one completion; each is a run of its own."""
 
@@ -66,7 +74,15 @@ def ignored(request: CompletionParameters) -> list[str]:
     names = foreign.ignored(request, IGNORED) + formats.ignored(request.response_format)
     if isinstance(request, ChatRequest):
         names += logprobs_ignored(request) + left_out(tool.type for tool in request.tools or ())
-    return names
+        names += unread(request.messages)
+    return names + requested(request.stream_options, STREAM_IGNORED, "stream_options.")
+
+
+def unread(messages: Sequence[RequestMessage]) -> list[str]:
+    """Return what a warning says of fields of messages that no model reads."""
+    named = any(sent.name and sent.role not in RESULTS for sent in messages)
+    spoken = any(sent.audio for sent in messages)
+    return ["messages.name"] * named + ["messages.audio"] * spoken
 
 
 def chat(request: ChatRequest) -> GenerationRequest:
@@ -154,8 +170,12 @@ def message(sent: RequestMessage, where: str) -> Message:
 
 def content_parts(sent: RequestMessage, role: Role, where: str) -> tuple[Part, ...]:
     """Return the parts of a message, none for a result or an answer without text. Raises `BadRequest`."""
+    if sent.images:
+        raise BadRequest(f"{where} has images beside it; this model reads text only. Leave them out.", param=where)
     if role == "tool":
         return result_parts(sent.content, where)
+    if sent.content is None and sent.refusal and role == "assistant":
+        return text_parts(sent.refusal, where, written=True)
     if isinstance(sent.content, dict) or (sent.content is None and role != "assistant"):
         raise BadRequest(f"{where} is no text; send a string or a list of text parts.", param=where)
     return parts(sent.content, where, written=role == "assistant")

@@ -69,7 +69,12 @@ class RequestMessage(Struct):
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
     content: Result = None
+    refusal: Text | None = None
+    """What this server and OpenAI's write in place of a content."""
     name: Name | None = None
+    images: Any = None
+    """Where Ollama's clients have pictures, which are refused."""
+    audio: Any = None
     tool_calls: Annotated[list[RequestToolCall], MaxItems] | None = None
     function_call: FunctionCall | None = None
     tool_call_id: AnyCallId | None = None
@@ -100,6 +105,7 @@ class StreamOptions(Struct):
     """What a stream has besides its choices."""
 
     include_usage: bool | None = None
+    continuous_usage_stats: Any = None
 
 
 class JSONSchema(Struct):
