@@ -187,6 +187,8 @@ def test_sampling_and_limits() -> None:
         ({"grammar": "x", "seed": 1, "stop": "x", "n": 2}, ["stop", "n", "grammar"]),
         ({"output_format": {"type": "json"}, "output_config": {"a": 1}}, ["output_format", "output_config"]),
         ({"text": {"format": {"type": "text", "schema": {}}}}, ["text.format.schema"]),
+        ({"text": {"format": {"type": "json_schema", "schema": {}, "description": "A list."}}},
+         ["text.format.description"]),
         ({"tools": [{"type": "web_search"}, {"type": "function", "name": "f"}]}, ["tools of the type web_search"]),
         ({"tools": [{"type": "a\r\nb"}, {"type": "c"}]}, ["tools of an unknown type"]),
         ({"input": [{"type": "web_search_call"}, {"content": "x", "role": "user"}]},

@@ -106,12 +106,12 @@ def choose_tools(
             f"{param} names the tool {unknown[0]!r}, which the request does not have; name one that it has: {known}.",
             param=param,
         )
-    if mode == "required" and not found:
-        raise BadRequest(
-            f"{param} demands a call, but the request has no tools; send some, or demand none.", param=param
-        )
     offered = () if mode == "none" else tuple(tool for tool in tools if names is None or tool.name in names)
-    return ToolChoice(offered, mode == "required" and bool(offered), parallel is not False)
+    if mode == "required" and not offered:
+        raise BadRequest(
+            f"{param} demands a call, but there is no tool that may be called; send some, or demand none.", param=param
+        )
+    return ToolChoice(offered, mode == "required", parallel is not False)
 
 
 def tool(

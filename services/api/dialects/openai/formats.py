@@ -12,12 +12,17 @@ from services.core.errors import BadRequest
 FREE_TEXT_IGNORED: NeutralValues = {"json_schema": (None,), "schema": (None,)}
 """Fields of a ``response_format`` of the type ``text``, without effect; any value but null is named in the warning."""
 
+SCHEMA_IGNORED: NeutralValues = {"description": (None, "")}
+"""The same for the fields of ``json_schema``: models read no description beside a schema, only those in it."""
+
 
 def ignored(response_format: ResponseFormat | None) -> list[str]:
-    """Return the names of the fields with which free text asks for a schema."""
-    if response_format is None or response_format.type != "text":
+    """Return the names of the fields without effect: the schema of free text, and the description of a schema."""
+    if response_format is None:
         return []
-    return requested(response_format, FREE_TEXT_IGNORED, "response_format.")
+    if response_format.type == "text":
+        return requested(response_format, FREE_TEXT_IGNORED, "response_format.")
+    return requested(response_format.json_schema, SCHEMA_IGNORED, "response_format.json_schema.")
 
 
 def schema(request: CompletionParameters) -> foreign.Schema | None:

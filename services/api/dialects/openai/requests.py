@@ -62,6 +62,12 @@ IGNORED: NeutralValues = {
 STREAM_IGNORED: NeutralValues = {"continuous_usage_stats": (None, False)}
 """The same for the fields of ``stream_options``."""
 
+TOOLS_IGNORED: NeutralValues = {"functions": (None, []), "function_call": (None, "auto")}
+"""The same for the legacy shape of tools, beside ``tools``."""
+
+LEGACY_IGNORED: NeutralValues = {"tool_choice": (None, "auto", ChatToolChoice("auto"))}
+"""The same for the present shape, beside ``functions``."""
+
 RESULTS = ("tool", "function")
 """Roles of messages whose name is read: that of the tool."""
 
@@ -74,7 +80,7 @@ def ignored(request: CompletionParameters) -> list[str]:
     names = foreign.ignored(request, IGNORED) + formats.ignored(request.response_format)
     if isinstance(request, ChatRequest):
         names += logprobs_ignored(request) + left_out(tool.type for tool in request.tools or ())
-        names += unread(request.messages)
+        names += unread(request.messages) + requested(request, LEGACY_IGNORED if legacy(request) else TOOLS_IGNORED)
     return names + requested(request.stream_options, STREAM_IGNORED, "stream_options.")
 
 
@@ -202,7 +208,7 @@ def tool_choice(request: ChatRequest) -> ToolChoice:
 
     Raises `BadRequest`.
     """
-    if request.tools is None and request.functions is not None:
+    if legacy(request):
         return legacy_tool_choice(request)
     tools = functions(request.tools or ())
     choice = request.tool_choice
@@ -210,6 +216,11 @@ def tool_choice(request: ChatRequest) -> ToolChoice:
         return choose_tools(tools, choice and MODES[choice], parallel=request.parallel_tool_calls)
     mode, names = named_tools(choice)
     return choose_tools(tools, mode, names, parallel=request.parallel_tool_calls)
+
+
+def legacy(request: ChatRequest) -> bool:
+    """Return whether a request offers its tools in OpenAI's legacy shape."""
+    return request.tools is None and (request.functions is not None or request.function_call is not None)
 
 
 def named_tools(choice: ChatToolChoice) -> tuple[ToolChoiceMode, list[str] | None]:

@@ -78,8 +78,7 @@ class ChatCompletions(Completions):
         request = self.parse(req, ChatRequest)
         model = self._service.model(request.model)
         # `tools` replaced `functions`; a request with both is a newer client's.
-        legacy = request.functions is not None and request.tools is None
-        shapes = [LegacyChatShape() if legacy else ChatShape()] * (request.n or 1)
+        shapes = [LegacyChatShape() if requests.legacy(request) else ChatShape()] * (request.n or 1)
         answers = self._answers(req, request, model, [requests.chat(request)])
         self._write(req, resp, request, model, answers, shapes)
 

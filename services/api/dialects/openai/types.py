@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 
 from services.api.dialects.common.bounds import (
     AnyCallId,
+    Description,
     Effort,
     Label,
     MaxItems,
@@ -113,6 +114,7 @@ class JSONSchema(Struct):
 
     schema: Object
     name: Name | None = None
+    description: Description | None = None
     strict: bool | None = None
 
 

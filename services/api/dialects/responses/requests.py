@@ -46,6 +46,9 @@ TEXT_IGNORED: NeutralValues = {"verbosity": (None, "medium")}
 FREE_TEXT_IGNORED: NeutralValues = {"schema": (None,)}
 """The same for the fields of ``text.format`` of the type ``text``."""
 
+SCHEMA_IGNORED: NeutralValues = {"description": (None, "")}
+"""The same where it has a schema: models read no description beside a schema, only those in it."""
+
 STATE: NeutralValues = {
     "previous_response_id": (None,),
     "conversation": (None,),
@@ -80,8 +83,9 @@ def ignored(request: ResponsesRequest) -> list[str]:
     included = sorted({f"include {name}" if name in INCLUDABLE else "include" for name in request.include or ()})
     names += [name for name in included if name != f"include {LOGPROBS}"]
     names += requested(request.text, TEXT_IGNORED, "text.")
-    if request.text and request.text.format and request.text.format.type == "text":
-        names += requested(request.text.format, FREE_TEXT_IGNORED, "text.format.")
+    if request.text and request.text.format:
+        free = request.text.format.type == "text"
+        names += requested(request.text.format, FREE_TEXT_IGNORED if free else SCHEMA_IGNORED, "text.format.")
     if request.reasoning and (request.reasoning.summary or request.reasoning.generate_summary):
         names.append("reasoning.summary")
     names += left_out(tool.type for tool in request.tools or ())
