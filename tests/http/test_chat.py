@@ -187,6 +187,24 @@ def test_a_prompt_over_the_context_is_a_400_with_both_numbers(api: Api) -> None:
     assert "4096" in error.json["error"]["message"]
 
 
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("/v1/chat/completions", "messages"),
+        ("/v1/completions", "prompt"),
+        ("/v1/responses", "input"),
+        ("/v1/responses/input_tokens", "input"),
+    ],
+)
+def test_the_field_that_is_too_long_has_the_name_of_its_path(
+    make: Callable[..., Api], tmp_path: Path, path: str, field: str
+) -> None:
+    write_fake_model(tmp_path, "fake", settings="context_length: 512\n")
+    text = "a" * 40_000
+    result = make().post(path, {field: [{"role": "user", "content": text}] if field == "messages" else text})
+    assert (result.status_code, result.json["error"]["param"]) == (400, field)
+
+
 def test_an_engine_error_before_the_first_byte_is_a_status(api: Api) -> None:
     result = api.chat({"fault": "exit", "phase": "prefill"}, stream=True)
     assert result.status_code == 502

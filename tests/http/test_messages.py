@@ -124,5 +124,9 @@ def test_the_headers_of_anthropics_clients_do_no_harm(api: Api) -> None:
 def test_a_prompt_is_counted_without_an_answer(api: Api) -> None:
     body = {"model": "fake", "messages": [USER], "system": "s"}
     assert api.post("/v1/messages/count_tokens", body).json == {"input_tokens": 20}
+    warned = api.post(
+        "/v1/messages/count_tokens", {**body, "max_tokens": 5, "stop_sequences": ["x"], "tool": 1, "n": 2}
+    )
+    assert warned.headers["x-rkllm-warning"] == "ignored: n; see docs/api.md"
     refused = api.post("/v1/messages/count_tokens", {"messages": []})
     assert (refused.status_code, refused.json["type"]) == (400, "error")

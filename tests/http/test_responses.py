@@ -65,3 +65,5 @@ def test_what_has_no_effect_is_named_in_a_header(api: Api) -> None:
     assert result.headers["x-rkllm-warning"] == "ignored: store, truncation; see docs/api.md"
     assert result.json["store"] is False
     assert "x-rkllm-warning" not in ask(api, metadata={"a": "b"}).headers
+    counted = api.post("/v1/responses/input_tokens", {"input": "x", "messages": [1]})
+    assert counted.headers["x-rkllm-warning"] == "ignored: messages; see docs/api.md"

@@ -41,5 +41,7 @@ class CountTokens(Resource):
         """Count the tokens of the prompt of the same message. Blocks; raises `ServiceError`."""
         request = self.parse(req, CountTokensRequest)
         model = self._service.model(request.model)
+        for notice in self._service.warnings(requests.ignored(request)):
+            show_notice(resp, notice)
         count = run_to_end(resp, self._service.count_tokens(requests.chat(request), model, client(req)))
         write_json(resp, MessageTokenCount(input_tokens=count))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
 from services.api.dialects.common.schema import AnswerStruct
 from services.core.errors import ServiceError
 
@@ -19,6 +22,16 @@ class Error(AnswerStruct):
     """An error as OpenAI's clients read it."""
 
     error: ErrorDetail
+
+
+@contextmanager
+def renamed(fields: Mapping[str, str]) -> Iterator[None]:
+    """Name the field at fault of an error as the path calls it: what is below the dialects knows the names of chats."""
+    try:
+        yield
+    except ServiceError as error:
+        error.param = error.param and fields.get(error.param, error.param)
+        raise
 
 
 def error_body(error: ServiceError) -> Error:

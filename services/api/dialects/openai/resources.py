@@ -13,6 +13,7 @@ import falcon
 from services import __version__
 from services.answering import prompts as raw_prompts
 from services.api.dialects.common.answer import collected
+from services.api.dialects.common.errors import renamed
 from services.api.dialects.openai import requests
 from services.api.dialects.openai.answers import ChatShape, CompletionHead, LegacyChatShape, Shape, whole
 from services.api.dialects.openai.stream import error_frame, frames
@@ -96,7 +97,8 @@ class TextCompletions(Completions):
         echoes = self._echoes(req, resp, request, model, prompts)
         shapes = [TextShape(text, tokens) for text, tokens in echoes for _ in range(request.n or 1)]
         answers = self._answers(req, request, model, prompts)
-        self._write(req, resp, request, model, answers, shapes)
+        with renamed({"messages": "prompt"}):
+            self._write(req, resp, request, model, answers, shapes)
 
     def _echoes(
         self,

@@ -8,6 +8,7 @@ from functools import partial
 import falcon
 
 from services.api.dialects.common.answer import collected
+from services.api.dialects.common.errors import renamed
 from services.api.dialects.responses import requests
 from services.api.dialects.responses.answers import ResponseHead, whole
 from services.api.dialects.responses.schemas import InputTokenCount
@@ -17,6 +18,9 @@ from services.api.http.context import client
 from services.api.http.notices import run_to_end, show_notice
 from services.api.http.resource import Resource
 from services.api.http.stream import EVENT_STREAM, write_json, write_stream
+
+FIELDS = {"messages": "input", "response_format": "text.format"}
+"""What this API calls the fields of chats."""
 
 
 class Responses(Resource):
@@ -29,11 +33,12 @@ class Responses(Resource):
         generation = requests.chat(request)
         events = self._service.answer(generation, model, client(req), requests.ignored(request))
         head = ResponseHead(req.context.id, int(time.time()), model.id, request)
-        if request.stream:
-            writer = ResponseWriter(head)
-            write_stream(resp, EVENT_STREAM, writer.frames(events), writer.error_frame)
-        else:
-            write_json(resp, whole(head, collected(events, partial(show_notice, resp))))
+        with renamed(FIELDS):
+            if request.stream:
+                writer = ResponseWriter(head)
+                write_stream(resp, EVENT_STREAM, writer.frames(events), writer.error_frame)
+            else:
+                write_json(resp, whole(head, collected(events, partial(show_notice, resp))))
 
 
 class InputTokens(Resource):
@@ -43,5 +48,8 @@ class InputTokens(Resource):
         """Count the tokens of the prompt of the same request. Blocks; raises `ServiceError`."""
         request = self.parse(req, ResponsesRequest)
         model = self._service.model(request.model)
-        count = run_to_end(resp, self._service.count_tokens(requests.chat(request), model, client(req)))
+        for notice in self._service.warnings(requests.ignored(request)):
+            show_notice(resp, notice)
+        with renamed(FIELDS):
+            count = run_to_end(resp, self._service.count_tokens(requests.chat(request), model, client(req)))
         write_json(resp, InputTokenCount(input_tokens=count))
