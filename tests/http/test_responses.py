@@ -52,6 +52,7 @@ def test_an_error_before_the_first_event_is_a_status(api: Api) -> None:
         ({}, "input"),
         ({"input": "x", "previous_response_id": "resp_1"}, "previous_response_id"),
         ({"input": "x", "tools": [{"type": "function"}]}, "tools[0]"),
+        ({"input": [{"type": "reasoning"}]}, '"param":"input"'),
     ],
 )
 def test_what_is_refused(api: Api, body: Any, param: str) -> None:

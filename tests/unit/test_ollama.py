@@ -185,7 +185,7 @@ def test_calls_and_their_results_find_each_other() -> None:
             {"role": "assistant", "tool_calls": [made("a"), made("b"), made("a", id="mine")]},
             {"role": "tool", "content": "of b", "tool_name": "b"},
             {"role": "tool", "content": "of mine", "tool_call_id": "mine"},
-            {"role": "tool", "content": "of a", "tool_name": "a"},
+            {"role": "tool", "content": "of a", "name": "a"},
             {"role": "tool", "content": "of nobody", "tool_name": "a"},
         ]
     ).messages

@@ -186,8 +186,8 @@ def messages(sent: Sequence[OllamaRequestMessage]) -> Messages:
         calls = tuple(tool_call(call, f"call_{index}_{i}", where) for i, call in enumerate(each.tool_calls or ()))
         open_calls += calls
         if each.role == "tool":
-            name = each.tool_name if each.tool_name is None else clean(each.tool_name, f"{where}.tool_name")
-            found.append(Message("tool", content, calls, answered_call(each, open_calls), name))
+            name = clean(tool_name(each) or "", f"{where}.tool_name")
+            found.append(Message("tool", content, calls, answered_call(each, open_calls), name or None))
         else:
             found.append(Message(each.role, content, calls))
     return tuple(found)
@@ -198,6 +198,11 @@ def tool_call(sent: OllamaRequestToolCall, id: str, where: str) -> ToolCall:
     return earlier_call(id_text(sent.id) or id, sent.function.name, sent.function.arguments, where)
 
 
+def tool_name(result: OllamaRequestMessage) -> str | None:
+    """Return the name of the tool whose result a message is, None where it has none."""
+    return result.tool_name or result.name or None
+
+
 def answered_call(result: OllamaRequestMessage, open_calls: list[ToolCall]) -> str | None:
     """Return the id of the call that `result` answers, and remove that call from `open_calls`.
 
@@ -205,7 +210,7 @@ def answered_call(result: OllamaRequestMessage, open_calls: list[ToolCall]) -> s
     """
     id = id_text(result.tool_call_id)
     by_id = (call for call in open_calls if call.id == id)
-    by_name = (call for call in open_calls if result.tool_name in (None, call.name))
+    by_name = (call for call in open_calls if tool_name(result) in (None, call.name))
     call = next(by_id, None) or next(by_name, None)
     if call is not None:
         open_calls.remove(call)

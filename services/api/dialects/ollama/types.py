@@ -94,6 +94,8 @@ class OllamaRequestMessage(Struct):
     images: Images | None = None
     tool_calls: Annotated[list[OllamaRequestToolCall], Meta(max_length=256)] | None = None
     tool_name: Name | None = None
+    name: Name | None = None
+    """What older clients call `tool_name`."""
     tool_call_id: Name | AnyInteger | None = None
 
 

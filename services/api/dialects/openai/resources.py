@@ -89,6 +89,7 @@ class TextCompletions(Completions):
 
     prefix = "cmpl"
 
+    @renamed({"messages": "prompt"})
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Continue raw prompts. Blocks; raises `ServiceError`."""
         request = self.parse(req, CompletionRequest)
@@ -97,8 +98,7 @@ class TextCompletions(Completions):
         echoes = self._echoes(req, resp, request, model, prompts)
         shapes = [TextShape(text, tokens) for text, tokens in echoes for _ in range(request.n or 1)]
         answers = self._answers(req, request, model, prompts)
-        with renamed({"messages": "prompt"}):
-            self._write(req, resp, request, model, answers, shapes)
+        self._write(req, resp, request, model, answers, shapes)
 
     def _echoes(
         self,

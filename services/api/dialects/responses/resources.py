@@ -26,6 +26,7 @@ FIELDS = {"messages": "input", "response_format": "text.format"}
 class Responses(Resource):
     """``POST /v1/responses``."""
 
+    @renamed(FIELDS)
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer a chat. Blocks; raises `ServiceError`."""
         request = self.parse(req, ResponsesRequest)
@@ -33,23 +34,22 @@ class Responses(Resource):
         generation = requests.chat(request)
         events = self._service.answer(generation, model, client(req), requests.ignored(request))
         head = ResponseHead(req.context.id, int(time.time()), model.id, request)
-        with renamed(FIELDS):
-            if request.stream:
-                writer = ResponseWriter(head)
-                write_stream(resp, EVENT_STREAM, writer.frames(events), writer.error_frame)
-            else:
-                write_json(resp, whole(head, collected(events, partial(show_notice, resp))))
+        if request.stream:
+            writer = ResponseWriter(head)
+            write_stream(resp, EVENT_STREAM, writer.frames(events), writer.error_frame)
+        else:
+            write_json(resp, whole(head, collected(events, partial(show_notice, resp))))
 
 
 class InputTokens(Resource):
     """``POST /v1/responses/input_tokens``."""
 
+    @renamed(FIELDS)
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Count the tokens of the prompt of the same request. Blocks; raises `ServiceError`."""
         request = self.parse(req, ResponsesRequest)
         model = self._service.model(request.model)
         for notice in self._service.warnings(requests.ignored(request)):
             show_notice(resp, notice)
-        with renamed(FIELDS):
-            count = run_to_end(resp, self._service.count_tokens(requests.chat(request), model, client(req)))
+        count = run_to_end(resp, self._service.count_tokens(requests.chat(request), model, client(req)))
         write_json(resp, InputTokenCount(input_tokens=count))
