@@ -145,6 +145,10 @@ def test_what_it_cannot_do_is_refused_by_its_place(fields: dict[str, Any], place
 @pytest.mark.parametrize(
     ("fields", "names"),
     [
+        (
+            {"tools": [{"name": "f", "input_examples": [{}]}], "chat_history": ["x"]},
+            ["tools.input_examples", "chat_history"],
+        ),
         ({"thinking": {"type": "enabled", "budget_tokens": 1024}}, ["thinking.budget_tokens"]),
         ({"thinking": {"type": "disabled"}, "metadata": {"user_id": "x"}, "service_tier": "auto"}, []),
         ({"output_config": {"effort": "low"}, "mcp_servers": [{"name": "x"}]}, ["mcp_servers", "output_config.effort"]),

@@ -77,6 +77,7 @@ def ignored(request: CountTokensRequest) -> list[str]:
         *requested(request.output_config, OUTPUT_IGNORED, "output_config."),
         *(f"{name}.type" for name, sent in formats(request) if sent.type not in (JSON_SCHEMA, "text")),
         *blocks_left_out(request.messages),
+        *(["tools.input_examples"] if any(tool.input_examples for tool in request.tools or ()) else []),
         *left_out(tool.type for tool in request.tools or () if tool.type != CUSTOM),
     ]
 

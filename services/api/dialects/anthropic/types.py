@@ -55,6 +55,7 @@ class MessagesTool(Struct):
     type: Word | None = None
     """``custom``, or left out; tools of all other types are left out."""
     strict: bool | None = None
+    input_examples: Any = None
 
 
 class MessagesToolChoice(Struct):

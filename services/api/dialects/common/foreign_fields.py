@@ -19,35 +19,38 @@ ON = (None, True)
 
 IGNORED: NeutralValues = {
     **dict.fromkeys((
-        "adapter_id", "allowed_token_ids", "bad_words", "banned_strings", "banned_tokens", "chat_template",
-        "chat_template_kwargs", "context", "context_management", "custom_logit_processor", "custom_token_bans",
-        "documents", "ebnf", "extra_body", "format", "functions", "grammar", "grammar_string", "guided_choice",
-        "guided_grammar", "guided_regex", "guided_whitespace_pattern", "images", "include", "input",
-        "instructions", "logits_processors", "logprob_token_ids", "lora", "lora_path", "mcp_servers", "messages",
-        "negative_prompt", "options", "output_config", "parameters", "plugins", "previous_response_id", "prompt",
-        "prompt_embeds", "reasoning", "regex", "samplers", "schema", "stop", "stop_regex", "stop_sequences",
-        "stop_token_ids", "structural_tag", "suffix", "system", "template", "thinking", "tool_prompt", "tools",
-        "transforms",
+        "adapter_id", "allowed_token_ids", "bad_words", "banned_strings", "banned_tokens", "chat_history",
+        "chat_template", "chat_template_kwargs", "compaction", "context", "context_management",
+        "custom_logit_processor", "custom_token_bans", "documents", "ebnf", "extra_body", "format", "functions",
+        "grammar", "grammar_string", "guided_choice", "guided_grammar", "guided_regex",
+        "guided_whitespace_pattern", "image_data", "images", "include", "input", "inputs",
+        "instruction_template", "instructions", "logits_processors", "logprob_token_ids", "lora", "lora_path",
+        "mcp_servers", "messages", "negative_prompt", "options", "output_config", "parameters", "personality",
+        "plugins", "preamble", "previous_response_id", "prompt", "prompt_embeds", "reasoning", "regex",
+        "response_fields", "sampler_order", "sampler_priority", "samplers", "schema", "stop", "stop_regex",
+        "stop_sequence", "stop_sequences", "stop_token_ids", "structural_tag", "suffix", "system", "template",
+        "thinking", "thread", "tool_prompt", "tools", "transforms",
     ), EMPTY),
     **dict.fromkeys((
         "add_special_tokens", "background", "ban_eos_token", "continue_final_message", "dry_multiplier",
         "dynamic_temperature", "dynatemp_range", "echo", "epsilon_cutoff", "eta_cutoff", "ignore_eos",
         "include_stop_str_in_output", "logprobs", "min_new_tokens", "min_tokens", "mirostat", "mirostat_mode",
-        "n_indent", "n_probs", "no_repeat_ngram_size", "no_stop_trim", "penalize_nl", "penalty_alpha", "raw",
-        "return_full_text", "return_hidden_states", "return_token_ids", "return_tokens_as_token_ids",
-        "safe_prompt", "shift", "smoothing_factor", "top_a", "top_logprobs", "top_n_tokens", "truncate",
+        "n_indent", "n_probs", "no_repeat_ngram_size", "no_stop_trim", "penalize_nl", "penalty_alpha",
+        "post_sampling_probs", "raw", "return_full_text", "return_hidden_states", "return_progress",
+        "return_token_ids", "return_tokens", "return_tokens_as_token_ids", "safe_prompt", "shift",
+        "smoothing_factor", "timings_per_token", "top_a", "top_logprobs", "top_n_tokens", "truncate",
         "use_beam_search", "watermark", "xtc_probability",
     ), OFF),
     **dict.fromkeys((
         "add_generation_prompt", "best_of", "do_sample", "encoder_repetition_penalty", "guidance_scale",
-        "include_reasoning", "length_penalty", "n", "num_beams", "parallel_tool_calls", "separate_reasoning",
-        "skip_special_tokens", "spaces_between_special_tokens", "tfs_z", "typical_p",
+        "include_reasoning", "length_penalty", "n", "num_beams", "parallel_tool_calls", "rep_pen",
+        "separate_reasoning", "skip_special_tokens", "spaces_between_special_tokens", "tfs_z", "typical_p",
     ), ON),
     **dict.fromkeys((
-        "audio", "container", "conversation", "enable_thinking", "max_completion_tokens", "max_new_tokens",
-        "max_output_tokens", "max_tokens", "num_ctx", "output_format", "prediction", "prompt_logprobs",
-        "prompt_mode", "reasoning_effort", "repetition_penalty_range", "think", "truncate_prompt_tokens",
-        "web_search_options",
+        "audio", "container", "conversation", "enable_thinking", "max_completion_tokens", "max_length",
+        "max_new_tokens", "max_output_tokens", "max_tokens", "num_ctx", "output_format", "prediction",
+        "prompt_logprobs", "prompt_mode", "reasoning_effort", "repetition_penalty_range", "think",
+        "truncate_prompt_tokens", "web_search_options",
     ), UNSET),
     "dimensions": (None,),
     "encoding_format": (None, "float"),
@@ -87,8 +90,10 @@ class ForeignFields(Sampling, frozen=True, kw_only=True):
     banned_strings: Any = None
     banned_tokens: Any = None
     best_of: Any = None
+    chat_history: Any = None
     chat_template: Any = None
     chat_template_kwargs: Any = None
+    compaction: Any = None
     container: Any = None
     context: Any = None
     context_management: Any = None
@@ -96,8 +101,8 @@ class ForeignFields(Sampling, frozen=True, kw_only=True):
     conversation: Any = None
     custom_logit_processor: Any = None
     custom_token_bans: Any = None
-    do_sample: Any = None
     dimensions: Any = None
+    do_sample: Any = None
     documents: Any = None
     dry_multiplier: Any = None
     dynamic_temperature: Any = None
@@ -121,11 +126,14 @@ class ForeignFields(Sampling, frozen=True, kw_only=True):
     guided_regex: Any = None
     guided_whitespace_pattern: Any = None
     ignore_eos: Any = None
+    image_data: Any = None
     images: Any = None
     include: Any = None
     include_reasoning: Any = None
     include_stop_str_in_output: Any = None
     input: Any = None
+    inputs: Any = None
+    instruction_template: Any = None
     instructions: Any = None
     length_penalty: Any = None
     logits_processors: Any = None
@@ -134,6 +142,7 @@ class ForeignFields(Sampling, frozen=True, kw_only=True):
     lora: Any = None
     lora_path: Any = None
     max_completion_tokens: Any = None
+    max_length: Any = None
     max_new_tokens: Any = None
     max_output_tokens: Any = None
     max_tokens: Any = None
@@ -161,7 +170,10 @@ class ForeignFields(Sampling, frozen=True, kw_only=True):
     parameters: Any = None
     penalize_nl: Any = None
     penalty_alpha: Any = None
+    personality: Any = None
     plugins: Any = None
+    post_sampling_probs: Any = None
+    preamble: Any = None
     prediction: Any = None
     prefix: Any = None
     previous_response_id: Any = None
@@ -175,14 +187,20 @@ class ForeignFields(Sampling, frozen=True, kw_only=True):
     reasoning_effort: Any = None
     reasoning_format: Any = None
     regex: Any = None
+    rep_pen: Any = None
     repeat_last_n: Any = None
     repetition_penalty_range: Any = None
+    response_fields: Any = None
     response_format: Any = None
     return_full_text: Any = None
     return_hidden_states: Any = None
+    return_progress: Any = None
     return_token_ids: Any = None
+    return_tokens: Any = None
     return_tokens_as_token_ids: Any = None
     safe_prompt: Any = None
+    sampler_order: Any = None
+    sampler_priority: Any = None
     samplers: Any = None
     schema: Any = None
     separate_reasoning: Any = None
@@ -192,6 +210,7 @@ class ForeignFields(Sampling, frozen=True, kw_only=True):
     spaces_between_special_tokens: Any = None
     stop: Any = None
     stop_regex: Any = None
+    stop_sequence: Any = None
     stop_sequences: Any = None
     stop_token_ids: Any = None
     structural_tag: Any = None
@@ -206,6 +225,8 @@ class ForeignFields(Sampling, frozen=True, kw_only=True):
     thinking_budget: Any = None
     thinking_budget_tokens: Any = None
     thinking_token_budget: Any = None
+    thread: Any = None
+    timings_per_token: Any = None
     tool_choice: Any = None
     tool_prompt: Any = None
     tools: Any = None
