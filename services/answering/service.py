@@ -108,7 +108,7 @@ class Service:
         for item in planned:
             self._rag.count_decision(item.prepared)
         first = planned[0].request
-        dropped = {"tools": drop_reason(model)} if first.generation.tools and not first.tools else {}
+        dropped = dict(lacking(first))
         odd = [*first.generation.unread, *left_out(first.generation.messages)]
         names = [*ignored, *odd, *dropped, *unsupported(self.settings, first)]
         warnings = [*self.warnings(names, dropped), *self.time_warnings(first.generation.keep_alive, client)]
@@ -197,3 +197,13 @@ def with_seed(request: EngineRequest, choice: int) -> EngineRequest:
     if seed is None or not choice:
         return request
     return replace(request, sampling=structs.replace(request.sampling, seed=seed + choice))
+
+
+def lacking(request: EngineRequest) -> Iterator[tuple[str, str]]:
+    """Yield what a client asks for and its model cannot do, each with the reason."""
+    generation, model = request.generation, request.model
+    if generation.tools and not request.tools:
+        yield "tools", drop_reason(model)
+    # Without a template here, the engine's runtime has the switch.
+    if generation.thinking and model.chat_template and not model.can_think:
+        yield "thinking", "this model does not think"

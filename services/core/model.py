@@ -12,6 +12,10 @@ REQUIRED_ONLY = "required_only"
 """`Model.tools` of a model that calls no tool by itself, but writes a call that a request demands."""
 
 
+THINKING = ("enable_thinking", "<think>", "reasoning_content")
+"""Words in chat templates of models that can think."""
+
+
 @dataclass(frozen=True, slots=True)
 class Model:
     """A model and its settings. Two are equal if an engine that loaded one can serve the other; names do not matter."""
@@ -57,3 +61,8 @@ class Model:
     """Whether the template inside an ``.rkllm`` file opens the reasoning, so that answers begin inside it."""
     beside: tuple[tuple[str, int, int], ...] = ()
     """Tokenizer and template beside a file that is no GGUF: name, time of change in nanoseconds, size in bytes."""
+
+    @property
+    def can_think(self) -> bool:
+        """Return whether the model can think, by its settings and its chat template."""
+        return self.thinking is not None or any(word in self.chat_template for word in THINKING)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.engines import write_fake_model
+from tests.gguf_file import write_gguf
 from tests.http.conftest import Api, chunks
 
 
@@ -203,6 +204,33 @@ def test_the_field_that_is_too_long_has_the_name_of_its_path(
     text = "a" * 40_000
     result = make().post(path, {field: [{"role": "user", "content": text}] if field == "messages" else text})
     assert (result.status_code, result.json["error"]["param"]) == (400, field)
+
+
+@pytest.mark.parametrize(
+    ("path", "more"),
+    [
+        ("/v1/chat/completions", {"reasoning_effort": "high"}),
+        ("/v1/chat/completions", {"enable_thinking": True}),
+        ("/v1/responses", {"input": "x", "reasoning": {"effort": "low"}}),
+        ("/v1/messages", {"max_tokens": 5, "thinking": {"type": "enabled"}}),
+        ("/api/chat", {"stream": False, "think": True}),
+    ],
+)
+def test_thinking_that_the_model_does_not_know_is_named(
+    make: Callable[..., Api], tmp_path: Path, path: str, more: dict[str, Any]
+) -> None:
+    for name, template in (("plain", "{{ messages }}"), ("thinker", "{% if enable_thinking %}")):
+        folder = write_fake_model(tmp_path, name)
+        write_gguf(
+            folder / f"{name}.gguf",
+            {"general.architecture": "fake", "fake.context_length": 4096, "tokenizer.chat_template": template},
+        )
+    api = make()
+    body = {"messages": [{"role": "user", "content": "x"}], **more}
+    body = {name: value for name, value in body.items() if name != "messages" or "input" not in body}
+    warning = api.post(path, {**body, "model": "plain"}).headers["x-rkllm-warning"]
+    assert warning == "ignored: thinking (this model does not think); see docs/api.md"
+    assert "x-rkllm-warning" not in api.post(path, {**body, "model": "thinker"}).headers
 
 
 def test_an_engine_error_before_the_first_byte_is_a_status(api: Api) -> None:

@@ -167,11 +167,6 @@ def test_parameters_without_effect_are_named(api: Api) -> None:
     assert warning == f"ignored: {', '.join(IGNORED)}; see docs/api.md"
 
 
-def test_thinking_that_the_model_does_not_know_is_named(api: Api) -> None:
-    assert "think" in chat(api, think="high").headers["x-rkllm-warning"]
-    assert "x-rkllm-warning" not in chat(api, think=False).headers
-
-
 @pytest.mark.parametrize("name", ["fake", "fake:latest", "FAKE:latest", "fa:ke"])
 def test_names_with_tags(api: Api, tmp_path: Path, name: str) -> None:
     write_fake_model(tmp_path, "fa-ke")

@@ -44,9 +44,6 @@ QUANTIZATION = re.compile(r"(?<![a-z0-9])(w\d+a\d+(?:[-_]g\d+)?)(?![a-z0-9])", r
 
 SCALES = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
 
-THINKING = ("enable_thinking", "<think>", "reasoning_content")
-"""Words in chat templates of models that can think."""
-
 WORD_LENGTH = 64
 """The most characters of a word from a file."""
 
@@ -169,17 +166,12 @@ def capabilities(model: Model) -> list[str]:
 def _capabilities(model: Model) -> Iterator[str]:
     if model.capabilities & {"chat", "completion"}:
         yield "completion"
-    if "chat" in model.capabilities and can_think(model):
+    if "chat" in model.capabilities and model.can_think:
         yield "thinking"
     if "chat" in model.capabilities and model.tools not in (OFF, REQUIRED_ONLY):
         yield "tools"
     if "embedding" in model.capabilities:
         yield "embedding"
-
-
-def can_think(model: Model) -> bool:
-    """Return whether the model can think, by its settings and its chat template."""
-    return model.thinking is not None or any(word in model.chat_template for word in THINKING)
 
 
 def model_info(model: Model, metadata: Metadata) -> dict[str, Any]:

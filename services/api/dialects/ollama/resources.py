@@ -18,7 +18,7 @@ from services.api.dialects.ollama.answers import (
     whole,
 )
 from services.api.dialects.ollama.keep_alive import keep_alive
-from services.api.dialects.ollama.models import can_think, listed_model, running_model, shown_model
+from services.api.dialects.ollama.models import listed_model, running_model, shown_model
 from services.api.dialects.ollama.schemas import OllamaModelList, OllamaRunningList, OllamaVersion
 from services.api.dialects.ollama.stream import NDJSON, error_frame, frames
 from services.api.dialects.ollama.types import OllamaChatRequest, OllamaGenerateRequest, OllamaModelRequest
@@ -56,10 +56,7 @@ class Answers(Resource):
 
         Blocks until the first bytes of a stream are there, else until the answer is complete.
         """
-        names = requests.ignored(request, model)
-        if generation.thinking and not can_think(model):
-            names.append("think")
-        events = self._service.answer(generation, model, client(req), names)
+        events = self._service.answer(generation, model, client(req), requests.ignored(request, model))
         head = AnswerHead(request.model or model.id, req.context.trace)
         # Ollama streams unless the client says otherwise.
         if request.stream is False:
