@@ -37,6 +37,10 @@ def sent_messages(*given: dict[str, Any], **fields: Any) -> list[Message]:
     return list(asked(messages=list(given), **fields).messages)
 
 
+def test_sources_can_be_left_as_they_are() -> None:
+    assert (asked(rag=False).rag, asked(rag=None).rag) == (False, True)
+
+
 def test_system_text_and_turns() -> None:
     blocks = [{"type": "text", "text": "a", "cache_control": {"type": "ephemeral"}}, {"type": "text", "text": "b"}]
     found = sent_messages({"role": "user", "content": blocks}, {"role": "assistant", "content": "c"}, system=blocks)

@@ -140,6 +140,10 @@ def test_every_field_of_a_request_has_a_bound_that_is_published() -> None:
     ]
 
 
+def test_sources_can_be_left_as_they_are() -> None:
+    assert (converted(rag=False).rag, converted(rag=None).rag) == (False, True)
+
+
 def test_logprobs_need_the_switch() -> None:
     assert converted(top_logprobs=3).logprobs is None
     assert requests.ignored(OllamaChatRequest(top_logprobs=3), MODEL) == ["top_logprobs"]

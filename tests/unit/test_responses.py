@@ -49,6 +49,10 @@ def asked(**fields: Any) -> GenerationRequest:
     return conversions.chat(request(**fields))
 
 
+def test_sources_can_be_left_as_they_are() -> None:
+    assert (asked(input="x", rag=False).rag, asked(input="x", rag=None).rag) == (False, True)
+
+
 def test_instructions_and_a_text() -> None:
     assert asked(instructions="i", input="x").messages == (message("system", "i"), message("user", "x"))
 
