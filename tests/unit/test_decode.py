@@ -141,6 +141,7 @@ def test_whole_characters_give_no_warning() -> None:
     ("data", "says"),
     [
         ('{"anything": "abc caf\xe9"}'.encode("latin-1"), "byte 21 (0xe9) is no UTF-8; send the text as UTF-8"),
+        (b"\x1f\x8b\x08\x00", "it is compressed with gzip; send the text as it is"),
         ('{"n": 1}'.encode("utf-16"), "byte 0 (0xff) is no UTF-8"),
         (b'\xef\xbb\xbf{"anything": "\xff"}', "byte 17 (0xff) is no UTF-8"),
         (b'{"n": ', "truncated"),

@@ -24,6 +24,9 @@ Body = bytes | bytearray
 BOM = b"\xef\xbb\xbf"
 """The byte order mark of UTF-8, which some editors and shells write in front of a text."""
 
+GZIP = b"\x1f\x8b"
+"""The first bytes of what gzip compressed."""
+
 MOST_TEXTS, MOST_LISTS = 100_000, 100_000
 """The most texts (keys among them) and the most lists and objects of a body. Millions take seconds to make."""
 
@@ -152,6 +155,8 @@ def fault(data: Body, error: Exception) -> str:
 
     msgspec counts bytes from the beginning of a text, and knows half a character only by its missing other half.
     """
+    if data.startswith(GZIP):
+        return "it is compressed with gzip; send the text as it is"
     try:
         data.decode()
     except UnicodeDecodeError as found:
