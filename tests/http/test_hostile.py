@@ -157,7 +157,7 @@ def test_half_a_character_is_replaced_and_named(api: Api) -> None:
 
 
 def test_a_missing_field_is_named(api: Api) -> None:
-    for path, field in (("/v1/chat/completions", "messages"), ("/v1/embeddings", "input"), ("/v1/rerank", "query")):
+    for path, field in (("/v1/chat/completions", "messages"), ("/v1/embeddings", "input"), ("/v1/rerank", "documents")):
         assert api.post(path, {}).json["error"]["param"] == field
 
 
