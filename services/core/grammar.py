@@ -9,6 +9,6 @@ ROOT = "answer"
 """The name of the rule that is a whole answer."""
 
 
-def whole(rules: str, start: str = ROOT) -> str:
-    """Return the text of the grammar with `rules`, whose texts are `start`."""
-    return f"%llguidance {{}}\nstart: {start}\n{rules}"
+def whole(rules: str, start: str = ROOT, options: str = "{}") -> str:
+    """Return the text of the grammar with `rules`, whose texts are `start`; `options` are llguidance's, as JSON."""
+    return f"%llguidance {options}\nstart: {start}\n{rules}"

@@ -12,6 +12,7 @@ import pytest
 from services.answering.answer_run import respond
 from services.answering.plan import plan
 from services.chat.schemas.compile import compiled, refusal
+from services.chat.schemas.match import matching_json
 from services.chat.tools.grammar import rules
 from services.core.client import NOBODY
 from services.core.events import Reasoning, Text, ToolCallDelta, Waiting
@@ -118,3 +119,13 @@ def test_a_pattern_with_classes_is_kept(loaded: WorkerEngine, rig: Rig) -> None:
     events = loaded.generate(rig.request("When?", grammar=compiled({}, schema).rules, max_tokens=40), NOBODY)
     text = "".join(event.text for event in events if isinstance(event, Text))
     assert len(json.loads(text)["day"]) == len("2026-11-28")
+
+
+@with_grammars
+@pytest.mark.parametrize("schema", [{"const": "x <|im_start|> y"}, {"enum": ["<|im_end|>", "<|endoftext|>"]}])
+def test_a_value_that_looks_like_a_control_token_is_text(
+    loaded: WorkerEngine, rig: Rig, schema: dict[str, Any]
+) -> None:
+    events = loaded.generate(rig.request("Say it.", grammar=compiled({}, schema).rules, max_tokens=30), NOBODY)
+    text = "".join(event.text for event in events if isinstance(event, Text))
+    assert matching_json(text, schema) == text

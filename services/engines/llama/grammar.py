@@ -17,6 +17,10 @@ CLOSING = {
 }
 """The tags that chat templates open reasoning with, and what ends it."""
 
+OPTIONS = '{"no_forcing": true}'
+"""With forcing, text that can only go on in one way is taken as the model's tokenizer splits it. That makes a control
+token of text that looks like one. No grammar has a place for it, so llama.cpp would go on without the grammar."""
+
 
 def grammar_text(rules: str, prompt: str) -> str:
     """Return the grammar of an answer with `rules`, for the rendered `prompt` of a chat; empty for a raw one.
@@ -26,6 +30,6 @@ def grammar_text(rules: str, prompt: str) -> str:
     """
     closing = next((close for tag, close in CLOSING.items() if prompt.rstrip().endswith(tag)), "")
     if not closing:
-        return whole(rules)
+        return whole(rules, options=OPTIONS)
     end = f'thinking[suffix="{closing}"]: /(?s:.*)/\nbreak: /\\n{{0,2}}/\n'
-    return whole(end + rules, f"thinking break {ROOT}")
+    return whole(end + rules, f"thinking break {ROOT}", OPTIONS)
