@@ -29,9 +29,6 @@ SCHEMAS: list[dict[str, Any]] = json.loads((Path(__file__).parents[1] / "data" /
 
 USABLE = [entry for entry in SCHEMAS if entry["verdict"] in ("enforced", "checked")]
 
-STRICTER = ("key twice", 'is not a "')
-"""What the validator says where it is stricter than llguidance: keys that are there twice, and some formats."""
-
 
 def verdict(schema: dict[str, Any]) -> str:
     try:
@@ -72,7 +69,7 @@ def is_right(text: str, schema: dict[str, Any]) -> bool:
     try:
         return matching_json(text, schema) == text
     except Unsatisfied as complaint:
-        return any(word in str(complaint) for word in STRICTER)
+        return "key twice" in str(complaint)
 
 
 def names(count: int) -> list[str]:
@@ -130,6 +127,12 @@ def chain(count: int) -> dict[str, Any]:
         ({"type": "string", "minLength": 2.0}, "enforced"),
         ({"type": "object", "exclusiveMinimum": True, "minimum": 1}, "enforced"),
         ({"type": "string", "format": "a note of ours"}, "enforced"),
+        ({"type": "string", "format": "date", "pattern": "^2"}, "enforced"),
+        ({"type": "string", "format": "date", "enum": ["2023-02-29", "2023-03-01"]}, "checked"),
+        ({"type": "string", "format": "uri-reference", "pattern": "^/"}, "checked"),
+        ({"type": "number", "exclusiveMaximum": 0}, "checked"),
+        ({"type": "integer", "exclusiveMaximum": 0}, "enforced"),
+        ({"type": "string", "pattern": r"\S+.*\S", "minLength": 100}, "checked"),
         ({"type": "string", "x-guidance": {"lenient": True}, "not": {"const": "a"}}, "checked"),
     ],
 )  # fmt: skip
@@ -152,6 +155,28 @@ def test_what_becomes_of_a_large_or_odd_one(schema: dict[str, Any], found: str) 
 def test_a_grammar_allows_what_is_right(schema: dict[str, Any], right: Any) -> None:
     assert matching_json(json.dumps(right), schema)
     assert allows(compiled({}, schema).rules, json.dumps(right))
+
+
+@pytest.mark.parametrize(
+    ("schema", "right", "wrong"),
+    [
+        ({"format": "date"}, ["2024-02-29", "2000-02-29", "2023-12-31"], ["2023-02-29", "1900-02-29", "2023-04-31"]),
+        ({"format": "date", "pattern": "^2"}, ["2024-02-29"], ["2023-02-29", "1904-02-29"]),
+        ({"format": "time"}, ["23:59:59.5+01:30"], ["12:00:60Z", "24:00:00Z", "12:00:00"]),
+        ({"format": "date-time"}, ["2024-02-29T23:59:59Z"], ["2023-02-29T23:59:59Z", "2024-02-29T12:00:60Z"]),
+        ({"format": "email"}, ["a.b+c@d-e.org"], [f"{'a' * 65}@b.org", "a@b-.org", "a"]),
+        ({"pattern": "^.$"}, ["a", "\x85"], ["\r", "\n", "\u2028"]),
+        ({"pattern": r"^[\sx]\S$"}, ["\ufeffa", "xa"], ["\x85a", "x\ufeff"]),
+        ({"pattern": r"^[^\s.]\.$"}, ["a."], [" .", "..", "a,"]),
+    ],
+)
+def test_a_grammar_takes_texts_as_the_check_does(schema: dict[str, Any], right: list[str], wrong: list[str]) -> None:
+    found = compiled({}, {"type": "string", **schema})
+    assert found.complete
+    assert [text for text in right + wrong if allows(found.rules, json.dumps(text, ensure_ascii=False))] == right
+    for text in wrong:
+        with pytest.raises(Unsatisfied):
+            matching_json(json.dumps(text), schema)
 
 
 DESCRIBED: dict[str, Any] = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}

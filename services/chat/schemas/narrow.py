@@ -1,7 +1,8 @@
 """Prepare a JSON schema for llguidance, the compiler of grammars: leave out what it cannot enforce. Pure.
 
 It enforces most of JSON schema, and with ``lenient`` it leaves out unknown keywords itself. What is left out here makes
-it fail all the same. All of it makes the copy allow more than the original, never less.
+it fail all the same. All of it makes the copy allow more than the original, but for further properties (`closing`) and
+rare texts (`formats`).
 """
 
 from __future__ import annotations
@@ -9,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import jsonschema_rs
-
+from services.chat.schemas.bounds import interval
 from services.chat.schemas.closing import with_described_alone
+from services.chat.schemas.formats import FORMATS, has_taken_format, is_checked, with_pattern
 from services.chat.schemas.parts import DATA, NAMED, schemas
-from services.chat.schemas.patterns import has_nested_class
+from services.chat.schemas.patterns import as_javascript, has_nested_class
 
 Compiles = Callable[[dict[str, Any]], bool]
 """Returns whether a grammar can be made of a schema."""
@@ -30,8 +31,8 @@ COUNT_LIMITS = {"minItems": 10_000, "maxItems": 10_000, "minLength": 1_000_000, 
 COUNTS = frozenset({*COUNT_LIMITS, "minProperties", "maxProperties"})
 
 NUMBERS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"})
-NO_FORMAT = "\0["
-"""A text of no known format."""
+
+TEXTS = frozenset({"minLength", "maxLength", "pattern", "format"})
 
 LIMITS = {**COUNT_LIMITS, "multipleOf": 10_000}
 """Largest values of keywords for a grammar. That of a multiple of n has n states, which takes seconds at a million."""
@@ -41,20 +42,6 @@ LARGEST = 2**53
 
 MAX_NAME_PATTERNS = 16
 """Largest number of patterns for the names of one object. With hundreds, each token takes seconds."""
-
-FORMATS = frozenset({"date", "time", "date-time", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"})
-"""Formats that llguidance enforces."""
-
-_SEGMENT = r"([A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-F]{2})"
-_AFTER_HOST = rf"(/{_SEGMENT}*)*"
-URI = (
-    rf"^[A-Za-z][A-Za-z0-9+.-]*:(//[A-Za-z0-9.-]+(:[0-9]{{1,4}})?{_AFTER_HOST}|{_SEGMENT}+{_AFTER_HOST})"
-    rf"(\?({_SEGMENT}|[/?])*)?(#({_SEGMENT}|[/?])*)?$"
-)
-"""A pattern of URIs, without IPv6 addresses. llguidance does not know the format, and it is a common one."""
-
-AS_PATTERN = {name: URI for name in ("uri", "uri-reference", "iri", "iri-reference")}
-"""Formats that a grammar enforces as a pattern, whose matches are all of the format."""
 
 RARE = frozenset({"patternProperties", "additionalProperties", "minProperties", "maxProperties"})
 """Keywords that llguidance enforces only in certain combinations. Without one of them, another may mean more."""
@@ -88,7 +75,10 @@ class Preparing:
 
     def _inner(self, key: str, item: Any) -> Any:
         if key in NAMED and isinstance(item, dict):
-            return {name: self.schema(part) for name, part in item.items()}
+            named = as_javascript if key == "patternProperties" else str
+            return {named(name): self.schema(part) for name, part in item.items()}
+        if key == "pattern" and isinstance(item, str):
+            return as_javascript(item)
         # JSON has one kind of number; llguidance wants whole ones without a point.
         if key in COUNTS and isinstance(item, float) and item.is_integer():
             return int(item)
@@ -119,23 +109,9 @@ class Narrowing(Preparing):
             left_out |= RARE
         if "multipleOf" in found and not self._compiles(number_only(found)):
             left_out |= {"multipleOf"}
+        if "pattern" in found and not self._compiles(text_only(found)):
+            left_out |= {"pattern"}
         return {key: item for key, item in found.items() if key not in left_out}
-
-    def keeps(self, key: str, item: Any) -> bool:
-        """Return whether a keyword stays."""
-        return super().keeps(key, item) and (key != "pattern" or self._compiles({"type": "string", "pattern": item}))
-
-
-def with_pattern(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return a schema with the pattern of its format in place of the format, if there is one, and room for it."""
-    name = schema.get("format")
-    if (
-        not isinstance(name, str)
-        or name not in AS_PATTERN
-        or not schema.keys().isdisjoint(("pattern", "const", "enum"))
-    ):
-        return schema
-    return {**{key: item for key, item in schema.items() if key != "format"}, "pattern": AS_PATTERN[name]}
 
 
 def object_only(schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -152,6 +128,11 @@ def number_only(schema: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": "number", **{key: schema[key] for key in schema.keys() & NUMBERS}}
 
 
+def text_only(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part of a schema that is about texts."""
+    return {"type": "string", **{key: schema[key] for key in schema.keys() & TEXTS}}
+
+
 def has_gap(schema: dict[str, Any]) -> bool:
     """Return whether a grammar of the prepared schema allows answers that the original does not."""
     return any(is_leaky(part) or any(is_cut(key, item) for key, item in part.items()) for _, part in schemas(schema))
@@ -160,9 +141,17 @@ def has_gap(schema: dict[str, Any]) -> bool:
 def is_leaky(schema: Mapping[str, Any]) -> bool:
     """Return whether llguidance takes a schema, and enforces less.
 
-    Release 1.0.1 holds a described property to its own schema alone, and not also to that of a pattern of its name.
+    Release 1.0.1 holds a described property to its own schema alone, and not also to that of a pattern of its name. It
+    takes -0 for a number below zero.
     """
-    return bool(schema.get("properties") and schema.get("patternProperties")) or has_unclear_names(schema)
+    named = bool(schema.get("properties") and schema.get("patternProperties"))
+    return named or has_unclear_names(schema) or has_taken_format(schema) or takes_minus_zero(schema)
+
+
+def takes_minus_zero(schema: Mapping[str, Any]) -> bool:
+    """Return whether a schema asks for a number below zero, which may be no whole one."""
+    numbers = interval(schema)
+    return numbers.high == 0 and numbers.high_open and schema.get("type") != "integer"
 
 
 def has_unclear_names(schema: Mapping[str, Any]) -> bool:
@@ -185,13 +174,6 @@ def has_large_number(value: Any) -> bool:
     if isinstance(value, dict | list):
         return any(map(has_large_number, value.values() if isinstance(value, dict) else value))
     return isinstance(value, int) and abs(value) > LARGEST
-
-
-def is_checked(name: Any) -> bool:
-    """Return whether the validator knows a format; it takes the others for notes, as the standard says."""
-    if not isinstance(name, str):
-        return False
-    return not jsonschema_rs.validator_for({"format": name}, validate_formats=True).is_valid(NO_FORMAT)
 
 
 def is_cut(key: str, item: Any) -> bool:

@@ -8,6 +8,14 @@ from dataclasses import dataclass, field
 # Possessive: an unclosed class is read once to the end, and not again from each of its brackets.
 _TOKEN = re.compile(r"\\.|\[(?:[^\]\\]|\\.)*+\]?|[()]|\{(\d+)(?:(,)(\d*))?\}", re.DOTALL)
 
+_JAVASCRIPT = re.compile(r"\\.|\[(?:[^\]\\]|\\.)*+\]?|\.", re.DOTALL)
+"""A class, or what means other characters to llguidance."""
+
+_ANY = r"[^\n\r\u2028\u2029]"
+_BLANK = r"[[\s\ufeff]--\x85]"
+_MEANT = {".": _ANY, r"\s": _BLANK, r"\S": f"[^{_BLANK}]"}
+"""What ``.`` and ``\\s`` mean to JavaScript and to the validator, in words of llguidance, also inside of a class."""
+
 _ESCAPED = re.compile(r"\\.", re.DOTALL)
 
 _SET_OPERATORS = ("[", "&&", "--", "~~")
@@ -77,6 +85,15 @@ def count(digits: str) -> int:
     """Return the number that `digits` mean, or a very large one."""
     # Python refuses to read thousands of digits, and none are needed.
     return int(digits) if len(digits) <= _DIGITS else LARGEST
+
+
+def as_javascript(pattern: str) -> str:
+    """Return `pattern` with the characters for llguidance that it has for the validator."""
+    return _JAVASCRIPT.sub(lambda token: _MEANT.get(token[0]) or _ESCAPED.sub(_meant, token[0]), pattern)
+
+
+def _meant(escaped: re.Match[str]) -> str:
+    return _MEANT.get(escaped[0], escaped[0])
 
 
 def has_nested_class(pattern: str) -> bool:
