@@ -101,18 +101,20 @@ class AnswerRun:
         yield from self._new()
 
     def _new(self) -> Iterator[Event]:
-        return respond(self._request, partial(self._scheduler.serve, client=self._client))
+        serve = partial(self._scheduler.serve, client=self._client)
+        return respond(self._request, serve, self._client.caller.name)
 
 
-def respond(request: EngineRequest, serve: Serve) -> Iterator[Event]:
+def respond(request: EngineRequest, serve: Serve, owner: str = "") -> Iterator[Event]:
     """Return the events of a new answer; it is held against its schema if it has one.
 
-    Raises `ContextOverflow` at once if the prompt is too long in any case: an engine would take long to count it.
+    `owner` is the name of the key that asks. Raises `ContextOverflow` at once if the prompt is too long in any case: an
+    engine would take long to count it.
     Blocks and raises as `promise.settled` does.
     """
     if (tokens := minimum_tokens(request)) >= request.model.context_length:
         raise ContextOverflow(tokens, request.model.context_length, counted=False)
-    run, request = partial(split_run, serve=serve), promise.settled(request)
+    run, request = partial(split_run, serve=serve), promise.settled(request, owner)
     return repair.checked_events(request, run) if request.has_promise else run(request)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -27,6 +28,10 @@ TURN_WAIT = 30.0
 _compiling, _matching = threading.Lock(), threading.Lock()
 """Each is held while a process runs, since many together would have no limit of memory or of CPU time. There are two,
 so that the end of an answer does not wait for the schemas of others."""
+
+_own_turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+"""By the names of keys: held while a schema of that key waits or is compiled, so that nobody has more than one in the
+line, and whoever sends many costly ones keeps no other key waiting."""
 
 
 class TooCostly(Exception):
@@ -57,27 +62,28 @@ class Match(msgspec.Struct, frozen=True):
     """What is wrong otherwise."""
 
 
-def compile_schemas(calls: Mapping[str, dict[str, Any]], answer: dict[str, Any] | None) -> Verdict:
+def compile_schemas(calls: Mapping[str, dict[str, Any]], answer: dict[str, Any] | None, owner: str = "") -> Verdict:
     """Return the verdict on an answer that is a call with arguments of `calls`, or JSON of `answer`.
 
-    Blocks for a tenth of a second, at most for `TURN_WAIT` and `WAIT`; not at all for schemas that it saw lately.
-    Raises `Unavailable` and `EngineFailed`.
+    `owner` is the name of the key that asks. Blocks for a tenth of a second, at most for twice `TURN_WAIT` and `WAIT`;
+    not at all for schemas that it saw lately. Raises `Unavailable` and `EngineFailed`.
     """
-    return _compile(json.dumps({"op": "compile", "calls": calls, "answer": answer}))
+    return _compile(json.dumps({"op": "compile", "calls": calls, "answer": answer}), owner)
 
 
 @lru_cache(maxsize=32)
-def _compile(order: str) -> Verdict:
+def _compile(order: str, owner: str) -> Verdict:
     try:
-        return msgspec.json.decode(_ask(_compiling, order), type=Verdict)
+        with _turn(_own_turns[owner]):
+            return msgspec.json.decode(_ask(_compiling, order), type=Verdict)
     except TooCostly:
         return Verdict(fault="costly", reason="it takes too much time or memory")
 
 
 def match_answers(answers: Sequence[tuple[str, dict[str, Any]]]) -> list[Match]:
-    """Return what the validator says of each text and its schema. Blocks and raises as `compile_schemas` does.
+    """Return what the validator says of each text and its schema. Blocks for at most `TURN_WAIT` and `WAIT`.
 
-    Raises `TooCostly` too.
+    Raises as `compile_schemas` does, and `TooCostly`.
     """
     order = json.dumps({"op": "match", "answers": answers})
     return msgspec.json.decode(_ask(_matching, order), type=list[Match])

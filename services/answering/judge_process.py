@@ -13,7 +13,7 @@ from typing import Any
 from services.chat.schemas.compile import Unusable, compiled
 from services.chat.schemas.match import Unsatisfied, matching_json
 
-CPU_SECONDS = 5
+CPU_SECONDS = 2
 """Limit of its CPU time. Of 400 real schemas one takes longer, and the others less than 0.2 s. The next waits."""
 
 MEMORY = 1024**3

@@ -29,10 +29,11 @@ REMEDIES: Mapping[str, str] = MappingProxyType({
 """What to do about a schema that cannot be used, by `judge.Verdict.fault`."""
 
 
-def settled(request: EngineRequest) -> EngineRequest:
+def settled(request: EngineRequest, owner: str = "") -> EngineRequest:
     """Return `request` with the grammar that enforces what it promises, if anything, where its engine has grammars.
 
-    Blocks and raises as `judge.compile_schemas` does. Raises `BadRequest` for a schema that cannot be used.
+    `owner` is the name of the key that asks. Blocks and raises as `judge.compile_schemas` does. Raises `BadRequest`
+    for a schema that cannot be used.
     """
     if not request.has_promise:
         return request
@@ -45,7 +46,7 @@ def settled(request: EngineRequest) -> EngineRequest:
             param="messages",
         )
     bound = {tool.name: arguments_schema(tool) for tool in request.tools} if enforced else bound_arguments(request)
-    found = judge.compile_schemas(bound, request.answer_schema)
+    found = judge.compile_schemas(bound, request.answer_schema, owner)
     if found.fault and (enforced or found.fault not in harmless_faults(request)):
         raise refused(found)
     if not enforced:

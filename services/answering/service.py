@@ -170,7 +170,8 @@ class Service:
 
     def count_tokens(self, generation: GenerationRequest, model: Model, client: Client) -> Generator[Notice, None, int]:
         """Return the length in tokens of the prompt of `generation`. Yields, blocks and raises as `data` does."""
-        request = promise.settled(self._planned(generation, model, client.trace.id).request)
+        planned = self._planned(generation, model, client.trace.id).request
+        request = promise.settled(planned, client.caller.name)
         count, _ = yield from self.data(replace(request, kind="count"), client)
         return int(count)
 

@@ -377,6 +377,14 @@ def test_an_answer_is_checked_while_schemas_are_compiled_and_others_wait_for_a_t
             judge.compile_schemas({}, {"const": "waits for its turn"})
 
 
+def test_the_schemas_of_one_key_wait_for_each_other_and_not_those_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judge, "TURN_WAIT", 0.01)
+    with judge._own_turns["one"]:
+        with pytest.raises(Unavailable, match="too busy"):
+            judge.compile_schemas({}, {"const": "of one key"}, "one")
+        assert judge.compile_schemas({}, {"const": "of one key"}, "another").rules
+
+
 def test_an_answer_that_cannot_be_checked_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(judge, "worker_argv", lambda _: [sys.executable, "-c", ""])
     request = planned(GenerationRequest((USER,), json_schema={}))
