@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Iterator
 from dataclasses import fields, replace
 
@@ -18,19 +17,11 @@ from services.core.errors import ContextOverflow
 from services.core.events import Done, Event, Notice
 from services.core.metrics import Metrics
 from services.core.model import Model
+from services.core.pause import give_way
 from services.core.request import EngineRequest, GenerationRequest
 from services.core.settings import Settings
 
 log = logging.getLogger(__name__)
-
-
-PAUSE = 1e-5
-"""Seconds of a pause in long work: as short as a timer can be."""
-
-
-def give_way() -> None:
-    """Let other requests run. Under gevent, a sleep of no length would let neither sockets nor timers be looked at."""
-    time.sleep(PAUSE)
 
 
 class RagState:

@@ -76,6 +76,16 @@ def receive(count: int, paced: PacedSocket, sender: socket.socket) -> None:
         count -= len(paced.recv(1024))
 
 
+def test_each_further_read_lets_other_requests_run(pair: tuple[socket.socket, socket.socket]) -> None:
+    ours, theirs = pair
+    pauses: list[int] = []
+    paced = PacedSocket(ours, 30, pause=lambda: pauses.append(0))
+    theirs.send(b"xxx")
+    for count in range(3):
+        paced.recv(1)
+        assert len(pauses) == count
+
+
 def test_a_pause_ends_when_the_time_is_over(pair: tuple[socket.socket, socket.socket]) -> None:
     with pytest.raises(TimeoutError):
         PacedSocket(pair[0], 0.01).recv(1)

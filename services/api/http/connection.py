@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from services.core.pause import give_way
+
 READ_SIZE = 64 * 1024
 """The most bytes of one read."""
 
@@ -24,18 +26,29 @@ DRAIN_SECONDS = 5.0
 class PacedSocket:
     """The reading side of a connection while one request is served."""
 
-    def __init__(self, sock: socket.socket, timeout: float, clock: Callable[[], float] = time.monotonic) -> None:
-        """Let the body pause for `timeout` seconds in all.
+    def __init__(
+        self,
+        sock: socket.socket,
+        timeout: float,
+        clock: Callable[[], float] = time.monotonic,
+        pause: Callable[[], None] = give_way,
+    ) -> None:
+        """Let the body pause for `timeout` seconds in all. `pause` lets other requests run.
 
         The same limit stays on the socket for the answer: one that its client does not read for so long is cancelled.
         """
         self.sock = sock
-        self._timeout, self._clock = timeout, clock
+        self._timeout, self._clock, self._pause = timeout, clock, pause
+        self._begun = False
         self.sock.settimeout(timeout)
         self._deadline = clock() + timeout
 
     def recv(self, size: int) -> bytes:
         """Return at most `size` bytes. Blocks; raises `TimeoutError` when the time of the body is over."""
+        # Bytes that are there are taken without a wait, and a read of chunks of one byte is milliseconds of work.
+        if self._begun:
+            self._pause()
+        self._begun = True
         left = self._deadline - self._clock()
         if left <= 0:
             raise TimeoutError("The time for the body is over.")
