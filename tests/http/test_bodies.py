@@ -34,6 +34,13 @@ def test_every_path_without_long_texts_has_a_limit_of_its_own() -> None:
         assert OPERATIONS["POST", path].max_bytes or any(word in path for word in TAKES_TEXT), path
 
 
+def test_a_compressed_body_is_refused_by_its_header(able: Api) -> None:
+    result = able.post("/api/show", b"\x1f\x8b", headers={"Content-Encoding": "gzip"})
+    assert result.status_code == 400
+    assert "Content-Encoding 'gzip'" in result.text
+    assert able.post("/api/show", {"model": "x"}, headers={"Content-Encoding": "identity"}).status_code == 404
+
+
 class Unread:
     """A body that must not be read."""
 

@@ -22,6 +22,15 @@ MOST_AT_ONCE = 4
 """How many bodies of the largest size may be in memory at once: as many uploads at full size, or many smaller ones."""
 
 
+def check_encoding(req: falcon.Request) -> None:
+    """Check that the body is not compressed: its size would say nothing of its cost. Raises `BadRequest`."""
+    encoding = req.get_header("Content-Encoding") or "identity"
+    if encoding.strip().lower() != "identity":
+        raise BadRequest(
+            f"The request's body has the Content-Encoding {encoding[:40]!r}; the server takes none. Send it as it is."
+        )
+
+
 class Room:
     """The memory for bodies that arrive. Thread-safe, and never blocks."""
 
@@ -66,6 +75,7 @@ class Bodies:
         Raises `PayloadTooLarge`, before anything is read where the length is announced; `BodiesFull`,
         `RequestTimeout`, `BadRequest`.
         """
+        check_encoding(req)
         data = bytearray()
         taken = 0
         try:
