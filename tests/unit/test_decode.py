@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from msgspec import Struct
 
 from services.api.http import whole_numbers
-from services.api.http.decode import MOST_BETWEEN, MOST_LISTS, MOST_MENDED, MOST_TEXTS, REPLACED, decode_body
+from services.api.http.decode import (
+    MOST_BETWEEN,
+    MOST_FLOATS,
+    MOST_LISTS,
+    MOST_MENDED,
+    MOST_TEXTS,
+    REPLACED,
+    decode_body,
+)
 from services.core.errors import BadRequest
 
 
@@ -97,6 +105,12 @@ def test_so_many_floats_that_they_cost_a_long_loop_are_refused(text: str) -> Non
     name = '"%d": ' if "counts" in text else ""
     values = ", ".join((name % index if name else "") + "1.0" for index in range(whole_numbers.MOST_VALUES + 1))
     assert "got `float`" in refused((text % values).encode()).message
+
+
+def test_a_float_beside_very_many_numbers_is_refused_without_reading_them_in_python() -> None:
+    numbers = b"1," * (MOST_FLOATS // 2)
+    assert "got `float`" in refused(b'{"n": 1.0, "unknown": [' + numbers + b"1]}").message
+    assert decoded('{"n": 1.0, "unknown": [' + "1," * 1000 + "1]}").n == 1
 
 
 def test_a_byte_order_mark_is_skipped() -> None:

@@ -33,6 +33,9 @@ MOST_TEXTS, MOST_LISTS = 100_000, 100_000
 MOST_BETWEEN = 2 * 1024 * 1024
 """The most bytes between the texts of a body: numbers, punctuation and blanks."""
 
+MOST_FLOATS = 512 * 1024
+"""The most bytes between the texts of a body in which floats become integers: that way reads each number in Python."""
+
 PATH = re.compile(r" - at `(?:key in )?\$\.?([^`]*)`$")
 """How msgspec names the field at fault, at the end of its message."""
 
@@ -64,13 +67,13 @@ def decode_body(data: Body, kind: type[T], warn: Callable[[str], None]) -> T:
 
     Halves of characters become U+FFFD, and `warn` is called with a sentence about it.
     """
-    check_values(data)
+    between = check_values(data)
     text = data[len(BOM) :] if data.startswith(BOM) else data
     try:
         whole = with_whole_characters(text)
         if whole != text:
             warn(REPLACED)
-        return typed(whole, kind)
+        return typed(whole, kind, between)
     except msgspec.ValidationError as error:
         raise wrong_field(str(error)) from error
     except (msgspec.DecodeError, ValueError) as error:
@@ -80,10 +83,11 @@ def decode_body(data: Body, kind: type[T], warn: Callable[[str], None]) -> T:
         raise BadRequest("The request's JSON is nested too deeply; send a flatter one.") from error
 
 
-def check_values(data: Body) -> None:
-    """Check that `data` has no more values than can be made quickly. Raises `BadRequest`.
+def check_values(data: Body) -> int:
+    """Check that `data` has no more values than can be made quickly, and return the bytes between its texts.
 
-    All steps run at the speed of C: they take 70 ms for 16 MB at most, and brackets inside texts do not count.
+    Raises `BadRequest`. All steps run at the speed of C: they take 70 ms for 16 MB at most, and brackets inside texts
+    do not count.
     """
     without_escapes = data.replace(b"\\\\", b"").replace(b'\\"', b"")
     if without_escapes.count(b'"') > 2 * MOST_TEXTS:
@@ -93,6 +97,7 @@ def check_values(data: Body) -> None:
         raise too_many(f"{MOST_LISTS} lists and objects")
     if len(between) > MOST_BETWEEN:
         raise too_many(f"{MOST_BETWEEN} bytes of numbers, blanks and punctuation")
+    return len(between)
 
 
 def too_many(most: str) -> BadRequest:
@@ -100,12 +105,15 @@ def too_many(most: str) -> BadRequest:
     return BadRequest(f"The request's body has more than {most}; send less, or several requests.")
 
 
-def typed(data: Body, kind: type[T]) -> T:
-    """Return `data` as a `kind`. Raises what msgspec raises, and `ValueError` for what is no JSON."""
+def typed(data: Body, kind: type[T], between: int) -> T:
+    """Return `data` as a `kind`. Raises what msgspec raises, and `ValueError` for what is no JSON.
+
+    `between` is how many bytes are between its texts.
+    """
     try:
         return msgspec.json.decode(data, type=kind)
     except msgspec.ValidationError as error:
-        if "got `float`" not in str(error):
+        if "got `float`" not in str(error) or between > MOST_FLOATS:
             raise
     # Only a body with a float at the place of an integer pays for the second way.
     return msgspec.convert(with_whole_numbers(untyped(data), kind), kind, str_keys=True)
