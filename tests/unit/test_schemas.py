@@ -165,6 +165,8 @@ def test_a_grammar_allows_what_is_right(schema: dict[str, Any], right: Any) -> N
         ({"format": "time"}, ["23:59:59.5+01:30"], ["12:00:60Z", "24:00:00Z", "12:00:00"]),
         ({"format": "date-time"}, ["2024-02-29T23:59:59Z"], ["2023-02-29T23:59:59Z", "2024-02-29T12:00:60Z"]),
         ({"format": "email"}, ["a.b+c@d-e.org"], [f"{'a' * 65}@b.org", "a@b-.org", "a"]),
+        ({"format": "uri-reference"}, ["/a/b?c=1#d", "a.html", "https://a.org/b"], ["a b", "%x", "^"]),
+        ({"format": "uri"}, ["https://a.org:80/b?c#d", "mailto:a@b.org"], ["/a", "a b"]),
         ({"pattern": "^.$"}, ["a", "\x85"], ["\r", "\n", "\u2028"]),
         ({"pattern": r"^[\sx]\S$"}, ["\ufeffa", "xa"], ["\x85a", "x\ufeff"]),
         ({"pattern": r"^[^\s.]\.$"}, ["a."], [" .", "..", "a,"]),

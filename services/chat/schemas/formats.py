@@ -19,10 +19,10 @@ NO_FORMAT = "\0["
 
 _SEGMENT = r"([A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-F]{2})"
 _AFTER_HOST = rf"(/{_SEGMENT}*)*"
-_URI = (
-    rf"[A-Za-z][A-Za-z0-9+.-]*:(//[A-Za-z0-9.-]+(:[0-9]{{1,4}})?{_AFTER_HOST}|{_SEGMENT}+{_AFTER_HOST})"
-    rf"(\?({_SEGMENT}|[/?])*)?(#({_SEGMENT}|[/?])*)?"
-)
+_ABSOLUTE = rf"[A-Za-z][A-Za-z0-9+.-]*:(//[A-Za-z0-9.-]+(:[0-9]{{1,4}})?{_AFTER_HOST}|{_SEGMENT}+{_AFTER_HOST})"
+_RELATIVE = rf"/?[A-Za-z0-9._~-]{_SEGMENT.replace(':', '')}*{_AFTER_HOST}|/"
+_TAIL = rf"(\?({_SEGMENT}|[/?])*)?(#({_SEGMENT}|[/?])*)?"
+_URI, _REFERENCE = f"({_ABSOLUTE}){_TAIL}", f"({_ABSOLUTE}|{_RELATIVE}){_TAIL}"
 """URIs without IPv6 addresses. llguidance does not know the format, and it is a common one."""
 
 _LEAP_YEAR = "([0-9]{2}(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)"
@@ -44,7 +44,7 @@ _EMAIL = rf"{_ATOM}(\.?{_ATOM}){{0,31}}@{_LABEL}(\.{_LABEL}){{1,5}}"
 AS_PATTERN = MappingProxyType({
     name: f"^{pattern}$"
     for name, pattern in {
-        **dict.fromkeys(("uri", "uri-reference", "iri", "iri-reference"), _URI),
+        "uri": _URI, "iri": _URI, "uri-reference": _REFERENCE, "iri-reference": _REFERENCE,
         "date": _DATE, "time": _TIME, "date-time": f"{_DATE}T{_TIME}", "email": _EMAIL,
     }.items()
 })  # fmt: skip
