@@ -7,6 +7,7 @@ rare texts (`formats`).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,7 +15,7 @@ from services.chat.schemas.bounds import interval
 from services.chat.schemas.closing import with_described_alone
 from services.chat.schemas.formats import FORMATS, has_taken_format, is_checked, with_pattern
 from services.chat.schemas.parts import DATA, NAMED, schemas
-from services.chat.schemas.patterns import as_javascript, has_nested_class
+from services.chat.schemas.patterns import as_javascript, has_long_quoted_text, has_nested_class, is_long
 
 Compiles = Callable[[dict[str, Any]], bool]
 """Returns whether a grammar can be made of a schema."""
@@ -165,14 +166,16 @@ def has_unclear_names(schema: Mapping[str, Any]) -> bool:
 def is_unclear(key: str, item: Any) -> bool:
     """Return whether llguidance and the validator may read the value of a keyword differently."""
     if key == "pattern":
-        return isinstance(item, str) and has_nested_class(item)
-    return key in ("const", "enum") and has_large_number(item)
+        return isinstance(item, str) and (has_nested_class(item) or has_long_quoted_text(item))
+    return key in ("const", "enum") and has_unclear_value(item)
 
 
-def has_large_number(value: Any) -> bool:
-    """Return whether a JSON value has a whole number in it that llguidance takes for another one."""
+def has_unclear_value(value: Any) -> bool:
+    """Return whether a JSON value has a whole number or a text in it that llguidance takes for another one."""
     if isinstance(value, dict | list):
-        return any(map(has_large_number, value.values() if isinstance(value, dict) else value))
+        return any(map(has_unclear_value, value.values() if isinstance(value, dict) else value))
+    if isinstance(value, str):
+        return is_long(value) and ("\\" in json.dumps(value, ensure_ascii=False) or "\x7f" in value)
     return isinstance(value, int) and abs(value) > LARGEST
 
 

@@ -16,6 +16,15 @@ _BLANK = r"[[\s\ufeff]--\x85]"
 _MEANT = {".": _ANY, r"\s": _BLANK, r"\S": f"[^{_BLANK}]"}
 """What ``.`` and ``\\s`` mean to JavaScript and to the validator, in words of llguidance, also inside of a class."""
 
+_LITERAL = re.compile(r"\[(?:[^\]\\]|\\.)*+\]?|((?:[^\\\[{|*+?.^$]|\\[^dDwWsSpPbB])++)", re.DOTALL)
+"""A class, or text that stands for itself; groups do not end it."""
+
+_QUOTED = re.compile(r"[\"\x00-\x1f\x7f]|\\[\\ntrfvxuc]")
+"""What JSON writes with a backslash, in a pattern."""
+
+LONG = 32
+"""Bytes of a text from which on llguidance 1.0.1 may drop some behind a character that JSON writes with a backslash."""
+
 _ESCAPED = re.compile(r"\\.", re.DOTALL)
 
 _SET_OPERATORS = ("[", "&&", "--", "~~")
@@ -94,6 +103,16 @@ def as_javascript(pattern: str) -> str:
 
 def _meant(escaped: re.Match[str]) -> str:
     return _MEANT.get(escaped[0], escaped[0])
+
+
+def has_long_quoted_text(pattern: str) -> bool:
+    """Return whether `pattern` has a text in it that llguidance cuts."""
+    return any(text and is_long(text) and _QUOTED.search(text) for text in _LITERAL.findall(pattern))
+
+
+def is_long(text: str) -> bool:
+    """Return whether `text` has `LONG` bytes or more."""
+    return len(text.encode()) >= LONG
 
 
 def has_nested_class(pattern: str) -> bool:
