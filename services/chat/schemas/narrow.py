@@ -15,7 +15,7 @@ from services.chat.schemas.bounds import interval
 from services.chat.schemas.closing import with_described_alone
 from services.chat.schemas.formats import FORMATS, has_taken_format, is_checked, with_pattern
 from services.chat.schemas.parts import DATA, NAMED, schemas
-from services.chat.schemas.patterns import as_javascript, has_long_quoted_text, has_nested_class, is_long
+from services.chat.schemas.patterns import as_javascript, has_nested_class, has_quoted_text
 
 Compiles = Callable[[dict[str, Any]], bool]
 """Returns whether a grammar can be made of a schema."""
@@ -40,6 +40,9 @@ LIMITS = {**COUNT_LIMITS, "multipleOf": 10_000}
 
 LARGEST = 2**53
 """llguidance reads numbers as floating point, which takes whole ones for others from here on."""
+
+LONG = 32
+"""Bytes of a text from which on release 1.0.1 may drop some behind a character that JSON writes with a backslash."""
 
 MAX_NAME_PATTERNS = 16
 """Largest number of patterns for the names of one object. With hundreds, each token takes seconds."""
@@ -166,7 +169,7 @@ def has_unclear_names(schema: Mapping[str, Any]) -> bool:
 def is_unclear(key: str, item: Any) -> bool:
     """Return whether llguidance and the validator may read the value of a keyword differently."""
     if key == "pattern":
-        return isinstance(item, str) and (has_nested_class(item) or has_long_quoted_text(item))
+        return isinstance(item, str) and (has_nested_class(item) or has_quoted_text(item))
     return key in ("const", "enum") and has_unclear_value(item)
 
 
@@ -175,7 +178,7 @@ def has_unclear_value(value: Any) -> bool:
     if isinstance(value, dict | list):
         return any(map(has_unclear_value, value.values() if isinstance(value, dict) else value))
     if isinstance(value, str):
-        return is_long(value) and ("\\" in json.dumps(value, ensure_ascii=False) or "\x7f" in value)
+        return len(value.encode()) >= LONG and ("\\" in json.dumps(value, ensure_ascii=False) or "\x7f" in value)
     return isinstance(value, int) and abs(value) > LARGEST
 
 

@@ -16,14 +16,18 @@ _BLANK = r"[[\s\ufeff]--\x85]"
 _MEANT = {".": _ANY, r"\s": _BLANK, r"\S": f"[^{_BLANK}]"}
 """What ``.`` and ``\\s`` mean to JavaScript and to the validator, in words of llguidance, also inside of a class."""
 
-_LITERAL = re.compile(r"\[(?:[^\]\\]|\\.)*+\]?|((?:[^\\\[{|*+?.^$]|\\[^dDwWsSpPbB])++)", re.DOTALL)
-"""A class, or text that stands for itself; groups do not end it."""
+_LITERAL = re.compile(
+    r"((?:[^\\\[{|*+?.^$]|\\[^dDwWsSpPbB]|\[(?:[^\\\]]|\\[^dDwWsSpP])\])++)|\[(?:[^\]\\]|\\.)*+\]?", re.DOTALL
+)
+"""Text that stands for itself, also as the one character of a class, or another class. Groups do not end a text."""
 
-_QUOTED = re.compile(r"[\"\x00-\x1f\x7f]|\\[\\ntrfvxuc]")
+_QUOTED = re.compile(r"[\"\x00-\x1f\x7f]|\\(?:[\\ntrfvc]|[xu]\{|(?:x|u00)(?:[01]|22|5[cC]|7[fF]))")
 """What JSON writes with a backslash, in a pattern."""
 
-LONG = 32
-"""Bytes of a text from which on llguidance 1.0.1 may drop some behind a character that JSON writes with a backslash."""
+_WIDE, _HOLE = re.compile(r"\\[SWDP]"), re.compile(r'"|\\\\|[^\\^]-[^\]]')
+"""What a class leaves out of all characters: most of them, or quotes and backslashes by name or perhaps by a range."""
+
+_CONTROLS = r"\x00-\x1f\x7f"
 
 _ESCAPED = re.compile(r"\\.", re.DOTALL)
 
@@ -97,22 +101,30 @@ def count(digits: str) -> int:
 
 
 def as_javascript(pattern: str) -> str:
-    """Return `pattern` with the characters for llguidance that it has for the validator."""
-    return _JAVASCRIPT.sub(lambda token: _MEANT.get(token[0]) or _ESCAPED.sub(_meant, token[0]), pattern)
+    """Return `pattern` with the characters for llguidance that it has for the validator.
+
+    Of a class that leaves out quotes or backslashes, control characters are left out too: beside those, release 1.0.1
+    would take quotes and backslashes that JSON writes with a backslash.
+    """
+    return _JAVASCRIPT.sub(lambda token: _MEANT.get(token[0]) or _class(token[0]), pattern)
+
+
+def _class(text: str) -> str:
+    meant = _ESCAPED.sub(_meant, text)
+    return (
+        f"[^{_CONTROLS}{meant[2:]}"
+        if text.startswith("[^") and _HOLE.search(text) and not _WIDE.search(text)
+        else meant
+    )
 
 
 def _meant(escaped: re.Match[str]) -> str:
     return _MEANT.get(escaped[0], escaped[0])
 
 
-def has_long_quoted_text(pattern: str) -> bool:
-    """Return whether `pattern` has a text in it that llguidance cuts."""
-    return any(text and is_long(text) and _QUOTED.search(text) for text in _LITERAL.findall(pattern))
-
-
-def is_long(text: str) -> bool:
-    """Return whether `text` has `LONG` bytes or more."""
-    return len(text.encode()) >= LONG
+def has_quoted_text(pattern: str) -> bool:
+    """Return whether `pattern` has a text in it of which llguidance drops what is behind a quoted character."""
+    return any(_QUOTED.search(text) for text in _LITERAL.findall(pattern))
 
 
 def has_nested_class(pattern: str) -> bool:
