@@ -63,6 +63,11 @@ class Reader:
                 return False
             yield
 
+    def may_begin(self, words: Iterable[str]) -> bool:
+        """Return whether one of `words` is here, or may be once more text has come."""
+        text, start = self.text, self.position
+        return any(text.startswith(word, start) or word.startswith(text[start : start + len(word)]) for word in words)
+
     def ahead(self, words: Iterable[str]) -> Reading[bool]:
         """Return whether one of `words` comes next, without reading it."""
         start = self.position

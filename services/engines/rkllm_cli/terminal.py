@@ -18,7 +18,7 @@ from itertools import islice
 
 from services.core.client import NOBODY, Client
 from services.engines.worker.child import WRITE_TIMEOUT, Child
-from services.engines.worker.child_log import READ_SIZE
+from services.engines.worker.child_log import ANSWER_READ_SIZE
 
 AHEAD = b" "
 """Written ahead of each line. It also keeps a line from being a command: ``exit`` is one, `` exit`` is none."""
@@ -79,7 +79,7 @@ class TerminalChild(Child):
 
     def _packets(self) -> Iterator[bytes]:
         with contextlib.suppress(BlockingIOError):
-            while data := os.read(self._stdout, READ_SIZE):
+            while data := os.read(self._stdout, ANSWER_READ_SIZE):
                 yield data
             raise self.died()
 

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from services.core import descriptors
 from services.core.client import NOBODY, Client
 from services.core.errors import EngineFailed, EngineTimeout
-from services.engines.worker.child_log import READ_SIZE, ChildLog
+from services.engines.worker.child_log import ANSWER_READ_SIZE, ChildLog
 from services.engines.worker.owned import owned_folder, owned_pipe
 from services.engines.worker.wire import LINE_LIMIT, TAP
 
@@ -170,7 +170,7 @@ class Child:
     def _receive(self) -> bool:
         """Return whether more of the output is in the buffer now. Blocks for `FLOW_WAIT` at most."""
         try:
-            data = self._output.recv(READ_SIZE)
+            data = self._output.recv(ANSWER_READ_SIZE)
         except TimeoutError:
             return False
         if not data:

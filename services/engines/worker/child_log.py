@@ -15,6 +15,9 @@ from services.core.client import NOBODY
 READ_SIZE = 16 * 1024
 """Bytes per read."""
 
+ANSWER_READ_SIZE = 4 * 1024
+"""Bytes per read of an answer: what one read gives is searched for calls before other requests have their turn."""
+
 PIPE_SIZE = 64 * 1024
 """Bytes a pipe takes unless it is set otherwise (Linux)."""
 

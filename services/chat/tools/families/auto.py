@@ -23,6 +23,10 @@ class Auto(Plain):
         self.closers = tuple(dict.fromkeys(closer for family in families for closer in family.closers))
 
     def readings_after_marker(self, reader: Reader, tools: ToolSchemas) -> Iterator[Reading[list[ParsedCall]]]:
-        """Return the readings of all families, in their order."""
-        for family in self._families:
+        """Return the readings of the families whose marker may be here, in their order; of all where none is.
+
+        An answer may consist of nothing but markers, and trying all families at each would stop other requests.
+        """
+        here = [family for family in self._families if reader.may_begin(family.markers)]
+        for family in here or self._families:
             yield from family.readings_after_marker(reader, tools)
