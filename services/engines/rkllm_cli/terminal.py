@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import mmap
 import os
 import select
 import time
@@ -23,6 +24,9 @@ from services.engines.worker.child_log import ANSWER_READ_SIZE
 AHEAD = b" "
 """Written ahead of each line. It also keeps a line from being a command: ``exit`` is one, `` exit`` is none."""
 
+
+PACKET_SIZE = max(ANSWER_READ_SIZE, mmap.PAGESIZE)
+"""Bytes per read. A packet has a page at most, and what a shorter read leaves of it is lost."""
 
 PACKETS = 64
 """Writes of a child that a pipe takes at most, with some to spare: one that prints without end is not waited for."""
@@ -79,7 +83,7 @@ class TerminalChild(Child):
 
     def _packets(self) -> Iterator[bytes]:
         with contextlib.suppress(BlockingIOError):
-            while data := os.read(self._stdout, ANSWER_READ_SIZE):
+            while data := os.read(self._stdout, PACKET_SIZE):
                 yield data
             raise self.died()
 
