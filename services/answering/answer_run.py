@@ -109,8 +109,7 @@ def respond(request: EngineRequest, serve: Serve, owner: str = "") -> Iterator[E
     """Return the events of a new answer; it is held against its schema if it has one.
 
     `owner` is the name of the key that asks. Raises `ContextOverflow` at once if the prompt is too long in any case: an
-    engine would take long to count it.
-    Blocks and raises as `promise.settled` does.
+    engine would take long to count it. Blocks and raises as `promise.settled` does.
     """
     if (tokens := minimum_tokens(request)) >= request.model.context_length:
         raise ContextOverflow(tokens, request.model.context_length, counted=False)

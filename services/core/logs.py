@@ -10,9 +10,10 @@ from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+from services.core.key_text import KEY_PREFIX
 from services.core.settings import Settings, SettingsError
 
-KEY = re.compile(r"\brk-[\w-]{40,}|\b[0-9a-f]{64}\b")
+KEY = re.compile(rf"\b{re.escape(KEY_PREFIX)}[\w-]{{40,}}|\b[0-9a-f]{{64}}\b")
 """What the keys look like that `services.keys` and ``openssl rand -hex 32`` make."""
 
 FORMAT = "%(asctime)s [%(levelname)s] %(name)s: %(message)s"
