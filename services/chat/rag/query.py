@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from services.chat.rag import function_words
-from services.chat.rag.words import WORD, starts_unspaced, stem
+from services.chat.rag.function_words import LISTED_WEIGHT, QUESTION_WEIGHT, character_weights
+from services.chat.rag.function_words import weight as weigh
+from services.chat.rag.words import WORD, grams, starts_unspaced, stem
 
 PREFIX_WEIGHT = 0.8
 """Weight of a word that differs from a term by a short ending only; an exact match counts 1."""
@@ -24,21 +25,35 @@ def gist(question: str) -> str:
     return question if len(question) <= MAX_QUESTION else f"{question[:half]}\n{question[-half:]}"
 
 
-def content_terms(text: str) -> list[str]:
-    """Return the terms of `text` that carry a topic, each once, in order."""
-    terms: dict[str, None] = {}
+def term_weights(text: str) -> dict[str, float]:
+    """Return the terms of `text` in order, and how much each counts, 0 to 1: words that carry a topic count 1."""
+    weights: dict[str, float] = {}
     for word in WORD.findall(text.lower()):
-        if starts_unspaced(word):
-            terms.update((pair, None) for pair in _pairs(word))
-        # A single letter carries no topic, but a single digit may be the year or the version.
-        elif (term := stem(word)) not in function_words.STEMS and (len(term) > 1 or term.isdigit()):
-            terms[term] = None
-    return list(terms)
+        for term, weight in _weighted_grams(word) if starts_unspaced(word) else ((stem(word), weigh(word)),):
+            # A single letter carries no topic, but a single digit may be the year or the version.
+            if len(term) > 1 or term.isdigit():
+                weights[term] = max(weight, weights.get(term, 0.0))
+    return weights
 
 
-def _pairs(run: str) -> Iterable[str]:
-    for piece in function_words.UNSPACED.split(run):
-        yield from (piece[i : i + 2] for i in range(len(piece) - 1))
+def content_terms(text: str) -> list[str]:
+    """Return the terms of `text` that carry a topic, each once, in order.
+
+    If no word does by itself, as in "the first one", these are all but those of question words.
+    """
+    weights = term_weights(text)
+    return [term for term, weight in weights.items() if weight == 1] or [
+        term for term, weight in weights.items() if weight > QUESTION_WEIGHT
+    ]
+
+
+def _weighted_grams(run: str) -> Iterator[tuple[str, float]]:
+    """Yield the groups of characters of `run`. One that touches a function word seldom is a word of the topic."""
+    weights = character_weights(run)
+    for start, gram in enumerate(grams(run)):
+        touched = weights[start : start + len(gram)]
+        asks_only = max(touched) == QUESTION_WEIGHT
+        yield gram, 1.0 if min(touched) == 1 else QUESTION_WEIGHT if asks_only else LISTED_WEIGHT
 
 
 class Query:
@@ -59,7 +74,7 @@ class Query:
         counts: dict[str, float] = {}
         for word in words:
             if starts_unspaced(word):
-                keys: Iterable[str] = (word[i : i + 2] for i in range(len(word) - 1))
+                keys: Iterable[str] = grams(word)
             else:
                 keys = (word,)
             for key in keys:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from services.chat.rag import small_talk
 from services.chat.rag.pace import do_nothing, paced
 from services.chat.rag.passages import Passage
-from services.chat.rag.query import content_terms
+from services.chat.rag.query import content_terms, term_weights
 from services.chat.rag.rank import Hits, Ranking, sum_hits
 from services.chat.rag.words import starts_unspaced
 from services.core.message import Messages
@@ -77,6 +77,8 @@ class Topics:
     """Terms of the last answer that are in neither."""
     points_back: bool
     """Whether the question refers to the conversation, as in "and when was it built?"."""
+    question_weights: dict[str, float]
+    """All terms of the question, function words too, and how much each counts."""
 
     def weights(self) -> dict[str, float]:
         """Return the weights for ranking. The conversation counts only if the question points back or is empty."""
@@ -84,7 +86,7 @@ class Topics:
         return {
             **dict.fromkeys(self.answer_terms, past_weight / 3),
             **dict.fromkeys(self.user_terms, past_weight),
-            **dict.fromkeys(self.question, 1.0),
+            **self.question_weights,
         }
 
 
@@ -110,7 +112,7 @@ def find_topics(question: str, history: Messages) -> Topics:
         )
     )
     back = bool(history) and small_talk.points_back(question)
-    return Topics(own_terms, user_terms, answer_terms[:MAX_ANSWER_TERMS], back)
+    return Topics(own_terms, user_terms, answer_terms[:MAX_ANSWER_TERMS], back, term_weights(question))
 
 
 def _added(terms: Iterable[str], known: set[str]) -> list[str]:
@@ -148,7 +150,8 @@ def judge_relevance(
         return Verdict(True, "nothing to compare", 0.0)
     idf = _tempered(ranking.idf, len(passages))
     windows = list(paced(_windows(ranking, passages), give_way))
-    coverage = _best_window_share(topics.question, idf, paced(windows, give_way))
+    weighted = {term: idf[term] * weight for term, weight in topics.question_weights.items()}
+    coverage = _best_window_share(tuple(weighted), weighted, paced(windows, give_way))
     topic_terms = _best_window_sum({*topics.user_terms, *topics.answer_terms}, idf, paced(windows, give_way))
     # A follow-up question often has no word of its topic, but the sources have many of the conversation's.
     if in_conversation and topic_terms >= SAME_TOPIC_TERMS:

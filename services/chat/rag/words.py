@@ -1,10 +1,15 @@
-"""Split text of any script into comparable terms: folded, stemmed by prefix, and pairs of characters for CJK."""
+"""Split text of any script into comparable terms.
+
+A word in a script with blanks is folded, freed of attached particles and cut to its first letters. A run in a script
+without blanks becomes all its groups of neighbouring characters. Dictionaries and stemmers per language find no more
+(docs/rag.md).
+"""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 BMP = 0x10000
@@ -39,8 +44,16 @@ WORD = re.compile(rf"[{UNSPACED}]+|(?:[^\W_{UNSPACED}][{MARKS}]*)+")
 starts_unspaced = re.compile(rf"[{UNSPACED}]").match
 """Matches a word in a script without blanks."""
 _RUN = re.compile(rf"[{UNSPACED}]+")
+_in_alphabet = re.compile("[\u0e00-\u0eff\u1780-\u17ff\u1000-\u109f]").match
+"""Matches a run of Thai, Lao, Khmer or Burmese."""
 _DIACRITICS = re.compile("[\u0300-\u036f\u0610-\u061a\u064b-\u065f\u0670\u0640\u0591-\u05c7]")
 """Accents, and Arabic and Hebrew points, which writers often omit."""
+_VIETNAMESE = re.compile("[\u0309\u031b\u0323]|[\u0300-\u036f]{2}").search
+"""Finds the horn, the hook, the dot below, or two accents on one letter. Vietnamese words differ by them alone."""
+_ATTACHED = re.compile(
+    "(?:[\u0648\u0641\u0628\u0643]?\u0627\u0644|\u0644\u0644|\u0648|[\u05d5\u05d4\u05d1\u05dc\u05de\u05e9\u05db]{1,2})(?=.{3})"
+).match
+"""Matches what Arabic and Hebrew write as the beginning of a word: the article, "and", and prepositions before it."""
 
 STEM_LENGTH = 6
 """Letters of a word that are compared: enough to distinguish words, few enough to drop most endings."""
@@ -52,21 +65,36 @@ def count_unspaced(text: str) -> int:
 
 
 @lru_cache(maxsize=65536)
+def fold(word: str) -> str:
+    """Return a lower-case word without accents, but with those that are letters of their own in Vietnamese."""
+    if word.isascii():
+        return word
+    marked = unicodedata.normalize("NFKD", word)
+    return unicodedata.normalize("NFC", word) if _VIETNAMESE(marked) else _DIACRITICS.sub("", marked)
+
+
+@lru_cache(maxsize=65536)
 def stem(word: str) -> str:
-    """Return a lower-case word without accents and endings."""
-    plain = word if word.isascii() else _DIACRITICS.sub("", unicodedata.normalize("NFKD", word))
-    # The Arabic article is written as a part of the word.
-    plain = plain.removeprefix("\u0627\u0644") if len(plain) > 4 else plain
+    """Return a lower-case word without accents, attached particles and endings."""
+    plain = fold(word)
+    attached = None if plain.isascii() else _ATTACHED(plain)
+    plain = plain[attached.end() :] if attached else plain
     # A number must match as a whole.
     return plain[:STEM_LENGTH] if not plain.isdigit() else plain
+
+
+def grams(run: str) -> Sequence[str]:
+    """Return the groups of neighbouring characters of `run`, which is in a script without blanks.
+
+    These are pairs of Chinese or Japanese characters, and triples of the letters of an alphabet, which say less each.
+    """
+    size = 3 if _in_alphabet(run) else 2
+    return [run[i : i + size] for i in range(max(1, len(run) - size + 1))]
 
 
 def terms(text: str) -> list[str]:
     """Return the terms of `text` in order."""
     result: list[str] = []
     for word in WORD.findall(text.lower()):
-        if starts_unspaced(word):
-            result += [word[i : i + 2] for i in range(max(1, len(word) - 1))]
-        else:
-            result.append(stem(word))
+        result += grams(word) if starts_unspaced(word) else [stem(word)]
     return result
