@@ -1,111 +1,97 @@
-"""Recognise messages that only acknowledge or ask to go on, and words that refer to earlier messages.
+"""Recognise messages in a talk that only thank, agree, greet, or ask to go on or to say the same in other words.
 
-The lists are closed: a message that is not in them is a question, so no question is lost.
+A message is one if it has a word for that, and no other word that carries a topic. So a question is never taken for one
+by its first words ("thanks, and who designed it?").
 """
 
 from __future__ import annotations
 
-import re
-import unicodedata
+from services.chat.rag.function_words import weight
+from services.chat.rag.lexicon import Lexicon, topical
+from services.chat.rag.words import WORD, starts_unspaced
 
-from services.chat.rag.words import MARKS
+LONGEST = 80
+"""Characters from which a message surely says something more."""
 
-_ACKNOWLEDGEMENTS = """
-thanks|thank you|thank you very much|thanks a lot|thx|ty|ok|okay|ok thanks|okay got it|got it|i see|understood|alright|
-great|cool|nice|perfect|good|yes|no|yep|nope|sure|hi|hello|hey|bye|goodbye|continue|go on|keep going|more|why|how so|
-really|never mind|well done|good job|
-danke|danke schön|vielen dank|danke dir|ok danke|alles klar|verstanden|in ordnung|gut|super|prima|klasse|toll|ja|nein|
-hallo|tschüss|weiter|mach weiter|fahre fort|mehr|warum|wieso|genau|passt|stimmt|
-gracias|muchas gracias|vale|entendido|de acuerdo|perfecto|genial|sí|no|hola|adiós|continúa|sigue|más|por qué|claro|bien|
-merci|merci beaucoup|d accord|compris|parfait|super|oui|non|bonjour|salut|au revoir|continue|vas y|encore|pourquoi|
-bien reçu|très bien|
-grazie|grazie mille|va bene|capito|perfetto|sì|ciao|continua|vai avanti|ancora|perché|
-obrigado|obrigada|muito obrigado|entendi|certo|perfeito|sim|não|olá|tchau|continue|continua|mais|por quê|
-dank je|dank u|bedankt|begrepen|oké|prima|ja|nee|ga door|verder|meer|waarom|
-tack|tack så mycket|okej|förstår|fortsätt|varför|takk|fortsett|tak|fortsæt|kiitos|selvä|jatka|miksi|
-dziękuję|dzięki|rozumiem|jasne|kontynuuj|dalej|dlaczego|tak|nie|děkuji|díky|rozumím|pokračuj|proč|
-köszönöm|értem|folytasd|miért|mulțumesc|am înțeles|continuă|de ce|ευχαριστώ|κατάλαβα|εντάξει|συνέχισε|γιατί|
-спасибо|большое спасибо|ок|понятно|понял|поняла|ясно|хорошо|да|нет|привет|пока|продолжай|дальше|ещё|почему|отлично|
-дякую|зрозуміло|добре|так|ні|продовжуй|далі|чому|
-teşekkürler|teşekkür ederim|sağ ol|tamam|anladım|peki|evet|hayır|merhaba|devam|devam et|neden|harika|
-شكرا|شكرا لك|شكرا جزيلا|حسنا|تمام|فهمت|نعم|لا|مرحبا|استمر|تابع|اكمل|لماذا|ممتاز|תודה|הבנתי|בסדר|המשך|למה|
-धन्यवाद|शुक्रिया|ठीक है|समझ गया|समझ गई|हाँ|हां|नहीं|नमस्ते|जारी रखें|आगे|क्यों|अच्छा|
-terima kasih|oke|baik|mengerti|lanjutkan|kenapa|cảm ơn|được rồi|hiểu rồi|tiếp tục|tại sao|ขอบคุณ|โอเค|เข้าใจแล้ว|ต่อ|ทำไม|
-谢谢|谢谢你|多谢|感谢|好的|好|好吧|嗯|明白了|明白|知道了|懂了|了解|是的|对|不是|你好|再见|继续|接着说|还有呢|为什么|太好了|可以|行|
-謝謝|多謝|好的|明白|知道了|繼續|為什麼|ありがとう|ありがとうございます|わかりました|分かりました|了解|はい|いいえ|続けて|続き|なぜ|
-감사합니다|고마워|고맙습니다|알겠습니다|알겠어|네|아니요|계속|계속해|왜|좋아
+_ACKNOWLEDGING = """
+thank* thx ty tysm tks cheers ok okay okey okie kk k alright fine great cool nice perfect good awesome amazing wonderful excellent lovely
+super brilliant fantastic helpful understood got gotcha see sense clear makes agree* agreed sure yes yeah yep yup ya no nope nah true right exactly
+correct indeed haha* hehe* lol lmao wow oh ah aha hm hmm huh hi hello hey hiya bye goodbye cya later maybe never mind nevermind well done job
+work welcome sorry please pls plz interesting appreciate* lifesaver morning evening night needed know knew noted absolutely definitely totally
+continu* go on keep going more ahead next again repeat* explain* rephras* reword* simpl* short* longer detail* elaborat* expand plain english bullet* points
+try* tonight tomorrow looking words differently understand stop
+probier* versuch* heute brauchte gesucht suchte wusste recht sag* erzähl* schieß leg danke* dank vielen herzlichen lieb* merci* okay ok oki alles klar verstand* versteh* ordnung gut super prima klasse toll perfekt genial cool
+wunderbar spitze stark hilfreich geholfen ja jap jep jo joa nein nee nö stimmt richtig genau klar logisch macht sinn passt echt krass wow ach ach so achso aha hallo hi hey
+moin servus guten morgen abend tag tschüss tschau ciao bis später bitte gerne weiter* mach fahre fahr fort mehr nochmal noch einmal nochmals wiederhol*
+erklär* kürzer kurz einfacher ausführlicher genauer stichpunkt* stichwort* anders worte* umformulier* haha* hihi gemerkt interessant wusste schön
+gracias muchas muchísimas mil vale ok okey entendid* acuerdo perfect* genial sí si no hola buenas buenos días tardes noches adiós chao hasta luego claro bien
+excelente estupendo fantástico buenísimo guay bueno qué listo dale venga exacto cierto razón sentido veo jaja* jeje* guau wow ah oh gracia amable ayuda
+útil interesante continúa continua sigue siga adelante más cuéntame otra vez repite repítelo explíca* explica* fácil sencillo corto resumido lista favor porfa porfi
+buscaba necesitaba justo sabía pruebo probaré mañana leo decir* puedes ponlo pon forma palabras pues entendí nada
+merci beaucoup mille ok okay accord compris entendu parfait super génial top cool bien très oui ouais non nan bonjour bonsoir salut coucou revoir bientôt
+bonne soirée journée nuit excellent formidable exact exactement vrai clair logique sens vois haha* mdr wow ah oh gentil utile intéressant continue*
+noté cherchais fallait raison savais essayer essaie demain soir voilà savoir ensuite redire redis dire peux pourrais désolé désolée forme liste mieux waouh ouah accord vas-y vas allez encore plus suite répète* réexpliqu* expliqu* simple* simplement court* reformul* autrement puces plaît svp stp compris rien
+cercavo serviva sapevo prov* domani stasera ragione dica puoi potresti dire parole altre lista forma niente serve figurati volentieri pure poi grazie mille tante ok okay capito chiaro d'accordo accordo perfetto bene benissimo ottimo fantastico grande bravo sì si no ciao salve buongiorno buonasera
+arrivederci dopo esatto giusto vero senso vedo haha* ahah* wow ah oh gentile utile interessante continua vai avanti ancora più altro dimmi ripeti* spieg*
+semplice semplici corto breve elenco riformul* favore prego certo
+obrigad* valeu brigad* ok tá beleza blz entendi* certo perfeito ótimo legal show bom boa bem sim não nao olá ola oi tchau até logo mais dia tarde noite exato
+verdade sentido vejo haha* kkk* rsrs* uau ah oh útil interessante continu* segue siga vai adiante conte repita* explic* simples fácil curto lista favor pode claro
+era isso mesmo precisava precisa concordo nossa sabia testar vou amanhã hoje aí conta seguir podes poderia manda dá pra explicar fala falar outras palavras dizer tópicos pfv pff faz faça resumo nada maravilha
+bedankt dank* ok oké okee prima goed top mooi leuk begrepen snap ja nee nope hoi hallo doei dag juist klopt precies duidelijk logisch haha* wauw graag verder meer
+opnieuw herhaal* uitleg* korter simpel* eenvoudig*
+tack tusen okej bra fint perfekt toppen ja nej hej hejdå precis förstår fortsätt mer igen takk ok greit fint ja nei hei fortsett igjen mange tak okay fint nej fortsæt
+kiitos selvä hyvä joo ei moi jatka lisää uudestaan
+dzięk* dziękuj* ok okej dobra dobrze jasne super świetnie rozumiem tak nie cześć hej pa dokładnie racja sens haha* dalej kontynuuj więcej jeszcze raz powtórz wyjaśnij krócej prościej proszę
+děkuj* díky dík ok jasně dobře super rozumím ano ne ahoj čau pokračuj dál víc znovu
+köszön* kösz oké rendben jó szuper értem igen nem szia folytasd tovább még újra
+mulțumesc* mersi ok bine perfect am înțeles da nu salut pa continuă mai mult
+ευχαριστ* εντάξει οκ κατάλαβα τέλεια ωραία ναι όχι γεια συνέχισε κι άλλο ξανά
+попробую завтра вечером искал* нужно прав права скажи можешь мог слов* стой минутк* жду слушаю валяй спасиб* спс пасиб* благодар* ок окей ладно хорошо понятно понял* ясно отлично супер класс круто здорово прекрасно замечательно шикарно да ага угу нет не неа привет
+здравствуй* пока добрый доброе день утро вечер до свидания точно верно правда согласен согласна логично смысл ого вау ух ты аха* хаха* ахах* интересно полезно помог* знал*
+продолжай* дальше ещё еще давай расскаж* подробнее повтори* объясни* поясни* проще короче другими словами списком пункт* пожалуйста плиз
+дяку* спасибі ок добре зрозумі* ясно чудово супер так ні привіт бувай точно згоден згодна продовжуй далі ще повтори поясни простіше коротше
+denerim deneyeceğim yarın aradığım lazım buydu bilmiyordum haklısın söyle* söyler misin kelimelerle şekilde madde* liste hadi buyur dinliyorum sonra teşekkür* sağ sağol* sağolun eyvallah ok tamam tamamdır anladım anlaşıldı peki güzel süper harika mükemmel iyi evet hayır yok merhaba selam günaydın görüşürüz hoşça
+doğru aynen kesinlikle mantıklı haha* vay vallahi ilginç işime yaradı çok ederim devam et anlat daha biraz tekrar* açıkla* basit* kısa* özet* lütfen olur
+سأجرب بجرب غدا بكرة الليلة أبحث احتاج أحتاجه حق معك اعرف أعرف كنت قل قول ممكن بكلمات اخرى أخرى شكل نقاط قائمة تفضل هات ماشي خلاص يلا بعدين شكر* مشكور* تسلم* يسلمو* تمام طيب حسنا حسنًا اوك أوك اوكي أوكي فهمت مفهوم واضح ممتاز رائع جميل حلو جيد نعم ايوه أيوه اي لا مرحبا اهلا أهلا السلام عليكم وعليكم سلام مع السلامة صباح مساء
+الخير النور صحيح صح فعلا بالضبط معقول منطقي ههه* واو جزيلا كتير كثيرا جدا استمر* تابع* كمل* اكمل* أكمل* زيدني المزيد اعد أعد كرر* وضح* اشرح* ابسط أبسط بسط* اختصر* فضلك لو سمحت طبعا أكيد اكيد
+धन्यवाद शुक्रिया थैंक्स थैंक्यू थैंक ओके ठीक अच्छा बढ़िया बहुत शानदार समझ गया गई आया आई हाँ हां हा जी नहीं नमस्ते नमस्कार अलविदा सही बिल्कुल मज़ेदार मजेदार वाह हाहा* जारी रखें रखो रखिए आगे और बताओ बताइए
+फिर दोबारा दुबारा समझाओ समझाइए सरल आसान छोटा संक्षेप शब्दों कृपया प्लीज़ प्लीज
+बात चाहिए यही शुभ संध्या रात प्रभात सहमत हूँ रहने दो अरे पता था चलो कल करके देखती देखता देखूँगा ज़रूर जरूर सुनाइए सुनाओ थोड़ा भाषा बोलो बोलिए लिखो लिख दूसरे कह सकते पॉइंट्स बिंदुओं मिल dhanyavad shukriya theek accha achha haan nahi samajh
+cảm cám ơn ok được rồi hiểu tốt tuyệt vâng dạ không chào tạm biệt tiếp tục nữa lại giải thích ngắn đơn giản
+terima kasih makasih oke ok baik siap mengerti paham bagus mantap keren ya iya tidak nggak halo hai lanjut* lagi ulang* jelaskan singkat sederhana tolong
+감사* 고마워* 고맙* 땡큐 ㅇㅋ ㅇㅇ 오케이 네 넵 예 응 아니요 아니 괜찮* 알겠* 알았* 이해* 좋아* 좋네* 좋습니다 최고* 완벽* 대박 그렇군* 그렇구나 맞아* 안녕* ㅋㅋ* ㅎㅎ* 계속* 더 다시 설명해* 짧게 쉽게 자세히 말해* 주세요 줘 해줘
+תודה* סבבה אוקיי אוקי בסדר הבנתי מעולה מצוין יופי כן לא שלום היי ביי נכון המשך תמשיך עוד שוב הסבר
 """
 
-_REWORKING = """
-(explain|rewrite|rephrase|repeat|shorten|shorter|summari[sz]e|translate|simplif\\w+|elaborate|simpler|bullet)
-|(erkl[äa]r\\w*|umformulier\\w*|wiederhol\\w*|k[üu]rzer|zusammenfass\\w*|übersetz\\w*|einfacher|ausführlicher|stichpunkte?n?)
-|(expl[ií]c\\w+|reescrib\\w*|escríbelo|repite|resume|resúme\\w*|tradu\\w+|corto|sencillo|viñetas)
-|(r[ée]expliqu\\w*|expliqu\\w*|réécri\\w*|répète|résume\\w*|tradui\\w*|court|simplifie\\w*|puces)
-|(spieg\\w+|riscriv\\w*|ripeti|riassum\\w*|reescrev\\w*|resum\\w+|herhaal|herschrijf|vertaal|samenvat\\w*)
-|(объясни\\w*|перепиши\\w*|повтори\\w*|короче|кратко|переведи\\w*|açıkla\\w*|tekrarla\\w*|kısalt\\w*|özetle\\w*|çevir\\w*)
-|(اشرح\\w*|أعد|لخص\\w*|ترجم\\w*|اختصر\\w*|समझाओ|समझाइए|दोहराओ|संक्षेप|अनुवाद)
+_ACKNOWLEDGING_UNSPACED = """
+谢谢 謝謝 多谢 多謝 感谢 感謝 谢啦 谢了 谢 好的 好吧 好啊 好呀 好嘞 好 行 可以 没问题 沒問題 没事 嗯嗯 嗯 哦 噢 喔 啊 呀 哈 嘿 哇 明白 知道 懂 了解 收到 清楚 是的 对的 对 對 没错 沒錯 不是 不用 不必 不 你好 您好 嗨 早上 晚上 早安 晚安 再见 再見 拜拜
+太好 太棒 太 真的 真 棒 厉害 厲害 不错 不錯 完美 有道理 有意思 有用 有帮助 原来如此 原来 如此 明天 今晚 试试 試試 试 那 看 用 列表 清单 写 給 给 换个 这样 這樣 同意 辛苦 麻烦 麻煩 请 請 您 你 我 了 的 吧 呢 啦 继续 繼續 接着 接著 往下 下去 还有 還有 然后 然後 更多 多 再 一遍 一次 一点 一點 一些 重复 重複 解释 解釋 说明 說明 说 說 讲 講 简单 簡單 简短 簡短 短 详细 詳細
+具体 具體 换 換 个 個 方式 说法 要点 要點 列成 列 条 通俗 听懂 没懂 帮 很 非常 大 就 先 到 这 這 那 里 样 想要 正是 所
+明日 今夜 試して みます みる 探していた 欲しかった 知りませんでした 知らなかった その通り どうぞ 聞かせて リスト まとめて 書いて 言葉 他の ありがとうございます ありがとうございました ありがとう どうも サンキュー わかりました 分かりました わかった 分かった なるほど 了解です 了解 承知しました 承知 はい うん ええ いいえ いや 大丈夫 結構 です こんにちは こんばんは おはよう おやすみ さようなら またね
+すごい すばらしい 素晴らしい いいね いい よかった 良かった 完璧 助かりました 助かる 助かった そうですね そうなんですね そうなんだ そう 確かに たしかに 面白い おもしろい へえ へー あ お ね よ な 笑 本当に とても 続けて 続き もっと もう一度 もう もう少し 少し 詳しく 簡単に 短く わかりやすく 分かりやすく 別の 言い方 言って 説明して 教えて 箇条書き で に を ください 下さい お願いします お願い して くれる くれ それで は が と ま た
+ขอบคุณ ขอบใจ โอเค ได้ ดี มาก เลย ครับ ค่ะ คะ นะ เข้าใจ แล้ว ใช่ ไม่ สวัสดี บาย ต่อ เลย อีก ครั้ง อธิบาย สั้น ง่าย กว่า ที หน่อย เพิ่ม
 """
 
-_BACK = """
-again once more another way differently that this it bullet points please can could you me make as to in into and the a
-nochmal noch mal einmal anders das dies es bitte kannst du könntest mir als mach in und den die
-otra vez de nuevo otro modo eso esto lo por favor puedes más hazlo en y el
-encore une fois à nouveau autrement ça ce cela peux tu fais plus en liste s il te plaît le la
-di nuovo ancora questo quello puoi più per favore novamente isso isto pode mais opnieuw nog eens dat dit kun je korter
-ещё еще раз это пожалуйста можешь покороче bir daha tekrar bunu şunu lütfen daha kısa مرة أخرى هذا ذلك من فضلك फिर से इसे यह कृपया
-""".split()
-
-_REWORKING_UNSPACED = re.compile(
-    r"^(请|請|能|能不能|可以|麻烦|麻煩|再|用|把|这个|這個|它|一下|一遍|一次|要点|要點|简短|簡短|一点|一點|简单|简洁|解释|解釋|"
-    r"重写|重寫|改写|总结|總結|翻译|翻譯|重复|说|說|吗|嗎|成|英文|中文|もう一度|もっと|短く|簡単に|説明して|要約して|翻訳して|ください|"
-    r"다시|한번|설명해|짧게|요약해|번역해|주세요|줘|\s)+$"
-)
-
-_POINTING = frozenset(
-    """it its they them their theirs that this those these he she his her him there then one ones others other else same former
-latter er ihn ihm ihr ihre ihrer ihrem ihren seine seiner seinem seinen sein dort dorthin davon damit dazu darüber deren dessen diese
-dieser dieses diesen diesem él ella ellos ellas eso esto ese esa esos esas este esta allí ahí suyo le les il ils elle elles lui leur
-leurs son sa ses ça cela celui celle ceux celles y lui lei loro questo questa quello quella suo sua ele ela eles elas isso isto
-esse essa seu sua hij zij ze hun haar zijn daar deze die dit он она оно они его её ее их ему ей им этот эта это эти тот там
-o onu onun onlar onların bu bunu bunun şu orada هو هي هم هذا هذه ذلك تلك هناك वह वे यह ये उसका उसकी उनके इसका इसकी वहाँ
-그 그것 그는 그녀 거기 이것""".split()
-)
-_AMBIGUOUS = frozenset("es la lo die sie das der o y le les ihr sein zijn haar".split())
-"""Words of `_POINTING` that are left out, since they are as often an article or a verb as a pronoun."""
-_POINTING_UNSPACED = re.compile(
-    "它|他|她|那里|那裡|那儿|这里|这个|这些|那个|那些|這個|那個|其中|それ|これ|あれ|彼|彼女|そこ"
-)
-_LEADING = re.compile(
-    r"(?:and|what about|how about|but what|und|was ist mit|wie sieht es mit|y|et|e|en|и|а|ve|peki|و|और)\b"
-    r"|那|では|じゃあ|그럼",
-    re.I,
-)
-
-_WORD = re.compile(rf"(?:[^\W_][{MARKS}]*)+")
-_PHRASES = frozenset(
-    " ".join(phrase.split()) for phrase in unicodedata.normalize("NFC", _ACKNOWLEDGEMENTS).replace("\n", "").split("|")
-)
-_REWORK = re.compile("|".join(f"(?:{line.strip().lstrip('|')})" for line in _REWORKING.strip().splitlines()))
+_WORDS = Lexicon.of(_ACKNOWLEDGING, _ACKNOWLEDGING_UNSPACED)
 
 
 def is_acknowledgement(message: str) -> bool:
-    """Return whether a message only thanks, agrees, or asks to go on or to say the same in other words."""
-    # A longer message surely says something more, whatever words it begins with.
-    if len(message) > 80:
+    """Return whether a message in a talk only acknowledges, or asks to go on or to say the same in other words."""
+    text = message.casefold()
+    if len(text) > LONGEST:
         return False
-    plain = unicodedata.normalize("NFC", message).casefold()
-    words = _WORD.findall(plain)
-    if not words or " ".join(words) in _PHRASES:
+    words = WORD.findall(text)
+    if not words:
         return True
-    if _REWORKING_UNSPACED.match(re.sub(r"[^\w\s]", "", plain)):
-        return True
-    reworks = [bool(_REWORK.fullmatch(word)) for word in words]
-    return any(reworks) and all(work or word in _BACK for word, work in zip(words, reworks, strict=True))
+    return any(map(_acknowledges, words)) and not any(map(_adds_topic, words))
 
 
-def points_back(message: str) -> bool:
-    """Return whether the words of a message show that it cannot be understood without the earlier messages."""
-    words = set(_WORD.findall(message.casefold()))
-    return bool(
-        words & (_POINTING - _AMBIGUOUS) or _LEADING.match(message.strip()) or _POINTING_UNSPACED.search(message)
-    )
+def _acknowledges(word: str) -> bool:
+    return bool(_WORDS.unspaced.search(word)) if starts_unspaced(word) else word in _WORDS
+
+
+def _adds_topic(word: str) -> bool:
+    if starts_unspaced(word):
+        return bool(topical(_WORDS.without(word)))
+    # The letters of "c'est" and "that's" are words of their own.
+    return word not in _WORDS and (word.isdigit() or (len(word) > 1 and weight(word) == 1))

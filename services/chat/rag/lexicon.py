@@ -1,0 +1,51 @@
+"""Look words up in a list that has them with any ending, and in scripts without blanks between words."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from services.chat.rag.function_words import character_weights
+
+
+@dataclass(frozen=True, slots=True)
+class Lexicon:
+    """A list of words in lower case."""
+
+    words: frozenset[str]
+    beginnings: frozenset[str]
+    """What its words with any ending begin with."""
+    longest: int
+    """Letters of the longest beginning."""
+    unspaced: re.Pattern[str]
+    """Its words in scripts without blanks."""
+
+    @classmethod
+    def of(cls, spaced: str, unspaced: str) -> Lexicon:
+        """Return the list of the words in `spaced`, where a star stands for any ending, and of those in `unspaced`."""
+        words = spaced.split()
+        beginnings = frozenset(word[:-1] for word in words if word.endswith("*"))
+        pieces = "|".join(sorted(map(re.escape, unspaced.split()), key=len, reverse=True))
+        whole = frozenset(word for word in words if not word.endswith("*"))
+        return cls(whole, beginnings, max(map(len, beginnings), default=0), re.compile(pieces))
+
+    def __contains__(self, word: object) -> bool:
+        """Return whether a word of a script with blanks is in the list."""
+        if not isinstance(word, str):
+            return False
+        sizes = range(1, min(len(word), self.longest) + 1)
+        return word in self.words or any(word[:size] in self.beginnings for size in sizes)
+
+    def without(self, run: str) -> str:
+        """Return a run of a script without blanks with a blank in place of each word of the list."""
+        return self.unspaced.sub(" ", run)
+
+
+def topical(run: str) -> list[str]:
+    """Return the pieces of a run of a script without blanks that carry a topic, of two characters or more."""
+    parts = run.split()
+    marked = (
+        "".join(char if weight == 1 else " " for char, weight in zip(part, character_weights(part), strict=True))
+        for part in parts
+    )
+    return [piece for part in marked for piece in part.split() if len(piece) > 1]
