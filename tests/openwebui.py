@@ -30,12 +30,21 @@ Provide a clear and direct response to the user's query, including inline citati
 </context>
 """
 BARE_TEMPLATE = "{{CONTEXT}}"
-APPLIANCE_TEMPLATE = "<context>\n{{CONTEXT}}\n</context>"
-QUERY_TEMPLATE = "### Task:\nAnswer from the context.\n<context>\n{{CONTEXT}}\n</context>\n\n<user_query>\n{{QUERY}}\n</user_query>\n"
+APPLIANCE_TEMPLATE = "<context>\n{{CONTEXT}}\n</context>\n"
+FIRST_APPLIANCE_TEMPLATE = """Answer the question at the end from the sources in <context>. After each statement put the id of its source in
+square brackets, like [1]. If the sources do not answer the question, say so.
+
+<context>
+{{CONTEXT}}
+</context>
+"""
+QUERY_TEMPLATE = DEFAULT_TEMPLATE + "\n<user_query>\n{{QUERY}}\n</user_query>\n"
+"""Open WebUI's own in its version 0.6."""
 TEMPLATES = {
     "default": DEFAULT_TEMPLATE,
     "bare": BARE_TEMPLATE,
     "appliance": APPLIANCE_TEMPLATE,
+    "the appliance's first one": FIRST_APPLIANCE_TEMPLATE,
     "with the query": QUERY_TEMPLATE,
 }
 

@@ -104,7 +104,7 @@ def share_of_whole(question: str) -> float:
 
 def has_task(text: str) -> bool:
     """Return whether a lower-case question names a task on a whole text."""
-    return bool(TASKS.unspaced.search(text)) or any(word in TASKS for word in WORD.findall(text))
+    return any(TASKS.has_part_of(word) for word in WORD.findall(text))
 
 
 def looked_up(text: str) -> Iterator[str]:

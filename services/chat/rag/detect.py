@@ -1,22 +1,30 @@
 """Find the sources that Open WebUI put into a request, and separate the question, the persona and the history.
 
-A source is a tag at the start of a line with an id and at least one more attribute, as Open WebUI writes it; the
-examples in its template have only an id. Open WebUI does not escape page text, so a page may contain ``</source>``
-itself. Therefore a source ends at the last closing tag before the next source, and the last source at the last one
-before ``</context>``. A request without such tags is left alone.
+Open WebUI does not escape page text, so a page may contain any tag. The first source is a tag at the start of a line or
+of the context, with an id and at least one more attribute; the examples in templates have only an id. Each further one
+stands at the start of the line behind a ``</source>``, with an id that counts up or repeats. The last one ends at the
+last ``</source>`` before ``</context>`` if the template has that tag, else at the last one of the message. A request
+without such tags is left alone.
+
+What remains possible: a page that itself writes ``</source>``, a line end and an opening tag with the next id divides
+itself into two sources, and can give the second one any title and kind. It reaches nothing else by that, neither the
+other sources nor the question.
 
 Every step takes linear time, since a page may contain any number of whole and half tags.
 """
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import NamedTuple
 
+from services.chat.rag import template
 from services.chat.rag.pace import do_nothing, lightly_paced
-from services.chat.rag.sources import RagRequest, Source
+from services.chat.rag.sources import Kind, RagRequest, Source
+from services.chat.rag.template import CONTEXT, CONTEXT_END
 from services.core.message import Messages
 
 MAX_SOURCES = 256
@@ -30,20 +38,30 @@ MAX_ID = 64
 """Characters of a source's id; Open WebUI's are numbers."""
 
 MAX_BLANKS = 8
-"""Blanks between the last source and the end of the context."""
+"""Blanks between the sources and the tags of the context."""
 
 NAMES = frozenset({"name", "resource-type", "title", "source", "url"})
 """Attributes that say what a source is; one of them is enough. HTML's own element has others."""
+
+KINDS: dict[str, Kind] = {
+    "web_search": "web",
+    "url": "page",
+    "file": "file",
+    "text": "text",
+    "collection": "collection",
+    "note": "note",
+    "chat": "chat",
+    "image": "image",
+}
+"""The kinds of sources by Open WebUI's words for them."""
 
 _HEAD = "<source "
 _CLOSING = "</source>"
 _FIRST_ATTRIBUTE = re.compile(r"[\w-]{1,64}=([\"'])")
 _BORDERS = {quote: re.compile(rf"{quote} ([\w-]{{1,64}})={quote}") for quote in "\"'"}
 """What separates two attributes, by the quotation mark of the tag. A value may itself contain the mark."""
-_CONTEXT, _CONTEXT_END = "<context>", "</context>"
-_QUERY, _QUERY_END = "<user_query>", "</user_query>"
-_TASK = "### Task:"
-"""The beginning of Open WebUI's own template. Its text up to the sources is written for large models and is dropped."""
+_NEXT = re.compile(rf"[ \t]{{0,{MAX_BLANKS}}}\r?\n[ \t]{{0,{MAX_BLANKS}}}(?={_HEAD})")
+"""What stands between two sources."""
 
 
 class Opening(NamedTuple):
@@ -52,6 +70,11 @@ class Opening(NamedTuple):
     start: int
     end: int
     attributes: dict[str, str]
+
+    @property
+    def id(self) -> str:
+        """Return the id of the source."""
+        return self.attributes["id"]
 
 
 class Block(NamedTuple):
@@ -79,46 +102,56 @@ def detect(messages: Messages, give_way: Callable[[], None] = do_nothing) -> Rag
     history = tuple(message for message in messages[:-1] if message.role != "system")
     last = messages[-1].text
     if block := _block(last, give_way):
-        rest, copy = _split_question(block.after, give_way)
-        # The template may contain the question twice: the copy in its tag is dropped.
-        if question := rest or copy:
-            system = "\n\n".join(filter(None, [*systems, _without_template(block.before)]))
-            return RagRequest(block.sources, question, system, history, block.found, block.unread)
-    # With RAG_SYSTEM_CONTEXT, Open WebUI puts the sources into the system message.
+        own, added = template.separate(block.before, give_way)
+        around, question = template.split_question(*template.without_copies(block.after, give_way))
+        if question:
+            instructions = _joined(own, added, around)
+            return RagRequest(
+                block.sources, question, "\n\n".join(systems), history, block.found, block.unread, instructions
+            )
+    # With RAG_SYSTEM_CONTEXT, Open WebUI puts the sources behind the persona in the system message.
     for index, system in enumerate(systems):
         if block := _block(system, give_way):
-            around = [_without_template(block.before), _split_question(block.after, give_way)[0]]
-            parts = filter(None, [*systems[:index], *around, *systems[index + 1 :]])
-            return RagRequest(block.sources, last, "\n\n".join(parts), history, block.found, block.unread)
+            own, added = template.separate(block.before, give_way)
+            instructions = _joined(added, template.without_copies(block.after, give_way)[0])
+            persona = "\n\n".join(filter(None, [*systems[:index], own, *systems[index + 1 :]]))
+            return RagRequest(block.sources, last, persona, history, block.found, block.unread, instructions)
     return None
+
+
+def _joined(*texts: str) -> str:
+    return "\n".join(filter(None, map(str.strip, texts)))
 
 
 def _block(text: str, give_way: Callable[[], None]) -> Block | None:
     """Return the part of `text` with sources; None without sources."""
-    if _HEAD not in text:
+    first = next(filter(None, lightly_paced(_beginnings(text), give_way)), None)
+    if first is None:
         return None
-    end = _end(text, give_way)
-    found = filter(None, lightly_paced(_openings(text, end), give_way))
+    end = _end(text, first, give_way)
+    if end < 0:
+        return None
+    found = filter(None, lightly_paced(_openings(text, first, end), give_way))
     openings = list(islice(found, MAX_SOURCES + 1))
-    if not openings:
-        return None
     borders = [*(opening.start for opening in openings[1:]), end + len(_CLOSING)][:MAX_SOURCES]
     sources = tuple(_source(text, opening, border) for opening, border in zip(openings, borders, strict=False))
     unread = max(0, end - borders[-1])
     after = text[end + len(_CLOSING) :]
-    return Block(text[: openings[0].start], sources, len(openings) + sum(1 for _ in found), unread, after)
+    return Block(text[: first.start], sources, len(openings) + sum(1 for _ in found), unread, after)
 
 
-def _end(text: str, give_way: Callable[[], None]) -> int:
+def _end(text: str, first: Opening, give_way: Callable[[], None]) -> int:
     """Return the index of the closing tag that ends the last source; -1 without one.
 
     A page may contain the tag and even the end of the context, so the last ones count.
     """
-    for stop in lightly_paced(_backwards(text, _CONTEXT_END), give_way):
-        end = text.rfind(_CLOSING, max(0, stop - len(_CLOSING) - MAX_BLANKS), stop)
-        if end >= 0 and not text[end + len(_CLOSING) : stop].strip():
-            return end
-    return text.rfind(_CLOSING)
+    # Without the tag of the context, its end is a page's or the question's.
+    if text[max(0, first.start - len(CONTEXT) - MAX_BLANKS) : first.start].rstrip().endswith(CONTEXT):
+        for stop in lightly_paced(_backwards(text, CONTEXT_END), give_way):
+            end = text.rfind(_CLOSING, max(first.end, stop - len(_CLOSING) - MAX_BLANKS), stop)
+            if end >= 0 and not text[end + len(_CLOSING) : stop].strip():
+                return end
+    return text.rfind(_CLOSING, first.end)
 
 
 def _backwards(text: str, word: str) -> Iterator[int]:
@@ -128,18 +161,37 @@ def _backwards(text: str, word: str) -> Iterator[int]:
         yield place
 
 
-def _openings(text: str, end: int) -> Iterator[Opening | None]:
-    """Yield the opening tags before the index `end`, and None for each text that only begins like one."""
-    place = text.find(_HEAD, 0, max(end, 0))
+def _beginnings(text: str) -> Iterator[Opening | None]:
+    """Yield the tags that the first source may begin with, and None for each text that only begins like one."""
+    place = text.find(_HEAD)
     while place >= 0:
-        yield _opening(text, place, end) if _may_begin(text, place) else None
-        place = text.find(_HEAD, place + 1, end)
+        head = text[max(0, place - 16) : place].rstrip(" \t")
+        yield _opening(text, place, len(text)) if not head or head.endswith(("\n", CONTEXT)) else None
+        place = text.find(_HEAD, place + 1)
 
 
-def _may_begin(text: str, start: int) -> bool:
-    """Return whether a source may begin here: at the start of a line or the context, or behind another source."""
-    head = text[max(0, start - 16) : start].rstrip(" \t")
-    return not head or head.endswith(("\n", _CONTEXT, _CLOSING))
+def _openings(text: str, first: Opening, end: int) -> Iterator[Opening | None]:
+    """Yield the opening tags of all sources before the index `end`, and None for each other closing tag."""
+    yield first
+    ids = {first.id}
+    highest = _number(first.id)
+    place = text.find(_CLOSING, first.end, end)
+    while place >= 0:
+        gap = _NEXT.match(text, place + len(_CLOSING), end)
+        opening = _opening(text, gap.end(), end) if gap else None
+        # Ids that are no numbers are not Open WebUI's, and count nothing.
+        if opening and (highest < 0 or opening.id in ids or _number(opening.id) == highest + 1):
+            ids.add(opening.id)
+            highest = max(highest, _number(opening.id))
+            yield opening
+        else:
+            yield None
+        place = text.find(_CLOSING, place + 1, end)
+
+
+def _number(id: str) -> int:
+    """Return the number that an id is, else -1."""
+    return int(id) if id.isdecimal() else -1
 
 
 def _opening(text: str, start: int, end: int) -> Opening | None:
@@ -154,7 +206,7 @@ def _opening(text: str, start: int, end: int) -> Opening | None:
     inside = text[first.start() : max(stop, 0)]
     attributes = _attributes(inside, first[1])
     known = 0 < len(attributes.get("id", "")) <= MAX_ID and NAMES & attributes.keys()
-    return Opening(start, stop + 2, attributes) if known and "\n" not in inside else None
+    return Opening(start, stop + 2, attributes) if known else None
 
 
 def _attributes(inside: str, quote: str) -> dict[str, str]:
@@ -169,30 +221,16 @@ def _source(text: str, opening: Opening, border: int) -> Source:
     attributes = opening.attributes
     # The name of a search result is the query, which says nothing about the page.
     searched = attributes.get("resource-type") == "web_search"
-    name = attributes.get("title") or ("" if searched else attributes.get("name", ""))
-    url = attributes.get("source") or attributes.get("url") or ""
+    # Open WebUI escapes the metadata, and nothing else.
+    title, url = (
+        html.unescape(attributes.get(key, "")) for key in ("title", "source" if "source" in attributes else "url")
+    )
+    name = title or ("" if searched else attributes.get("name", ""))
     inside = text[opening.end : stop if stop >= 0 else border]
-    return Source(attributes["id"], name, url if "://" in url else "", inside.strip())
+    return Source(opening.id, name, url if "://" in url else "", inside.strip(), _kind(attributes))
 
 
-def _split_question(after: str, give_way: Callable[[], None]) -> tuple[str, str]:
-    """Return the text behind the sources without the copies of the question in their tags, and the last copy."""
-    text = after.strip().removeprefix(_CONTEXT_END)
-    rest, copy, place = [], "", 0
-    for start, end in lightly_paced(_copies(text), give_way):
-        rest.append(text[place:start])
-        copy, place = text[start + len(_QUERY) : end], end + len(_QUERY_END)
-    return "".join([*rest, text[place:]]).strip(), copy.strip()
-
-
-def _copies(text: str) -> Iterator[tuple[int, int]]:
-    """Yield where each copy of the question begins, with its tag, and where its text ends."""
-    start = text.find(_QUERY)
-    while start >= 0 and (end := text.find(_QUERY_END, start)) >= 0:
-        yield start, end
-        start = text.find(_QUERY, end)
-
-
-def _without_template(before: str) -> str:
-    """Return the persona, without the template that follows it."""
-    return before.partition(_TASK)[0].strip().removesuffix(_CONTEXT).strip()
+def _kind(attributes: dict[str, str]) -> Kind:
+    """Return what a source is. Of one without a known type, an address tells that it is from the web."""
+    addressed = any("://" in attributes.get(key, "") for key in ("url", "source", "name"))
+    return KINDS.get(attributes.get("resource-type", ""), "web" if addressed else "file")

@@ -36,6 +36,10 @@ class Lexicon:
         sizes = range(1, min(len(word), self.longest) + 1)
         return word in self.words or any(word[:size] in self.beginnings for size in sizes)
 
+    def has_part_of(self, word: str) -> bool:
+        """Return whether a word is in the list, or for a run of a script without blanks, whether a part of it is."""
+        return bool(self.unspaced.search(word)) or word in self
+
     def without(self, run: str) -> str:
         """Return a run of a script without blanks with a blank in place of each word of the list."""
         return self.unspaced.sub(" ", run)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from services.chat.rag import prompt
+from services.chat.rag import prompt, small_talk
 from services.chat.rag.detect import detect
 from services.chat.rag.pace import breathing, do_nothing, lightly_paced, paced
 from services.chat.rag.passages import Passage, is_snippet, pack_passages, score_source
@@ -97,16 +97,18 @@ def run_pipeline(
     count = breathing(count, give_way)
     history = fitting_history(request.history, prompt_budget(model, rag_settings) // HISTORY_SHARE, count)
     system: Messages = (message("system", request.system),) if request.system else ()
-    budget = source_budget((*system, *history), request.question, model, rag_settings, count)
+    asked = f"{request.instructions}\n\n{request.question}" if request.instructions else request.question
+    budget = source_budget((*system, *history), asked, model, rag_settings, count)
     picked = pick_passages(request.question, request.sources, request.history, budget, rag_settings, count, give_way)
     ms = (time.perf_counter() - started) * 1000
     total, unread = request.found, request.unread + unread_characters(request.sources)
     if not picked.verdict.use:
-        # The template is dropped too: without sources its instructions only confuse the model.
+        # The template is dropped too, as Open WebUI does without sources: its instructions are about them.
         plain = (*system, *request.history, messages[-1].with_text(request.question))
         decision = Decision(False, picked.verdict.reason, total, 0, 0, picked.verdict.coverage, ms, unread)
         return PipelineResult(plain, decision, rag_request=request)
-    text = prompt.reading_prompt(picked.text, request.question, picked.verdict.coverage < WEAK_COVERAGE)
+    weak = picked.verdict.coverage < WEAK_COVERAGE
+    text = prompt.reading_prompt(picked.text, request.question, weak, request.instructions)
     sent = (*system, *history, messages[-1].with_text(text))
     verdict = picked.verdict
     decision = Decision(True, verdict.reason, total, picked.sources, count(picked.text), verdict.coverage, ms, unread)
@@ -122,20 +124,31 @@ def pick_passages(
     count: Counter = estimate_tokens,
     give_way: Callable[[], None] = do_nothing,
 ) -> Picked:
-    """Return the best passages of `sources` in `budget` tokens, or the verdict that no source is relevant."""
+    """Return the best passages of `sources` in `budget` tokens, or the verdict that no source is relevant.
+
+    What a person attached is always used, except for a word of thanks in a talk.
+    """
     passages = cut_passages(sources, give_way)
-    asked = gist(question)
-    topics = find_topics(asked, history)
-    ranking = rank_passages(Query(topics.weights()), passages, give_way)
     if not passages:
         return Picked("", Verdict(False, "empty sources", 0.0), 0)
-    snippets_only = all(is_snippet(source.text) for source in sources)
-    verdict = judge_relevance(
-        asked, topics, ranking, passages, rag_settings.rag_quality_floor_threshold / 10, snippets_only, give_way
-    )
+    asked = gist(question)
+    topics = find_topics(asked, history)
+    query = Query(topics.weights())
+    judged = [passage for passage in passages if not sources[passage.source].attached] or passages
+    ranking = rank_passages(query, judged, give_way)
+    floor = rag_settings.rag_quality_floor_threshold / 10
+    snippets_only = all(is_snippet(sources[number].text) for number in {passage.source for passage in judged})
+    verdict = judge_relevance(asked, topics, ranking, judged, floor, snippets_only, give_way)
+    kept = passages
     if not verdict.use:
-        return Picked("", verdict, 0)
-    selected = select_passages(passages, ranking.scores, sources, budget, count, rag_settings, give_way)
+        kept = [passage for passage in passages if sources[passage.source].attached]
+        # Open WebUI sends a document again with each message, also with a word of thanks.
+        if not kept or (history and small_talk.is_acknowledgement(asked)):
+            return Picked("", verdict, 0)
+        verdict = replace(verdict, use=True, reason="attached")
+    if len(kept) != len(judged):
+        ranking = rank_passages(query, kept, give_way)
+    selected = select_passages(kept, ranking.scores, sources, budget, count, rag_settings, give_way)
     return Picked(prompt.render_passages(selected, sources), verdict, len({passage.source for passage in selected}))
 
 

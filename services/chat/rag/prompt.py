@@ -128,12 +128,12 @@ def render_passages(picked: Sequence[Passage], sources: Sequence[Source]) -> str
     return "\n\n".join(blocks)
 
 
-def reading_prompt(passages: str, question: str, weak: bool) -> str:
+def reading_prompt(passages: str, question: str, weak: bool, instructions: str = "") -> str:
     """Return the whole prompt: what the sources are, `passages` between their tags, the task, and the question.
 
-    `weak` adds the request to abstain.
+    `weak` adds the request to abstain. `instructions` of an owner come before the task.
     """
     language = language_of(gist(question))
     clauses = [TASKS[language], ABSTENTIONS[language]] if weak else [TASKS[language]]
     framed = f"{DATA[language]}\n{OPEN}\n{_FORGED.sub('‹', passages)}\n{CLOSE}"
-    return "\n\n".join([framed, " ".join(clauses), question])
+    return "\n\n".join(filter(None, [framed, instructions, " ".join(clauses), question]))

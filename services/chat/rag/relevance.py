@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from services.chat.rag import small_talk
+from services.chat.rag import leaning, small_talk
 from services.chat.rag.pace import do_nothing, paced
 from services.chat.rag.passages import Passage
 from services.chat.rag.query import content_terms, term_weights
@@ -111,7 +111,7 @@ def find_topics(question: str, history: Messages) -> Topics:
             _terms_said_by(history, "assistant", 1),
         )
     )
-    back = bool(history) and small_talk.points_back(question)
+    back = bool(history) and leaning.points_back(question)
     return Topics(own_terms, user_terms, answer_terms[:MAX_ANSWER_TERMS], back, term_weights(question))
 
 
@@ -143,7 +143,7 @@ def judge_relevance(
     source is a snippet. Calls `give_way` every few milliseconds.
     """
     in_conversation = bool(topics.user_terms or topics.answer_terms)
-    if small_talk.is_acknowledgement(question):
+    if small_talk.is_acknowledgement(question) or small_talk.asks_for_rewording(question):
         return Verdict(False, "acknowledgement", 0.0)
     # Only function words, as in "What is this about?": nothing says that the sources are irrelevant.
     if not topics.question and not in_conversation:

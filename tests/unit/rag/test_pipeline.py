@@ -11,17 +11,18 @@ from hypothesis import strategies as st
 
 from services.chat.rag.clean import ScoredSegment
 from services.chat.rag.detect import MAX_SOURCES
+from services.chat.rag.leaning import points_back
 from services.chat.rag.passages import Passage
 from services.chat.rag.pipeline import MAX_CHARACTERS, fitting_history, run_pipeline
 from services.chat.rag.prompt import ABSTENTIONS, DATA, TASKS, language_of
 from services.chat.rag.segments import Segment
 from services.chat.rag.select import select_passages
 from services.chat.rag.settings import ModelFacts, RagSettings
-from services.chat.rag.small_talk import is_acknowledgement, points_back
+from services.chat.rag.small_talk import asks_for_rewording, is_acknowledgement
 from services.chat.rag.sources import Source
 from services.chat.tokens import estimate_tokens
 from services.core.message import Messages, message
-from tests.openwebui import messages, web
+from tests.openwebui import TEMPLATES, document, messages, web
 
 FACTS = ModelFacts(4096)
 PAGES = {
@@ -94,6 +95,63 @@ def test_irrelevant_sources_are_dropped_and_the_talk_goes_on(tongue: str) -> Non
     assert not outcome.decision.used
     assert outcome.decision.reason == "irrelevant"
     assert outcome.messages == (message("system", "Be kind."), *TALK, message("user", question))
+
+
+@pytest.mark.parametrize(
+    "question", ["Summarize this", "Who paid for the moon?", "Fasse das zusammen", "谢谢", "?", "61"]
+)
+def test_what_a_person_attached_is_used_for_any_question(question: str) -> None:
+    asked = messages(question, [document(1, "baking.txt", PAGES["en"][2])])
+    outcome = run_pipeline(asked, FACTS, RagSettings())
+    assert outcome.decision.used
+    assert PAGES["en"][2] in outcome.messages[-1].text
+
+
+@pytest.mark.parametrize(
+    ("question", "used"),
+    [("Who paid for the moon?", True), ("Summarize this", True), ("Thank you!", False), ("谢谢", False)],
+)
+def test_a_word_of_thanks_in_a_talk_brings_no_document_back(question: str, used: bool) -> None:
+    asked = messages(question, [document(1, "baking.txt", PAGES["en"][2])], history=TALK)
+    assert run_pipeline(asked, FACTS, RagSettings()).decision.used is used
+
+
+def test_of_mixed_sources_the_irrelevant_results_are_dropped() -> None:
+    question, answer, other = PAGES["en"]
+    mixed = [
+        document(1, "town.txt", "Eastwick has a mill."),
+        web(2, "q", other),
+        web(3, "q", other.replace("two", "four")),
+    ]
+    outcome = run_pipeline(messages(question, mixed), FACTS, RagSettings())
+    assert (outcome.decision.reason, outcome.decision.kept, outcome.decision.dropped) == ("attached", 1, 2)
+    assert "[1] town.txt\nEastwick has a mill." in outcome.messages[-1].text
+    relevant = [*mixed[:1], web(2, "q", answer), mixed[2]]
+    assert run_pipeline(messages(question, relevant), FACTS, RagSettings()).decision.reason == "relevant"
+
+
+@pytest.mark.parametrize("in_system", [False, True], ids=["user message", "system message"])
+@pytest.mark.parametrize("template", TEMPLATES.values(), ids=TEMPLATES)
+@pytest.mark.parametrize("page", PAGES["en"][1:], ids=["used", "dropped"])
+def test_the_system_message_is_equal_with_and_without_sources(template: str, in_system: bool, page: str) -> None:
+    persona = "Be kind. \n\n"
+    asked = messages(PAGES["en"][0], [web(1, "q", page)], template, persona, TALK, in_system)
+    assert run_pipeline(asked, FACTS, RagSettings()).messages[:3] == (message("system", persona), *TALK)
+
+
+def test_instructions_of_a_template_stand_between_the_sources_and_the_task() -> None:
+    question, answer, _ = PAGES["de"]
+    asked = messages(question, [web(1, "q", answer)], "Quote the text.\n{{CONTEXT}}", "Be kind.")
+    system, user = run_pipeline(asked, FACTS, RagSettings()).messages
+    assert system.text == "Be kind."
+    assert user.text.endswith(f"</sources>\n\nQuote the text.\n\n{TASKS['de']}\n\n{question}")
+
+
+def test_long_instructions_leave_less_room_for_sources() -> None:
+    question, answer, _ = PAGES["en"]
+    template = "Quote it. " * 300 + "\n{{CONTEXT}}"
+    asked = messages(question, [web(1, question, answer + filler("en", 400))], template)
+    assert sum(estimate_tokens(sent.text) for sent in run_pipeline(asked, FACTS, RagSettings()).messages) <= 3072
 
 
 def test_a_new_topic_with_its_sources_keeps_them() -> None:
@@ -238,7 +296,7 @@ def test_thinking_is_off_in_small_contexts_only() -> None:
     ],
 )
 def test_acknowledgements(message: str, acknowledgement: bool) -> None:
-    assert is_acknowledgement(message) is acknowledgement
+    assert (is_acknowledgement(message) or asks_for_rewording(message)) is acknowledgement
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,37 @@
+"""Tell whether a message leans on the talk before it: whether it can be understood without the earlier messages."""
+
+from __future__ import annotations
+
+import re
+
+from services.chat.rag.words import MARKS
+
+_POINTING = frozenset(
+    """it its they them their theirs that this those these he she his her him there then one ones others other else same former
+latter er ihn ihm ihr ihre ihrer ihrem ihren seine seiner seinem seinen sein dort dorthin davon damit dazu darüber deren dessen diese
+dieser dieses diesen diesem él ella ellos ellas eso esto ese esa esos esas este esta allí ahí suyo le les il ils elle elles lui leur
+leurs son sa ses ça cela celui celle ceux celles y lui lei loro questo questa quello quella suo sua ele ela eles elas isso isto
+esse essa seu sua hij zij ze hun haar zijn daar deze die dit он она оно они его её ее их ему ей им этот эта это эти тот там
+o onu onun onlar onların bu bunu bunun şu orada هو هي هم هذا هذه ذلك تلك هناك वह वे यह ये उसका उसकी उनके इसका इसकी वहाँ
+그 그것 그는 그녀 거기 이것""".split()
+)
+_AMBIGUOUS = frozenset("es la lo die sie das der o y le les ihr sein zijn haar".split())
+"""Words of `_POINTING` that are left out, since they are as often an article or a verb as a pronoun."""
+_POINTING_UNSPACED = re.compile(
+    "它|他|她|那里|那裡|那儿|这里|这个|这些|那个|那些|這個|那個|其中|それ|これ|あれ|彼|彼女|そこ"
+)
+_LEADING = re.compile(
+    r"(?:and|what about|how about|but what|und|was ist mit|wie sieht es mit|y|et|e|en|и|а|ve|peki|و|और)\b"
+    r"|那|では|じゃあ|그럼",
+    re.I,
+)
+
+_WORD = re.compile(rf"(?:[^\W_][{MARKS}]*)+")
+
+
+def points_back(message: str) -> bool:
+    """Return whether the words of a message show that it cannot be understood without the earlier messages."""
+    words = set(_WORD.findall(message.casefold()))
+    return bool(
+        words & (_POINTING - _AMBIGUOUS) or _LEADING.match(message.strip()) or _POINTING_UNSPACED.search(message)
+    )
