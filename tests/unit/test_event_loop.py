@@ -26,6 +26,7 @@ from services.api.dialects.openai.types import ChatRequest
 from services.api.http.decode import decode_body
 from services.chat import reasoning
 from services.chat.housekeeping import is_housekeeping
+from services.chat.rag.fence import fence_text
 from services.chat.rag.pipeline import run_pipeline
 from services.chat.rag.settings import ModelFacts, RagSettings
 from services.chat.schemas.checks import check_schemas
@@ -104,6 +105,7 @@ WORK: dict[str, Callable[[str, Breath], Any]] = {
     "many sources": lambda text, breathe: ask(f"{SOURCE}{text[:100]}</source>\n" * (len(text) // 130), breathe),
     "a question": lambda text, breathe: ask(f"{SOURCE}{text[:30_000]}</source>\n{text}", breathe),
     "a conversation": talk,
+    "a fence": lambda text, breathe: fence_text(text),
     "tokens": lambda text, breathe: estimate_tokens(text),
     "housekeeping": lambda text, breathe: is_housekeeping((message("user", f"### Task:\nGenerate a concise{text}"),)),
     "a name": lambda text, breathe: nearest(text, FIELDS),

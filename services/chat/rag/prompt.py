@@ -1,7 +1,7 @@
 """Write the prompt for reading comprehension: the numbered sources, then the task, then the question.
 
 A page may contain instructions to a model. So the sources stand between tags that no page can write, behind a sentence
-that says that they are data.
+that says that they are data, and no line of a page can pass for the label of a source (`fence`).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from itertools import groupby
 
+from services.chat.rag.fence import fence_text
 from services.chat.rag.passages import Passage
 from services.chat.rag.query import gist
 from services.chat.rag.sources import Source
@@ -78,9 +79,6 @@ DATA = {
 OPEN, CLOSE = "<sources>", "</sources>"
 """The tags around all sources."""
 
-_FORGED = re.compile(r"<(?=\s{0,4}/?\s{0,4}sources\b)", re.IGNORECASE)
-"""The beginning of such a tag inside a source."""
-
 _SCRIPTS = (
     ("ja", re.compile("[\u3040-\u30ff]")),
     ("zh", re.compile("[\u3400-\u9fff]")),
@@ -123,7 +121,7 @@ def render_passages(picked: Sequence[Passage], sources: Sequence[Source]) -> str
     """Return the passages as text, each group below the number and the title of its source."""
     blocks = []
     for number, passages in groupby(picked, key=lambda passage: passage.source):
-        texts = [passage.text() for passage in passages]
+        texts = [fence_text(passage.text()) for passage in passages]
         blocks.append("\n".join([sources[number].label(), *texts]))
     return "\n\n".join(blocks)
 
@@ -135,5 +133,5 @@ def reading_prompt(passages: str, question: str, weak: bool, instructions: str =
     """
     language = language_of(gist(question))
     clauses = [TASKS[language], ABSTENTIONS[language]] if weak else [TASKS[language]]
-    framed = f"{DATA[language]}\n{OPEN}\n{_FORGED.sub('‹', passages)}\n{CLOSE}"
+    framed = f"{DATA[language]}\n{OPEN}\n{passages}\n{CLOSE}"
     return "\n\n".join(filter(None, [framed, instructions, " ".join(clauses), question]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from services.chat.rag.fence import fence_line
 from services.core.message import Messages
 
 MAX_TITLE = 60
@@ -37,12 +38,12 @@ class Source:
 
         It is short, because each token of it is one less for a passage.
         """
-        name = self.title() or host_of(self.url or self.name)
-        return f"[{self.id}] {name}" if name else f"[{self.id}]"
+        name = self.title() or fence_line(host_of(self.url or self.name))
+        return f"[{fence_line(self.id)}] {name}" if name else f"[{fence_line(self.id)}]"
 
     def title(self) -> str:
-        """Return the title as it is shown; empty without one."""
-        return "" if "://" in self.name else " ".join(self.name.split())[:MAX_TITLE]
+        """Return the title as it is shown, in one line; empty without one."""
+        return "" if "://" in self.name else fence_line(self.name[: 4 * MAX_TITLE])[:MAX_TITLE]
 
 
 def host_of(url: str) -> str:
