@@ -40,6 +40,7 @@ ROWS: Mapping[str, Row] = {
     "ENABLE_AUTOCOMPLETE_GENERATION": ("task.autocomplete.enable", flag),
     "ENABLE_SEARCH_QUERY_GENERATION": ("task.query.search.enable", flag),
     "ENABLE_RETRIEVAL_QUERY_GENERATION": ("task.query.retrieval.enable", flag),
+    "QUERY_GENERATION_PROMPT_TEMPLATE": ("task.query.prompt_template", str),
     "ENABLE_WEB_SEARCH": ("web.search.enable", flag),
     "WEB_SEARCH_ENGINE": ("web.search.engine", str),
     "SEARXNG_QUERY_URL": ("web.search.searxng_query_url", str),

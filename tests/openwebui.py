@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from services.core.message import Message, Messages, message
@@ -58,6 +59,35 @@ USER: hi
 ASSISTANT:
 </chat_history>"""
 """Asked beside the first question of each chat, and not streamed."""
+
+QUERY_GENERATION = """### Task:
+Analyze the chat history to determine the necessity of generating search queries, in the given language. By default, \
+**prioritize generating 1-3 broad and relevant search queries** unless it is absolutely certain that no additional \
+information is required.
+
+### Guidelines:
+- When generating search queries, respond in the format: { "queries": ["query1", "query2"] }, ensuring each query is \
+distinct, concise, and relevant to the topic.
+
+### Output:
+Strictly return in JSON format:
+{
+  "queries": ["query1", "query2"]
+}
+
+### Chat History:
+<chat_history>
+{{MESSAGES:END:6}}
+</chat_history>
+"""
+"""Asked before each web search."""
+
+
+def query_prompt(template: str, *said: str) -> str:
+    """Return the prompt for search queries in a talk: `said` by the user and the assistant in turn."""
+    roles = ("USER", "ASSISTANT") * len(said)
+    talk = "\n".join(f"{role}: {text}" for role, text in zip(roles, said, strict=False))
+    return re.sub(r"\{\{MESSAGES:END:\d+\}\}", lambda _: talk, template)
 
 
 def web(number: int, query: str, text: str, title: str = "", url: str = "") -> str:

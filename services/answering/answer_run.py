@@ -1,4 +1,7 @@
-"""Produce one answer: from the cache, or from the engine, and with fewer sources if the prompt is too long."""
+"""Produce one answer: from the cache, or from the engine, and with fewer sources if the prompt is too long.
+
+A page's request for search queries is answered here, too, without an engine.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,12 @@ from services.answering import promise, repair
 from services.answering.plan import Prepared, plan
 from services.answering.sources import RagState, source_notices
 from services.chat import reasoning
+from services.chat.search_queries import query_answer
 from services.chat.tokens import minimum_tokens
 from services.chat.tools import stream
 from services.core.client import Client
 from services.core.errors import ContextOverflow
-from services.core.events import Done, Event, Notice, Waiting, closing
+from services.core.events import Done, Event, Notice, Text, Usage, Waiting, closing
 from services.core.request import EngineRequest
 from services.core.settings import Settings
 from services.scheduler.scheduler import Scheduler
@@ -69,6 +73,10 @@ class AnswerRun:
             self._rag.learn(self._request, done)
 
     def _cached_or_new(self, alone: bool) -> Iterator[Event]:
+        # Whoever searches the web waits for the queries, and they need no model.
+        if not self._request.has_promise and (queries := query_answer(self._request.generation.messages)):
+            self._is_new = False
+            return iter((Text(queries), Done("stop", Usage())))
         # Only answers from sources are cached: without sources, a repeated question wants another answer.
         if not self._request.sources_used:
             return self._new()

@@ -14,8 +14,8 @@ _HOUSEKEEPING = re.compile(
 )
 """The beginning of Open WebUI's own prompts for these, in its versions 0.6 to 0.12.
 
-Its prompt for search queries is not included, because the person's question waits for those. ``### Task:`` alone is not
-enough, since its prompt for sources begins with it too."""
+Its prompt for search queries is not included: `search_queries` answers it. ``### Task:`` alone is not enough, since its
+prompt for sources begins with it too."""
 
 _HISTORY = "<chat_history>"
 """The tag around the conversation that these prompts quote."""

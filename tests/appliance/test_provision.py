@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from openwebui import merge, provision, records, rows
 from openwebui.client import OpenWebUI
 from tests.engines import ROOT
+from tests.openwebui import APPLIANCE_TEMPLATE
 
 SERVICE = yaml.safe_load((ROOT / "openwebui/service.yaml").read_text())["services"]["open-webui"]["environment"]
 QWEN = {"id": "qwen3", "name": "Qwen3", "description": "Thinks first", "capabilities": ["chat", "completion"]}
@@ -55,7 +56,8 @@ def test_seeds_become_what_open_webui_stores() -> None:
     assert found["ui.enable_signup"] is False
     assert found["models.default_params"] == {"function_calling": "legacy"}
     assert found["models.default_metadata"]["capabilities"]["builtin_tools"] is False
-    assert found["rag.template"].endswith("<context>\n{{CONTEXT}}\n</context>\n")
+    assert found["rag.template"].endswith(APPLIANCE_TEMPLATE)
+    assert found["task.query.prompt_template"].endswith("<chat_history>\n{{MESSAGES:END:12}}\n</chat_history>\n")
 
 
 def test_a_seed_of_the_wrong_type_is_named() -> None:

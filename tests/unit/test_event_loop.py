@@ -30,6 +30,7 @@ from services.chat.rag.fence import fence_text
 from services.chat.rag.pipeline import run_pipeline
 from services.chat.rag.settings import ModelFacts, RagSettings
 from services.chat.schemas.checks import check_schemas
+from services.chat.search_queries import query_answer
 from services.chat.tokens import estimate_tokens
 from services.chat.tools import families
 from services.chat.tools.families.base import Family
@@ -41,6 +42,7 @@ from services.core.model import Model
 from services.core.request import GenerationRequest, Tool
 from services.core.settings import FIELDS, Settings, nearest
 from services.engines.worker.child_log import ANSWER_READ_SIZE
+from tests.openwebui import QUERY_GENERATION, query_prompt
 
 LONGEST = 0.1
 """Seconds of CPU between two breaths."""
@@ -93,6 +95,11 @@ def offer(text: str, breathe: Breath) -> None:
     plan(GenerationRequest((message("user", text),), tools=(tool,)), MODEL, Settings(), "id")
 
 
+def search(text: str) -> None:
+    for talk in (text, text.replace("\n", "\nUSER: ")):
+        query_answer((message("user", query_prompt(QUERY_GENERATION, talk, "Yes.", talk)),))
+
+
 def decode(text: str, breathe: Breath) -> None:
     body = json.dumps({"model": "m", "messages": [{"role": "user", "content": text}], text[:1000]: text}).encode()
     breathe()
@@ -108,6 +115,7 @@ WORK: dict[str, Callable[[str, Breath], Any]] = {
     "a fence": lambda text, breathe: fence_text(text),
     "tokens": lambda text, breathe: estimate_tokens(text),
     "housekeeping": lambda text, breathe: is_housekeeping((message("user", f"### Task:\nGenerate a concise{text}"),)),
+    "search queries": lambda text, breathe: search(text),
     "a name": lambda text, breathe: nearest(text, FIELDS),
     "keep_alive": lambda text, breathe: keep_alive(text),
     "reasoning": reason,

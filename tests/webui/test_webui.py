@@ -78,6 +78,14 @@ def test_a_web_search_reaches_the_model_and_is_cited(running: Running) -> None:
     assert running.box.metric("rkllm_rag_decisions_total", decision="context") == used + 1
 
 
+def test_a_follow_up_is_searched_with_the_names_that_it_leans_on(running: Running) -> None:
+    search = {"web_search": True}
+    first = running.admin.ask(SCRIPTED, QUESTION, features=search)
+    first.finished()
+    running.admin.ask(SCRIPTED, "And when was it released?", after=first, features=search).finished()
+    assert running.asked[-1] == "And when was it released? NPU RK3588"
+
+
 def test_a_document_is_read_and_answers_come_from_it(running: Running) -> None:
     file = running.admin.attached("note.txt", b"The warehouse in Hamburg opens at 7:45 on Mondays.")
     answer = running.admin.ask(SCRIPTED, "When does the warehouse open on Mondays?", files=[file]).finished()

@@ -97,17 +97,24 @@ class User:
         yield
         self.set_rows({key: before[key] for key in rows})
 
-    def ask(self, model: str, question: str, **more: Any) -> Turn:
-        """A new chat's first message, as the page sends it; `more` are `files` and `features`."""
+    def ask(self, model: str, question: str, after: Turn | None = None, **more: Any) -> Turn:
+        """A message as the page sends it: a chat's first, or one after a turn; `more` are `files` and `features`."""
         user_id, answer_id = str(uuid.uuid4()), str(uuid.uuid4())
-        message: Message = {"id": user_id, "parentId": None, "childrenIds": [], "role": "user", "content": question}
+        message: Message = {
+            "id": user_id,
+            "parentId": after and after.message,
+            "childrenIds": [],
+            "role": "user",
+            "content": question,
+        }
         message |= {"timestamp": int(time.time()), "models": [model], "files": more.get("files", [])}
         body = {
             "model": model,
             "stream": True,
             "messages": [{"role": "user", "content": question}],
             "session_id": str(uuid.uuid4()),
-            "parent_id": None,
+            "parent_id": after and after.message,
+            **({"chat_id": after.chat} if after else {}),
             "user_message": message,
             "message_ids": [{"model_id": model, "message_id": answer_id}],
             "background_tasks": JOBS,
