@@ -56,7 +56,7 @@ def test_seeds_become_what_open_webui_stores() -> None:
     assert found["ui.enable_signup"] is False
     assert found["models.default_params"] == {"function_calling": "legacy"}
     assert found["models.default_metadata"]["capabilities"]["builtin_tools"] is False
-    assert found["rag.template"].endswith(APPLIANCE_TEMPLATE)
+    assert found["rag.template"] == APPLIANCE_TEMPLATE
     assert found["task.query.prompt_template"].endswith("<chat_history>\n{{MESSAGES:END:12}}\n</chat_history>\n")
 
 
