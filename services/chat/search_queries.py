@@ -13,9 +13,10 @@ from collections.abc import Sequence, Set
 from itertools import groupby
 from operator import itemgetter
 
+from services.chat.rag.leaning import points_back
 from services.chat.rag.prompt import language_of
 from services.chat.rag.query import content_terms
-from services.chat.rag.small_talk import is_acknowledgement, points_back
+from services.chat.rag.small_talk import asks_nothing_new
 from services.chat.rag.words import WORD, starts_unspaced
 from services.core.message import Messages
 
@@ -89,7 +90,7 @@ def _questions(prompt: str) -> list[str]:
 def _queries(questions: Sequence[str]) -> list[str]:
     """Return the only query for the last question; none where nothing is to be searched."""
     *earlier, question = questions
-    if earlier and is_acknowledgement(question):
+    if earlier and asks_nothing_new(question):
         return []
     query = _shortened(_without_asking(question))
     added = _missing_words(query, earlier) if earlier and _leans(query) else []
@@ -127,7 +128,7 @@ def _leans(question: str) -> bool:
 
 def _missing_words(question: str, earlier: Sequence[str]) -> list[str]:
     """Return the words that a question needs from those before it, as they were written."""
-    asked = [text for text in earlier if not is_acknowledgement(text)] or earlier[:1]
+    asked = [text for text in earlier if not asks_nothing_new(text)] or earlier[:1]
     standing = next((text for text in reversed(asked[1:]) if not _leans(text)), asked[0])
     words = _content_words(standing)
     needed = [word for word in words if word[0].isupper()] or words

@@ -143,7 +143,7 @@ def judge_relevance(
     source is a snippet. Calls `give_way` every few milliseconds.
     """
     in_conversation = bool(topics.user_terms or topics.answer_terms)
-    if small_talk.is_acknowledgement(question) or small_talk.asks_for_rewording(question):
+    if small_talk.asks_nothing_new(question):
         return Verdict(False, "acknowledgement", 0.0)
     # Only function words, as in "What is this about?": nothing says that the sources are irrelevant.
     if not topics.question and not in_conversation:

@@ -140,6 +140,7 @@ _ACKNOWLEDGING_UNSPACED = """
 """
 
 _REWORDING_UNSPACED = """
+重写 重寫 改写 改寫 总结 總結 翻译 翻譯 一下 英文 中文 要約して 翻訳して
 列表 清单 写 給 给 换个 再 一遍 一次 重复 重複 解释 解釋 说明 說明 说 說 讲 講 简单 簡單 简短 簡短 短 详细 詳細
 具体 具體 换 換 个 個 方式 说法 要点 要點 列成 列 条 通俗
 リスト まとめて 書いて 言葉 他の
@@ -154,6 +155,11 @@ _REWORDS = Lexicon.of(_REWORDING, _REWORDING_UNSPACED)
 def is_acknowledgement(message: str) -> bool:
     """Return whether a message in a talk only thanks, agrees, declines, greets, or asks to go on."""
     return _consists_of(message, (_THANKS,), _THANKS)
+
+
+def asks_nothing_new(message: str) -> bool:
+    """Return whether a message in a talk is an acknowledgement, or only asks to say the same in other words."""
+    return is_acknowledgement(message) or asks_for_rewording(message)
 
 
 def asks_for_rewording(message: str) -> bool:

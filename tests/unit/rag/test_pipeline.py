@@ -18,7 +18,7 @@ from services.chat.rag.prompt import ABSTENTIONS, DATA, TASKS, language_of
 from services.chat.rag.segments import Segment
 from services.chat.rag.select import select_passages
 from services.chat.rag.settings import ModelFacts, RagSettings
-from services.chat.rag.small_talk import asks_for_rewording, is_acknowledgement
+from services.chat.rag.small_talk import asks_nothing_new
 from services.chat.rag.sources import Source
 from services.chat.tokens import estimate_tokens
 from services.core.message import Messages, message
@@ -296,7 +296,7 @@ def test_thinking_is_off_in_small_contexts_only() -> None:
     ],
 )
 def test_acknowledgements(message: str, acknowledgement: bool) -> None:
-    assert (is_acknowledgement(message) or asks_for_rewording(message)) is acknowledgement
+    assert asks_nothing_new(message) is acknowledgement
 
 
 @pytest.mark.parametrize(
