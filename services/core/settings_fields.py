@@ -188,9 +188,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     """A passage is left out if its score is below this percentage of the best passage's score."""
     rag_max_paragraphs: Positive = 40
     """Largest number of passages of about 400 characters. The room in the context usually ends sooner."""
-    rag_quality_floor_threshold: Score = 3
-    """Tenths of the question that the sources must cover; otherwise they are dropped. Fewer are enough for sources that
-    repeat a term of the question often. 0 never drops sources."""
+    rag_quality_floor_threshold: Score = 1.2
+    """Tenths of the question that one place of the results of a search must cover, less what chance covers; otherwise
+    they are dropped. Documents that a person attached never are. 0 never drops sources."""
     rag_dedup_similarity: Share = 0.7
     """A passage is left out if at least this share of its word triples was already shown."""
     rag_max_prefill_seconds: SecondsOrOff = 20

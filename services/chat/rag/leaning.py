@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
-from services.chat.rag.words import MARKS
+from services.chat.rag.function_words import QUESTION_WEIGHT, weight
+from services.chat.rag.query import term_weights
+from services.chat.rag.words import MARKS, WORD, starts_unspaced
 
 _POINTING = frozenset(
     """it its they them their theirs that this those these he she his her him there then one ones others other else same former
@@ -26,7 +28,36 @@ _LEADING = re.compile(
     re.I,
 )
 
+MANY = 5
+"""Words with a topic from which a message says itself what it is about, whatever pronoun it has."""
+
+PAIRS_PER_WORD = 1.5
+"""Pairs of characters that count as one word in scripts without blanks."""
+
 _WORD = re.compile(rf"(?:[^\W_][{MARKS}]*)+")
+
+
+def leans(message: str) -> bool:
+    """Return whether a message in a talk says too little to be understood without the earlier messages.
+
+    It has no word with a topic, or points back with few such words, or has one in a question without a name.
+    """
+    weights = term_weights(message)
+    topical = [term for term, weight in weights.items() if weight == 1]
+    words = sum(1 / PAIRS_PER_WORD if starts_unspaced(term) else 1 for term in topical)
+    if not words or (words < MANY and points_back(message)):
+        return True
+    return words <= 1 and QUESTION_WEIGHT in weights.values() and not has_name(message)
+
+
+def has_name(message: str) -> bool:
+    """Return whether a word with a topic, but the first of a sentence, has a capital, or any word has a digit."""
+    for found in WORD.finditer(message):
+        word, before = found.group(), message[: found.start()].rstrip()
+        inside = before and before[-1] not in ".?!:\u2026"
+        if any(map(str.isdigit, word)) or (inside and word[0].isupper() and weight(word.lower()) == 1):
+            return True
+    return False
 
 
 def points_back(message: str) -> bool:

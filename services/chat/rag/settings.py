@@ -15,8 +15,9 @@ class RagSettings:
     """Percentage of the best passage's score below which a passage is not shown."""
     rag_max_paragraphs: int = 40
     """Largest number of passages; the token budget usually ends sooner."""
-    rag_quality_floor_threshold: float = 3
-    """Tenths of the question that the sources must cover; otherwise they are dropped. 0 never drops them."""
+    rag_quality_floor_threshold: float = 1.2
+    """Tenths of the question that one place of the results of a search must cover, less what chance covers; otherwise
+    they are dropped. 0 never drops them."""
     rag_dedup_similarity: float = 0.7
     """Share of a passage's word triples, 0 to 1, from which it counts as a duplicate if they were shown already."""
     rag_max_prefill_seconds: float = 20

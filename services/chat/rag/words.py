@@ -43,6 +43,8 @@ EAST_ASIAN = f"\u2e80-\u2fff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff{EAST_ASIAN_S
 WORD = re.compile(rf"[{UNSPACED}]+|(?:[^\W_{UNSPACED}][{MARKS}]*)+")
 starts_unspaced = re.compile(rf"[{UNSPACED}]").match
 """Matches a word in a script without blanks."""
+is_east_asian = re.compile("[\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff\uf900-\ufaff]").match
+"""Matches a word in Chinese or Japanese."""
 _RUN = re.compile(rf"[{UNSPACED}]+")
 _in_alphabet = re.compile("[\u0e00-\u0eff\u1780-\u17ff\u1000-\u109f]").match
 """Matches a run of Thai, Lao, Khmer or Burmese."""
