@@ -17,8 +17,8 @@ esse essa seu sua hij zij ze hun haar zijn daar deze die dit он она оно 
 o onu onun onlar onların bu bunu bunun şu orada هو هي هم هذا هذه ذلك تلك هناك वह वे यह ये उसका उसकी उनके इसका इसकी वहाँ
 그 그것 그는 그녀 거기 이것""".split()
 )
-_AMBIGUOUS = frozenset("es la lo die sie das der o y le les ihr sein zijn haar".split())
-"""Words of `_POINTING` that are left out, since they are as often an article or a verb as a pronoun."""
+_AMBIGUOUS = frozenset("es la lo die sie das der o y le les ihr sein zijn haar that one former son".split())
+"""Words of `_POINTING` that are left out, since they are as often something else as a pronoun that points back."""
 _POINTING_UNSPACED = re.compile(
     "它|他|她|那里|那裡|那儿|这里|这个|这些|那个|那些|這個|那個|其中|それ|これ|あれ|彼|彼女|そこ"
 )
@@ -31,7 +31,7 @@ _LEADING = re.compile(
 MANY = 5
 """Words with a topic from which a message says itself what it is about, whatever pronoun it has."""
 
-PAIRS_PER_WORD = 1.5
+PAIRS_PER_WORD = 2
 """Pairs of characters that count as one word in scripts without blanks."""
 
 _WORD = re.compile(rf"(?:[^\W_][{MARKS}]*)+")
@@ -40,14 +40,16 @@ _WORD = re.compile(rf"(?:[^\W_][{MARKS}]*)+")
 def leans(message: str) -> bool:
     """Return whether a message in a talk says too little to be understood without the earlier messages.
 
-    It has no word with a topic, or points back with few such words, or has one in a question without a name.
+    It has no word with a topic, or few, or one in a question, and no name.
     """
     weights = term_weights(message)
     topical = [term for term, weight in weights.items() if weight == 1]
     words = sum(1 / PAIRS_PER_WORD if starts_unspaced(term) else 1 for term in topical)
-    if not words or (words < MANY and points_back(message)):
+    if not words:
         return True
-    return words <= 1 and QUESTION_WEIGHT in weights.values() and not has_name(message)
+    # A pronoun beside a name seldom means anything else.
+    few = words < MANY and points_back(message)
+    return (few or (words <= 1 and QUESTION_WEIGHT in weights.values())) and not has_name(message)
 
 
 def has_name(message: str) -> bool:
