@@ -17,7 +17,6 @@ from statistics import mean
 
 from bench.rag_corpus import LANGUAGES, Question, make_question
 from bench.table import machine, p95
-from services.chat.rag import clean
 from services.chat.rag.pipeline import pick_passages
 from services.chat.rag.settings import RagSettings
 from services.chat.rag.sources import Source
@@ -65,9 +64,9 @@ def table_lines() -> Iterator[str]:
     yield (
         "| language | "
         + " | ".join(f"kept, {b} tokens | lead, {b}" for b in BUDGETS)
-        + " | kept, snippets | boilerplate removed | text kept | irrelevant dropped |"
+        + " | kept, snippets | irrelevant dropped |"
     )
-    yield "|---|" + "---|" * (2 * len(BUDGETS) + 4)
+    yield "|---|" + "---|" * (2 * len(BUDGETS) + 2)
     rows = {name: list(shares(name)) for name in LANGUAGES}
     for name, values in rows.items():
         yield f"| {name} | " + " | ".join(f"{value:.2f}" for value in values) + " |"
@@ -82,25 +81,12 @@ def shares(name: str) -> Iterator[float]:
         yield mean(question.sentence in selected(question, budget) for question in questions)
         yield mean(question.sentence in truncated(question, budget) for question in questions)
     yield mean(map(keeps_snippet, questions))
-    removed, intact = zip(*(cleaning_shares(question) for question in questions), strict=True)
-    yield mean(removed)
-    yield mean(intact)
     other = "de" if name != "de" else "en"  # pages in another language do not answer the question
     irrelevant = [sources(make_question(other, seed)) for seed in range(EACH)]
     yield mean(
         not pick_passages(q.text, s, (), 1400, RagSettings()).verdict.use
         for q, s in zip(questions, irrelevant, strict=True)
     )
-
-
-def cleaning_shares(question: Question) -> tuple[float, float]:
-    """Clean the pages; return the share of boilerplate labels that are gone, and of paragraphs that are intact."""
-    pages = [clean.clean_text(page) for page in question.pages]
-    gone = [phrase not in page for page in pages for phrase in LANGUAGES[question.language].boilerplate]
-    intact = [
-        part in page for page, content in zip(pages, question.contents, strict=True) for part in content.split("\n")
-    ]
-    return mean(gone), mean(intact)
 
 
 def latency_lines() -> Iterator[str]:

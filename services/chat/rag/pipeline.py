@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 from services.chat.rag import prompt, small_talk
 from services.chat.rag.detect import detect
-from services.chat.rag.pace import breathing, do_nothing, lightly_paced, paced
-from services.chat.rag.passages import Passage, is_snippet, pack_passages, score_source
+from services.chat.rag.pace import breathing, do_nothing, paced
+from services.chat.rag.passages import Passage, cut_source, is_snippet
 from services.chat.rag.query import Query, gist
 from services.chat.rag.rank import rank_passages
 from services.chat.rag.relevance import WEAK_COVERAGE, Verdict, find_topics, judge_relevance
@@ -75,6 +75,8 @@ class Picked:
     verdict: Verdict
     sources: int
     """Number of sources of which it has at least one passage."""
+    unread: int
+    """Characters of the sources that were not read."""
 
 
 def run_pipeline(
@@ -101,7 +103,7 @@ def run_pipeline(
     budget = source_budget((*system, *history), asked, model, rag_settings, count)
     picked = pick_passages(request.question, request.sources, request.history, budget, rag_settings, count, give_way)
     ms = (time.perf_counter() - started) * 1000
-    total, unread = request.found, request.unread + unread_characters(request.sources)
+    total, unread = request.found, request.unread + picked.unread
     if not picked.verdict.use:
         # The template is dropped too, as Open WebUI does without sources: its instructions are about them.
         plain = (*system, *request.history, messages[-1].with_text(request.question))
@@ -128,9 +130,9 @@ def pick_passages(
 
     What a person attached is always used, except for a word of thanks in a talk.
     """
-    passages = cut_passages(sources, give_way)
+    passages, unread = cut_passages(sources, give_way)
     if not passages:
-        return Picked("", Verdict(False, "empty sources", 0.0), 0)
+        return Picked("", Verdict(False, "empty sources", 0.0), 0, unread)
     asked = gist(question)
     topics = find_topics(asked, history)
     query = Query(topics.weights())
@@ -144,32 +146,38 @@ def pick_passages(
         kept = [passage for passage in passages if sources[passage.source].attached]
         # Open WebUI sends a document again with each message, also with a word of thanks.
         if not kept or (history and small_talk.is_acknowledgement(asked)):
-            return Picked("", verdict, 0)
+            return Picked("", verdict, 0, unread)
         verdict = replace(verdict, use=True, reason="attached")
     if len(kept) != len(judged):
         ranking = rank_passages(query, kept, give_way)
     selected = select_passages(kept, ranking.scores, sources, budget, count, rag_settings, give_way)
-    return Picked(prompt.render_passages(selected, sources), verdict, len({passage.source for passage in selected}))
+    shown = len({passage.source for passage in selected})
+    return Picked(prompt.render_passages(selected, sources), verdict, shown, unread)
 
 
-def cut_passages(sources: Sequence[Source], give_way: Callable[[], None]) -> list[Passage]:
-    """Return the passages of all sources. Long sources are cut so that all together have `MAX_CHARACTERS` at most."""
-    share = _share(sources)
+def cut_passages(sources: Sequence[Source], give_way: Callable[[], None]) -> tuple[list[Passage], int]:
+    """Return the passages of all sources, and the number of characters that are not in them.
+
+    Long sources are cut so that all together have `MAX_CHARACTERS` at most.
+    """
+    limits = shares([len(source.text) for source in sources], MAX_CHARACTERS)
     passages: list[Passage] = []
-    for number, source in enumerate(paced(sources, give_way)):
-        lines = score_source(source.text[:share], give_way)
-        passages += pack_passages(number, lightly_paced(lines, give_way))
-    return passages
+    unread = 0
+    for number, (source, limit) in enumerate(paced(zip(sources, limits, strict=True), give_way)):
+        found, left_out = cut_source(number, source.text[:limit], give_way)
+        passages += found
+        unread += len(source.text) - limit + left_out
+    return passages, unread
 
 
-def unread_characters(sources: Sequence[Source]) -> int:
-    """Return the number of characters that `cut_passages` does not read."""
-    share = _share(sources)
-    return sum(max(0, len(source.text) - share) for source in sources)
-
-
-def _share(sources: Sequence[Source]) -> int:
-    return MAX_CHARACTERS // max(1, len(sources))
+def shares(sizes: Sequence[int], total: int) -> list[int]:
+    """Return how much of each size is in `total`: what the small ones leave goes to the large ones in equal parts."""
+    result = list(sizes)
+    order = sorted(range(len(sizes)), key=sizes.__getitem__)
+    for place, index in enumerate(order):
+        result[index] = min(sizes[index], total // (len(order) - place))
+        total -= result[index]
+    return result
 
 
 def prompt_budget(model: ModelFacts, rag_settings: RagSettings) -> int:

@@ -6,13 +6,19 @@ from collections.abc import Iterable, Iterator
 
 from services.chat.rag.function_words import LISTED_WEIGHT, QUESTION_WEIGHT, character_weights
 from services.chat.rag.function_words import weight as weigh
-from services.chat.rag.words import WORD, grams, starts_unspaced, stem
+from services.chat.rag.words import WORD, find_words, grams, starts_unspaced, stem
 
 PREFIX_WEIGHT = 0.8
 """Weight of a word that differs from a term by a short ending only; an exact match counts 1."""
 
 MIN_VARIANT = 3
 """Letters that a word and its variant share at least; one more if the ending has two letters."""
+
+MAX_BEGINNINGS = 32
+"""Beginnings of terms that are looked for in each text before its words are."""
+
+UNKNOWN = ("", 0.0)
+"""The match of a word that was not looked up yet."""
 
 MAX_QUESTION = 4000
 """Characters of a question that are compared with the sources, half of them from its beginning and half from its end.
@@ -66,24 +72,40 @@ class Query:
         # Only words of three letters or more can be variants.
         stems = [term for term in weights if not term.isdigit() and not starts_unspaced(term)]
         self._order = {term: number for number, term in enumerate(stems) if len(term) >= MIN_VARIANT}
+        self._beginnings = {term[:MIN_VARIANT] for term in weights}
         # The first term for each of its shorter forms; looking up is cheap however many terms there are.
         self._longer = {shorter: term for term in reversed(self._order) for shorter in _shorter_forms(term)}
+
+    def hits_in(self, text: str) -> dict[str, float]:
+        """Return how often the words of `text` match each term. Most texts are passed over without looking for words."""
+        if len(self._beginnings) <= MAX_BEGINNINGS and text.isascii():
+            lower = text.lower()
+            if not any(beginning in lower for beginning in self._beginnings):
+                return {}
+        return self.hits(find_words(text))
 
     def hits(self, words: Iterable[str]) -> dict[str, float]:
         """Return how often `words` match each term; `words` are matches of `WORD`. Variants count `PREFIX_WEIGHT`."""
         counts: dict[str, float] = {}
         for word in words:
-            if starts_unspaced(word):
-                keys: Iterable[str] = grams(word)
-            else:
-                keys = (word,)
-            for key in keys:
-                match = self._known[key] if key in self._known else self._match(key)
-                if match:
-                    counts[match[0]] = counts.get(match[0], 0.0) + match[1]
+            match = self._known.get(word, UNKNOWN)
+            if match is UNKNOWN and starts_unspaced(word):
+                for gram in grams(word):
+                    self._add(counts, self._known.get(gram, UNKNOWN), gram)
+            elif match:
+                self._add(counts, match, word)
         return counts
 
+    def _add(self, counts: dict[str, float], match: tuple[str, float] | None, word: str) -> None:
+        match = self._match(word) if match is UNKNOWN else match
+        if match:
+            counts[match[0]] = counts.get(match[0], 0.0) + match[1]
+
     def _match(self, word: str) -> tuple[str, float] | None:
+        # Few words begin like a term. Others than these may change their beginning when they are folded.
+        if word.isascii() and word[:MIN_VARIANT].lower() not in self._beginnings:
+            self._known[word] = None
+            return None
         term = stem(word.lower())
         match: tuple[str, float] | None = (term, 1.0) if term in self.weights else None
         if not match:

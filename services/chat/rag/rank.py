@@ -62,7 +62,7 @@ def rank_passages(query: Query, passages: Sequence[Passage], give_way: Callable[
 
     Calls `give_way` every few milliseconds.
     """
-    by_line = [[query.hits(line.words) for line in passage.lines] for passage in paced(passages, give_way)]
+    by_line = [[query.hits_in(line.segment.text) for line in passage.lines] for passage in paced(passages, give_way)]
     hits = [sum_hits(lines) for lines in paced(by_line, give_way)]
     frequency = Counter(term for hit in paced(hits, give_way) for term in hit)
     idf = {
@@ -73,8 +73,7 @@ def rank_passages(query: Query, passages: Sequence[Passage], give_way: Callable[
     min_idf = MIN_IDF_SHARE * sum(idf.values()) / (len(idf) or 1)
     weights = {term: max(idf[term], min_idf) * weight for term, weight in query.weights.items()}
     plain = [
-        (_bm25(hit, weights, passage.size / mean) + SENTENCE_WEIGHT * _densest(lines, weights))
-        * _quality_factor(passage)
+        _bm25(hit, weights, passage.size / mean) + SENTENCE_WEIGHT * _densest(lines, weights)
         for hit, lines, passage in paced(zip(hits, by_line, passages, strict=True), give_way)
     ]
     return Ranking(hits, idf, _add_neighbours(plain, passages))
@@ -99,11 +98,6 @@ def _bm25(hit: dict[str, float], weights: dict[str, float], length: float) -> fl
     return sum(weights[term] * times * (BM25_K1 + 1) / (times + damp) for term, times in hit.items())
 
 
-def _quality_factor(passage: Passage) -> float:
-    """Return a factor from 0.6 (boilerplate) to 1 (text): a table row reads like boilerplate and may be the answer."""
-    return 0.6 + 0.4 / (1 + math.exp(-passage.quality))
-
-
 def _add_neighbours(plain: list[float], passages: Sequence[Passage]) -> list[float]:
     best: dict[int, float] = {}
     for score, passage in zip(plain, passages, strict=True):
@@ -111,12 +105,15 @@ def _add_neighbours(plain: list[float], passages: Sequence[Passage]) -> list[flo
     top = max(best.values(), default=0.0)
     carried = _carried_scores(plain, passages)
     preceding = [*plain, 0.0][1:]
-    return [
-        score
-        + max(FOLLOWING_WEIGHT * carry, PRECEDING_WEIGHT * after)
+    around = [
+        max(FOLLOWING_WEIGHT * carry, PRECEDING_WEIGHT * after)
         + SOURCE_WEIGHT * best[p.source]
         + SOURCE_ORDER_WEIGHT * top / (1 + p.source)
-        for score, carry, after, p in zip(plain, carried, preceding, passages, strict=True)
+        for carry, after, p in zip(carried, preceding, passages, strict=True)
+    ]
+    # A passage without a word of the question fills the room that is left; menus come last.
+    return [
+        score + extra * (1.0 if score else p.content) for score, extra, p in zip(plain, around, passages, strict=True)
     ]
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from operator import itemgetter
 
 from services.chat.rag.pace import do_nothing, paced
-from services.chat.rag.passages import Passage
+from services.chat.rag.passages import Passage, Piece
+from services.chat.rag.prompt import render_passages
 from services.chat.rag.settings import RagSettings
 from services.chat.rag.shown import Shown
 from services.chat.rag.sources import Source
@@ -48,7 +50,7 @@ def select_passages(
         if not passage:
             continue
         room = tokens_left - SEPARATOR - (0 if passage.source in titled else heads[passage.source])
-        part, cost = _fitting_part(passage, room, count)
+        part, cost = _fitting_part(passage, room, shown, count)
         if part:
             picked[index] = part
             shown.add(part)
@@ -56,22 +58,55 @@ def select_passages(
             titled.add(passage.source)
         if len(picked) >= rag_settings.rag_max_paragraphs or tokens_left < MIN_USEFUL:
             break
-    return [picked[index] for index in sorted(picked)]
+    result = _in_order(picked, shown)
+    # A text may have a few tokens more than its parts.
+    while picked and count(render_passages(result, sources)) > budget:
+        picked.popitem()
+        result = _in_order(picked, shown)
+    return result
 
 
-def _fitting_part(passage: Passage, room: int, count: Counter) -> tuple[Passage | None, int]:
+def _in_order(picked: Mapping[int, Passage], shown: Shown) -> list[Passage]:
+    """Return the parts by their index, with what is above each.
+
+    Each heading comes once: the part that has it itself comes before the others.
+    """
+    done: set[tuple[int, int]] = set()
+    result: list[Passage] = []
+    for _, part in sorted(picked.items(), key=itemgetter(0)):
+        above = shown.above(part, done)
+        lines = (*above, *(line for line in part.lines if (part.source, line.place) not in done))
+        done.update((part.source, line.place) for line in lines)
+        result.append(replace(part, lines=lines))
+    return result
+
+
+def _fitting_part(passage: Passage, room: int, shown: Shown, count: Counter) -> tuple[Passage | None, int]:
     """Return the neighbouring lines of `passage` that fill `room` tokens best, and their tokens; None if none fit."""
-    whole = count(passage.text())
+    whole = _cost(passage, shown, count)
     if whole <= room:
         return passage, whole
-    best_lines, best_tokens, start, used = passage.lines[:0], 0, 0, 0
-    costs = [count(line.segment.text) + 1 for line in passage.lines]
+    above = {each.place: each for line in passage.lines for each in line.above}
+    inside = room - sum(_tokens(line, count) for line in above.values())
+    costs = [_tokens(line, count) for line in passage.lines]
+    best_start, best_end, best_tokens, start, used = 0, 0, 0, 0, 0
     for end, cost in enumerate(costs, 1):
         used += cost
         # A sliding window over the lines: the part that fills the room best, wherever it is.
-        while used > room and start < end:
+        while used > inside and start < end:
             used -= costs[start]
             start += 1
         if used > best_tokens:
-            best_lines, best_tokens = passage.lines[start:end], used
-    return (replace(passage, lines=best_lines), best_tokens) if best_tokens >= MIN_USEFUL else (None, 0)
+            best_start, best_end, best_tokens = start, end, used
+    if best_tokens < MIN_USEFUL:
+        return None, 0
+    part = replace(passage, lines=passage.lines[best_start:best_end])
+    return part, best_tokens + sum(_tokens(line, count) for line in shown.above(part))
+
+
+def _cost(part: Passage, shown: Shown, count: Counter) -> int:
+    return count(part.text()) + sum(_tokens(line, count) for line in shown.above(part))
+
+
+def _tokens(line: Piece, count: Counter) -> int:
+    return count(line.segment.text) + max(1, len(line.segment.glue))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import replace
 
-from services.chat.rag.clean import ScoredSegment
-from services.chat.rag.passages import Passage, text_size
+from services.chat.rag.passages import Passage, Piece, text_size
 from services.chat.rag.words import WORD
 
 MIN_UNIQUE = 20
@@ -23,21 +22,46 @@ class Shown:
         self._lines: set[str] = set()
         self._triples: set[tuple[str, ...]] = set()
         self._numbers: set[str] = set()
+        self._places: set[tuple[int, int]] = set()
 
     def unseen_part(self, passage: Passage) -> Passage | None:
         """Return the lines of `passage` that are not shown yet; None if there are none or it is a duplicate."""
         seen = {self._titles[passage.source]}
-        lines = tuple(line for line in passage.lines if self._is_new(line, seen))
+        # A heading that is repeated has another text below it, or above it a table of contents.
+        lines = tuple(
+            line
+            for line in passage.lines
+            if (self._is_new(line, seen) if not line.segment.heading else self.is_no_title(line, passage.source))
+        )
         rest = passage if len(lines) == len(passage.lines) else replace(passage, lines=lines)
         return rest if lines and not self._repeats(rest) else None
 
+    def is_no_title(self, line: Piece, source: int) -> bool:
+        """Return whether `line` says something else than the title of its source."""
+        return _folded(line.words) != self._titles[source]
+
     def add(self, passage: Passage) -> None:
-        """Record that `passage` is shown."""
+        """Record that `passage` is shown, with what is above it."""
+        self._places.update((passage.source, line.place) for line in (*self.above(passage), *passage.lines))
         self._lines.update(key for line in passage.lines if (key := _key(line)))
         self._triples |= _triples(passage)
         self._numbers |= _numbers(passage)
 
-    def _is_new(self, line: ScoredSegment, seen: set[str]) -> bool:
+    def above(self, passage: Passage, done: Set[tuple[int, int]] | None = None) -> list[Piece]:
+        """Return the lines above `passage` that are not in it, not shown, and no title of its source.
+
+        `done` replaces the lines that are shown, each given by its source and its place.
+        """
+        known = self._places if done is None else done
+        own = {line.place for line in passage.lines}
+        return [
+            line
+            for line in passage.lines[0].above
+            if line.place not in own and (passage.source, line.place) not in known
+            if self.is_no_title(line, passage.source)
+        ]
+
+    def _is_new(self, line: Piece, seen: set[str]) -> bool:
         """Return whether `line` is neither shown nor in `seen`, and add it to `seen`: a passage may repeat itself."""
         key = _key(line)
         if key is None:
@@ -52,7 +76,7 @@ class Shown:
         return bool(seen) and same
 
 
-def _key(line: ScoredSegment) -> str | None:
+def _key(line: Piece) -> str | None:
     """Return what is equal for equal lines; None for a line that may appear twice."""
     return _folded(line.words) if text_size(line.segment.text) >= MIN_UNIQUE else None
 

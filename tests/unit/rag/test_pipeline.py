@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.chat.rag.clean import ScoredSegment
 from services.chat.rag.detect import MAX_SOURCES
 from services.chat.rag.leaning import points_back
-from services.chat.rag.passages import Passage
+from services.chat.rag.passages import Passage, Piece
 from services.chat.rag.pipeline import MAX_CHARACTERS, fitting_history, run_pipeline
 from services.chat.rag.prompt import ABSTENTIONS, DATA, TASKS, language_of
 from services.chat.rag.segments import Segment
@@ -245,9 +244,8 @@ def test_of_a_passage_too_long_the_best_filled_part_is_shown() -> None:
         "The tower is red. " * 3,
         "It is old. " * 9,
     ]
-    passage = Passage(
-        0, tuple(ScoredSegment(Segment(line, "\n", 0), tuple(line.split()), 3.0) for line in lines), 100, 3.0
-    )
+    pieces = (Piece(Segment(line, "\n"), place) for place, line in enumerate(lines))
+    passage = Passage(0, tuple(pieces), 100)
     picked = select_passages([passage], [1.0], [Source("1", "", "", "")], 80, estimate_tokens, RagSettings())
     assert [line.segment.text for line in picked[0].lines] == lines[2:]
 
