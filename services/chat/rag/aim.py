@@ -94,10 +94,13 @@ MIXED = 0.5
 TASKS, TEXTS = Lexicon.of(_TASKS, _UNSPACED_TASKS), Lexicon.of(_TEXTS, _UNSPACED_TEXTS)
 
 
-def share_of_whole(question: str) -> float:
-    """Return how much of the room a question gives to an overview of the whole text, 0 to 1."""
+def share_of_whole(question: str, leans: bool = False) -> float:
+    """Return how much of the room a question gives to an overview of the whole text, 0 to 1.
+
+    `leans` says that the talk before it tells what it is about.
+    """
     text = question.lower()
-    if not any(looked_up(text)):
+    if not leans and not any(looked_up(text)):
         return 1.0
     return MIXED if has_task(text) else 0.0
 

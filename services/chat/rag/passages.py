@@ -74,6 +74,17 @@ class Passage:
         return join(line.segment for line in self.lines)
 
 
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A source that was cut."""
+
+    passages: list[Passage]
+    segments: Sequence[Segment]
+    sections: list[Section]
+    left_out: int
+    """Characters of encoded data that are not in it."""
+
+
 def text_size(text: str) -> float:
     """Return the size of `text` in characters of a script with blanks."""
     return len(text) + EXTRA_PER_UNSPACED * count_unspaced(text)
@@ -84,15 +95,12 @@ def is_snippet(text: str) -> bool:
     return len(text) <= MAX_SNIPPET and text_size(text) <= MAX_SNIPPET
 
 
-def cut_source(source: int, text: str, give_way: Callable[[], None] = do_nothing) -> tuple[list[Passage], int]:
-    """Return the passages of the source with the index `source`, and the characters of encoded data left out of them.
-
-    Calls `give_way` every few milliseconds.
-    """
+def cut_source(source: int, text: str, give_way: Callable[[], None] = do_nothing) -> Cut:
+    """Return the passages of the source with the index `source`. Calls `give_way` every few milliseconds."""
     layout = read_layout(text, give_way)
     sections = find_sections(layout.segments, give_way)
     pieces = paced(_pieces(layout.segments, sections), give_way)
-    return list(_pack(source, pieces)), layout.left_out
+    return Cut(list(_pack(source, pieces)), layout.segments, sections, layout.left_out)
 
 
 def _pieces(segments: Sequence[Segment], sections: Sequence[Section]) -> Iterator[Piece]:

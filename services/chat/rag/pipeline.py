@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 
 from services.chat.rag import prompt, small_talk
 from services.chat.rag.detect import detect
+from services.chat.rag.order import by_rank, for_documents
 from services.chat.rag.pace import breathing, do_nothing, paced
-from services.chat.rag.passages import Passage, cut_source, is_snippet
+from services.chat.rag.passages import Cut, cut_source, is_snippet
 from services.chat.rag.query import Query, gist
 from services.chat.rag.rank import rank_passages
 from services.chat.rag.relevance import WEAK_COVERAGE, Verdict, find_topics, judge_relevance
@@ -130,7 +131,9 @@ def pick_passages(
 
     What a person attached is always used, except for a word of thanks in a talk.
     """
-    passages, unread = cut_passages(sources, give_way)
+    cuts = cut_sources(sources, give_way)
+    passages = [passage for cut in cuts for passage in cut.passages]
+    unread = unread_characters(sources) + sum(cut.left_out for cut in cuts)
     if not passages:
         return Picked("", Verdict(False, "empty sources", 0.0), 0, unread)
     asked = gist(question)
@@ -150,24 +153,30 @@ def pick_passages(
         verdict = replace(verdict, use=True, reason="attached")
     if len(kept) != len(judged):
         ranking = rank_passages(query, kept, give_way)
-    selected = select_passages(kept, ranking.scores, sources, budget, count, rag_settings, give_way)
+    ranked = by_rank(kept, ranking.scores, rag_settings.rag_min_quality_score / 100)
+    documents = all(sources[passage.source].attached for passage in kept)
+    order = for_documents(asked, topics.leans, cuts, kept, ranked, verdict.coverage) if documents else ranked
+    selected = select_passages(order, sources, budget, count, rag_settings, give_way)
     shown = len({passage.source for passage in selected})
     return Picked(prompt.render_passages(selected, sources), verdict, shown, unread)
 
 
-def cut_passages(sources: Sequence[Source], give_way: Callable[[], None]) -> tuple[list[Passage], int]:
-    """Return the passages of all sources, and the number of characters that are not in them.
+def cut_sources(sources: Sequence[Source], give_way: Callable[[], None]) -> list[Cut]:
+    """Return the sources in passages. Long ones are cut so that all together have `MAX_CHARACTERS` at most."""
+    parts = zip(sources, _limits(sources), strict=True)
+    return [
+        cut_source(number, source.text[:limit], give_way)
+        for number, (source, limit) in enumerate(paced(parts, give_way))
+    ]
 
-    Long sources are cut so that all together have `MAX_CHARACTERS` at most.
-    """
-    limits = shares([len(source.text) for source in sources], MAX_CHARACTERS)
-    passages: list[Passage] = []
-    unread = 0
-    for number, (source, limit) in enumerate(paced(zip(sources, limits, strict=True), give_way)):
-        found, left_out = cut_source(number, source.text[:limit], give_way)
-        passages += found
-        unread += len(source.text) - limit + left_out
-    return passages, unread
+
+def unread_characters(sources: Sequence[Source]) -> int:
+    """Return the number of characters that `cut_sources` does not read."""
+    return sum(len(source.text) - limit for source, limit in zip(sources, _limits(sources), strict=True))
+
+
+def _limits(sources: Sequence[Source]) -> list[int]:
+    return shares([len(source.text) for source in sources], MAX_CHARACTERS)
 
 
 def shares(sizes: Sequence[int], total: int) -> list[int]:

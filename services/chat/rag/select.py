@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from operator import itemgetter
 
+from services.chat.rag.order import Candidate
 from services.chat.rag.pace import do_nothing, paced
 from services.chat.rag.passages import Passage, Piece
 from services.chat.rag.prompt import render_passages
@@ -22,31 +23,26 @@ SEPARATOR = 1
 
 
 def select_passages(
-    passages: Sequence[Passage],
-    scores: Sequence[float],
+    candidates: Iterable[Candidate],
     sources: Sequence[Source],
     budget: int,
     count: Counter,
     rag_settings: RagSettings,
     give_way: Callable[[], None] = do_nothing,
 ) -> list[Passage]:
-    """Return the selected passages, with the highest `scores` first until `budget` tokens are used, in document order.
+    """Return the first of the `candidates` that fit into `budget` tokens, in document order.
 
     The budget includes the labels of their `sources`. Calls `give_way` every few milliseconds.
     """
-    order = sorted(range(len(passages)), key=lambda index: -scores[index])
     # Two more tokens for the line breaks around a label.
     heads = [count(source.label()) + 2 for source in sources]
     shown = Shown([source.title() for source in sources], rag_settings.rag_dedup_similarity)
     picked: dict[int, Passage] = {}
     titled: set[int] = set()
     tokens_left = budget
-    min_score = max(scores, default=0.0) * rag_settings.rag_min_quality_score / 100
-    for index in paced(order, give_way, 8):
-        if scores[index] < min_score:
-            break
+    for index, candidate in paced(candidates, give_way, 8):
         # Duplicates are removed here and not before, since only what is shown counts.
-        passage = shown.unseen_part(passages[index])
+        passage = None if index in picked else shown.unseen_part(candidate)
         if not passage:
             continue
         room = tokens_left - SEPARATOR - (0 if passage.source in titled else heads[passage.source])

@@ -246,7 +246,7 @@ def test_of_a_passage_too_long_the_best_filled_part_is_shown() -> None:
     ]
     pieces = (Piece(Segment(line, "\n"), place) for place, line in enumerate(lines))
     passage = Passage(0, tuple(pieces), 100)
-    picked = select_passages([passage], [1.0], [Source("1", "", "", "")], 80, estimate_tokens, RagSettings())
+    picked = select_passages([(0, passage)], [Source("1", "", "", "")], 80, estimate_tokens, RagSettings())
     assert [line.segment.text for line in picked[0].lines] == lines[2:]
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from services.chat.rag.layout import read_layout
 from services.chat.rag.passages import Passage, Piece, cut_source
-from services.chat.rag.pipeline import cut_passages, pick_passages, shares
+from services.chat.rag.pipeline import cut_sources, pick_passages, shares
 from services.chat.rag.prompt import render_passages
 from services.chat.rag.segments import Segment
 from services.chat.rag.select import select_passages
@@ -109,7 +109,7 @@ def test_prose_is_no_table(text: str) -> None:
 
 
 def test_a_table_without_names_of_columns_has_no_first_row_above() -> None:
-    passages, _ = cut_source(0, "\n".join(map(",".join, ROWS)))
+    passages = cut_source(0, "\n".join(map(",".join, ROWS))).passages
     assert not any(line.above for passage in passages for line in passage.lines)
 
 
@@ -151,8 +151,8 @@ def test_what_is_above_a_part_of_a_passage_counts() -> None:
         piece(f"The weir has {number} planks of oak that the miller mends.", 10 + number, title) for number in range(5)
     ]
     for budget in range(40, 200):
-        passages = [Passage(0, (row, *text), 300)]
-        shown = select_passages(passages, [1.0], [Source("1", "", "", "")], budget, estimate_tokens, RagSettings())
+        passages = [(0, Passage(0, (row, *text), 300))]
+        shown = select_passages(passages, [Source("1", "", "", "")], budget, estimate_tokens, RagSettings())
         assert estimate_tokens(render_passages(shown, [Source("1", "", "", "")])) <= budget
 
 
@@ -191,5 +191,5 @@ def test_large_sources_get_what_small_ones_leave(sizes: list[int], total: int, e
 
 def test_what_is_left_out_counts_as_unread() -> None:
     encoded = "QWxhZGRpbjpvcGVuIHNlc2FtZQ1" * 40
-    _, unread = cut_passages([Source("1", "", "", f"The boat:\n{encoded}")], lambda: None)
+    unread = cut_sources([Source("1", "", "", f"The boat:\n{encoded}")], lambda: None)[0].left_out
     assert len(encoded) - 5 < unread <= len(encoded)

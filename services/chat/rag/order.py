@@ -1,0 +1,115 @@
+"""Put passages in the order in which they are taken into the prompt.
+
+First comes the place that the question names. A question about the whole takes an overview: the beginnings of sections,
+or of passages, evenly spread. All others take what ranks best; where that covers little of the question, some overview
+comes with it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import chain, zip_longest
+
+from services.chat.rag.aim import share_of_whole
+from services.chat.rag.passages import Cut, Passage
+from services.chat.rag.places import named_places, spans_of
+
+Candidate = tuple[int, Passage]
+"""A passage, or a part of it, with its index among all passages."""
+
+OPENING = 160
+"""Characters of a passage from which its beginning stands for it in an overview."""
+
+MIN_SECTIONS = 3
+"""Sections that an overview needs to follow them; a text with fewer is spread over its passages."""
+
+WEAK = 0.12
+"""Coverage of the question below which some overview comes with what ranks best."""
+
+
+def by_rank(passages: Sequence[Passage], scores: Sequence[float], least: float) -> list[Candidate]:
+    """Return the passages with a score of `least` times the best one or more, the best first."""
+    minimum = max(scores, default=0.0) * least
+    order = sorted(range(len(passages)), key=lambda index: -scores[index])
+    return [(index, passages[index]) for index in order if scores[index] >= minimum]
+
+
+def for_documents(
+    question: str,
+    leans: bool,
+    cuts: Sequence[Cut],
+    passages: Sequence[Passage],
+    ranked: Sequence[Candidate],
+    coverage: float,
+) -> Iterator[Candidate]:
+    """Yield the passages of attached documents in the order in which they are taken; some come twice.
+
+    `leans` says that the question is about what the talk was about, so it may name nothing and still mean a passage.
+    """
+    at_place = list(_at_places(question, cuts, passages))
+    yield from at_place
+    share = share_of_whole(question, leans)
+    if share == 1 and not at_place:
+        yield from chain(_overview(passages), ranked)
+    elif share and not at_place:
+        yield from _by_turns(_overview(passages), ranked)
+    elif coverage < WEAK and not at_place:
+        yield from _by_turns(ranked[::2], ranked[1::2], _overview(passages))
+    yield from ranked
+
+
+def _at_places(question: str, cuts: Sequence[Cut], passages: Sequence[Passage]) -> Iterator[Candidate]:
+    """Yield the passages at the places that `question` names, in the order of the documents."""
+    kinds = {section.kind for cut in cuts for section in cut.sections if section.number} - {""}
+    places = named_places(question, kinds)
+    spans = [spans_of(places, cut.segments, cut.sections) if places else [] for cut in cuts]
+    for index, passage in enumerate(passages):
+        inside = [line for line in passage.lines if any(line.place in span for span in spans[passage.source])]
+        if inside:
+            yield index, replace(passage, lines=tuple(inside))
+
+
+def _overview(passages: Sequence[Passage]) -> Iterator[Candidate]:
+    """Yield the beginnings of passages, evenly spread over each document, and taken from the documents by turns."""
+    documents: dict[int, list[Candidate]] = defaultdict(list)
+    for index, passage in enumerate(passages):
+        documents[passage.source].append((index, _opening(passage)))
+    yield from _by_turns(*map(_spread, documents.values()))
+
+
+def _spread(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Return the beginning of a document, its end, and then always the middle of the largest gap; sections first."""
+    starts = [each for each in candidates if each[1].lines[0].segment.role == "heading"]
+    others = [each for each in candidates if each[1].lines[0].segment.role != "heading"]
+    if len(starts) < MIN_SECTIONS:
+        return [candidates[place] for place in _bisected(len(candidates))]
+    return [group[place] for group in ([candidates[0], *starts], others) for place in _bisected(len(group))]
+
+
+def _bisected(count: int) -> Iterator[int]:
+    """Yield the numbers below `count`: the first, the last, and then always those in the middle of the gaps."""
+    yield from range(count)[:1]
+    yield from range(count)[1:][-1:]
+    gaps = [(0, count - 1)]
+    for low, high in gaps:
+        middle = (low + high) // 2
+        if low < middle < high:
+            yield middle
+            gaps += [(low, middle), (middle, high)]
+
+
+def _opening(passage: Passage) -> Passage:
+    """Return the first lines of a passage, `OPENING` characters or a little more."""
+    size, end = 0, 0
+    while end < len(passage.lines) and size < OPENING:
+        size += len(passage.lines[end].segment.text)
+        end += 1
+    return passage if end == len(passage.lines) else replace(passage, lines=passage.lines[:end])
+
+
+def _by_turns(*orders: Iterable[Candidate]) -> Iterator[Candidate]:
+    """Yield one candidate of each order after the other."""
+    for group in zip_longest(*orders):
+        yield from (each for each in group if each is not None)
