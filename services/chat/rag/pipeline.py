@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 
 from services.chat.rag import prompt, small_talk
 from services.chat.rag.detect import detect
+from services.chat.rag.language import is_foreign
 from services.chat.rag.order import by_rank, for_documents
 from services.chat.rag.pace import breathing, do_nothing, paced
-from services.chat.rag.passages import Cut, cut_source, is_snippet
+from services.chat.rag.passages import Cut, Passage, cut_source, is_snippet
 from services.chat.rag.query import Query, gist
 from services.chat.rag.rank import rank_passages
 from services.chat.rag.relevance import WEAK_COVERAGE, Verdict, find_topics, judge_relevance
@@ -144,6 +145,9 @@ def pick_passages(
     floor = rag_settings.rag_quality_floor_threshold / 10
     snippets_only = all(is_snippet(sources[number].text) for number in {passage.source for passage in judged})
     verdict = judge_relevance(asked, topics, ranking, judged, floor, snippets_only, give_way)
+    if not verdict.use and verdict.reason == "irrelevant" and is_foreign(asked, _texts(sources, judged), give_way):
+        # Words that two languages share say nothing of what the others mean.
+        verdict = replace(verdict, use=True, reason="other language")
     kept = passages
     if not verdict.use:
         kept = [passage for passage in passages if sources[passage.source].attached]
@@ -159,6 +163,11 @@ def pick_passages(
     selected = select_passages(order, sources, budget, count, rag_settings, give_way)
     shown = len({passage.source for passage in selected})
     return Picked(prompt.render_passages(selected, sources), verdict, shown, unread)
+
+
+def _texts(sources: Sequence[Source], passages: Sequence[Passage]) -> list[str]:
+    """Return the texts of the sources that `passages` are of."""
+    return [sources[number].text for number in sorted({passage.source for passage in passages})]
 
 
 def cut_sources(sources: Sequence[Source], give_way: Callable[[], None]) -> list[Cut]:
