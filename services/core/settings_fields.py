@@ -188,7 +188,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     """A passage is left out if its score is below this percentage of the best passage's score."""
     rag_max_paragraphs: Positive = 40
     """Largest number of passages of about 400 characters. The room in the context usually ends sooner."""
-    rag_quality_floor_threshold: Score = 1.2
+    rag_quality_floor_threshold: Score = 1
     """Tenths of the question that one place of the results of a search must cover, less what chance covers; otherwise
     they are dropped. Documents that a person attached never are. 0 never drops sources."""
     rag_dedup_similarity: Share = 0.7

@@ -34,7 +34,7 @@ PAIRS_BONUS = 0.05
 SNIPPETS_BONUS = 0.04
 """What snippets add: they have little text, and the search engine that chose them knew the question."""
 
-TALK_PENALTY = 0.04
+TALK_PENALTY = 0.06
 """What a talk takes from it, since messages in a talk are often not meant to be searched."""
 
 MOST_TERMS = 25

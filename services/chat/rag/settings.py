@@ -15,7 +15,7 @@ class RagSettings:
     """Percentage of the best passage's score below which a passage is not shown."""
     rag_max_paragraphs: int = 40
     """Largest number of passages; the token budget usually ends sooner."""
-    rag_quality_floor_threshold: float = 1.2
+    rag_quality_floor_threshold: float = 1
     """Tenths of the question that one place of the results of a search must cover, less what chance covers; otherwise
     they are dropped. 0 never drops them."""
     rag_dedup_similarity: float = 0.7
