@@ -27,6 +27,9 @@ SENTENCE_WEIGHT = 1.5
 """Weight of the best single line, in addition to the passage: words in one sentence say more than the same words far
 apart."""
 
+HEADING_WEIGHT = 0.5
+"""Weight of the words in the headings above a passage."""
+
 FOLLOWING_DECAY = 0.8
 """Factor by which the score that a passage passes on shrinks with each passage."""
 SOURCE_ORDER_WEIGHT = 0.35
@@ -72,8 +75,22 @@ def rank_passages(query: Query, passages: Sequence[Passage], give_way: Callable[
     # With sources on one topic, its word is in all passages and BM25 alone would ignore it.
     min_idf = MIN_IDF_SHARE * sum(idf.values()) / (len(idf) or 1)
     weights = {term: max(idf[term], min_idf) * weight for term, weight in query.weights.items()}
+    known: dict[tuple[int, int], Hits] = {}
+
+    def above(passage: Passage) -> Hits:
+        """Return how often each term is matched by the headings above a passage."""
+        lines = passage.lines[0].above
+        if not lines:
+            return {}
+        key = passage.source, lines[-1].place
+        if key not in known:
+            known[key] = sum_hits(query.hits_in(line.segment.text) for line in lines)
+        return known[key]
+
     plain = [
-        _bm25(hit, weights, passage.size / mean) + SENTENCE_WEIGHT * _densest(lines, weights)
+        _bm25(hit, weights, passage.size / mean)
+        + SENTENCE_WEIGHT * _densest(lines, weights)
+        + HEADING_WEIGHT * _densest([above(passage)], weights)
         for hit, lines, passage in paced(zip(hits, by_line, passages, strict=True), give_way)
     ]
     return Ranking(hits, idf, _add_neighbours(plain, passages))
