@@ -66,6 +66,8 @@ _RANGES = {
     "ethiopic": "\u1200-\u137f",
 }
 _SCRIPTS = re.compile("|".join(f"(?P<{name}>[{letters}]+)" for name, letters in _RANGES.items()))
+_OF_SCRIPT = {"han": frozenset({"zh"}), "kana": frozenset({"ja"})}
+"""The language of a script without blanks, whose function words are no words of their own."""
 _SHARED_SCRIPTS = frozenset({"latin", "cyrillic", "arabic", "devanagari"})
 """Scripts of several languages that the lists of function words tell apart."""
 _CHINESE = re.compile("[吗嗎呢么麼谁誰哪这這那你们們]")
@@ -101,6 +103,14 @@ def languages_of(text: str) -> frozenset[str]:
     least = LIKELY_SHARE * max(weights.values(), default=0.0)
     likely = (language for language, weight in weights.items() if weight >= least)
     return frozenset(likely) if len(listed) >= MIN_LISTED else frozenset()
+
+
+def languages_in(texts: Sequence[str], give_way: Callable[[], None] = do_nothing) -> frozenset[str]:
+    """Return the languages (ISO 639-1) that `texts` are in; none if those of a text are not known."""
+    share = min(MAX_READ_OF_SOURCE, MAX_READ // (len(texts) or 1))
+    samples = [_sample(text, share) for text in paced(texts, give_way)]
+    found = [_OF_SCRIPT.get(script_of(sample)) or languages_of(sample) for sample in paced(samples, give_way)]
+    return frozenset().union(*found) if all(found) else frozenset()
 
 
 def is_foreign(question: str, sources: Sequence[str], give_way: Callable[[], None] = do_nothing) -> bool:

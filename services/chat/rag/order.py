@@ -7,7 +7,7 @@ comes with it.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, zip_longest
@@ -32,8 +32,24 @@ WEAK = 0.12
 def by_rank(passages: Sequence[Passage], scores: Sequence[float], least: float) -> list[Candidate]:
     """Return the passages with a score of `least` times the best one or more, the best first."""
     minimum = max(scores, default=0.0) * least
-    order = sorted(range(len(passages)), key=lambda index: -scores[index])
-    return [(index, passages[index]) for index in order if scores[index] >= minimum]
+    turns = _turns(passages)
+
+    def order(index: int) -> tuple[float, float, int]:
+        """Return what sorts a passage: those that say nothing of the question come by turns, prose first."""
+        return -scores[index], 0.0 if scores[index] else -round(passages[index].content, 1), turns[index]
+
+    best_first = sorted(range(len(passages)), key=order)
+    return [(index, passages[index]) for index in best_first if scores[index] >= minimum]
+
+
+def _turns(passages: Sequence[Passage]) -> list[int]:
+    """Return for each passage how many of its source come before it."""
+    seen: Counter[int] = Counter()
+    result = []
+    for passage in passages:
+        result.append(seen[passage.source])
+        seen[passage.source] += 1
+    return result
 
 
 def for_documents(

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 
 from services.chat.rag import prompt, small_talk
 from services.chat.rag.detect import detect
-from services.chat.rag.language import is_foreign
+from services.chat.rag.language import is_foreign, languages_in
 from services.chat.rag.order import by_rank, for_documents
 from services.chat.rag.pace import breathing, do_nothing, paced
 from services.chat.rag.passages import Cut, Passage, cut_source, is_snippet
-from services.chat.rag.query import Query, gist
+from services.chat.rag.query import gist, with_concepts
 from services.chat.rag.rank import rank_passages
 from services.chat.rag.relevance import WEAK_COVERAGE, Verdict, find_topics, judge_relevance
 from services.chat.rag.select import select_passages
@@ -139,7 +139,7 @@ def pick_passages(
         return Picked("", Verdict(False, "empty sources", 0.0), 0, unread)
     asked = gist(question)
     topics = find_topics(asked, history)
-    query = Query(topics.weights())
+    query = with_concepts(asked, topics.weights(), languages_in([source.text for source in sources], give_way))
     judged = [passage for passage in passages if not sources[passage.source].attached] or passages
     ranking = rank_passages(query, judged, give_way)
     floor = rag_settings.rag_quality_floor_threshold / 10

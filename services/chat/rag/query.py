@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Set
+from itertools import chain
+from types import MappingProxyType
 
 from services.chat.rag.function_words import LISTED_WEIGHT, QUESTION_WEIGHT, character_weights
 from services.chat.rag.function_words import weight as weigh
-from services.chat.rag.words import WORD, find_words, grams, starts_unspaced, stem
+from services.chat.rag.language import languages_of
+from services.chat.rag.thesaurus import thesaurus
+from services.chat.rag.words import MIN_VARIANT, WORD, find_words, grams, shorter_forms, starts_unspaced, stem
 
 PREFIX_WEIGHT = 0.8
 """Weight of a word that differs from a term by a short ending only; an exact match counts 1."""
 
-MIN_VARIANT = 3
-"""Letters that a word and its variant share at least; one more if the ending has two letters."""
+CONCEPT_WEIGHT = 0.5
+"""Weight of another word for what the question names."""
 
 MAX_BEGINNINGS = 32
 """Beginnings of terms that are looked for in each text before its words are."""
+
+NO_SYNONYMS: Mapping[str, tuple[str, float]] = MappingProxyType({})
+"""No other words for any term."""
 
 UNKNOWN = ("", 0.0)
 """The match of a word that was not looked up yet."""
@@ -65,16 +72,17 @@ def _weighted_grams(run: str) -> Iterator[tuple[str, float]]:
 class Query:
     """Match words to weighted terms. Each result is stored, since the same words come again and again."""
 
-    def __init__(self, weights: dict[str, float]) -> None:
-        """Take the weight of each term."""
+    def __init__(self, weights: dict[str, float], synonyms: Mapping[str, tuple[str, float]] = NO_SYNONYMS) -> None:
+        """Take the weight of each term, and other words for some of them, each with what it counts."""
         self.weights = weights
+        self._synonyms = synonyms
         self._known: dict[str, tuple[str, float] | None] = {term: (term, 1.0) for term in weights}
         # Only words of three letters or more can be variants.
         stems = [term for term in weights if not term.isdigit() and not starts_unspaced(term)]
         self._order = {term: number for number, term in enumerate(stems) if len(term) >= MIN_VARIANT}
-        self._beginnings = {term[:MIN_VARIANT] for term in weights}
+        self._beginnings = {term[:MIN_VARIANT] for term in chain(weights, synonyms)}
         # The first term for each of its shorter forms; looking up is cheap however many terms there are.
-        self._longer = {shorter: term for term in reversed(self._order) for shorter in _shorter_forms(term)}
+        self._longer = {shorter: term for term in reversed(self._order) for shorter in shorter_forms(term)}
 
     def hits_in(self, text: str) -> dict[str, float]:
         """Return how often the words of `text` match each term. Most texts are passed over without looking for words."""
@@ -110,16 +118,29 @@ class Query:
         match: tuple[str, float] | None = (term, 1.0) if term in self.weights else None
         if not match:
             variant = self._variant(term)
-            match = (variant, PREFIX_WEIGHT) if variant else None
+            match = (variant, PREFIX_WEIGHT) if variant else self._synonym(term)
         self._known[word] = match
         return match
 
+    def _synonym(self, word: str) -> tuple[str, float] | None:
+        return next((self._synonyms[form] for form in (word, *shorter_forms(word)) if form in self._synonyms), None)
+
     def _variant(self, word: str) -> str | None:
         """Return the first term that is `word` with a short ending, or without one: dog and dogs, Land and Länder."""
-        candidates = (self._longer.get(word, ""), *_shorter_forms(word))
+        candidates = (self._longer.get(word, ""), *shorter_forms(word))
         return min(filter(self._order.__contains__, candidates), key=self._order.__getitem__, default=None)
 
 
-def _shorter_forms(word: str) -> Iterable[str]:
-    """Return `word` without its last letter, and without its last two, where enough letters remain."""
-    return [word[:-cut] for cut in (1, 2) if len(word) - cut >= MIN_VARIANT + cut - 1]
+def with_concepts(question: str, weights: dict[str, float], languages: Set[str]) -> Query:
+    """Return the query of a question with these terms, which other words for the same concepts match too.
+
+    The other words are in `languages`, those of the sources (ISO 639-1).
+    """
+    known, all_weights, synonyms = thesaurus(), dict(weights), dict[str, tuple[str, float]]()
+    for number, meanings in known.concepts_in(question, languages_of(question)).items():
+        concept = f"#{number}"
+        all_weights[concept] = CONCEPT_WEIGHT / meanings
+        for term, share in known.terms_of(number, languages):
+            if term not in weights:
+                synonyms.setdefault(term, (concept, share))
+    return Query(all_weights, synonyms)

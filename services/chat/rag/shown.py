@@ -26,12 +26,12 @@ class Shown:
 
     def unseen_part(self, passage: Passage) -> Passage | None:
         """Return the lines of `passage` that are not shown yet; None if there are none or it is a duplicate."""
-        seen = {self._titles[passage.source]}
+        seen: set[str] = set()
         # A heading that is repeated has another text below it, or above it a table of contents.
         lines = tuple(
             line
             for line in passage.lines
-            if (self._is_new(line, seen) if not line.segment.heading else self.is_no_title(line, passage.source))
+            if self.is_no_title(line, passage.source) and (line.segment.heading or self._is_new(line, seen))
         )
         rest = passage if len(lines) == len(passage.lines) else replace(passage, lines=lines)
         return rest if lines and not self._repeats(rest) else None

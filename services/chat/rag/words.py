@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 
 BMP = 0x10000
@@ -63,6 +63,9 @@ _ATTACHED = re.compile(
 STEM_LENGTH = 6
 """Letters of a word that are compared: enough to distinguish words, few enough to drop most endings."""
 
+MIN_VARIANT = 3
+"""Letters that a word and its variant share at least; one more if the ending has two letters."""
+
 
 def find_words(text: str) -> tuple[str, ...]:
     """Return the words of `text` in order, as `WORD` finds them; for most texts a simpler expression does."""
@@ -108,3 +111,8 @@ def terms(text: str) -> list[str]:
     for word in WORD.findall(text.lower()):
         result += grams(word) if starts_unspaced(word) else [stem(word)]
     return result
+
+
+def shorter_forms(word: str) -> Iterable[str]:
+    """Return `word` without its last letter, and without its last two, where enough letters remain."""
+    return [word[:-cut] for cut in (1, 2) if len(word) - cut >= MIN_VARIANT + cut - 1]
