@@ -142,6 +142,10 @@ _WESTERN_WORDS = frozenset(
 _ACCENT = re.compile(r"[\u00c0-\u024f]")
 _UNMERGED = re.compile(r"[^\S\n](?=[\d\u3000-\u9fff\uff00-\uffef])|[!-/:-@\[-`{-~](?=[\u3400-\u9fff])")
 _CLASSES = [(re.compile(f"{pattern}+"), rate) for pattern, rate in CHARACTER_RATES]
+_LATIN_CLASSES = _CLASSES[-4:]
+"""The classes of digits and signs."""
+_is_beyond_latin = re.compile(r"[\u0370-\u1fff\u3000-\uffff]").search
+"""Finds a character that may be in another class than these."""
 
 
 def sample_text(text: str) -> str:
@@ -166,8 +170,7 @@ def _estimate(text: str) -> int:
     words = _LATIN.findall(text)
     letters = sum(map(len, words))
     tokens = _latin(words, text) + len(_UNMERGED.findall(text)) * UNMERGED
-    for pattern, rate in _CLASSES:
-        # Most English texts end here after two or three classes.
+    for pattern, rate in _CLASSES if _is_beyond_latin(text) else _LATIN_CLASSES:
         if letters == len(text):
             break
         size = sum(map(len, pattern.findall(text)))
