@@ -52,7 +52,7 @@ class Piece(NamedTuple):
     """The headings above it, outermost first, and the first row of its table: what it needs to be understood."""
 
     @property
-    def words(self) -> tuple[str, ...]:
+    def words(self) -> list[str]:
         """Return its words. They are not stored, because most segments are never asked for them."""
         return find_words(self.segment.text)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from itertools import chain
 from types import MappingProxyType
 
@@ -18,14 +18,11 @@ PREFIX_WEIGHT = 0.8
 CONCEPT_WEIGHT = 0.5
 """Weight of another word for what the question names."""
 
-MAX_BEGINNINGS = 32
-"""Beginnings of terms that are looked for in each text before its words are."""
-
 NO_SYNONYMS: Mapping[str, tuple[str, float]] = MappingProxyType({})
 """No other words for any term."""
 
-UNKNOWN = ("", 0.0)
-"""The match of a word that was not looked up yet."""
+Matches = tuple[tuple[str, float], ...]
+"""The terms that a word matches, and how much each occurrence counts."""
 
 MAX_QUESTION = 4000
 """Characters of a question that are compared with the sources, half of them from its beginning and half from its end.
@@ -69,6 +66,22 @@ def _weighted_grams(run: str) -> Iterator[tuple[str, float]]:
         yield gram, 1.0 if min(touched) == 1 else QUESTION_WEIGHT if asks_only else LISTED_WEIGHT
 
 
+class _Known(dict[str, Matches]):
+    """Store what each word matches."""
+
+    def __init__(self, weights: Iterable[str], beginnings: Set[str], find: Callable[[str], Matches]) -> None:
+        super().__init__((term, ((term, 1.0),)) for term in weights)
+        self._beginnings = beginnings
+        self._find = find
+
+    def __missing__(self, word: str) -> Matches:
+        """Return what a new word matches, and store it."""
+        # Few words begin like a term. Others than these may change their beginning when they are folded.
+        outside = word.isascii() and word[:MIN_VARIANT].lower() not in self._beginnings
+        self[word] = found = () if outside else self._find(word)
+        return found
+
+
 class Query:
     """Match words to weighted terms. Each result is stored, since the same words come again and again."""
 
@@ -76,54 +89,44 @@ class Query:
         """Take the weight of each term, and other words for some of them, each with what it counts."""
         self.weights = weights
         self._synonyms = synonyms
-        self._known: dict[str, tuple[str, float] | None] = {term: (term, 1.0) for term in weights}
+        beginnings = {term[:MIN_VARIANT] for term in chain(weights, synonyms)}
+        self._known = _Known(weights, beginnings, self._matches)
+        self._known_grams = _Known(weights, beginnings, self._match)
         # Only words of three letters or more can be variants.
         stems = [term for term in weights if not term.isdigit() and not starts_unspaced(term)]
         self._order = {term: number for number, term in enumerate(stems) if len(term) >= MIN_VARIANT}
-        self._beginnings = {term[:MIN_VARIANT] for term in chain(weights, synonyms)}
         # The first term for each of its shorter forms; looking up is cheap however many terms there are.
         self._longer = {shorter: term for term in reversed(self._order) for shorter in shorter_forms(term)}
 
     def hits_in(self, text: str) -> dict[str, float]:
-        """Return how often the words of `text` match each term. Most texts are passed over without looking for words."""
-        if len(self._beginnings) <= MAX_BEGINNINGS and text.isascii():
-            lower = text.lower()
-            if not any(beginning in lower for beginning in self._beginnings):
-                return {}
+        """Return how often the words of `text` match each term."""
         return self.hits(find_words(text))
 
     def hits(self, words: Iterable[str]) -> dict[str, float]:
         """Return how often `words` match each term; `words` are matches of `WORD`. Variants count `PREFIX_WEIGHT`."""
         counts: dict[str, float] = {}
+        known = self._known
         for word in words:
-            match = self._known.get(word, UNKNOWN)
-            if match is UNKNOWN and starts_unspaced(word):
-                for gram in grams(word):
-                    self._add(counts, self._known.get(gram, UNKNOWN), gram)
-            elif match:
-                self._add(counts, match, word)
+            for term, weight in known[word]:
+                counts[term] = counts.get(term, 0.0) + weight
         return counts
 
-    def _add(self, counts: dict[str, float], match: tuple[str, float] | None, word: str) -> None:
-        match = self._match(word) if match is UNKNOWN else match
-        if match:
-            counts[match[0]] = counts.get(match[0], 0.0) + match[1]
+    def _matches(self, word: str) -> Matches:
+        """Return what a word matches; of a run of a script without blanks, what its groups of characters do."""
+        if starts_unspaced(word):
+            return tuple(chain.from_iterable(map(self._known_grams.__getitem__, grams(word))))
+        return self._match(word)
 
-    def _match(self, word: str) -> tuple[str, float] | None:
-        # Few words begin like a term. Others than these may change their beginning when they are folded.
-        if word.isascii() and word[:MIN_VARIANT].lower() not in self._beginnings:
-            self._known[word] = None
-            return None
+    def _match(self, word: str) -> Matches:
         term = stem(word.lower())
-        match: tuple[str, float] | None = (term, 1.0) if term in self.weights else None
-        if not match:
-            variant = self._variant(term)
-            match = (variant, PREFIX_WEIGHT) if variant else self._synonym(term)
-        self._known[word] = match
-        return match
+        if term in self.weights:
+            return ((term, 1.0),)
+        variant = self._variant(term)
+        return ((variant, PREFIX_WEIGHT),) if variant else self._synonym(term)
 
-    def _synonym(self, word: str) -> tuple[str, float] | None:
-        return next((self._synonyms[form] for form in (word, *shorter_forms(word)) if form in self._synonyms), None)
+    def _synonym(self, word: str) -> Matches:
+        forms = (word, *shorter_forms(word))
+        return tuple(self._synonyms[form] for form in forms if form in self._synonyms)[:1]
 
     def _variant(self, word: str) -> str | None:
         """Return the first term that is `word` with a short ending, or without one: dog and dogs, Land and Länder."""

@@ -105,9 +105,13 @@ def sum_hits(parts: Iterable[Hits]) -> Hits:
     return whole
 
 
-def _densest(lines: list[Hits], weights: dict[str, float]) -> float:
+def _densest(lines: Iterable[Hits], weights: dict[str, float]) -> float:
     """Return the highest sum of weights in one line."""
-    return max((sum(weights[term] * min(1.0, times) for term, times in hit.items()) for hit in lines), default=0.0)
+    return max((_density(hit, weights) for hit in lines if hit), default=0.0)
+
+
+def _density(hit: Hits, weights: dict[str, float]) -> float:
+    return sum([weights[term] if times >= 1 else weights[term] * times for term, times in hit.items()])
 
 
 def _bm25(hit: dict[str, float], weights: dict[str, float], length: float) -> float:

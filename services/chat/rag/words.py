@@ -45,6 +45,8 @@ starts_unspaced = re.compile(rf"[{UNSPACED}]").match
 """Matches a word in a script without blanks."""
 is_east_asian = re.compile("[\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff\uf900-\ufaff]").match
 """Matches a word in Chinese or Japanese."""
+_ASCII_WORDS = bytes(code if chr(code).isalnum() else ord(" ") for code in range(256))
+"""Letters and digits of ASCII as they are, everything else as blanks: splitting takes a fifth of a search."""
 _PLAIN_WORD = re.compile(r"[^\W_]+")
 _needs_care = re.compile(rf"[{UNSPACED}{MARKS}]").search
 """Finds characters of scripts without blanks, and marks."""
@@ -67,9 +69,11 @@ MIN_VARIANT = 3
 """Letters that a word and its variant share at least; one more if the ending has two letters."""
 
 
-def find_words(text: str) -> tuple[str, ...]:
-    """Return the words of `text` in order, as `WORD` finds them; for most texts a simpler expression does."""
-    return tuple((_PLAIN_WORD if text.isascii() or not _needs_care(text) else WORD).findall(text))
+def find_words(text: str) -> list[str]:
+    """Return the words of `text` in order, as `WORD` finds them; for most texts something simpler does."""
+    if text.isascii():
+        return text.encode().translate(_ASCII_WORDS).decode().split()
+    return (WORD if _needs_care(text) else _PLAIN_WORD).findall(text)
 
 
 def count_unspaced(text: str) -> int:
