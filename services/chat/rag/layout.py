@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple
 
-from services.chat.rag.headings import MAX_HEADING, Heading, is_short, title_heading
+from services.chat.rag.headings import MAX_HEADING, is_short, title_heading
 from services.chat.rag.lines import Line, read_lines
 from services.chat.rag.pace import do_nothing, lightly_paced, paced
 from services.chat.rag.paragraphs import find_continuations, joined
 from services.chat.rag.roles import LineRole, find_roles
-from services.chat.rag.segments import Role, Segment, cut_at, cut_line
+from services.chat.rag.segments import Segment, cut_at, cut_text
 from services.chat.rag.tables import find_records
 
 MAX_JOINED = 64
@@ -36,56 +36,45 @@ class Layout(NamedTuple):
     """Characters of encoded data that are not in them."""
 
 
-class Unit(NamedTuple):
-    """A paragraph, a heading, an item, a row or a line of code."""
-
-    text: str
-    glue: str
-    role: Role
-    heading: Heading | None
-
-
 def read_layout(text: str, give_way: Callable[[], None] = do_nothing) -> Layout:
     """Return the segments of `text` in order; joined with their glue they are `text` without superfluous blanks.
 
     Calls `give_way` every few milliseconds.
     """
-    read = list(paced(read_lines(text), give_way))
+    read = list(paced(read_lines(text, give_way), give_way))
     lines = [line for line in lightly_paced(read, give_way) if line.text]
     cut = chain.from_iterable(map(_cut, _units(lines, give_way)))
     return Layout(list(paced(cut, give_way)), sum(line.left_out for line in lightly_paced(read, give_way)))
 
 
-def _cut(unit: Unit) -> Iterable[Segment]:
+def _cut(unit: Segment) -> Iterable[Segment]:
     """Return the segments of `unit`. Of a heading and its paragraph on one line, the heading comes first."""
     text, glue, role, heading = unit
     if heading and len(text) > MAX_HEADING and heading.size:
         head = Segment(text[: heading.size].strip(), glue, "heading", heading)
-        return (head, *cut_line(text[heading.size :].strip(), " ", "prose"))
-    if role in {"prose", "item"}:
-        return cut_line(text, glue, role)
-    return (each._replace(heading=heading) for each in cut_at((), text, glue, role))
+        return (head, *cut_text(Segment(text[heading.size :].strip(), " ")))
+    return cut_text(unit) if role in {"prose", "item"} else cut_at((), unit)
 
 
-def _units(lines: Sequence[Line], give_way: Callable[[], None]) -> Iterator[Unit]:
-    """Yield the units of `lines`."""
+def _units(lines: Sequence[Line], give_way: Callable[[], None]) -> Iterator[Segment]:
+    """Yield the units of `lines`: a paragraph, a heading, an item, a row or a line of code."""
     roles = find_roles(lines, give_way)
     goes_on = find_continuations(lines, roles, give_way)
     pairs = lightly_paced(zip(roles, goes_on, strict=True), give_way)
     records = find_records(lines, [role.role == "prose" and not on for role, on in pairs], give_way)
     titled = not any(role.heading and role.heading.is_markdown for role in lightly_paced(roles, give_way))
     for start, end in _spans(lines, goes_on, records):
-        role = roles[start]
+        line, role = lines[start], roles[start]
         if role.hidden:
             continue
         if start in records:
-            yield Unit("\n".join(line.text for line in lines[start:end]), lines[start].glue, "row", None)
-        elif titled and end - start == 1 and _is_title(lines, roles, goes_on, start):
-            yield Unit(lines[start].text, lines[start].glue, "heading", title_heading(lines[start].text))
+            yield Segment("\n".join(each.text for each in lines[start:end]), line.glue, "row")
+        elif titled and line.gap and end - start == 1 and _is_title(lines, roles, goes_on, start):
+            yield Segment(line.text, line.glue, "heading", title_heading(line.text))
         else:
             # The indentation of code says what belongs together.
-            indent = " " * min(lines[start].indent, MAX_INDENT) if role.role == "code" else ""
-            yield Unit(_text(lines[start:end], role), lines[start].glue + indent, role.role, role.heading)
+            indent = " " * min(line.indent, MAX_INDENT) if role.role == "code" else ""
+            yield Segment(_text(lines[start:end], role), line.glue + indent, role.role, role.heading)
 
 
 def _spans(lines: Sequence[Line], goes_on: Sequence[bool], records: set[int]) -> Iterator[tuple[int, int]]:
@@ -102,13 +91,13 @@ def _spans(lines: Sequence[Line], goes_on: Sequence[bool], records: set[int]) ->
 def _text(lines: Sequence[Line], role: LineRole) -> str:
     if role.role == "row":
         return lines[0].wide or lines[0].text
-    return joined([line.text for line in lines])
+    return joined([line.text for line in lines]) if len(lines) > 1 else lines[0].text
 
 
 def _is_title(lines: Sequence[Line], roles: Sequence[LineRole], goes_on: Sequence[bool], index: int) -> bool:
-    """Return whether a line is a heading only by standing alone above a paragraph."""
+    """Return whether a line behind an empty one is a heading only by standing alone above a paragraph."""
     line = lines[index]
-    if not (line.gap and roles[index].role == "prose" and index + 1 < len(lines) and lines[index + 1].gap):
+    if roles[index].role != "prose" or index + 1 == len(lines) or not lines[index + 1].gap:
         return False
     below, text = roles[index + 1], line.text.strip("*_ ")
     if not text or not is_short(text) or not any(map(str.isalpha, text)):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from services.chat.rag.pace import do_nothing, lightly_paced
 from services.chat.rag.words import EAST_ASIAN, EAST_ASIAN_SIGNS
 
 MAX_LINE_BLOCK = 8192
@@ -27,6 +28,7 @@ _REMOVABLE_BLANK = re.compile(
     rf"|(?<=[{EAST_ASIAN_SIGNS}] )|(?=[{EAST_ASIAN_SIGNS}]))"
 )
 """A blank inside Chinese or Japanese text. Markup left it there; it splits words and costs a token."""
+_has_east_asian = re.compile(rf"[{EAST_ASIAN}]").search
 _RUN = re.compile(rf"(?<![\w+/=-])(?:data:[\w/+.;=-]{{1,99}},)?[\w+/=-]{{{MAX_WORD},}}", re.ASCII)
 _OTHER_SIGN = re.compile(r"[^\w+/-]", re.ASCII)
 """A character that encoded data does not have, but for the signs at its end."""
@@ -51,20 +53,21 @@ class Line(NamedTuple):
     """Characters of encoded data that were in it."""
 
 
-def read_lines(text: str) -> Iterator[Line]:
-    """Yield the lines of `text`, at most `MAX_LINE_BLOCK` characters long each."""
+def read_lines(text: str, give_way: Callable[[], None] = do_nothing) -> Iterator[Line]:
+    """Yield the lines of `text`, at most `MAX_LINE_BLOCK` characters long each. Gives way between long and empty ones."""
     gap, glue, encoded = True, "\n", False
-    for raw in _raw_lines(text):
+    for raw in lightly_paced(_raw_lines(text), give_way):
         stripped = raw.strip()
-        if not stripped:
-            gap = True
-        else:
+        if stripped:
             was_encoded, encoded = encoded, _is_encoded(stripped, encoded)
+            indent = len(raw) - len(raw.lstrip()) if raw[0].isspace() else 0
             if encoded:
                 yield Line("" if was_encoded else LEFT_OUT, glue, gap, 0, "", len(stripped))
+            elif len(stripped) < MAX_WORD:
+                yield Line(one_blank(stripped), glue, gap, indent, _wide(stripped), 0)
             else:
-                yield from _lines(stripped, glue, gap, len(raw) - len(raw.lstrip()) if raw[0].isspace() else 0)
-            gap, glue = False, "\n"
+                yield from _long_line(stripped, glue, gap, indent)
+        gap, glue = not stripped, "\n" if stripped else glue
         if "\f" in raw:
             glue = "\f"
 
@@ -80,21 +83,16 @@ def _raw_lines(text: str) -> Iterator[str]:
 
 def _is_encoded(line: str, goes_on: bool) -> bool:
     """Return whether `line` is encoded data; `goes_on` says that the line before it was."""
-    if not line or _OTHER_SIGN.search(line.rstrip("=")):
+    if " " in line or _OTHER_SIGN.search(line.rstrip("=")):
         return False
     return goes_on or (len(line) >= MIN_ENCODED and all(sign.search(line) for sign in _MIXED))
 
 
-def _lines(stripped: str, glue: str, gap: bool, indent: int) -> Iterable[Line]:
-    if len(stripped) < MAX_WORD:
-        return (Line(one_blank(stripped), glue, gap, indent, _wide(stripped), 0),)
-    blocks = (stripped[start : start + MAX_LINE_BLOCK] for start in range(0, len(stripped), MAX_LINE_BLOCK))
-    return _long_line(blocks, glue, gap, indent)
-
-
-def _long_line(blocks: Iterable[str], glue: str, gap: bool, indent: int) -> Iterator[Line]:
-    for block in blocks:
-        piece = _RUN.sub(_without_data, block)
+def _long_line(line: str, glue: str, gap: bool, indent: int) -> Iterator[Line]:
+    """Yield the parts of a long line, without encoded data."""
+    for start in range(0, len(line), MAX_LINE_BLOCK):
+        block = line[start : start + MAX_LINE_BLOCK]
+        piece = _RUN.sub(_without_data, block) if max(map(len, block.split()), default=0) >= MAX_WORD else block
         if narrow := one_blank(piece):
             yield Line(narrow, glue, gap, indent, _wide(piece), len(block) - len(piece))
             glue, gap = "", False
@@ -108,7 +106,8 @@ def one_blank(text: str) -> str:
     """Return `text` with single blanks, and with none inside Chinese or Japanese text."""
     if text.isascii():
         return " ".join(text.split()) if "  " in text or "\t" in text else text
-    return _REMOVABLE_BLANK.sub("", " ".join(text.split()))
+    narrow = " ".join(text.split())
+    return _REMOVABLE_BLANK.sub("", narrow) if _has_east_asian(narrow) else narrow
 
 
 def _column_gap(match: re.Match[str]) -> str:
