@@ -73,10 +73,19 @@ _SHARED_SCRIPTS = frozenset({"latin", "cyrillic", "arabic", "devanagari"})
 _CHINESE = re.compile("[吗嗎呢么麼谁誰哪这這那你们們]")
 """Characters that Japanese does not write."""
 
-_LANGUAGES = {
-    word: frozenset(language for language, words in LISTED_WORDS.items() if word in words)
-    for word in frozenset().union(*LISTED_WORDS.values())
-}
+
+def _languages_by_word() -> dict[str, frozenset[str]]:
+    found: dict[str, frozenset[str]] = {}
+    # Most words are of one language, and share the set of it.
+    known: dict[frozenset[str], frozenset[str]] = {}
+    for language, words in LISTED_WORDS.items():
+        for word in words:
+            languages = found.get(word, frozenset()) | {language}
+            found[word] = known.setdefault(languages, languages)
+    return found
+
+
+_LANGUAGES = _languages_by_word()
 """The languages that have a function word."""
 
 
@@ -136,7 +145,8 @@ def is_foreign(question: str, sources: Sequence[str], give_way: Callable[[], Non
 def _speaks_against(question: str, languages: frozenset[str], text: str) -> bool:
     """Return whether the function words and letters of `question` are those of a language not in `languages`."""
     words, letters = Counter(_words(text)), Counter(filter(_is_accented, text.lower()))
-    usual = {word for word, times in words.items() if times * RARE_WORD >= words.total()}
+    total = words.total()
+    usual = {word for word, times in words.items() if times * RARE_WORD >= total}
     usual.update(letter for letter, times in letters.items() if times * RARE_LETTER >= len(text))
     own, strange = 0.0, 0
     weights: dict[str, float] = defaultdict(float)
