@@ -8,11 +8,12 @@ comes with it.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, zip_longest
 
 from services.chat.rag.aim import share_of_whole
+from services.chat.rag.pace import do_nothing, lightly_paced, paced
 from services.chat.rag.passages import Cut, Passage
 from services.chat.rag.places import named_places, spans_of
 
@@ -59,38 +60,45 @@ def for_documents(
     passages: Sequence[Passage],
     ranked: Sequence[Candidate],
     coverage: float,
+    give_way: Callable[[], None] = do_nothing,
 ) -> Iterator[Candidate]:
     """Yield the passages of attached documents in the order in which they are taken; some come twice.
 
+    Calls `give_way` every few milliseconds.
     `leans` says that the question is about what the talk was about, so it may name nothing and still mean a passage.
     """
-    at_place = list(_at_places(question, cuts, passages))
+    at_place = list(_at_places(question, cuts, passages, give_way))
     yield from at_place
     share = share_of_whole(question, leans)
     if share == 1 and not at_place:
-        yield from chain(_overview(passages), ranked)
+        yield from chain(_overview(passages, give_way), ranked)
     elif share and not at_place:
-        yield from _by_turns(_overview(passages), ranked)
+        yield from _by_turns(_overview(passages, give_way), ranked)
     elif coverage < WEAK and not at_place:
-        yield from _by_turns(ranked[::2], ranked[1::2], _overview(passages))
+        yield from _by_turns(ranked[::2], ranked[1::2], _overview(passages, give_way))
     yield from ranked
 
 
-def _at_places(question: str, cuts: Sequence[Cut], passages: Sequence[Passage]) -> Iterator[Candidate]:
+def _at_places(
+    question: str, cuts: Sequence[Cut], passages: Sequence[Passage], give_way: Callable[[], None]
+) -> Iterator[Candidate]:
     """Yield the passages at the places that `question` names, in the order of the documents."""
-    kinds = {section.kind for cut in cuts for section in cut.sections if section.number} - {""}
-    places = named_places(question, kinds)
-    spans = [spans_of(places, cut.segments, cut.sections) if places else [] for cut in cuts]
-    for index, passage in enumerate(passages):
-        inside = [line for line in passage.lines if any(line.place in span for span in spans[passage.source])]
+    sections = lightly_paced((section for cut in cuts for section in cut.sections), give_way)
+    places = named_places(question, {section.kind for section in sections if section.number} - {""})
+    if not places:
+        return
+    spans = [spans_of(places, cut.segments, cut.sections, give_way) for cut in cuts]
+    named = [{place for span in paced(each, give_way) for place in span} for each in spans]
+    for index, passage in enumerate(paced(passages, give_way)):
+        inside = [line for line in passage.lines if line.place in named[passage.source]]
         if inside:
             yield index, replace(passage, lines=tuple(inside))
 
 
-def _overview(passages: Sequence[Passage]) -> Iterator[Candidate]:
+def _overview(passages: Sequence[Passage], give_way: Callable[[], None]) -> Iterator[Candidate]:
     """Yield the beginnings of passages, evenly spread over each document, and taken from the documents by turns."""
     documents: dict[int, list[Candidate]] = defaultdict(list)
-    for index, passage in enumerate(passages):
+    for index, passage in enumerate(paced(passages, give_way)):
         documents[passage.source].append((index, _opening(passage)))
     yield from _by_turns(*map(_spread, documents.values()))
 

@@ -79,12 +79,14 @@ def sections_named(sections: Sequence[Section], number: str, kind: str = "") -> 
     return [each for each in sections if each.number == number and (not kind or each.kind in {"", kind})]
 
 
-def find_pages(segments: Sequence[Segment]) -> list[Mark]:
+def find_pages(segments: Sequence[Segment], give_way: Callable[[], None] = do_nothing) -> list[Mark]:
     """Return the pages of a text, from page ends or from lines that say nothing but a page's number."""
-    marks = [(index, page_number(each.text)) for index, each in enumerate(segments) if each.role == "page"]
+    numbered = enumerate(lightly_paced(segments, give_way))
+    marks = [(index, page_number(each.text)) for index, each in numbered if each.role == "page"]
     if marks:
         return _numbered_pages([(index, number or 0) for index, number in marks], len(segments))
-    starts = [0, *(index for index, each in enumerate(segments) if index and each.glue == "\f"), len(segments)]
+    numbered = enumerate(lightly_paced(segments, give_way))
+    starts = [0, *(index for index, each in numbered if index and each.glue == "\f"), len(segments)]
     spans = enumerate(pairwise(starts), 1) if len(starts) > 2 else ()
     return [Mark("page", str(number), first, end - 1) for number, (first, end) in spans]
 

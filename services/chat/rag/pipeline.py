@@ -159,7 +159,7 @@ def pick_passages(
         ranking = rank_passages(query, kept, give_way)
     ranked = by_rank(kept, ranking.scores, rag_settings.rag_min_quality_score / 100)
     documents = all(sources[passage.source].attached for passage in kept)
-    order = for_documents(asked, topics.leans, cuts, kept, ranked, verdict.coverage) if documents else ranked
+    order = for_documents(asked, topics.leans, cuts, kept, ranked, verdict.coverage, give_way) if documents else ranked
     selected = select_passages(order, sources, budget, count, rag_settings, give_way)
     shown = len({passage.source for passage in selected})
     return Picked(prompt.render_passages(selected, sources), verdict, shown, unread)

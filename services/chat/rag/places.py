@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from services.chat.rag.headings import plain_number
 from services.chat.rag.outline import Mark, Section, find_captions, find_pages
+from services.chat.rag.pace import do_nothing, lightly_paced, paced
 from services.chat.rag.segments import Segment
 from services.chat.rag.words import WORD
 
@@ -116,11 +117,16 @@ def _by_beginning(word: str, table: Mapping[str, str]) -> str:
     return next((table[word[:size]] for size in range(len(word), 1, -1) if word[:size] in table), "")
 
 
-def spans_of(places: Sequence[Place], segments: Sequence[Segment], sections: Sequence[Section]) -> list[range]:
-    """Return the segments of a source, by their index, that `places` name."""
-    marks = [*find_pages(segments), *find_captions(segments)]
+def spans_of(
+    places: Sequence[Place],
+    segments: Sequence[Segment],
+    sections: Sequence[Section],
+    give_way: Callable[[], None] = do_nothing,
+) -> list[range]:
+    """Return the segments of a source, by their index, that `places` name. Calls `give_way` every few milliseconds."""
+    marks = [*find_pages(segments, give_way), *lightly_paced(find_captions(segments), give_way)]
     spans: list[range] = []
-    for place in places:
+    for place in paced(places, give_way, 1):
         named: list[Section | Mark] = [*_sections(place, sections)]
         named += [mark for mark in marks if (mark.kind, mark.number) == place]
         spans += [range(each.first, each.last + 1) for each in named]
@@ -136,7 +142,8 @@ def _sections(place: Place, sections: Sequence[Section]) -> list[Section]:
     same = [each for each in sections if each.number == place.number]
     if not same and place.kind in DIVISIONS and place.number.isdigit():
         # Chapters without numbers are counted.
-        outer = [each for each in sections if each.level == min(each.level for each in sections)]
+        highest = min((each.level for each in sections), default=0)
+        outer = [each for each in sections if each.level == highest]
         return outer[int(place.number) - 1 : int(place.number)]
     return [each for each in same if each.kind == place.kind] or [
         each for each in same if not place.kind or not each.kind
