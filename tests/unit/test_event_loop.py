@@ -188,11 +188,18 @@ def similar(letters: str) -> str:
     return " ".join(f"abc{''.join(ending)}" for ending in product(letters, repeat=3))
 
 
+def result(number: int) -> str:
+    """Return a result of a search in English, all of whose other words are its own."""
+    words = "it is in the middle of the town and " + " ".join(f"w{number}x{place}" for place in range(200))
+    return f'<source id="{number}" name="a" resource-type="web_search" source="https://example.org">{words}</source>\n'
+
+
 MEGABYTES = {
     "attributes without an end": (ask, '<source id="1" name="' + '" a="' * 22 + "x</source>\nWhy?"),
     "many of them": (ask, ('\n<source id="1" name="' + '" a="' * 20) * 10_000 + "x</source>\nWhy?"),
     "sources without an end": (ask, f"{SOURCE}\n" * 40_000 + "</source>\nWhy?"),
     "small sources": (ask, f"{SOURCE}The tower is 61 m high.</source>\n" * 20_000 + "How high is the tower?"),
+    "different words of results": (ask, "".join(result(number) for number in range(1, 101)) + "Wie hoch ist der Turm?"),
     "copies of the question": (ask, f"{SOURCE}61 m</source>\n" + "<user_query>" * 100_000),
     "ends of the context": (ask, f"{SOURCE}61 m</source>\n" + "</context>" * 100_000),
     "words in a question": (ask, f"{SOURCE}61 m</source>\n" + " ".join(map(str, range(200_000)))),

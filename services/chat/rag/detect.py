@@ -22,7 +22,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from services.chat.rag import template
-from services.chat.rag.pace import do_nothing, lightly_paced
+from services.chat.rag.pace import do_nothing, lightly_paced, paced
 from services.chat.rag.sources import Kind, RagRequest, Source
 from services.chat.rag.template import CONTEXT, CONTEXT_END
 from services.core.message import Messages
@@ -125,13 +125,13 @@ def _joined(*texts: str) -> str:
 
 def _block(text: str, give_way: Callable[[], None]) -> Block | None:
     """Return the part of `text` with sources; None without sources."""
-    first = next(filter(None, lightly_paced(_beginnings(text), give_way)), None)
+    first = next(filter(None, paced(_beginnings(text), give_way)), None)
     if first is None:
         return None
     end = _end(text, first, give_way)
     if end < 0:
         return None
-    found = filter(None, lightly_paced(_openings(text, first, end), give_way))
+    found = filter(None, paced(_openings(text, first, end), give_way))
     openings = list(islice(found, MAX_SOURCES + 1))
     borders = [*(opening.start for opening in openings[1:]), end + len(_CLOSING)][:MAX_SOURCES]
     sources = tuple(_source(text, opening, border) for opening, border in zip(openings, borders, strict=False))

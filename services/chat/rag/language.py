@@ -144,10 +144,12 @@ def is_foreign(question: str, sources: Sequence[str], give_way: Callable[[], Non
 
 def _speaks_against(question: str, languages: frozenset[str], text: str) -> bool:
     """Return whether the function words and letters of `question` are those of a language not in `languages`."""
-    words, letters = Counter(_words(text)), Counter(filter(_is_accented, text.lower()))
+    words, letters = Counter(_words(text)), Counter(text.lower())
     total = words.total()
     usual = {word for word, times in words.items() if times * RARE_WORD >= total}
-    usual.update(letter for letter, times in letters.items() if times * RARE_LETTER >= len(text))
+    usual.update(
+        letter for letter, times in letters.items() if times * RARE_LETTER >= len(text) and _is_accented(letter)
+    )
     own, strange = 0.0, 0
     weights: dict[str, float] = defaultdict(float)
     signs: Counter[str] = Counter()

@@ -88,12 +88,12 @@ def find_pages(segments: Sequence[Segment], give_way: Callable[[], None] = do_no
     numbered = enumerate(lightly_paced(segments, give_way))
     starts = [0, *(index for index, each in numbered if index and each.glue == "\f"), len(segments)]
     spans = enumerate(pairwise(starts), 1) if len(starts) > 2 else ()
-    return [Mark("page", str(number), first, end - 1) for number, (first, end) in spans]
+    return [Mark("page", str(number), first, end - 1) for number, (first, end) in lightly_paced(spans, give_way)]
 
 
-def find_captions(segments: Sequence[Segment]) -> Iterator[Mark]:
+def find_captions(segments: Sequence[Segment], give_way: Callable[[], None] = do_nothing) -> Iterator[Mark]:
     """Yield the captions of figures and tables; a table goes on to the last of the rows behind its caption."""
-    for index, each in enumerate(segments):
+    for index, each in enumerate(paced(segments, give_way, 256)):
         match = _CAPTION.match(each.text) if each.glue != " " and each.role in {"prose", "heading"} else None
         if match:
             kind = "figure" if (match[1] or match[3]).lower().startswith(_FIGURES) else "table"

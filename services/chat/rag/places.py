@@ -124,11 +124,11 @@ def spans_of(
     give_way: Callable[[], None] = do_nothing,
 ) -> list[range]:
     """Return the segments of a source, by their index, that `places` name. Calls `give_way` every few milliseconds."""
-    marks = [*find_pages(segments, give_way), *lightly_paced(find_captions(segments), give_way)]
+    marks = [*find_pages(segments, give_way), *find_captions(segments, give_way)]
     spans: list[range] = []
     for place in paced(places, give_way, 1):
         named: list[Section | Mark] = [*_sections(place, sections)]
-        named += [mark for mark in marks if (mark.kind, mark.number) == place]
+        named += [mark for mark in lightly_paced(marks, give_way) if (mark.kind, mark.number) == place]
         spans += [range(each.first, each.last + 1) for each in named]
         spans += _paragraphs(place, segments) if not named else []
     return spans

@@ -65,7 +65,8 @@ def rank_passages(query: Query, passages: Sequence[Passage], give_way: Callable[
 
     Calls `give_way` every few milliseconds.
     """
-    by_line = [[query.hits_in(line.segment.text) for line in passage.lines] for passage in paced(passages, give_way)]
+    few = paced(passages, give_way, 8)
+    by_line = [[query.hits_in(line.segment.text) for line in passage.lines] for passage in few]
     hits = [sum_hits(lines) for lines in paced(by_line, give_way)]
     frequency = Counter(term for hit in paced(hits, give_way) for term in hit)
     idf = {

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from services.chat.rag import leaning, small_talk
 from services.chat.rag.pace import do_nothing, paced
@@ -122,8 +123,9 @@ def _added(terms: Iterable[str], known: set[str]) -> list[str]:
 
 def _terms_said_by(history: Messages, role: str, messages: int) -> list[str]:
     """Return the terms of the last `messages` messages of `role`, each once."""
-    texts = [message.text for message in history if message.role == role]
-    return list(dict.fromkeys(term for text in texts[-messages:] for term in content_terms(text[:RECENT_CHARACTERS])))
+    said = (message.text for message in reversed(history) if message.role == role)
+    texts = reversed([*islice(said, messages)])
+    return list(dict.fromkeys(term for text in texts for term in content_terms(text[:RECENT_CHARACTERS])))
 
 
 def judge_relevance(
