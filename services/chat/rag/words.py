@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
+from itertools import compress
 
 BMP = 0x10000
 """Character classes cover the first plane of Unicode. Rarer scripts beyond it still match as letters."""
@@ -18,9 +19,9 @@ BMP = 0x10000
 
 def char_class(belongs: Callable[[str], bool]) -> str:
     """Return the inside of a character class with all first-plane characters for which `belongs` is true."""
-    codes = [code for code in range(0xA0, BMP) if not 0xD800 <= code < 0xE000 and belongs(chr(code))]
+    plane = range(0xA0, BMP)
     ranges: list[list[int]] = []
-    for code in codes:
+    for code in compress(plane, map(belongs, map(chr, plane))):
         if ranges and ranges[-1][1] == code - 1:
             ranges[-1][1] = code
         else:
