@@ -139,7 +139,9 @@ def pick_passages(
         return Picked("", Verdict(False, "empty sources", 0.0), 0, unread)
     asked = gist(question)
     topics = find_topics(asked, history)
-    query = with_concepts(asked, topics.weights(), languages_in([source.text for source in sources], give_way))
+    query = with_concepts(
+        asked, topics.weights(), languages_in([source.text for source in sources], give_way), give_way
+    )
     judged = [passage for passage in passages if not sources[passage.source].attached] or passages
     ranking = rank_passages(query, judged, give_way)
     floor = rag_settings.rag_quality_floor_threshold / 10

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from services.chat.rag.function_words import LISTED_WEIGHT, QUESTION_WEIGHT, character_weights
 from services.chat.rag.function_words import weight as weigh
 from services.chat.rag.language import languages_of
+from services.chat.rag.pace import do_nothing, paced
 from services.chat.rag.thesaurus import thesaurus
 from services.chat.rag.words import MIN_VARIANT, WORD, find_words, grams, shorter_forms, starts_unspaced, stem
 
@@ -134,13 +135,16 @@ class Query:
         return min(filter(self._order.__contains__, candidates), key=self._order.__getitem__, default=None)
 
 
-def with_concepts(question: str, weights: dict[str, float], languages: Set[str]) -> Query:
+def with_concepts(
+    question: str, weights: dict[str, float], languages: Set[str], give_way: Callable[[], None] = do_nothing
+) -> Query:
     """Return the query of a question with these terms, which other words for the same concepts match too.
 
-    The other words are in `languages`, those of the sources (ISO 639-1).
+    The other words are in `languages`, those of the sources (ISO 639-1). Calls `give_way` every few milliseconds.
     """
     known, all_weights, synonyms = thesaurus(), dict(weights), dict[str, tuple[str, float]]()
-    for number, meanings in known.concepts_in(question, languages_of(question)).items():
+    concepts = known.concepts_in(question, languages_of(question), give_way)
+    for number, meanings in paced(concepts.items(), give_way, 8):
         concept = f"#{number}"
         all_weights[concept] = CONCEPT_WEIGHT / meanings
         for term, share in known.terms_of(number, languages):

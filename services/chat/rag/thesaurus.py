@@ -7,12 +7,13 @@ the words of a household and of an encyclopedia that people ask with; what is no
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Set
 from functools import cache
 from itertools import chain
 from pathlib import Path
 
 from services.chat.rag.function_words import QUESTION_WEIGHT, character_weights, weight
+from services.chat.rag.pace import do_nothing, paced
 from services.chat.rag.words import STEM_LENGTH, WORD, grams, shorter_forms, starts_unspaced, stem
 
 LANGUAGES = ("en", "de", "es", "fr", "it", "pt", "ru", "tr", "ar", "hi", "zh", "ja")
@@ -23,6 +24,9 @@ FILES = ("thesaurus.txt", "countries.txt")
 
 LONGEST_RUN = 5
 """Characters of the longest word in the list that is written without blanks."""
+
+LONGEST_COMPOUND = 40
+"""Letters of a word that may be a compound; a longer one is an address or no word."""
 
 MIN_PART = 4
 """Letters of the first part of a compound."""
@@ -41,13 +45,15 @@ class Thesaurus:
         # Tuples take half of the memory.
         self._places = {key: tuple(numbers) for key, numbers in places.items()}
 
-    def concepts_in(self, text: str, languages: Set[str]) -> dict[int, int]:
+    def concepts_in(self, text: str, languages: Set[str], give_way: Callable[[], None] = do_nothing) -> dict[int, int]:
         """Return the numbers of the concepts that `text` names, each with how many its word may mean.
 
-        `languages` are those that the text may be in; none says that it may be in any.
+        `languages` are those that the text may be in; none says that it may be in any. Calls `give_way` every few
+        milliseconds.
         """
         found: dict[int, int] = {}
-        for key in self._keys_in(text):
+        words = paced(WORD.findall(text.lower()), give_way)
+        for key in chain.from_iterable(map(self._keys_of, words)):
             meant = [number for number in self._places[key] if not languages or self._names(number, key, languages)]
             for number in meant:
                 found[number] = min(len(meant), found.get(number, len(meant)))
@@ -68,13 +74,13 @@ class Thesaurus:
             if not languages or language in languages:
                 yield from field.split()
 
-    def _keys_in(self, text: str) -> Iterator[str]:
-        for word in WORD.findall(text.lower()):
-            if starts_unspaced(word):
-                yield from self._runs_in(word)
-            elif weight(word) > QUESTION_WEIGHT:
-                yield from self._forms(stem(word))
-                yield from self._ending(word)
+    def _keys_of(self, word: str) -> Iterator[str]:
+        """Yield the words of the list that a word of a text is or contains."""
+        if starts_unspaced(word):
+            yield from self._runs_in(word)
+        elif weight(word) > QUESTION_WEIGHT:
+            yield from self._forms(stem(word))
+            yield from self._ending(word)
 
     def _forms(self, word: str) -> Iterator[str]:
         """Yield a word of the list that is `word` with or without a short ending."""
@@ -82,7 +88,8 @@ class Thesaurus:
 
     def _ending(self, word: str) -> Iterator[str]:
         """Yield the last part of a compound, as "Apotheke" of "Gemeinschaftsapotheke", if the list has it."""
-        parts = (word[start:] for start in range(MIN_PART, len(word) - STEM_LENGTH + 1))
+        last = len(word) - STEM_LENGTH if len(word) <= LONGEST_COMPOUND else 0
+        parts = (word[start:] for start in range(MIN_PART, last + 1))
         yield from [part for part in map(stem, parts) if part in self._places][:1]
 
     def _runs_in(self, run: str) -> Iterator[str]:
