@@ -1,7 +1,6 @@
 """Tell whether a question is in another language than all sources, in which case shared words say nothing of them.
 
-Scripts decide alone where they can. Languages of one script differ by function words and accented letters. In doubt the
-answer is no. Of 30 languages' questions it was wrong for 1 or 2 in 1,000 (docs/rag.md).
+Scripts decide alone where they can. Languages of one script differ by function words.
 """
 
 from __future__ import annotations
@@ -9,9 +8,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
-from services.chat.rag.function_words import LISTED_WORDS, QUESTION_WORDS
+from services.chat.rag.function_words import LISTED_WORDS
 from services.chat.rag.pace import do_nothing, paced
 from services.chat.rag.words import WORD
 
@@ -24,20 +23,20 @@ MAX_READ_OF_QUESTION = 2000
 
 RARE_WORD = 250
 """A word of which there is less than one in so many words of the sources may be a quotation in them."""
-RARE_LETTER = 5000
-"""The same for an accented letter: one in so many characters."""
 MIN_LISTED = 3
 """Function words that tell the language of a text."""
 LIKELY_SHARE = 0.8
 """Share of the first language's weight from which another language is likely too, as with Danish and Norwegian."""
-LONG_QUESTION_WORD = 4
-"""Letters from which a question word counts as two signs of its language; shorter ones belong to several."""
-MIN_SIGNS = 2
-"""Signs of another language that suffice. One word may be a name or a quotation."""
 MIN_WEIGHT = 0.5
 """What the function words of the other language weigh at least. One that n languages share weighs 1 / sqrt(n)."""
+IN_NAME = 0.5
+"""What a word between two capitals counts, since it may belong to a name."""
 MIN_RATIO = 1.5
-"""What they weigh at least, compared with the function words of the sources' languages."""
+"""What they weigh at least, compared with the function words of the source's languages."""
+MIN_WORDS = 5
+"""Words from which a source has a language."""
+MIN_FOREIGN = 0.5
+"""Share of the sources from which the others do not count. Pages in Chinese often have whole parts in English."""
 
 _RANGES = {
     "latin": "a-z\u00aa\u00ba\u00df-\u00f6\u00f8-\u024f\u1e00-\u1eff",
@@ -68,6 +67,8 @@ _RANGES = {
 _SCRIPTS = re.compile("|".join(f"(?P<{name}>[{letters}]+)" for name, letters in _RANGES.items()))
 _OF_SCRIPT = {"han": frozenset({"zh"}), "kana": frozenset({"ja"})}
 """The language of a script without blanks, whose function words are no words of their own."""
+LETTERS_PER_SIGN = {"han": 3, "kana": 2, "hangul": 2}
+"""Letters of an alphabet that say as much as one character of these scripts: a brand in a question is one word."""
 _SHARED_SCRIPTS = frozenset({"latin", "cyrillic", "arabic", "devanagari"})
 """Scripts of several languages that the lists of function words tell apart."""
 _CHINESE = re.compile("[吗嗎呢么麼谁誰哪这這那你们們]")
@@ -87,6 +88,15 @@ def _languages_by_word() -> dict[str, frozenset[str]]:
 
 _LANGUAGES = _languages_by_word()
 """The languages that have a function word."""
+_LETTERS = {language: frozenset("".join(words)) for language, words in LISTED_WORDS.items()}
+_ALPHABETS = {
+    letter: frozenset(language for language, letters in _LETTERS.items() if letter in letters)
+    for letter in set(re.findall(f"[{_RANGES['latin']}{_RANGES['cyrillic']}]", " ".join(_LANGUAGES)))
+    if letter > "\x7f"
+}
+"""The languages that have a letter of Latin or Cyrillic which English lacks, as far as their function words show."""
+_SIGNS = {**_LANGUAGES, **_ALPHABETS}
+"""The languages that a function word or a letter is a sign of."""
 
 
 def script_of(text: str) -> str:
@@ -96,7 +106,8 @@ def script_of(text: str) -> str:
     """
     letters: Counter[str] = Counter()
     for run in _SCRIPTS.finditer(text.lower()):
-        letters[str(run.lastgroup)] += run.end() - run.start()
+        script = str(run.lastgroup)
+        letters[script] += (run.end() - run.start()) * LETTERS_PER_SIGN.get(script, 1)
     if letters["kana"] * 10 > letters["han"]:
         letters["kana"] += letters.pop("han", 0)
     return max(letters, key=letters.__getitem__, default="") if letters.total() else ""
@@ -122,51 +133,53 @@ def languages_in(texts: Sequence[str], give_way: Callable[[], None] = do_nothing
     return frozenset().union(*found) if all(found) else frozenset()
 
 
+def is_german(text: str) -> bool:
+    """Return whether the function words of a short `text` are German ones rather than those of any other language."""
+    weights: Counter[str] = Counter()
+    for word in _words(text):
+        weights.update(dict.fromkeys(_LANGUAGES.get(word, ()), 1))
+    return weights["de"] > 0 and weights["de"] == max(weights.values())
+
+
 def is_foreign(question: str, sources: Sequence[str], give_way: Callable[[], None] = do_nothing) -> bool:
-    """Return whether `question` is certainly in another language than each of the `sources`.
+    """Return whether `question` is in another language than half of the `sources` or more.
 
     Reads at most `MAX_READ` characters of them. Calls `give_way` every few milliseconds.
     """
     question = unicodedata.normalize("NFC", question[:MAX_READ_OF_QUESTION])
     asked = script_of(question)
     share = min(MAX_READ_OF_SOURCE, MAX_READ // (len(sources) or 1))
-    texts = [(script_of(text), text) for text in (_sample(source, share) for source in paced(sources, give_way))]
-    scripts = {script for script, _ in texts if script}
-    if not asked or not scripts:
-        return False
-    if asked not in scripts:
+    texts = [_sample(source, share) for source in paced(sources, give_way)]
+    foreign = [_differs(question, asked, text) for text in paced(texts, give_way) if script_of(text)]
+    return bool(asked and foreign) and sum(foreign) >= MIN_FOREIGN * len(foreign)
+
+
+def _differs(question: str, asked: str, text: str) -> bool:
+    """Return whether `question`, which is in the script `asked`, is in another language than `text`."""
+    script = script_of(text)
+    if script != asked:
         # A question in Chinese characters alone may be Japanese.
-        return asked != "han" or "kana" not in scripts or bool(_CHINESE.search(question))
-    alike = [text for script, text in texts if script == asked]
-    likely = [languages_of(text) for text in paced(alike, give_way)] if asked in _SHARED_SCRIPTS else [frozenset()]
-    return all(likely) and _speaks_against(question, frozenset().union(*likely), " ".join(alike))
+        return asked != "han" or script != "kana" or bool(_CHINESE.search(question))
+    told = asked in _SHARED_SCRIPTS and len(_words(text)) >= MIN_WORDS
+    return told and _speaks_against(question, languages_of(text), text)
 
 
-def _speaks_against(question: str, languages: frozenset[str], text: str) -> bool:
-    """Return whether the function words and letters of `question` are those of a language not in `languages`."""
-    words, letters = Counter(_words(text)), Counter(text.lower())
+def _speaks_against(question: str, own: frozenset[str], text: str) -> bool:
+    """Return whether the function words of `question` are those of a language not in `own`, the languages of `text`."""
+    words = Counter(_words(text))
     total = words.total()
-    usual = {word for word, times in words.items() if times * RARE_WORD >= total}
-    usual.update(
-        letter for letter, times in letters.items() if times * RARE_LETTER >= len(text) and _is_accented(letter)
-    )
-    own, strange = 0.0, 0
-    weights: dict[str, float] = defaultdict(float)
-    signs: Counter[str] = Counter()
-    for word in dict.fromkeys(_words_outside_names(question)):
-        those = _LANGUAGES.get(word, frozenset())
-        if those & languages or (those and word in usual):
-            own += _weight(word)
-            continue
-        strange += any(_is_accented(letter) and letter not in usual for letter in word)
-        for language in those:
-            weights[language] += _weight(word)
-            long = len(word) >= LONG_QUESTION_WORD and word in QUESTION_WORDS.get(language, ())
-            signs[language] += 2 if long else 1
-    return strange >= max(MIN_SIGNS, MIN_RATIO * own) or any(
-        weight >= max(MIN_WEIGHT, MIN_RATIO * own) and signs[language] + strange >= MIN_SIGNS
-        for language, weight in weights.items()
-    )
+    gains: dict[str, float] = defaultdict(float)
+    shared: dict[str, float] = defaultdict(float)
+    known = 0.0
+    for sign, sure in _signs_outside_names(question).items():
+        weight = _weight(sign) * sure
+        usual = words[sign] > 1 and words[sign] * RARE_WORD >= total
+        is_known = usual or bool(_SIGNS[sign] & own)
+        known += weight * is_known
+        for language in _SIGNS[sign]:
+            (shared if is_known else gains)[language] += weight
+    # What both languages have tells nothing.
+    return any(gain >= max(MIN_WEIGHT, MIN_RATIO * (known - shared[name])) for name, gain in gains.items())
 
 
 def _words(text: str) -> list[str]:
@@ -174,26 +187,25 @@ def _words(text: str) -> list[str]:
     return WORD.findall(text.lower())
 
 
-def _words_outside_names(text: str) -> Iterator[str]:
-    """Yield the words in lower case, without those in names: capitals after the first word, and what is between them.
+def _signs_outside_names(text: str) -> dict[str, float]:
+    """Return the function words and letters of `text`, and how surely each is no part of a name, 0 to 1.
 
-    "The Lord of the Rings" in a German question is no English.
+    In names are capitals after the first word, and perhaps what is between them: "The Lord of the Rings" in a German
+    question is no English.
     """
     words = WORD.findall(text)
     capital = [number > 0 and word[0].isupper() for number, word in enumerate(words)]
-    for number, word in enumerate(words):
+    found: dict[str, float] = {}
+    for number, word in enumerate(map(str.lower, words)):
         between = any(capital[max(0, number - 2) : number]) and any(capital[number + 1 : number + 3])
-        if not capital[number] and not between:
-            yield word.lower()
+        for sign in () if capital[number] else (word, *filter(_ALPHABETS.__contains__, word)):
+            if sign in _SIGNS:
+                found[sign] = max(found.get(sign, 0.0), IN_NAME if between else 1.0)
+    return found
 
 
-def _is_accented(char: str) -> bool:
-    """Return whether `char` is a letter that the English alphabet lacks."""
-    return char > "\x7f" and char.isalpha()
-
-
-def _weight(word: str) -> float:
-    return float(len(_LANGUAGES[word]) ** -0.5)
+def _weight(sign: str) -> float:
+    return float(len(_SIGNS[sign]) ** -0.5)
 
 
 def _sample(text: str, length: int) -> str:

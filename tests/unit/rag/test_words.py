@@ -119,14 +119,32 @@ def test_lists_are_words_of_one_script_each() -> None:
 @pytest.mark.parametrize("language", QUESTIONS)
 def test_a_question_is_foreign_to_all_languages_but_its_own(language: str) -> None:
     for other, text in TEXTS.items():
-        # A question in Chinese characters alone may be Japanese, and one Slavic language resembles another.
-        if {language, other} != {"ru", "uk"}:
-            assert is_foreign(QUESTIONS[language], [text, text]) is (language != other), other
+        assert is_foreign(QUESTIONS[language], [text, text]) is (language != other), other
 
 
-def test_no_question_is_foreign_to_a_source_in_its_language_among_others() -> None:
-    for language, question in QUESTIONS.items():
-        assert not is_foreign(question, list(TEXTS.values())), language
+@pytest.mark.parametrize(
+    ("question", "text"),
+    [
+        ("Qual é a altura?", TEXTS["es"]),
+        ("¿Cuál es la altura?", "A velha torre de água fica à beira da cidade e não foi terminada no verão de 1906."),
+        ("Nennen Sie eine der Ursachen für Immunschwäche.", TEXTS["en"]),
+        ("Wie heißt der Turm?", TEXTS["fr"]),
+        ("Яка висота?", TEXTS["ru"]),
+        ("Какая высота?", TEXTS["uk"]),
+    ],
+)
+def test_three_words_and_languages_that_resemble_each_other(question: str, text: str) -> None:
+    assert is_foreign(question, [text])
+
+
+def test_half_of_the_sources_decide() -> None:
+    own, other = TEXTS["zh"], TEXTS["en"]
+    assert is_foreign(QUESTIONS["zh"], [own, other])
+    assert not is_foreign(QUESTIONS["zh"], [own, own, other]), "a page may have a part in English"
+
+
+def test_a_brand_in_a_question_is_not_its_script() -> None:
+    assert not is_foreign("Docker怎么安装", [TEXTS["zh"]])
 
 
 @pytest.mark.parametrize(
