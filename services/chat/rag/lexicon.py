@@ -45,11 +45,19 @@ class Lexicon:
         return self.unspaced.sub(" ", run)
 
 
+_has_kana = re.compile("[\u3040-\u30ff]").search
+_is_kanji = re.compile("[\u3400-\u9fff]").match
+
+
 def topical(run: str) -> list[str]:
-    """Return the pieces of a run of a script without blanks that carry a topic, of two characters or more."""
+    """Return the pieces of a run of a script without blanks that carry a topic.
+
+    They have two characters or more, but in Japanese a single Chinese character is a word.
+    """
     parts = run.split()
     marked = (
         "".join(char if weight == 1 else " " for char, weight in zip(part, character_weights(part), strict=True))
         for part in parts
     )
-    return [piece for part in marked for piece in part.split() if len(piece) > 1]
+    japanese = bool(_has_kana(run))
+    return [piece for part in marked for piece in part.split() if len(piece) > 1 or (japanese and _is_kanji(piece))]

@@ -1,16 +1,18 @@
 """Decide whether the results of a search are about the question. In doubt they are.
 
 What is known of that are shared words, so the decision is about evidence: how much of the question the best place
-covers, more than the others do. Its constants were chosen on 600 relevant and random sets of sources in 26 languages,
-so that one relevant set in a hundred is dropped, and cross-validated by language (docs/rag.md).
+covers, more than the others do. A message that leans on the talk says too little for that: its results must have the
+talk's terms, or agree among themselves. The constants were chosen on relevant and random sets of sources in 26
+languages, so that one relevant set in a hundred is dropped, and cross-validated by language (docs/rag.md).
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 
 from services.chat.rag import leaning, small_talk
 from services.chat.rag.pace import do_nothing, paced
@@ -23,7 +25,7 @@ from services.core.message import Messages
 MENTION_WEIGHT = 0.05
 """What a term adds to the evidence when it occurs e times: relevant sources repeat their topic."""
 
-CHANCE_WEIGHT = 0.06
+CHANCE_WEIGHT = 0.063
 """What e times as many passages take from it: in much text some place covers much of any question."""
 
 TYPICAL_WEIGHT = 0.5
@@ -36,7 +38,7 @@ SNIPPETS_BONUS = 0.04
 """What snippets add: they have little text, and the search engine that chose them knew the question."""
 
 TALK_PENALTY = 0.06
-"""What a talk takes from it, since messages in a talk are often not meant to be searched."""
+"""What a talk takes from it, since messages in a talk are often not meant to be searched; half of it with snippets."""
 
 MOST_TERMS = 25
 """Terms of which a message asks; the others of a longer one are a text that was pasted beside the question."""
@@ -46,6 +48,15 @@ WHOLE_WORD = 6
 
 MIN_TOPIC_TERMS = 1.3
 """Terms of the earlier talk that one place of the sources must have if the message leans on the talk."""
+
+MIN_TOPIC_SHARE = 0.15
+"""The same as a share of all terms of the talk: in much text some place has a few terms of any long talk."""
+
+MIN_AGREEMENT = 0.04
+"""Agreement of snippets that are about one thing; what only happens to have a few words is about many things."""
+
+ANY_AGREEMENT = 0.01
+"""Agreement that is more than none: enough if the message is brief but may stand alone."""
 
 SAME_TOPIC_TERMS = 6.0
 """Terms of the earlier talk from which the sources count as relevant, whatever the message says."""
@@ -79,6 +90,8 @@ class Topics:
     """Terms of the last answer that are in neither."""
     leans: bool
     """Whether the question cannot be understood without the talk, as "and when was it built?"."""
+    brief: bool
+    """Whether it perhaps cannot, since it has few words and no name, as "is the ticket expensive?"."""
 
     def weights(self) -> dict[str, float]:
         """Return the weights for ranking. The talk counts only if the question leans on it."""
@@ -111,7 +124,8 @@ def find_topics(question: str, history: Messages) -> Topics:
     user_terms = _added(_terms_said_by(history, "user", RECENT_USER), known)
     answer_terms = _added(_terms_said_by(history, "assistant", 1), known)
     leans = bool(history) and leaning.leans(question)
-    return Topics(weights, tuple(user_terms), tuple(answer_terms[:MAX_ANSWER_TERMS]), leans)
+    brief = bool(history) and leaning.is_brief(question)
+    return Topics(weights, tuple(user_terms), tuple(answer_terms[:MAX_ANSWER_TERMS]), leans, brief)
 
 
 def _added(terms: Iterable[str], known: set[str]) -> list[str]:
@@ -153,14 +167,37 @@ def judge_relevance(
     if not floor or not topics.question:
         return Verdict(True, "nothing to compare", coverage)
     # A follow-up question often has no word of its topic, but relevant sources have many of the talk's.
-    if topics.leans:
-        same = in_talk >= MIN_TOPIC_TERMS
-        return Verdict(same, "same topic" if same else "other topic", coverage)
+    if topics.leans or (topics.brief and snippets_only):
+        least = max(MIN_TOPIC_TERMS, MIN_TOPIC_SHARE * len(talk))
+        same = in_talk >= least or (snippets_only and _agree(topics, passages, give_way))
+        if topics.leans or not same:
+            return Verdict(same, "same topic" if same else "other topic", coverage)
     if in_talk >= SAME_TOPIC_TERMS:
         return Verdict(True, "same topic", coverage)
-    bonus = SNIPPETS_BONUS * snippets_only - TALK_PENALTY * bool(talk)
+    bonus = SNIPPETS_BONUS * snippets_only - TALK_PENALTY * bool(talk) / (1 + snippets_only)
     enough = coverage + bonus + _correction(topics.question, weights, ranking, give_way) >= floor
     return Verdict(enough, "relevant" if enough else "irrelevant", coverage)
+
+
+def _agree(topics: Topics, passages: Sequence[Passage], give_way: Callable[[], None]) -> bool:
+    """Return whether snippets are about one thing. Without a word with a topic no search could know which one."""
+    least = MIN_AGREEMENT if topics.leans else ANY_AGREEMENT
+    return 1 in topics.question.values() and _agreement(topics, passages, give_way) >= least
+
+
+def _agreement(topics: Topics, passages: Sequence[Passage], give_way: Callable[[], None]) -> float:
+    """Return the share of a snippet's terms that another one has too, on average over all pairs, 0 to 1.
+
+    The terms of the question do not count, since a search engine chose the snippets by them.
+    """
+    terms: dict[int, set[str]] = defaultdict(set)
+    for passage in paced(passages, give_way):
+        terms[passage.source].update(content_terms(passage.text()))
+    snippets = [found - topics.question.keys() for found in terms.values()]
+    pairs = math.comb(len(snippets), 2)
+    shared = sum(math.comb(times, 2) for times in Counter(chain.from_iterable(snippets)).values())
+    mean_size = sum(map(len, snippets)) / len(snippets)
+    return shared / (pairs * mean_size) if pairs and mean_size else 0.0
 
 
 def _correction(
