@@ -2,8 +2,8 @@
 
 What is known of that are shared words, so the decision is about evidence: how much of the question the best place
 covers, more than the others do. A message that leans on the talk says too little for that: its results must have the
-talk's terms, or agree among themselves. The constants were chosen on relevant and random sets of sources in 26
-languages, so that one relevant set in a hundred is dropped, and cross-validated by language (docs/rag.md).
+talk's terms, or agree among themselves. The constants were chosen on relevant and random sets in 26 languages, so that
+one relevant set in a hundred is dropped. Those of talks and of chance were chosen without a cross-validation.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from services.core.message import Messages
 MENTION_WEIGHT = 0.05
 """What a term adds to the evidence when it occurs e times: relevant sources repeat their topic."""
 
-CHANCE_WEIGHT = 0.063
+CHANCE_WEIGHT = 0.0615
 """What e times as many passages take from it: in much text some place covers much of any question."""
 
 TYPICAL_WEIGHT = 0.5
