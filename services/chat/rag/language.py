@@ -21,6 +21,9 @@ MAX_READ_OF_SOURCE = 2000
 MAX_READ_OF_QUESTION = 2000
 """Characters of a question that are read."""
 
+TEXTS_PER_SLICE = 4
+"""Sources of which the language is told between two breaths."""
+
 RARE_WORD = 250
 """A word of which there is less than one in so many words of the sources may be a quotation in them."""
 MIN_LISTED = 3
@@ -129,7 +132,10 @@ def languages_in(texts: Sequence[str], give_way: Callable[[], None] = do_nothing
     """Return the languages (ISO 639-1) that `texts` are in; none if those of a text are not known."""
     share = min(MAX_READ_OF_SOURCE, MAX_READ // (len(texts) or 1))
     samples = [_sample(text, share) for text in paced(texts, give_way)]
-    found = [_OF_SCRIPT.get(script_of(sample)) or languages_of(sample) for sample in paced(samples, give_way)]
+    found = [
+        _OF_SCRIPT.get(script_of(sample)) or languages_of(sample)
+        for sample in paced(samples, give_way, TEXTS_PER_SLICE)
+    ]
     return frozenset().union(*found) if all(found) else frozenset()
 
 
@@ -150,7 +156,7 @@ def is_foreign(question: str, sources: Sequence[str], give_way: Callable[[], Non
     asked = script_of(question)
     share = min(MAX_READ_OF_SOURCE, MAX_READ // (len(sources) or 1))
     texts = [_sample(source, share) for source in paced(sources, give_way)]
-    foreign = [_differs(question, asked, text) for text in paced(texts, give_way) if script_of(text)]
+    foreign = [_differs(question, asked, text) for text in paced(texts, give_way, TEXTS_PER_SLICE) if script_of(text)]
     return bool(asked and foreign) and sum(foreign) >= MIN_FOREIGN * len(foreign)
 
 
