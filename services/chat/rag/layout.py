@@ -6,7 +6,7 @@ line.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from services.chat.rag.pace import do_nothing, lightly_paced, paced
 from services.chat.rag.paragraphs import find_continuations, joined
 from services.chat.rag.roles import LineRole, find_roles
 from services.chat.rag.segments import Segment, cut_at, cut_text
-from services.chat.rag.tables import find_records
+from services.chat.rag.tables import find_records, row_text
 
 MAX_JOINED = 64
 """Lines that are joined at most: longer paragraphs would block others."""
@@ -68,7 +68,7 @@ def _units(lines: Sequence[Line], give_way: Callable[[], None]) -> Iterator[Segm
         if role.hidden:
             continue
         if start in records:
-            yield Segment("\n".join(each.text for each in lines[start:end]), line.glue, "row")
+            yield Segment(row_text("\n".join(each.text for each in lines[start:end])), line.glue, "row")
         elif titled and line.gap and end - start == 1 and _is_title(lines, roles, goes_on, start):
             yield Segment(line.text, line.glue, "heading", title_heading(line.text))
         else:
@@ -77,12 +77,11 @@ def _units(lines: Sequence[Line], give_way: Callable[[], None]) -> Iterator[Segm
             yield Segment(_text(lines[start:end], role), line.glue + indent, role.role, role.heading)
 
 
-def _spans(lines: Sequence[Line], goes_on: Sequence[bool], records: set[int]) -> Iterator[tuple[int, int]]:
+def _spans(lines: Sequence[Line], goes_on: Sequence[bool], records: Mapping[int, int]) -> Iterator[tuple[int, int]]:
     """Yield the first and the next index of the lines of each unit."""
     start = 0
     for end in range(1, len(lines) + 1):
-        in_row = start in records and end not in records
-        inside = end < len(lines) and (goes_on[end] or (in_row and not lines[end].gap))
+        inside = end < len(lines) and (goes_on[end] if end >= records.get(start, start) else True)
         if not inside or end - start == MAX_JOINED:
             yield start, end
             start = end
@@ -90,7 +89,7 @@ def _spans(lines: Sequence[Line], goes_on: Sequence[bool], records: set[int]) ->
 
 def _text(lines: Sequence[Line], role: LineRole) -> str:
     if role.role == "row":
-        return lines[0].wide or lines[0].text
+        return row_text(lines[0].wide or lines[0].text)
     return joined([line.text for line in lines]) if len(lines) > 1 else lines[0].text
 
 

@@ -19,6 +19,9 @@ MAX_WORD = 200
 MIN_ENCODED = 60
 """Characters from which this is so for a whole line with digits, small letters and capitals."""
 
+RECORDS = ("[", "{", "<")
+"""What a line begins with that may have many of them."""
+
 LEFT_OUT = "[\u2026]"
 """What stands in the place of encoded data."""
 
@@ -30,6 +33,8 @@ _REMOVABLE_BLANK = re.compile(
 """A blank inside Chinese or Japanese text. Markup left it there; it splits words and costs a token."""
 _has_east_asian = re.compile(rf"[{EAST_ASIAN}]").search
 _RUN = re.compile(rf"(?<![\w+/=-])(?:data:[\w/+.;=-]{{1,99}},)?[\w+/=-]{{{MAX_WORD},}}", re.ASCII)
+_BETWEEN_RECORDS = re.compile(r"(?<=\},)\s?(?=\{)|(?<=</tr>)(?=<tr)")
+"""The place between two objects of JSON, or two rows of HTML, in one line."""
 _OTHER_SIGN = re.compile(r"[^\w+/-]", re.ASCII)
 """A character that encoded data does not have, but for the signs at its end."""
 _MIXED = tuple(map(re.compile, ("[0-9]", "[A-Z]", "[a-z]")))
@@ -73,11 +78,16 @@ def read_lines(text: str, give_way: Callable[[], None] = do_nothing) -> Iterator
 
 
 def _raw_lines(text: str) -> Iterator[str]:
-    """Yield the lines of `text` with their ends. Splitting all of a large text at once would block others."""
+    """Yield the lines of `text` with their ends, and each record of a line that has many.
+
+    Splitting all of a large text at once would block others.
+    """
     start = 0
     while start < len(text):
         end = text.find("\n", start + MAX_LINE_BLOCK) + 1 or len(text)
-        yield from text[start:end].splitlines(keepends=True)
+        for line in text[start:end].splitlines(keepends=True):
+            has_records = len(line) > MAX_WORD and line.lstrip().startswith(RECORDS)
+            yield from _BETWEEN_RECORDS.split(line) if has_records else (line,)
         start = end
 
 
