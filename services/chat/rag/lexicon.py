@@ -6,11 +6,12 @@ import re
 from dataclasses import dataclass
 
 from services.chat.rag.function_words import character_weights
+from services.chat.rag.words import fold, starts_unspaced
 
 
 @dataclass(frozen=True, slots=True)
 class Lexicon:
-    """A list of words in lower case."""
+    """A list of words in lower case, with or without their accents."""
 
     words: frozenset[str]
     beginnings: frozenset[str]
@@ -21,24 +22,25 @@ class Lexicon:
     """Its words in scripts without blanks."""
 
     @classmethod
-    def of(cls, spaced: str, unspaced: str) -> Lexicon:
-        """Return the list of the words in `spaced`, where a star stands for any ending, and of those in `unspaced`."""
-        words = spaced.split()
+    def of(cls, text: str) -> Lexicon:
+        """Return the list of the words in `text`, where a star stands for any ending."""
+        words = [word if starts_unspaced(word) else fold(word) for word in text.split()]
         beginnings = frozenset(word[:-1] for word in words if word.endswith("*"))
-        pieces = "|".join(sorted(map(re.escape, unspaced.split()), key=len, reverse=True))
-        whole = frozenset(word for word in words if not word.endswith("*"))
-        return cls(whole, beginnings, max(map(len, beginnings), default=0), re.compile(pieces))
+        pieces = sorted({re.escape(word) for word in words if starts_unspaced(word)}, key=len, reverse=True)
+        whole = frozenset(word for word in words if not word.endswith("*") and not starts_unspaced(word))
+        return cls(whole, beginnings, max(map(len, beginnings), default=0), re.compile("|".join(pieces)))
 
     def __contains__(self, word: object) -> bool:
         """Return whether a word of a script with blanks is in the list."""
         if not isinstance(word, str):
             return False
-        sizes = range(1, min(len(word), self.longest) + 1)
-        return word in self.words or any(word[:size] in self.beginnings for size in sizes)
+        plain = fold(word)
+        sizes = range(1, min(len(plain), self.longest) + 1)
+        return plain in self.words or any(plain[:size] in self.beginnings for size in sizes)
 
     def has_part_of(self, word: str) -> bool:
         """Return whether a word is in the list, or for a run of a script without blanks, whether a part of it is."""
-        return bool(self.unspaced.search(word)) or word in self
+        return bool(self.unspaced.search(word)) if starts_unspaced(word) else word in self
 
     def without(self, run: str) -> str:
         """Return a run of a script without blanks with a blank in place of each word of the list."""

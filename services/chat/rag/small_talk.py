@@ -7,6 +7,7 @@ by its first words ("thanks, and who designed it?").
 from __future__ import annotations
 
 from services.chat.rag import small_words
+from services.chat.rag.aim import has_task
 from services.chat.rag.function_words import weight
 from services.chat.rag.lexicon import Lexicon, topical
 from services.chat.rag.words import WORD, starts_unspaced
@@ -14,15 +15,15 @@ from services.chat.rag.words import WORD, starts_unspaced
 LONGEST = 80
 """Characters from which a message surely says something more."""
 
-_ASKS = Lexicon.of(small_words.ASKING, small_words.ASKING_UNSPACED)
-_MAY_ASK = Lexicon.of(small_words.ASKING_OR_PRAISING, "なに")
-_THANKS = Lexicon.of(small_words.ACKNOWLEDGING, small_words.ACKNOWLEDGING_UNSPACED)
-_REWORDS = Lexicon.of(small_words.REWORDING, small_words.REWORDING_UNSPACED)
+_ASKS = Lexicon.of(small_words.ASKING)
+_MAY_ASK = Lexicon.of(small_words.ASKING_OR_PRAISING)
+_THANKS = Lexicon.of(small_words.ACKNOWLEDGING)
+_REWORDS = Lexicon.of(small_words.REWORDING)
 
 
 def is_acknowledgement(message: str) -> bool:
     """Return whether a message in a talk only thanks, agrees, declines, greets, or asks to go on."""
-    return _consists_of(message, (_THANKS,), _THANKS)
+    return not has_task(message.lower()) and _consists_of(message, (_THANKS,), _THANKS)
 
 
 def asks_nothing_new(message: str) -> bool:
