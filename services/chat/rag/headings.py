@@ -9,7 +9,7 @@ from typing import NamedTuple
 MAX_HEADING = 120
 """Characters of the longest heading."""
 
-MAX_PAGE_MARK = 32
+MAX_PAGE_MARK = 80
 """Characters of the longest mark of a page."""
 
 MAX_TITLE_LIKE = 60
@@ -49,7 +49,7 @@ _HAN_DIGITS = "〇零一二三四五六七八九十百千两"
 _WORDS = "|".join(re.escape(word) for word in sorted(_KIND_OF, key=len, reverse=True))
 _SPOKEN = re.compile(
     rf"({_WORDS})(?:(?<=§)|\s)\s?"
-    rf"(?:([{_DIGITS}]{{1,4}}(?:\.[{_DIGITS}]{{1,3}}){{0,4}}[a-z]?|[ivxlc]{{1,8}})(?![\w])|(\w{{2,16}}(?:\s\w{{2,16}})?)(?=$|[.:]|\s?[—–-]\s))",
+    rf"(?:([{_DIGITS}]{{1,4}}(?:\.[{_DIGITS}]{{1,3}}){{0,4}}[a-z]?|[ivxlc]{{1,8}}|[a-z])(?![\w])|(\w{{2,16}}(?:\s\w{{2,16}})?)(?=$|[.:]|\s?[—–-]\s))",
     re.IGNORECASE,
 )
 _EAST_ASIAN = re.compile(rf"[第제]\s?([{_DIGITS}]{{1,4}}|[{_HAN_DIGITS}]{{1,7}})\s?([{''.join(_EAST_ASIAN_KINDS)}])")
@@ -60,11 +60,14 @@ _ROMAN = re.compile(r"([IVXLC]{1,8})(?:[.)]\s?|\s?[—–-]\s|$)")
 _COUNTED = re.compile(rf"([^\W\d]{{3,20}})\s([{_DIGITS}]{{1,4}}|[IVXLC]{{1,8}})(?=$|[.:]|\s?[—–-])")
 _MARKDOWN = re.compile(r"(#{1,6})\s")
 _PAGE = re.compile(
-    rf"(?:(?:page|seite|página|pagina|страница|стр\.|sayfa|strona|صفحة|पृष्ठ)\s([{_DIGITS}]{{1,4}})"
-    rf"(?:\s?(?:/|of|von|de|di|из|z|من)\s?[{_DIGITS}]{{1,4}})?|[-–—]\s?([{_DIGITS}]{{1,4}})\s?[-–—]"
-    rf"|第\s?([{_DIGITS}]{{1,4}})\s?[页頁])$",
+    r"[\[(]?(?:(?:page|p\.|pg\.|seite|s\.|página|pagina|pág\.|pag\.|страница|стр\.|сторінка|sayfa|strona|str\.|halaman|sida|side"
+    rf"|صفحة|पृष्ठ)\s?([{_DIGITS}]{{1,4}})(?:\s?(?:/|of|von|de|di|из|z|van|من)\s?[{_DIGITS}]{{1,4}})?"
+    rf"|[-–—]\s?([{_DIGITS}]{{1,4}})\s?[-–—]|([{_DIGITS}]{{1,4}})\s?/\s?[{_DIGITS}]{{1,4}}"
+    rf"|第\s?([{_DIGITS}]{{1,4}})\s?[页頁]|([{_DIGITS}]{{1,4}})\s?(?:ページ|페이지|쪽))[\])]?$",
     re.IGNORECASE,
 )
+_BETWEEN_HEADS = re.compile(r"\s[|•·–—-]\s")
+"""What stands between the number of a page and the head that all pages have."""
 _ROMAN_VALUES = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100}
 _HAN_VALUES = {"两": 2, "零": 0, "〇": 0, **{char: value for value, char in enumerate("一二三四五六七八九", 1)}}
 _HAN_UNITS = {"十": 10, "百": 100, "千": 1000}
@@ -123,8 +126,12 @@ def is_short(line: str) -> bool:
 
 
 def page_number(line: str) -> int | None:
-    """Return the number of the page that `line` marks, and nothing else; None if it marks none."""
-    match = _PAGE.match(line) if len(line) <= MAX_PAGE_MARK else None
+    """Return the number of the page that `line` marks, and nothing else but a head of the page; None if it marks none."""
+    if len(line) > MAX_PAGE_MARK:
+        return None
+    parts = _BETWEEN_HEADS.split(line) if any(map(str.isdigit, line)) else ()
+    # "Page 3 of 9" stands before or behind the head.
+    match = next(filter(None, map(_PAGE.match, (line, *parts[:1], *parts[-1:]))), None)
     return int(next(filter(None, match.groups()))) if match else None
 
 

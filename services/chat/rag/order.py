@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, zip_longest
 
-from services.chat.rag.aim import share_of_whole
-from services.chat.rag.pace import do_nothing, lightly_paced, paced
+from services.chat.rag.aim import MIXED, share_of_whole
+from services.chat.rag.pace import do_nothing, paced
 from services.chat.rag.passages import Cut, Passage
-from services.chat.rag.places import named_places, spans_of
+from services.chat.rag.places import named_places
+from services.chat.rag.spans import heading_words, spans_of
 
 Candidate = tuple[int, Passage]
 """A passage, or a part of it, with its index among all passages."""
@@ -68,8 +69,10 @@ def for_documents(
     `leans` says that the question is about what the talk was about, so it may name nothing and still mean a passage.
     """
     at_place = list(_at_places(question, cuts, passages, give_way))
-    yield from at_place
     share = share_of_whole(question, leans)
+    yield from _best_of(at_place, ranked, share == 1)
+    # A place that no document has is no question about the whole.
+    share = min(share, MIXED) if named_places(question) else share
     if share == 1 and not at_place:
         yield from chain(_overview(passages, give_way), ranked)
     elif share and not at_place:
@@ -83,16 +86,23 @@ def _at_places(
     question: str, cuts: Sequence[Cut], passages: Sequence[Passage], give_way: Callable[[], None]
 ) -> Iterator[Candidate]:
     """Yield the passages at the places that `question` names, in the order of the documents."""
-    sections = lightly_paced((section for cut in cuts for section in cut.sections), give_way)
-    places = named_places(question, {section.kind for section in sections if section.number} - {""})
+    places = named_places(question, heading_words(cuts, give_way))
     if not places:
         return
-    spans = [spans_of(places, cut.segments, cut.sections, give_way) for cut in cuts]
+    spans = [spans_of(places, cut, give_way) for cut in cuts]
     named = [{place for span in paced(each, give_way) for place in span} for each in spans]
     for index, passage in enumerate(paced(passages, give_way)):
         inside = [line for line in passage.lines if line.place in named[passage.source]]
         if inside:
             yield index, replace(passage, lines=tuple(inside))
+
+
+def _best_of(at_place: Sequence[Candidate], ranked: Sequence[Candidate], whole: bool) -> Iterator[Candidate]:
+    """Yield the passages at a place: those that rank best, or evenly spread if the question is about the `whole` of it."""
+    inside = dict(at_place)
+    if not whole:
+        yield from ((index, inside[index]) for index, _ in ranked if index in inside)
+    yield from (at_place[place] for place in _bisected(len(at_place)))
 
 
 def _overview(passages: Sequence[Passage], give_way: Callable[[], None]) -> Iterator[Candidate]:

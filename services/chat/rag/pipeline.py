@@ -12,12 +12,14 @@ from services.chat.rag.language import is_foreign, languages_in
 from services.chat.rag.order import by_rank, for_documents
 from services.chat.rag.pace import breathing, do_nothing, paced
 from services.chat.rag.passages import Cut, Passage, cut_source, is_snippet
+from services.chat.rag.places import numbered_places
 from services.chat.rag.query import gist, with_concepts
 from services.chat.rag.rank import rank_passages
 from services.chat.rag.relevance import WEAK_COVERAGE, Verdict, find_topics, judge_relevance
 from services.chat.rag.select import select_passages
 from services.chat.rag.settings import ModelFacts, RagSettings
 from services.chat.rag.sources import RagRequest, Source
+from services.chat.rag.spans import missing_places
 from services.chat.tokens import TOKENS_PER_MESSAGE, Counter, estimate_tokens
 from services.core.message import Messages, message
 
@@ -79,6 +81,8 @@ class Picked:
     """Number of sources of which it has at least one passage."""
     unread: int
     """Characters of the sources that were not read."""
+    missing: Sequence[str] = ()
+    """What the question calls the places that no source has."""
 
 
 def run_pipeline(
@@ -112,7 +116,7 @@ def run_pipeline(
         decision = Decision(False, picked.verdict.reason, total, 0, 0, picked.verdict.coverage, ms, unread)
         return PipelineResult(plain, decision, rag_request=request)
     weak = picked.verdict.coverage < WEAK_COVERAGE
-    text = prompt.reading_prompt(picked.text, request.question, weak, request.instructions)
+    text = prompt.reading_prompt(picked.text, request.question, weak, request.instructions, picked.missing)
     sent = (*system, *history, messages[-1].with_text(text))
     verdict = picked.verdict
     decision = Decision(True, verdict.reason, total, picked.sources, count(picked.text), verdict.coverage, ms, unread)
@@ -164,7 +168,8 @@ def pick_passages(
     order = for_documents(asked, topics.leans, cuts, kept, ranked, verdict.coverage, give_way) if documents else ranked
     selected = select_passages(order, sources, budget, count, rag_settings, give_way)
     shown = len({passage.source for passage in selected})
-    return Picked(prompt.render_passages(selected, sources), verdict, shown, unread)
+    missing = missing_places(asked, cuts, give_way) if documents else ()
+    return Picked(prompt.render_passages(selected, sources), verdict, shown, unread, missing)
 
 
 def _texts(sources: Sequence[Source], passages: Sequence[Passage]) -> list[str]:
@@ -214,7 +219,8 @@ def source_budget(
 ) -> int:
     """Return the tokens for the sources: what `fixed_messages` and the question leave, limited by the model's `rag_tokens`."""
     fixed_tokens = sum(count(each.text) + TOKENS_PER_MESSAGE for each in fixed_messages)
-    fixed_tokens += count(prompt.reading_prompt("", question, weak=True)) + TOKENS_PER_MESSAGE
+    missing = [place.words for place in numbered_places(gist(question))]
+    fixed_tokens += count(prompt.reading_prompt("", question, weak=True, missing=missing)) + TOKENS_PER_MESSAGE
     room = max(MIN_SOURCE_TOKENS, prompt_budget(model, rag_settings) - fixed_tokens)
     return min(room, model.rag_tokens) if model.rag_tokens else room
 

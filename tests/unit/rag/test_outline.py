@@ -101,6 +101,9 @@ def test_a_chapter_has_its_title_from_the_line_below() -> None:
         f"One. {BODY}\n\nPage 1 of 3\n\nTwo. {BODY}\n\nPage 2 of 3\n\nThree. {BODY}\n\nPage 3 of 3",
         f"- 1 -\n\nOne. {BODY}\n\n- 2 -\n\nTwo. {BODY}\n\n- 3 -\n\nThree. {BODY}",
         f"One. {BODY}\n\nSeite 2\n\nTwo. {BODY}\n\nSeite 3\n\nThree. {BODY}",
+        f"[p. 1]\n\nOne. {BODY}\n\n[p. 2]\n\nTwo. {BODY}\n\n[p. 3]\n\nThree. {BODY}",
+        f"One. {BODY}\n\n1 / 3\n\nTwo. {BODY}\n\n2 / 3\n\nThree. {BODY}\n\n3 / 3",
+        f"The mill | Page 1\n\nOne. {BODY}\n\nThe mill | Page 2\n\nTwo. {BODY}\n\nThe mill | Page 3\n\nThree. {BODY}",
         f"One. {BODY}\n\n第1页\n\nTwo. {BODY}\n\n第2页\n\nThree. {BODY}\n\n第3页",
     ],
 )
