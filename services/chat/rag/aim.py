@@ -1,8 +1,8 @@
 """Tell what a question about a document is after: a passage of it, or the whole.
 
 "Summarize this" names nothing that stands in the text, so ranking its words finds nothing. Such questions consist of
-words of four kinds, listed in ``aim.txt``: for a task on a text, for a text or its parts, what a person says besides,
-and function words. Whatever else a question has is looked up in the text.
+words of a few kinds, listed in ``aim.txt``: for a task on a text or what can be said of one, for a text or its parts,
+what a person says besides, and function words. Whatever else a question has is looked up in the text.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def _lexicon(kind: str) -> Lexicon:
     return Lexicon.of(" ".join(words for _, each, words in parts if each == kind))
 
 
-TASKS, TEXTS, FILLERS, FACTS = map(_lexicon, ("tasks", "texts", "fillers", "facts"))
+TASKS, TOPICS, TEXTS, FILLERS, FACTS = map(_lexicon, ("tasks", "topics", "texts", "fillers", "facts"))
 
 
 def share_of_whole(question: str, leans: bool = False) -> float:
@@ -46,25 +46,29 @@ def share_of_whole(question: str, leans: bool = False) -> float:
     `leans` says that the talk before it tells what it is about.
     """
     text = question.lower()
-    task, detail = has_task(text), bool(_DETAIL.search(text))
-    if any(looked_up(text, task)):
-        return MIXED if task and not detail else 0.0
-    if leans and not task:
+    detail = bool(_DETAIL.search(text))
+    if any(looked_up(text)):
+        return MIXED if _names(TASKS, text) and not detail else 0.0
+    if leans and not is_about_text(text):
         return 0.0
     return MIXED if detail else 1.0
 
 
-def has_task(text: str) -> bool:
-    """Return whether a lower-case question names a task on a whole text."""
-    return any(TASKS.has_part_of(word) for word in WORD.findall(text))
+def is_about_text(text: str) -> bool:
+    """Return whether a lower-case question names a task on a whole text, or what can be said of one."""
+    return _names(TASKS, text) or _names(TOPICS, text)
 
 
-def looked_up(text: str, task: bool = False) -> Iterator[str]:
-    """Yield the words of a lower-case question that are looked up in the text; `task` says that it names a task."""
-    known = (TASKS, TEXTS, FILLERS, FACTS) if task else (TASKS, TEXTS, FILLERS)
+def looked_up(text: str) -> Iterator[str]:
+    """Yield the words of a lower-case question that are looked up in the text."""
+    known = (TASKS, TOPICS, TEXTS, FILLERS, FACTS) if is_about_text(text) else (TEXTS, FILLERS)
     for word in WORD.findall(text):
         if starts_unspaced(word):
             yield from topical(reduce(lambda run, each: each.without(run), known, word))
         # The letters of "c'est" and "that's" are words of their own.
         elif len(word) > 1 and weight(word) == 1 and not word.isdigit() and not any(word in each for each in known):
             yield word
+
+
+def _names(lexicon: Lexicon, text: str) -> bool:
+    return any(map(lexicon.has_part_of, WORD.findall(text)))

@@ -115,7 +115,7 @@ def _edges(question: str) -> Iterator[Place]:
     text = question.lower()
     words = WORD.findall(text)
     named = [kind for kind, lexicon in EDGES.items() if any(map(lexicon.has_part_of, words))]
-    others = (word for word in looked_up(text, task=True) if not any(each.has_part_of(word) for each in EDGES.values()))
+    others = (word for word in looked_up(text) if not any(each.has_part_of(word) for each in EDGES.values()))
     if len(named) == 1 and not any(others):
         yield Place(named[0], "")
 
@@ -135,6 +135,9 @@ def _spoken(text: str, kinds: frozenset[str]) -> Iterator[Place]:
             numbers, start = _before(words, index)
             end = index
         named = text[tokens[start].start() : tokens[end].end()] if numbers else ""
+        if kind == "question" and not any(map(str.isdigit, named)):
+            # "One last question" is about the talk.
+            continue
         yield from (Place(kind, number, named) for number in numbers)
 
 

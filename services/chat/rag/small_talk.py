@@ -7,7 +7,7 @@ by its first words ("thanks, and who designed it?").
 from __future__ import annotations
 
 from services.chat.rag import small_words
-from services.chat.rag.aim import has_task
+from services.chat.rag.aim import is_about_text
 from services.chat.rag.function_words import weight
 from services.chat.rag.lexicon import Lexicon, topical
 from services.chat.rag.words import WORD, starts_unspaced
@@ -23,7 +23,7 @@ _REWORDS = Lexicon.of(small_words.REWORDING)
 
 def is_acknowledgement(message: str) -> bool:
     """Return whether a message in a talk only thanks, agrees, declines, greets, or asks to go on."""
-    return not has_task(message.lower()) and _consists_of(message, (_THANKS,), _THANKS)
+    return not is_about_text(message.lower()) and _consists_of(message, (_THANKS,), _THANKS)
 
 
 def asks_nothing_new(message: str) -> bool:

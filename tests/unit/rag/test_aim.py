@@ -6,7 +6,7 @@ from itertools import chain
 
 import pytest
 
-from services.chat.rag.aim import FILLERS, MIXED, TASKS, TEXTS, looked_up, share_of_whole
+from services.chat.rag.aim import FACTS, FILLERS, MIXED, TASKS, TEXTS, TOPICS, looked_up, share_of_whole
 from services.chat.rag.small_talk import is_acknowledgement
 
 
@@ -33,7 +33,10 @@ def test_a_question_of_words_about_texts_is_after_the_whole(question: str) -> No
     assert not is_acknowledgement(question)
 
 
-@pytest.mark.parametrize("question", ["What does she pay for the harbour?", "船长住在哪里", "Wie heißt der Kapitän?"])
+@pytest.mark.parametrize(
+    "question",
+    ["What does she pay for the harbour?", "Explain the main sail", "船长住在哪里", "Wie heißt der Kapitän?"],
+)
 def test_a_question_with_words_of_its_own_is_after_a_passage(question: str) -> None:
     assert share_of_whole(question) == 0
 
@@ -57,6 +60,6 @@ def test_in_a_talk_only_a_task_is_after_the_whole() -> None:
 
 def test_the_lists_have_no_word_that_stands_in_no_question() -> None:
     """A word with a blank, a sign or a capital in it is never found."""
-    words = chain.from_iterable((*each.words, *each.beginnings) for each in (TASKS, TEXTS, FILLERS))
+    words = chain.from_iterable((*each.words, *each.beginnings) for each in (TASKS, TOPICS, TEXTS, FILLERS, FACTS))
     assert [word for word in words if word != word.lower()] == []
     assert list(looked_up("harbour resumen")) == ["harbour"]
