@@ -15,7 +15,7 @@ from itertools import chain, zip_longest
 from services.chat.rag.aim import MIXED, share_of_whole
 from services.chat.rag.pace import do_nothing, paced
 from services.chat.rag.passages import Cut, Passage
-from services.chat.rag.places import named_places
+from services.chat.rag.places import Place, named_places
 from services.chat.rag.spans import heading_words, spans_of
 
 Candidate = tuple[int, Passage]
@@ -65,14 +65,16 @@ def for_documents(
 ) -> Iterator[Candidate]:
     """Yield the passages of attached documents in the order in which they are taken; some come twice.
 
-    Calls `give_way` every few milliseconds.
     `leans` says that the question is about what the talk was about, so it may name nothing and still mean a passage.
+    Calls `give_way` every few milliseconds.
     """
-    at_place = list(_at_places(question, cuts, passages, give_way))
+    places = named_places(question, heading_words(cuts, give_way))
+    give_way()
+    at_place = list(_at_places(places, cuts, passages, give_way))
     share = share_of_whole(question, leans)
     yield from _best_of(at_place, ranked, share == 1)
     # A place that no document has is no question about the whole.
-    share = min(share, MIXED) if named_places(question) else share
+    share = min(share, MIXED) if places else share
     if share == 1 and not at_place:
         yield from chain(_overview(passages, give_way), ranked)
     elif share and not at_place:
@@ -83,10 +85,9 @@ def for_documents(
 
 
 def _at_places(
-    question: str, cuts: Sequence[Cut], passages: Sequence[Passage], give_way: Callable[[], None]
+    places: Sequence[Place], cuts: Sequence[Cut], passages: Sequence[Passage], give_way: Callable[[], None]
 ) -> Iterator[Candidate]:
-    """Yield the passages at the places that `question` names, in the order of the documents."""
-    places = named_places(question, heading_words(cuts, give_way))
+    """Yield the passages at `places`, in the order of the documents."""
     if not places:
         return
     spans = [spans_of(places, cut, give_way) for cut in cuts]

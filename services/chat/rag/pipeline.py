@@ -13,13 +13,14 @@ from services.chat.rag.order import by_rank, for_documents
 from services.chat.rag.pace import breathing, do_nothing, paced
 from services.chat.rag.passages import Cut, Passage, cut_source, is_snippet
 from services.chat.rag.places import numbered_places
-from services.chat.rag.query import gist, with_concepts
+from services.chat.rag.query import MAX_AIM, gist, with_concepts
 from services.chat.rag.rank import rank_passages
-from services.chat.rag.relevance import WEAK_COVERAGE, Verdict, find_topics, judge_relevance
+from services.chat.rag.relevance import WEAK_COVERAGE, Verdict, judge_relevance
 from services.chat.rag.select import select_passages
 from services.chat.rag.settings import ModelFacts, RagSettings
 from services.chat.rag.sources import RagRequest, Source
 from services.chat.rag.spans import missing_places
+from services.chat.rag.topics import find_topics
 from services.chat.tokens import TOKENS_PER_MESSAGE, Counter, estimate_tokens
 from services.core.message import Messages, message
 
@@ -165,10 +166,11 @@ def pick_passages(
         ranking = rank_passages(query, kept, give_way)
     ranked = by_rank(kept, ranking.scores, rag_settings.rag_min_quality_score / 100)
     documents = all(sources[passage.source].attached for passage in kept)
-    order = for_documents(asked, topics.leans, cuts, kept, ranked, verdict.coverage, give_way) if documents else ranked
+    aim = gist(question, MAX_AIM)
+    order = for_documents(aim, topics.leans, cuts, kept, ranked, verdict.coverage, give_way) if documents else ranked
     selected = select_passages(order, sources, budget, count, rag_settings, give_way)
     shown = len({passage.source for passage in selected})
-    missing = missing_places(asked, cuts, give_way) if documents else ()
+    missing = missing_places(aim, cuts, give_way) if documents else ()
     return Picked(prompt.render_passages(selected, sources), verdict, shown, unread, missing)
 
 
@@ -219,7 +221,7 @@ def source_budget(
 ) -> int:
     """Return the tokens for the sources: what `fixed_messages` and the question leave, limited by the model's `rag_tokens`."""
     fixed_tokens = sum(count(each.text) + TOKENS_PER_MESSAGE for each in fixed_messages)
-    missing = [place.words for place in numbered_places(gist(question))]
+    missing = [place.words for place in numbered_places(gist(question, MAX_AIM))]
     fixed_tokens += count(prompt.reading_prompt("", question, weak=True, missing=missing)) + TOKENS_PER_MESSAGE
     room = max(MIN_SOURCE_TOKENS, prompt_budget(model, rag_settings) - fixed_tokens)
     return min(room, model.rag_tokens) if model.rag_tokens else room

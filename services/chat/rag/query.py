@@ -29,11 +29,14 @@ MAX_QUESTION = 4000
 """Characters of a question that are compared with the sources, half of them from its beginning and half from its end.
 What is asked stands there, around whatever text was pasted between."""
 
+MAX_AIM = 600
+"""Characters of a question in which a place is looked for, or a task on the whole."""
 
-def gist(question: str) -> str:
-    """Return the part of `question` that is compared with the sources: all of it, or its beginning and its end."""
-    half = MAX_QUESTION // 2
-    return question if len(question) <= MAX_QUESTION else f"{question[:half]}\n{question[-half:]}"
+
+def gist(question: str, size: int = MAX_QUESTION) -> str:
+    """Return the part of `question` that is read: all of it, or `size` characters of its beginning and its end."""
+    half = size // 2
+    return question if len(question) <= size else f"{question[:half]}\n{question[-half:]}"
 
 
 def term_weights(text: str) -> dict[str, float]:

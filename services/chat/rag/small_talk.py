@@ -23,7 +23,7 @@ _REWORDS = Lexicon.of(small_words.REWORDING)
 
 def is_acknowledgement(message: str) -> bool:
     """Return whether a message in a talk only thanks, agrees, declines, greets, or asks to go on."""
-    return not is_about_text(message.lower()) and _consists_of(message, (_THANKS,), _THANKS)
+    return not _names_task(message) and _consists_of(message, (_THANKS,), _THANKS)
 
 
 def asks_nothing_new(message: str) -> bool:
@@ -34,6 +34,12 @@ def asks_nothing_new(message: str) -> bool:
 def asks_for_rewording(message: str) -> bool:
     """Return whether a message in a talk only asks to say the same in other words."""
     return _consists_of(message, (_THANKS, _REWORDS), _REWORDS)
+
+
+def _names_task(message: str) -> bool:
+    """Return whether a message has a word for a task on a text that is no word of thanks too."""
+    words = WORD.findall(message[:LONGEST].casefold())
+    return is_about_text(" ".join(_THANKS.without(word) for word in words if word not in _THANKS))
 
 
 def _consists_of(message: str, lists: tuple[Lexicon, ...], needed: Lexicon) -> bool:

@@ -95,7 +95,7 @@ def _period(group: Sequence[Line], give_way: Callable[[], None]) -> int:
         if line.text.isdigit() or not line.text[-1].isdigit():
             places.setdefault("0" if line.text.isdigit() else line.text[-1], []).append(place)
     for found in places.values():
-        steps = {after - before for before, after in pairwise(found)}
+        steps = {after - before for before, after in lightly_paced(pairwise(found), give_way)}
         step = min(steps, default=0)
         if len(steps) == 1 and 1 < step <= MAX_CELLS and len(found) >= max(MIN_RECORDS, len(group) // step - 1):
             return step if len(group) % step == 0 else 0
@@ -154,10 +154,10 @@ def _groups(lines: Sequence[Line], plain: Sequence[bool], give_way: Callable[[],
     start = 0
     for end in lightly_paced(range(1, len(lines) + 1), give_way):
         if end == len(lines) or lines[end].gap:
-            if 1 < end - start <= MAX_GROUP and all(plain[start:end]) and _are_cells(lines[start:end]):
+            if 1 < end - start <= MAX_GROUP and all(plain[start:end]) and _are_cells(lines[start:end], give_way):
                 yield start, end
             start = end
 
 
-def _are_cells(group: Sequence[Line]) -> bool:
-    return sum(len(line.text) > MAX_CELL for line in group) <= MAX_LONG_CELLS * len(group)
+def _are_cells(group: Sequence[Line], give_way: Callable[[], None]) -> bool:
+    return sum(len(line.text) > MAX_CELL for line in lightly_paced(group, give_way)) <= MAX_LONG_CELLS * len(group)

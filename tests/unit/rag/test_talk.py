@@ -170,7 +170,7 @@ def test_questions_are_no_acknowledgements(text: str) -> None:
 
 
 def test_a_list_of_words() -> None:
-    words = Lexicon.of("thank* ok", "谢谢 好")
+    words = Lexicon.of("thank* ok 谢谢 好")
     assert "thanks" in words
     assert "ok" in words
     assert "okay" not in words
