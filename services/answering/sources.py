@@ -8,7 +8,8 @@ from dataclasses import fields, replace
 
 from services.answering.plan import Prepared, with_system_prompt
 from services.chat.rag.cache import AnswerCache
-from services.chat.rag.pipeline import Decision, run_pipeline
+from services.chat.rag.decision import Decision
+from services.chat.rag.pipeline import run_pipeline
 from services.chat.rag.ratios import TokenRatios
 from services.chat.rag.settings import ModelFacts, RagSettings
 from services.chat.rag.speed import PrefillSpeeds

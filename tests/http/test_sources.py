@@ -164,6 +164,7 @@ def test_the_preview_says_what_would_be_sent(api: Api) -> None:
     assert result.json["thinking"] is False
     assert result.json["decision"]["used"] is True
     assert (result.json["decision"]["sources"], result.json["decision"]["dropped"]) == (2, 0)
+    assert result.json["decision"]["note"] == ""
 
 
 def test_what_the_engine_counts_corrects_the_estimate(api: Api) -> None:

@@ -13,7 +13,7 @@ from services.api.dialects.openai.types import ChatRequest
 from services.api.http.auth import require_admin
 from services.api.http.resource import Resource
 from services.api.http.stream import write_json
-from services.chat.rag.pipeline import Decision
+from services.chat.rag.decision import Decision, remark
 from services.core.message import Message, Role
 
 
@@ -28,7 +28,7 @@ class PreviewMessage(AnswerStruct):
 
 
 class PreviewDecision(AnswerStruct):
-    """The decision about the sources; the fields are those of `Decision`."""
+    """The decision about the sources; the fields are those of `Decision`, and a note for people."""
 
     used: bool
     reason: str
@@ -39,6 +39,7 @@ class PreviewDecision(AnswerStruct):
     unread: Count
     coverage: float
     ms: float
+    note: str
 
 
 class RagPreviewAnswer(AnswerStruct):
@@ -73,6 +74,7 @@ class RagPreview(Resource):
             unread=made.unread,
             coverage=made.coverage,
             ms=made.ms,
+            note=remark(made),
         )
         write_json(resp, RagPreviewAnswer(messages=messages, thinking=prepared.thinking, decision=decision))
 

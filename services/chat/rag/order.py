@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import chain, zip_longest
+from itertools import zip_longest
 
 from services.chat.rag.aim import MIXED, share_of_whole
 from services.chat.rag.pace import do_nothing, paced
@@ -54,16 +54,10 @@ def _turns(passages: Sequence[Passage]) -> list[int]:
     return result
 
 
-def for_documents(
-    question: str,
-    leans: bool,
-    cuts: Sequence[Cut],
-    passages: Sequence[Passage],
-    ranked: Sequence[Candidate],
-    coverage: float,
-    give_way: Callable[[], None] = do_nothing,
-) -> Iterator[Candidate]:
-    """Yield the passages of attached documents in the order in which they are taken; some come twice.
+def find_aim(
+    question: str, leans: bool, cuts: Sequence[Cut], passages: Sequence[Passage], give_way: Callable[[], None]
+) -> tuple[list[Candidate], float]:
+    """Return the passages at the places that `question` names, and the share of the room for the whole, 0 to 1.
 
     `leans` says that the question is about what the talk was about, so it may name nothing and still mean a passage.
     Calls `give_way` every few milliseconds.
@@ -72,11 +66,26 @@ def for_documents(
     give_way()
     at_place = list(_at_places(places, cuts, passages, give_way))
     share = share_of_whole(question, leans)
-    yield from _best_of(at_place, ranked, share == 1)
     # A place that no document has is no question about the whole.
-    share = min(share, MIXED) if places else share
+    return at_place, min(share, MIXED) if places and not at_place else share
+
+
+def for_documents(
+    at_place: Sequence[Candidate],
+    share: float,
+    passages: Sequence[Passage],
+    ranked: Sequence[Candidate],
+    coverage: float,
+    give_way: Callable[[], None] = do_nothing,
+) -> Iterator[Candidate]:
+    """Yield the passages of attached documents in the order in which they are taken; some come twice.
+
+    `at_place` are those at a place that the question names, and `share` is the share of the room for the whole, as
+    `find_aim` returns them. Calls `give_way` every few milliseconds.
+    """
+    yield from _best_of(at_place, ranked, share == 1)
     if share == 1 and not at_place:
-        yield from chain(_overview(passages, give_way), ranked)
+        yield from _overview(passages, give_way)
     elif share and not at_place:
         yield from _by_turns(_overview(passages, give_way), ranked)
     elif coverage < WEAK and not at_place:
@@ -103,7 +112,7 @@ def _best_of(at_place: Sequence[Candidate], ranked: Sequence[Candidate], whole: 
     inside = dict(at_place)
     if not whole:
         yield from ((index, inside[index]) for index, _ in ranked if index in inside)
-    yield from (at_place[place] for place in _bisected(len(at_place)))
+    yield from (at_place[place] for place in bisected(len(at_place)))
 
 
 def _overview(passages: Sequence[Passage], give_way: Callable[[], None]) -> Iterator[Candidate]:
@@ -119,11 +128,11 @@ def _spread(candidates: Sequence[Candidate]) -> list[Candidate]:
     starts = [each for each in candidates if each[1].lines[0].segment.role == "heading"]
     others = [each for each in candidates if each[1].lines[0].segment.role != "heading"]
     if len(starts) < MIN_SECTIONS:
-        return [candidates[place] for place in _bisected(len(candidates))]
-    return [group[place] for group in ([candidates[0], *starts], others) for place in _bisected(len(group))]
+        return [candidates[place] for place in bisected(len(candidates))]
+    return [group[place] for group in ([candidates[0], *starts], others) for place in bisected(len(group))]
 
 
-def _bisected(count: int) -> Iterator[int]:
+def bisected(count: int) -> Iterator[int]:
     """Yield the numbers below `count`: the first, the last, and then always those in the middle of the gaps."""
     yield from range(count)[:1]
     yield from range(count)[1:][-1:]

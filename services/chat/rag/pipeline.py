@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from services.chat.rag import prompt, small_talk
+from services.chat.rag.decision import Decision
 from services.chat.rag.detect import detect
+from services.chat.rag.extent import Extent, measure_extent
 from services.chat.rag.language import is_foreign, languages_in
-from services.chat.rag.order import by_rank, for_documents
+from services.chat.rag.order import by_rank, find_aim, for_documents
 from services.chat.rag.pace import breathing, do_nothing, paced
 from services.chat.rag.passages import Cut, Passage, cut_source, is_snippet
 from services.chat.rag.places import numbered_places
@@ -36,28 +39,10 @@ MIN_SOURCE_TOKENS = 128
 answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What was done with the sources of a request, and why."""
+Notes = Mapping[int, str]
+"""Notes about sources, by the index of the source in the request."""
 
-    used: bool
-    reason: str
-    sources: int = 0
-    kept: int = 0
-    """Sources of which the prompt has at least a part."""
-    tokens: int = 0
-    """Tokens of the sources' text in the prompt, counted or estimated."""
-    coverage: float = 0.0
-    """See `relevance.Verdict`."""
-    ms: float = 0.0
-    """Milliseconds that the decision took, including the time of other requests that ran meanwhile."""
-    unread: int = 0
-    """Characters of the sources that were not read, because there were too many."""
-
-    @property
-    def dropped(self) -> int:
-        """Return the number of sources of which nothing is in the prompt."""
-        return self.sources - self.kept
+NO_NOTES: Notes = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +55,8 @@ class PipelineResult:
     """Whether thinking should be off: with a small context, reasoning would use the room of the answer."""
     rag_request: RagRequest | None = None
     """The parts of the request; None if it had no sources or the pipeline is off."""
+    budget: int = 0
+    """Tokens that the sources may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +69,9 @@ class Picked:
     """Number of sources of which it has at least one passage."""
     unread: int
     """Characters of the sources that were not read."""
+    extent: Extent
+    weak: bool = False
+    """Whether the answer may not be in it."""
     missing: Sequence[str] = ()
     """What the question calls the places that no source has."""
 
@@ -92,10 +82,11 @@ def run_pipeline(
     rag_settings: RagSettings,
     count: Counter = estimate_tokens,
     give_way: Callable[[], None] = do_nothing,
+    notes: Notes = NO_NOTES,
 ) -> PipelineResult:
     """Return the messages to send instead of `messages`, and the decision about their sources.
 
-    Does not block, but works for up to some hundred milliseconds; calls `give_way` every few milliseconds meanwhile.
+    `notes` stand for the texts of the sources with their numbers. Does not block, but works for up to some hundred milliseconds; calls `give_way` every few milliseconds meanwhile.
     """
     started = time.perf_counter()
     if not rag_settings.rag_enabled:
@@ -103,25 +94,38 @@ def run_pipeline(
     request = detect(messages, give_way)
     if request is None:
         return PipelineResult(messages, Decision(False, "no sources"))
+    request = with_notes(request, notes)
     count = breathing(count, give_way)
     history = fitting_history(request.history, prompt_budget(model, rag_settings) // HISTORY_SHARE, count)
     system: Messages = (message("system", request.system),) if request.system else ()
     asked = f"{request.instructions}\n\n{request.question}" if request.instructions else request.question
     budget = source_budget((*system, *history), asked, model, rag_settings, count)
     picked = pick_passages(request.question, request.sources, request.history, budget, rag_settings, count, give_way)
-    ms = (time.perf_counter() - started) * 1000
-    total, unread = request.found, request.unread + picked.unread
-    if not picked.verdict.use:
+    decision = Decision(
+        used=picked.verdict.use,
+        reason=picked.verdict.reason,
+        sources=request.found,
+        kept=picked.sources,
+        tokens=count(picked.text) if picked.text else 0,
+        coverage=picked.verdict.coverage,
+        ms=(time.perf_counter() - started) * 1000,
+        unread=request.unread + picked.unread,
+        extent=picked.extent,
+    )
+    if not decision.used:
         # The template is dropped too, as Open WebUI does without sources: its instructions are about them.
         plain = (*system, *request.history, messages[-1].with_text(request.question))
-        decision = Decision(False, picked.verdict.reason, total, 0, 0, picked.verdict.coverage, ms, unread)
         return PipelineResult(plain, decision, rag_request=request)
-    weak = picked.verdict.coverage < WEAK_COVERAGE
-    text = prompt.reading_prompt(picked.text, request.question, weak, request.instructions, picked.missing)
+    text = prompt.reading_prompt(picked.text, request.question, picked.weak, request.instructions, picked.missing)
     sent = (*system, *history, messages[-1].with_text(text))
-    verdict = picked.verdict
-    decision = Decision(True, verdict.reason, total, picked.sources, count(picked.text), verdict.coverage, ms, unread)
-    return PipelineResult(sent, decision, model.context_length < rag_settings.disable_think_for_rag_below_ctx, request)
+    thinking_off = model.context_length < rag_settings.disable_think_for_rag_below_ctx
+    return PipelineResult(sent, decision, thinking_off, request, budget)
+
+
+def with_notes(request: RagRequest, notes: Notes) -> RagRequest:
+    """Return `request` with `notes` instead of the texts of their sources."""
+    sources = (replace(each, text=notes.get(number, each.text)) for number, each in enumerate(request.sources))
+    return replace(request, sources=tuple(sources))
 
 
 def pick_passages(
@@ -141,7 +145,7 @@ def pick_passages(
     passages = [passage for cut in cuts for passage in cut.passages]
     unread = unread_characters(sources) + sum(cut.left_out for cut in cuts)
     if not passages:
-        return Picked("", Verdict(False, "empty sources", 0.0), 0, unread)
+        return Picked("", Verdict(False, "empty sources", 0.0), 0, unread, Extent())
     asked = gist(question)
     topics = find_topics(asked, history)
     query = with_concepts(
@@ -160,18 +164,26 @@ def pick_passages(
         kept = [passage for passage in passages if sources[passage.source].attached]
         # Open WebUI sends a document again with each message, also with a word of thanks.
         if not kept or (history and small_talk.is_acknowledgement(asked)):
-            return Picked("", verdict, 0, unread)
+            return Picked("", verdict, 0, unread, measure_extent(sources, ()))
         verdict = replace(verdict, use=True, reason="attached")
     if len(kept) != len(judged):
         ranking = rank_passages(query, kept, give_way)
     ranked = by_rank(kept, ranking.scores, rag_settings.rag_min_quality_score / 100)
     documents = all(sources[passage.source].attached for passage in kept)
     aim = gist(question, MAX_AIM)
-    order = for_documents(aim, topics.leans, cuts, kept, ranked, verdict.coverage, give_way) if documents else ranked
+    at_place, share = find_aim(aim, topics.leans, cuts, kept, give_way) if documents else ([], 0.0)
+    order = for_documents(at_place, share, kept, ranked, verdict.coverage, give_way) if documents else ranked
     selected = select_passages(order, sources, budget, count, rag_settings, give_way)
-    shown = len({passage.source for passage in selected})
-    missing = missing_places(aim, cuts, give_way) if documents else ()
-    return Picked(prompt.render_passages(selected, sources), verdict, shown, unread, missing)
+    return Picked(
+        text=prompt.render_passages(selected, sources),
+        verdict=verdict,
+        sources=len({passage.source for passage in selected}),
+        unread=unread,
+        extent=measure_extent(sources, selected, share == 1 and not at_place),
+        # A question about the whole or a place shares no words with it, whatever that says.
+        weak=verdict.coverage < WEAK_COVERAGE and share < 1 and not at_place,
+        missing=missing_places(aim, cuts, give_way) if documents else (),
+    )
 
 
 def _texts(sources: Sequence[Source], passages: Sequence[Passage]) -> list[str]:

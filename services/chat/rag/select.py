@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 
 from services.chat.rag.order import Candidate
 from services.chat.rag.pace import do_nothing, paced
@@ -39,20 +39,21 @@ def select_passages(
     shown = Shown([source.title() for source in sources], rag_settings.rag_dedup_similarity)
     picked: dict[int, Passage] = {}
     titled: set[int] = set()
-    tokens_left = budget
+    tokens_left, most = budget, rag_settings.rag_max_paragraphs
     for index, candidate in paced(candidates, give_way, 8):
+        rest = _rest(candidate, picked.get(index))
         # Duplicates are removed here and not before, since only what is shown counts.
-        passage = None if index in picked else shown.unseen_part(candidate)
+        passage = shown.unseen_part(rest) if rest and (index in picked or len(picked) < most) else None
         if not passage:
             continue
         room = tokens_left - SEPARATOR - (0 if passage.source in titled else heads[passage.source])
         part, cost = _fitting_part(passage, room, shown, count)
         if part:
-            picked[index] = part
+            picked[index] = _joined(picked.get(index), part)
             shown.add(part)
             tokens_left = room - cost
             titled.add(passage.source)
-        if len(picked) >= rag_settings.rag_max_paragraphs or tokens_left < MIN_USEFUL:
+        if tokens_left < MIN_USEFUL:
             break
     result = _in_order(picked, shown)
     # A text may have a few tokens more than its parts.
@@ -60,6 +61,21 @@ def select_passages(
         picked.popitem()
         result = _in_order(picked, shown)
     return result
+
+
+def _rest(candidate: Passage, part: Passage | None) -> Passage | None:
+    """Return what `candidate` has beside the `part` of it that is picked; None for nothing."""
+    if part is None:
+        return candidate
+    known = {line.place for line in part.lines}
+    lines = tuple(line for line in candidate.lines if line.place not in known)
+    return replace(candidate, lines=lines) if lines else None
+
+
+def _joined(first: Passage | None, second: Passage) -> Passage:
+    """Return two parts of one passage as one."""
+    lines = (*first.lines, *second.lines) if first else second.lines
+    return replace(second, lines=tuple(sorted(lines, key=attrgetter("place"))))
 
 
 def _in_order(picked: Mapping[int, Passage], shown: Shown) -> list[Passage]:
