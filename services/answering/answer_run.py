@@ -10,8 +10,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from services.answering import promise, repair
+from services.answering.digest_run import read_parts
 from services.answering.plan import Prepared, plan
-from services.answering.sources import RagState, source_notices
+from services.answering.repair import merge_done
+from services.answering.sources import RagState, decision_notice, source_notices
 from services.chat import reasoning
 from services.chat.search_queries import query_answer
 from services.chat.tokens import minimum_tokens
@@ -44,6 +46,8 @@ class AnswerRun:
         self._prepared, self._request, self._client = planned.prepared, planned.request, client
         self._scheduler, self._rag, self._settings = scheduler, rag, settings
         self._is_new = True
+        self._read: Done | None = None
+        """The end of the runs that read documents in parts before the answer."""
 
     def events(self, first: Iterable[Notice], alone: bool) -> Generator[Event]:
         """Yield the notices in `first`, those about the sources, and the events of the answer.
@@ -55,22 +59,48 @@ class AnswerRun:
         yield from first
         yield from source_notices(self._prepared)
         begun = False
-        with closing(self._cached_or_new(alone)) as events:
+        with closing(self._read_and_answer(alone)) as events:
             for event in events:
                 # Only the first event can still become a header: the bytes of the second one are sent behind it.
                 if not begun and not isinstance(event, Notice):
                     begun = True
                     if isinstance(event, Waiting):
                         yield Notice("state", str(event))
-                if isinstance(event, Done):
-                    self._ended(event)
-                yield event
+                yield self._ended(event) if isinstance(event, Done) else event
 
-    def _ended(self, done: Done) -> None:
+    def _ended(self, done: Done) -> Done:
+        """Note the end of the answer; return it with all that the model read and wrote before it."""
         self._client.trace.outcome = done.finish_reason
         # A cached answer measured nothing.
         if self._is_new:
             self._rag.learn(self._request, done)
+        return merge_done(self._read, done)
+
+    def _read_and_answer(self, alone: bool) -> Iterator[Event]:
+        yield from self._read_documents()
+        yield from self._cached_or_new(alone)
+
+    def _read_documents(self) -> Iterator[Event]:
+        """Let the model read documents that do not fit in parts, where the question is about the whole of them."""
+        reading = self._rag.reading(self._prepared, self._request, self._client.caller.name)
+        if reading is None:
+            return
+        if reading.unread and self._prepared.outcome:
+            yield decision_notice(reading.announced(self._prepared.outcome.decision))
+        run = partial(respond, serve=self._serve, owner=self._client.caller.name)
+        self._read = yield from read_parts(reading, self._request, self._settings, self._rag, run)
+        # The first token is that of the answer.
+        self._client.trace.first_token = None
+        if reading.read:
+            before = self._request
+            self._plan_again(self._rag.prepare(before.generation, before.model, reading))
+        yield from source_notices(self._prepared)
+
+    def _plan_again(self, prepared: Prepared) -> None:
+        """Plan the request again, with other messages. The seed of this choice stays."""
+        before = self._request
+        again = plan(before.generation, before.model, self._settings, before.id, prepared)
+        self._prepared, self._request = prepared, replace(again, sampling=before.sampling)
 
     def _cached_or_new(self, alone: bool) -> Iterator[Event]:
         # Whoever searches the web waits for the queries, and they need no model.
@@ -102,15 +132,14 @@ class AnswerRun:
             if fewer is None:
                 raise
         yield from source_notices(fewer)
-        before = self._request
-        again = plan(before.generation, before.model, self._settings, before.id, fewer)
-        # The seed of this choice stays.
-        self._request = replace(again, sampling=before.sampling)
+        self._plan_again(fewer)
         yield from self._new()
 
     def _new(self) -> Iterator[Event]:
-        serve = partial(self._scheduler.serve, client=self._client)
-        return respond(self._request, serve, self._client.caller.name)
+        return respond(self._request, self._serve, self._client.caller.name)
+
+    def _serve(self, request: EngineRequest) -> Iterator[Event]:
+        return self._scheduler.serve(request, self._client)
 
 
 def respond(request: EngineRequest, serve: Serve, owner: str = "") -> Iterator[Event]:

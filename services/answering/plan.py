@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.answering import response_format
+from services.answering.digest import Reading
 from services.chat import housekeeping
 from services.chat.ending import with_clear_end
 from services.chat.rag.pipeline import PipelineResult
@@ -33,6 +34,8 @@ class Prepared:
     thinking: bool | None = None
     outcome: PipelineResult | None = None
     """What was decided about the sources; None if nobody looked for any."""
+    reading: Reading | None = None
+    """The documents for which notes stand in the messages; None if they stand for themselves."""
 
     @property
     def uses_sources(self) -> bool:

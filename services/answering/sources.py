@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from dataclasses import fields, replace
 
+from services.answering.digest import Digests, Reading, ReadingPlanner
 from services.answering.plan import Prepared, with_system_prompt
 from services.chat.rag.cache import AnswerCache
-from services.chat.rag.decision import Decision
-from services.chat.rag.pipeline import run_pipeline
+from services.chat.rag.decision import Decision, remark
+from services.chat.rag.parts import is_to_be_read
+from services.chat.rag.pipeline import NO_NOTES, run_pipeline
 from services.chat.rag.ratios import TokenRatios
 from services.chat.rag.settings import ModelFacts, RagSettings
 from services.chat.rag.speed import PrefillSpeeds
@@ -27,7 +30,7 @@ log = logging.getLogger(__name__)
 
 
 class RagState:
-    """The state that requests with sources share: cached answers, prefill speeds, ratios of tokens.
+    """The state that requests with sources share: cached answers, notes, prefill speeds, ratios of tokens.
 
     Any thread may use it. No method blocks, but `prepare` works for up to some hundred milliseconds; every few
     milliseconds it lets other requests run.
@@ -36,28 +39,62 @@ class RagState:
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self._settings, self._metrics = settings, metrics
         self._answers = AnswerCache(settings.rag_cache_max_entries, settings.rag_cache_ttl)
+        self._digests = Digests()
         self._speeds, self._ratios = PrefillSpeeds(), TokenRatios()
         # Reading the list would hold the first request with sources for 0.3 s.
         thesaurus()
 
-    def prepare(self, generation: GenerationRequest, model: Model) -> Prepared:
-        """Return the messages of `generation` with its sources cleaned, selected and cut to the model's context."""
+    def prepare(self, generation: GenerationRequest, model: Model, reading: Reading | None = None) -> Prepared:
+        """Return the messages of `generation` with its sources cleaned, selected and cut to the model's context.
+
+        The notes of `reading` stand for the documents that they are about.
+        """
         if generation.prompt is not None:
             return Prepared((), generation.thinking)
+        count = self._ratios.counter(model)
         enabled = self._settings.rag_enabled and model.rag and generation.rag
         outcome = run_pipeline(
             with_system_prompt(generation.messages, model.system_prompt),
             self._facts(generation, model),
             replace(rag_settings(self._settings), rag_enabled=enabled),
-            self._ratios.counter(model),
+            count,
             give_way,
+            reading.notes(count) if reading else NO_NOTES,
         )
+        if reading:
+            outcome = replace(outcome, decision=reading.told(outcome.decision))
         log.debug("rag: %s", describe_decision(outcome.decision))
         if outcome.rag_request is None:
             return Prepared(generation.messages, generation.thinking, outcome)
         # The client's own choice wins.
         switched_off = outcome.thinking_off and generation.thinking is None
-        return Prepared(outcome.messages, False if switched_off else generation.thinking, outcome)
+        return Prepared(outcome.messages, False if switched_off else generation.thinking, outcome, reading)
+
+    def reading(self, prepared: Prepared, request: EngineRequest, owner: str) -> Reading | None:
+        """Return the documents that the model reads in parts before it answers; None if there are none.
+
+        `owner` is the name of the key that asks.
+        """
+        outcome, seconds = prepared.outcome, self._settings.rag_digest_seconds
+        if not seconds or outcome is None or outcome.rag_request is None:
+            return None
+        if not is_to_be_read(outcome.decision, outcome.rag_request.question):
+            return None
+        model = request.model
+        planner = ReadingPlanner(self._digests, owner, model, self._ratios.counter(model), give_way)
+        facts = self._facts(request.generation, model)
+        return planner.plan(outcome.rag_request.sources, outcome.decision.extent, outcome.budget, facts, seconds)
+
+    def forget(self, reading: Reading) -> None:
+        """Drop what was read of the documents of `reading`, so that they are cut anew."""
+        self._digests.forget(reading.digests.values())
+
+    def count_parts(self, reading: Reading, unread: int) -> None:
+        """Count the parts of `reading` in the metrics; `unread` of those to read had no notes before."""
+        now = len(reading.unread)
+        counts = {"cached": len(reading.order) - unread, "read": unread - now, "left": now}
+        for result, count in counts.items():
+            self._metrics.rag_parts.labels(result).inc(count)
 
     def count_decision(self, prepared: Prepared) -> None:
         """Count the decision about the sources of a chat in the metrics."""
@@ -89,7 +126,7 @@ class RagState:
             return None
         # The engine's count corrects the estimate, so the second preparation fits.
         self._ratios.record(request, error.prompt_tokens)
-        fewer = self.prepare(request.generation, request.model)
+        fewer = self.prepare(request.generation, request.model, prepared.reading)
         return None if fewer.messages == prepared.messages else fewer
 
     def _facts(self, generation: GenerationRequest, model: Model) -> ModelFacts:
@@ -110,11 +147,19 @@ def rag_settings(settings: Settings) -> RagSettings:
 def source_notices(prepared: Prepared) -> Iterator[Notice]:
     """Yield a notice with the decision about the sources, if there were any."""
     if prepared.outcome and prepared.outcome.rag_request:
-        yield Notice("sources", describe_decision(prepared.outcome.decision))
+        yield decision_notice(prepared.outcome.decision)
+
+
+def decision_notice(decision: Decision) -> Notice:
+    """Return the notice about a decision."""
+    return Notice("sources", describe_decision(decision), remark(decision))
 
 
 def describe_decision(decision: Decision) -> str:
-    """Return the decision in one line for a header: ``used; reason=relevant; sources=5; kept=3; dropped=2; ...``."""
+    """Return the decision in one line for a header: ``used; reason=relevant; sources=5; kept=3; dropped=2; ...``.
+
+    Its end is a note for people, if there is one.
+    """
     parts = {
         "reason": decision.reason.replace(" ", "-"),
         "sources": decision.sources,
@@ -125,5 +170,10 @@ def describe_decision(decision: Decision) -> str:
         "coverage": f"{decision.coverage:.2f}",
         "ms": f"{decision.ms:.0f}",
     }
+    if decision.parts:
+        parts["parts"] = f"{decision.parts_read}/{decision.parts}"
+    if words := remark(decision):
+        # What separates the fields must not be in a title; other characters do not get through every proxy.
+        parts["note"] = re.sub(r"[^ -~]|[;=]", "?", words)
     fields_text = "; ".join(f"{name}={value}" for name, value in parts.items())
     return f"{'used' if decision.used else 'not used'}; {fields_text}"

@@ -14,7 +14,8 @@ from typing import Any, Literal, TypeVar
 from msgspec import Struct
 
 FinishReason = Literal["stop", "length", "tool_calls", "error"]
-Phase = Literal["queued", "loading", "prefill", "decode", "retry"]
+Phase = Literal["queued", "loading", "prefill", "decode", "retry", "reading"]
+"""What a request waits for; ``reading``: the model reads a long document in parts before it answers."""
 
 NoticeKind = Literal["warning", "state", "sources", "cache"]
 """The subject of a `Notice`: parameters of the request without effect, what the request waits for first, what was
@@ -26,6 +27,8 @@ class Notice(Struct, frozen=True):
 
     kind: NoticeKind
     value: str
+    words: str = ""
+    """The same in a sentence for a person; empty if there is nothing that a person must know."""
 
 
 class Waiting(Struct, frozen=True):
@@ -33,18 +36,22 @@ class Waiting(Struct, frozen=True):
 
     phase: Phase
     position: int = 0
-    """Requests ahead of this one; 0 unless the phase is ``queued``."""
+    """Requests ahead of this one in the phase ``queued``; the number of the part in ``reading``; else 0."""
     progress: float | None = None
     """Share of the phase that is done, 0.0 to 1.0; None if the engine does not report it."""
     reason: str = ""
     """The parameter of the request that the answer did not satisfy; empty unless the phase is ``retry``."""
+    parts: int = 0
+    """Parts that are read; 0 unless the phase is ``reading``."""
 
     def __str__(self) -> str:
-        """Return ``queued position=2``, ``loading``, ``prefill 37%``, ``retry tool_choice``."""
+        """Return ``queued position=2``, ``loading``, ``prefill 37%``, ``retry tool_choice``, ``reading 2/8``."""
         if self.phase == "queued":
             return f"queued position={self.position}"
         if self.phase == "retry":
             return f"retry {self.reason}"
+        if self.phase == "reading":
+            return f"reading {self.position}/{self.parts}"
         return self.phase if self.progress is None else f"{self.phase} {self.progress:.0%}"
 
 

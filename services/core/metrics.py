@@ -38,6 +38,7 @@ PHASES = ("queued", "loading", "prefill", "decode")
 REJECTS = ("queue_full", "rate_limit_exceeded", "shutting_down")
 RAG_DECISIONS = ("context", "follow_up", "plain")
 RAG_CACHE = ("hit", "miss")
+RAG_PARTS = ("read", "cached", "left")
 
 
 class Metrics:
@@ -145,10 +146,13 @@ class Metrics:
         self.ignored = self._counter("parameters_ignored", "Parameters ignored, with a warning.", "parameter")
         self.rag_decisions = self._counter("rag_decisions", "Chats, by what was decided on sources.", "decision")
         self.rag_cache = self._counter("rag_cache", "Look-ups in the answer cache.", "result")
+        self.rag_parts = self._counter("rag_parts", "Parts of long documents: read, known, or left unread.", "result")
         for decision in RAG_DECISIONS:
             self.rag_decisions.labels(decision)
         for result in RAG_CACHE:
             self.rag_cache.labels(result)
+        for result in RAG_PARTS:
+            self.rag_parts.labels(result)
 
     def _facts(self) -> None:
         build = self._gauge("build_info", "Version of the server.", "version", "python", "machine")

@@ -195,6 +195,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     """A passage is left out if at least this share of its word triples was already shown."""
     rag_max_prefill_seconds: SecondsOrOff = 20
     """Time that prefill may take, estimated from the speed of the model's last answers; 0: no limit."""
+    rag_digest_seconds: SecondsOrOff = 60
+    """Time in which the model reads an attached document in parts and writes notes, if the question is about the whole
+    of it and it does not fit ("Summarize this"). Each part is a run of its own, and others run in between. 0: never;
+    the answer then comes from the beginnings of the document's sections."""
     rag_cache_ttl: SecondsOrOff = 300
     """Time for which an answer is kept for the same question with the same sources; 0: never."""
     rag_cache_max_entries: Count = 50

@@ -20,15 +20,19 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from services.answering.digest import Digests, ReadingPlanner
 from services.answering.plan import plan
 from services.api.dialects.ollama.keep_alive import keep_alive
 from services.api.dialects.openai.types import ChatRequest
 from services.api.http.decode import decode_body
 from services.chat import reasoning
 from services.chat.housekeeping import is_housekeeping
+from services.chat.rag.extent import Extent
 from services.chat.rag.fence import fence_text
+from services.chat.rag.notes_prompt import notes_prompt
 from services.chat.rag.pipeline import run_pipeline
 from services.chat.rag.settings import ModelFacts, RagSettings
+from services.chat.rag.sources import Source
 from services.chat.schemas.checks import check_schemas
 from services.chat.search_queries import query_answer
 from services.chat.tokens import estimate_tokens
@@ -106,9 +110,22 @@ def decode(text: str, breathe: Breath) -> None:
     decode_body(body, ChatRequest, print)
 
 
+def read_in_parts(text: str, breathe: Breath) -> None:
+    planner = ReadingPlanner(Digests(), "", MODEL, estimate_tokens, breathe)
+    found = planner.plan([Source("1", "a", "", text, "file")], Extent(), 1000, ModelFacts(4096), 60)
+    if found is None:
+        return
+    breathe()
+    found.notes(estimate_tokens)
+    for part in found.digests[0].parts:
+        breathe()
+        notes_prompt(part.text)
+
+
 WORK: dict[str, Callable[[str, Breath], Any]] = {
     "a chat": ask,
     "sources": lambda text, breathe: ask(f"{SOURCE}{text}</source>\nHow high is the tower?", breathe),
+    "a long document": read_in_parts,
     "many sources": lambda text, breathe: ask(f"{SOURCE}{text[:100]}</source>\n" * (len(text) // 130), breathe),
     "a question": lambda text, breathe: ask(f"{SOURCE}{text[:30_000]}</source>\n{text}", breathe),
     "a conversation": talk,
