@@ -9,7 +9,12 @@ from typing import Any
 from openwebui import merge
 
 Fields = dict[str, Any]
-"""The part of a record that provisioning manages: name, description, vision, and active, which offers it for chats."""
+"""The part of a record that provisioning manages: name, description, vision, active, which offers it for chats, and
+`STATUS_EVENTS`."""
+
+STATUS_EVENTS = "status_events"
+"""The parameter that makes the API server say in a chat what it waits for. It is each model's own and no default, since
+servers of other connections may refuse it."""
 
 
 @dataclass
@@ -32,6 +37,7 @@ def desired(models: Sequence[Mapping[str, Any]]) -> dict[str, Fields]:
             "description": model.get("description") or "",
             "vision": "vision" in model.get("capabilities", ()),
             "active": "chat" in model.get("capabilities", ("chat",)),
+            STATUS_EVENTS: True,
         }
         for model in models
     }
@@ -58,7 +64,13 @@ def managed_fields(record: Mapping[str, Any]) -> Fields:
     meta = record.get("meta") or {}
     fields = {"name": record.get("name"), "description": meta.get("description"), "active": record.get("is_active")}
     fields["vision"] = (meta.get("capabilities") or {}).get("vision")
+    fields[STATUS_EVENTS] = custom_params(record).get(STATUS_EVENTS)
     return {key: value for key, value in fields.items() if value is not None}
+
+
+def custom_params(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters of a record that Open WebUI sends to the server without knowing them."""
+    return dict((record.get("params") or {}).get("custom_params") or {})
 
 
 def new_record(name: str) -> dict[str, Any]:
@@ -83,4 +95,7 @@ def with_fields(record: Mapping[str, Any], changed: Fields) -> dict[str, Any]:
     if "vision" in changed:
         meta["capabilities"] = {**(meta.get("capabilities") or {}), "vision": changed["vision"]}
     name, active = changed.get("name", record.get("name")), changed.get("active", record.get("is_active"))
-    return {**record, "name": name, "is_active": active, "meta": meta}
+    params = dict(record.get("params") or {})
+    if STATUS_EVENTS in changed:
+        params["custom_params"] = {**custom_params(record), STATUS_EVENTS: changed[STATUS_EVENTS]}
+    return {**record, "name": name, "is_active": active, "meta": meta, "params": params}

@@ -77,7 +77,7 @@ def test_a_record_keeps_the_fields_that_are_not_managed() -> None:
     }
     plan = records.plan_changes(records.desired([QWEN]), present, {"qwen3": {"name": "qwen3"}})
     record = plan.changed[0]
-    assert record["params"] == {"temperature": 0.1}
+    assert record["params"] == {"temperature": 0.1, "custom_params": {"status_events": True}}
     assert record["meta"]["tags"] == [{"name": "mine"}]
     assert record["name"] == "Qwen3"
     assert record["meta"]["description"] == "Thinks first"

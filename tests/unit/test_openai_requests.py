@@ -148,7 +148,8 @@ def test_every_parameter_of_other_servers_is_honoured_or_named() -> None:
 
 LABELS = {
     "model", "stream", "stream_options", "user", "metadata", "store", "service_tier", "safety_identifier", "keep_alive",
-    "prompt_cache_key", "prompt_cache_retention", "cache_control", "max_tool_calls", "width", "height", "steps",
+    "prompt_cache_key", "prompt_cache_retention", "cache_control", "max_tool_calls", "status_events",
+    "width", "height", "steps",
 }  # fmt: skip
 """What a dialect has alone and no other needs to name: labels, hints, and what changes no text."""
 

@@ -78,6 +78,15 @@ def test_a_web_search_reaches_the_model_and_is_cited(running: Running) -> None:
     assert running.box.metric("rkllm_rag_decisions_total", decision="context") == used + 1
 
 
+def test_what_was_left_out_of_a_search_is_told_in_the_page(running: Running) -> None:
+    question = "Who wrote the Symphony of the Stars?"
+    answer = running.admin.ask(SCRIPTED, question, features={"web_search": True}).finished()
+    assert answer["content"] == f"You said: {question}"
+    last = answer["statusHistory"][-1]
+    assert last["description"] == "3 search results did not fit the question and were left out."
+    assert last["done"] is True
+
+
 def test_a_follow_up_is_searched_with_the_names_that_it_leans_on(running: Running) -> None:
     search = {"web_search": True}
     first = running.admin.ask(SCRIPTED, QUESTION, features=search)

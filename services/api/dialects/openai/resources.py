@@ -16,6 +16,7 @@ from services.api.dialects.common.answer import collected
 from services.api.dialects.common.errors import renamed
 from services.api.dialects.openai import requests
 from services.api.dialects.openai.answers import ChatShape, CompletionHead, LegacyChatShape, Shape, whole
+from services.api.dialects.openai.progress import Comments, StatusEvents
 from services.api.dialects.openai.stream import error_frame, frames
 from services.api.dialects.openai.text_shape import TextShape
 from services.api.dialects.openai.types import ChatRequest, CompletionParameters, CompletionRequest
@@ -63,7 +64,10 @@ class Completions(Resource):
         head = CompletionHead(f"{self.prefix}-{req.context.id}", int(time.time()), model.id, fingerprint(model))
         if request.stream:
             usage = bool(request.stream_options and request.stream_options.include_usage)
-            write_stream(resp, EVENT_STREAM, frames(head, shapes, answers, n, usage), error_frame)
+            asked = isinstance(request, ChatRequest) and request.status_events
+            progress = StatusEvents(head) if asked else Comments()
+            stream = frames(head, shapes, answers, n, usage, progress)
+            write_stream(resp, EVENT_STREAM, stream, partial(error_frame, progress))
         else:
             complete = [collected(events, partial(show_notice, resp)) for events in answers]
             write_json(resp, whole(head, shapes, complete, n))

@@ -120,11 +120,29 @@ class ChatChunkChoice(AnswerStruct):
     finish_reason: ChatFinishReason | None
 
 
+class StatusData(AnswerStruct):
+    """What Open WebUI's page shows above an answer."""
+
+    description: str
+    done: bool
+    """Whether nothing goes on any more."""
+    hidden: bool = False
+    """Whether the page shows it no longer."""
+
+
+class Status(AnswerStruct, tag_field="type", tag="status"):
+    """One of Open WebUI's own events."""
+
+    data: StatusData
+
+
 class ChatCompletionChunk(Envelope, tag_field="object", tag="chat.completion.chunk"):
     """One event; the last but ``[DONE]`` has the usage, where it was asked for."""
 
     choices: list[ChatChunkChoice]
     usage: CompletionUsage | UnsetType | None = UNSET
+    event: Status | UnsetType = UNSET
+    """Only with `status_events`, and in a chunk without choices."""
 
 
 class TextLogprobs(AnswerStruct):

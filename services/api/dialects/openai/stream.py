@@ -14,7 +14,8 @@ from services.api.dialects.openai.answers import (
     usage_of_choice,
     with_head,
 )
-from services.api.http.stream import Frames, comment, sse
+from services.api.dialects.openai.progress import Comments
+from services.api.http.stream import Frames, sse
 from services.core.errors import ServiceError
 from services.core.events import Done, Event, Notice, Piece, Usage, Waiting, closing
 
@@ -27,8 +28,11 @@ def frames(
     answers: Iterator[Iterator[Event]],
     n: int,
     include_usage: bool,
+    progress: Comments,
 ) -> Frames:
     """Yield server-sent events up to ``[DONE]``, the choices one after the other, `n` of them per prompt.
+
+    `progress` says what is waited for.
 
     Blocks as `answers` do, and raises the same; closing it closes the answer that runs.
     """
@@ -39,11 +43,14 @@ def frames(
         with closing(events):
             for event in events:
                 if isinstance(event, Notice):
+                    progress.notice(event)
                     yield event
                     continue
                 if isinstance(event, Waiting):
-                    yield comment(event)
+                    yield progress.waiting(event)
                     continue
+                if said := progress.end():
+                    yield said
                 if opening is not None:
                     yield sse(with_head(shape.chunk, head, [opening], usage))
                     opening = None
@@ -58,6 +65,6 @@ def frames(
     yield LAST_FRAME
 
 
-def error_frame(error: ServiceError) -> bytes:
-    """Return the last event of a stream that an error ends. No ``[DONE]`` follows: the answer is not complete."""
-    return sse(error_body(error))
+def error_frame(progress: Comments, error: ServiceError) -> bytes:
+    """Return the end of a stream that an error ends. No ``[DONE]`` follows: the answer is not complete."""
+    return progress.end() + sse(error_body(error))

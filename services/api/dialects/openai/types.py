@@ -165,6 +165,8 @@ class ChatRequest(CompletionParameters, frozen=True, kw_only=True):
     metadata: Metadata | None = None
     prompt_cache_key: Label | None = None
     safety_identifier: Label | None = None
+    status_events: bool | None = None
+    """This server's own: whether the stream has Open WebUI's events besides the answer."""
 
 
 class CompletionRequest(CompletionParameters, frozen=True, kw_only=True):
