@@ -14,11 +14,12 @@ from dataclasses import dataclass, field, replace
 
 from cachetools import LRUCache
 
+from services.chat.rag.budget import shares
 from services.chat.rag.decision import Decision
 from services.chat.rag.extent import Extent
 from services.chat.rag.pace import breathing
 from services.chat.rag.parts import Part, ReadingPlan, cut_parts, fitting_parts, plan_reading, reading_order
-from services.chat.rag.pipeline import MAX_CHARACTERS, Notes, shares
+from services.chat.rag.pipeline import MAX_CHARACTERS, Notes
 from services.chat.rag.settings import ModelFacts
 from services.chat.rag.sources import Source
 from services.chat.tokens import Counter

@@ -37,7 +37,9 @@ def _lexicon(kind: str) -> Lexicon:
     return Lexicon.of(" ".join(words for _, each, words in parts if each == kind))
 
 
-TASKS, TOPICS, TEXTS, FILLERS, FACTS = map(_lexicon, ("tasks", "topics", "texts", "fillers", "facts"))
+TASKS, TOPICS, TEXTS, FILLERS, FACTS, WORDING = map(
+    _lexicon, ("tasks", "topics", "texts", "fillers", "facts", "wording")
+)
 
 
 def share_of_whole(question: str, leans: bool = False) -> float:
@@ -72,3 +74,8 @@ def looked_up(text: str) -> Iterator[str]:
 
 def _names(lexicon: Lexicon, text: str) -> bool:
     return any(map(lexicon.has_part_of, WORD.findall(text)))
+
+
+def needs_wording(question: str) -> bool:
+    """Return whether `question` is about the words of a text, so that notes of what it says are of no use."""
+    return _names(WORDING, question.lower())

@@ -11,13 +11,13 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from services.chat.rag.aim import needs_wording
 from services.chat.rag.decision import Decision
 from services.chat.rag.order import bisected
 from services.chat.rag.pace import do_nothing, paced
 from services.chat.rag.passages import Passage, cut_source, text_size
 from services.chat.rag.query import gist
 from services.chat.rag.settings import ModelFacts
-from services.chat.rag.wording import needs_wording
 from services.chat.tokens import Counter
 
 LARGEST_PART = 2000

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from services.chat.rag import prompt, small_talk
+from services.chat.rag.budget import HISTORY_SHARE, fitting_history, prompt_budget, shares, source_budget
 from services.chat.rag.decision import Decision
 from services.chat.rag.detect import detect
 from services.chat.rag.extent import Extent, measure_extent
@@ -15,29 +16,20 @@ from services.chat.rag.language import is_foreign, languages_in
 from services.chat.rag.order import by_rank, find_aim, for_documents
 from services.chat.rag.pace import breathing, do_nothing, paced
 from services.chat.rag.passages import Cut, Passage, cut_source, is_snippet
-from services.chat.rag.places import numbered_places
-from services.chat.rag.query import MAX_AIM, gist, with_concepts
-from services.chat.rag.rank import rank_passages
+from services.chat.rag.query import MAX_AIM, Query, gist, with_concepts
+from services.chat.rag.rank import Ranking, rank_passages
 from services.chat.rag.relevance import WEAK_COVERAGE, Verdict, judge_relevance
 from services.chat.rag.select import select_passages
 from services.chat.rag.settings import ModelFacts, RagSettings
 from services.chat.rag.sources import RagRequest, Source
 from services.chat.rag.spans import missing_places
-from services.chat.rag.topics import find_topics
-from services.chat.tokens import TOKENS_PER_MESSAGE, Counter, estimate_tokens
+from services.chat.rag.topics import Topics, find_topics
+from services.chat.tokens import Counter, estimate_tokens
 from services.core.message import Messages, message
 
 MAX_CHARACTERS = 600_000
 """Characters of all sources together that are read. More would take too long, and no prompt on a board has room for
 it."""
-
-HISTORY_SHARE = 4
-"""The history may use one of this many parts of the prompt."""
-
-MIN_SOURCE_TOKENS = 128
-"""Tokens that the sources get even if the rest of the prompt leaves less: without sources the question has no
-answer."""
-
 
 Notes = Mapping[int, str]
 """Notes about sources, by the index of the source in the request."""
@@ -148,25 +140,16 @@ def pick_passages(
         return Picked("", Verdict(False, "empty sources", 0.0), 0, unread, Extent())
     asked = gist(question)
     topics = find_topics(asked, history)
-    query = with_concepts(
-        asked, topics.weights(), languages_in([source.text for source in sources], give_way), give_way
-    )
-    judged = [passage for passage in passages if not sources[passage.source].attached] or passages
-    ranking = rank_passages(query, judged, give_way)
-    floor = rag_settings.rag_quality_floor_threshold / 10
-    snippets_only = all(is_snippet(sources[number].text) for number in {passage.source for passage in judged})
-    verdict = judge_relevance(asked, topics, ranking, judged, floor, snippets_only, give_way)
-    if not verdict.use and verdict.reason == "irrelevant" and is_foreign(asked, _texts(sources, judged), give_way):
-        # Words that two languages share say nothing of what the others mean.
-        verdict = replace(verdict, use=True, reason="other language")
-    kept = passages
-    if not verdict.use:
-        kept = [passage for passage in passages if sources[passage.source].attached]
-        # Open WebUI sends a document again with each message, also with a word of thanks.
-        if not kept or (history and small_talk.is_acknowledgement(asked)):
-            return Picked("", verdict, 0, unread, measure_extent(sources, ()))
-        verdict = replace(verdict, use=True, reason="attached")
-    if len(kept) != len(judged):
+    spoken = languages_in([source.text for source in sources], give_way)
+    query = with_concepts(asked, topics.weights(), spoken, give_way)
+    verdict, ranking = _judge(asked, topics, query, passages, sources, rag_settings, give_way)
+    # Open WebUI sends a document again with each message, also with a word of thanks.
+    thanks = bool(history) and small_talk.is_acknowledgement(asked)
+    kept = [each for each in passages if verdict.use or (sources[each.source].attached and not thanks)]
+    if not kept:
+        return Picked("", verdict, 0, unread, measure_extent(sources, ()))
+    verdict = verdict if verdict.use else replace(verdict, use=True, reason="attached")
+    if len(kept) != len(ranking.scores):
         ranking = rank_passages(query, kept, give_way)
     ranked = by_rank(kept, ranking.scores, rag_settings.rag_min_quality_score / 100)
     documents = all(sources[passage.source].attached for passage in kept)
@@ -184,6 +167,27 @@ def pick_passages(
         weak=verdict.coverage < WEAK_COVERAGE and share < 1 and not at_place,
         missing=missing_places(aim, cuts, give_way) if documents else (),
     )
+
+
+def _judge(
+    asked: str,
+    topics: Topics,
+    query: Query,
+    passages: Sequence[Passage],
+    sources: Sequence[Source],
+    rag_settings: RagSettings,
+    give_way: Callable[[], None],
+) -> tuple[Verdict, Ranking]:
+    """Return whether the results of a search are about the question, and their ranking; without any, the documents'."""
+    judged = [passage for passage in passages if not sources[passage.source].attached] or passages
+    ranking = rank_passages(query, judged, give_way)
+    floor = rag_settings.rag_quality_floor_threshold / 10
+    snippets_only = all(is_snippet(sources[number].text) for number in {passage.source for passage in judged})
+    verdict = judge_relevance(asked, topics, ranking, judged, floor, snippets_only, give_way)
+    if not verdict.use and verdict.reason == "irrelevant" and is_foreign(asked, _texts(sources, judged), give_way):
+        # Words that two languages share say nothing of what the others mean.
+        verdict = replace(verdict, use=True, reason="other language")
+    return verdict, ranking
 
 
 def _texts(sources: Sequence[Source], passages: Sequence[Passage]) -> list[str]:
@@ -207,46 +211,3 @@ def unread_characters(sources: Sequence[Source]) -> int:
 
 def _limits(sources: Sequence[Source]) -> list[int]:
     return shares([len(source.text) for source in sources], MAX_CHARACTERS)
-
-
-def shares(sizes: Sequence[int], total: int) -> list[int]:
-    """Return how much of each size is in `total`: what the small ones leave goes to the large ones in equal parts."""
-    result = list(sizes)
-    order = sorted(range(len(sizes)), key=sizes.__getitem__)
-    for place, index in enumerate(order):
-        result[index] = min(sizes[index], total // (len(order) - place))
-        total -= result[index]
-    return result
-
-
-def prompt_budget(model: ModelFacts, rag_settings: RagSettings) -> int:
-    """Return the tokens that a prompt may have: limited by the context, and by the time that prefill may take."""
-    # A default of many answer tokens must not leave a small context without sources.
-    room = model.context_length - min(model.answer_tokens, model.context_length // 4)
-    if model.prefill_speed and rag_settings.rag_max_prefill_seconds:
-        room = min(room, int(model.prefill_speed * rag_settings.rag_max_prefill_seconds))
-    return room
-
-
-def source_budget(
-    fixed_messages: Messages, question: str, model: ModelFacts, rag_settings: RagSettings, count: Counter
-) -> int:
-    """Return the tokens for the sources: what `fixed_messages` and the question leave, limited by the model's `rag_tokens`."""
-    fixed_tokens = sum(count(each.text) + TOKENS_PER_MESSAGE for each in fixed_messages)
-    missing = [place.words for place in numbered_places(gist(question, MAX_AIM))]
-    fixed_tokens += count(prompt.reading_prompt("", question, weak=True, missing=missing)) + TOKENS_PER_MESSAGE
-    room = max(MIN_SOURCE_TOKENS, prompt_budget(model, rag_settings) - fixed_tokens)
-    return min(room, model.rag_tokens) if model.rag_tokens else room
-
-
-def fitting_history(history: Messages, room: int, count: Counter) -> Messages:
-    """Return the most recent messages that fit into `room` tokens, beginning with a message of the user."""
-    start = len(history)
-    for index in range(len(history) - 1, -1, -1):
-        room -= count(history[index].text) + TOKENS_PER_MESSAGE
-        if room < 0:
-            break
-        # A history that begins with an answer breaks templates that require alternating roles.
-        if history[index].role == "user":
-            start = index
-    return history[start:]

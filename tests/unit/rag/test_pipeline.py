@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.chat.rag.budget import fitting_history
 from services.chat.rag.detect import MAX_SOURCES
 from services.chat.rag.leaning import points_back
 from services.chat.rag.passages import Passage, Piece
-from services.chat.rag.pipeline import MAX_CHARACTERS, fitting_history, run_pipeline
+from services.chat.rag.pipeline import MAX_CHARACTERS, run_pipeline
 from services.chat.rag.prompt import ABSTENTIONS, DATA, TASKS, language_of
 from services.chat.rag.segments import Segment
 from services.chat.rag.select import select_passages

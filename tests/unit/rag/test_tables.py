@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.chat.rag.budget import shares
 from services.chat.rag.layout import read_layout
 from services.chat.rag.passages import Passage, Piece, cut_source
-from services.chat.rag.pipeline import cut_sources, pick_passages, shares
+from services.chat.rag.pipeline import cut_sources, pick_passages
 from services.chat.rag.prompt import render_passages
 from services.chat.rag.segments import Segment
 from services.chat.rag.select import select_passages
