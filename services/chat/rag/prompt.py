@@ -16,25 +16,25 @@ from services.chat.rag.query import gist
 from services.chat.rag.sources import Source
 
 TASKS = {
-    "en": "Answer using the sources above. Put the number of the source in brackets, like [1], behind what you take from it.",
-    "de": "Beantworte die Frage mit den Quellen oben. Setze hinter jede Angabe die Nummer ihrer Quelle in Klammern, etwa [1].",
-    "es": "Responde con las fuentes anteriores. Pon tras cada dato el número de su fuente entre corchetes, como [1].",
-    "fr": "Réponds à l'aide des sources ci-dessus. Mets après chaque information le numéro de sa source entre crochets, comme [1].",
-    "it": "Rispondi con le fonti qui sopra. Metti dopo ogni dato il numero della fonte tra parentesi quadre, come [1].",
-    "pt": "Responda com as fontes acima. Coloque após cada dado o número da fonte entre colchetes, como [1].",
-    "nl": "Beantwoord de vraag met de bronnen hierboven. Zet achter elk gegeven het nummer van de bron tussen haken, zoals [1].",
-    "pl": "Odpowiedz na podstawie powyższych źródeł. Po każdej informacji podaj numer źródła w nawiasie, np. [1].",
-    "tr": "Yukarıdaki kaynaklara göre yanıtla. Her bilginin ardına kaynağın numarasını köşeli ayraçla yaz, örneğin [1].",
-    "ru": "Ответь по приведённым выше источникам. После каждого факта укажи номер источника в скобках, например [1].",
-    "uk": "Дай відповідь за наведеними вище джерелами. Після кожного факту вкажи номер джерела в дужках, наприклад [1].",
-    "ar": "أجب اعتمادًا على المصادر أعلاه، واكتب بعد كل معلومة رقم مصدرها بين قوسين مثل [1].",
-    "hi": "ऊपर दिए गए स्रोतों के आधार पर उत्तर दें। हर जानकारी के बाद उसके स्रोत की संख्या कोष्ठक में लिखें, जैसे [1]।",
-    "zh": "请根据以上资料回答问题，并在引用的内容后用方括号标出来源编号，例如 [1]。",
-    "ja": "上の資料に基づいて答えてください。引用した内容の後に出典の番号を [1] のように付けてください。",
-    "ko": "위 자료를 바탕으로 답하고, 가져온 내용 뒤에 출처 번호를 [1]처럼 붙이세요.",
+    "en": "Cite a source by its number in brackets, like [1], at the end of a sentence. Answer the question using the sources above.",
+    "de": "Nenne eine Quelle mit ihrer Nummer in Klammern, etwa [1], am Ende eines Satzes. Beantworte die Frage mit den Quellen oben.",
+    "es": "Cita una fuente por su número entre corchetes, como [1], al final de la frase. Responde a la pregunta con las fuentes anteriores.",
+    "fr": "Cite une source par son numéro entre crochets, comme [1], à la fin d'une phrase. Réponds à la question à l'aide des sources ci-dessus.",
+    "it": "Cita una fonte con il suo numero tra parentesi quadre, come [1], alla fine di una frase. Rispondi alla domanda con le fonti qui sopra.",
+    "pt": "Cite uma fonte pelo seu número entre colchetes, como [1], no fim de uma frase. Responda à pergunta com as fontes acima.",
+    "nl": "Noem een bron met haar nummer tussen haken, zoals [1], aan het einde van een zin. Beantwoord de vraag met de bronnen hierboven.",
+    "pl": "Podawaj źródło jego numerem w nawiasie, np. [1], na końcu zdania. Odpowiedz na pytanie na podstawie powyższych źródeł.",
+    "tr": "Bir kaynağı cümlenin sonunda köşeli ayraç içinde numarasıyla belirt, örneğin [1]. Soruyu yukarıdaki kaynaklara göre yanıtla.",
+    "ru": "Указывай источник его номером в скобках, например [1], в конце предложения. Ответь на вопрос по приведённым выше источникам.",
+    "uk": "Вказуй джерело його номером у дужках, наприклад [1], у кінці речення. Дай відповідь на запитання за наведеними вище джерелами.",
+    "ar": "اذكر المصدر برقمه بين قوسين مثل [1] في نهاية الجملة. أجب عن السؤال اعتمادًا على المصادر أعلاه.",
+    "hi": "वाक्य के अंत में स्रोत की संख्या कोष्ठक में लिखें, जैसे [1]। ऊपर दिए गए स्रोतों के आधार पर प्रश्न का उत्तर दें।",
+    "zh": "引用资料时，请在句末用方括号标出来源编号，例如 [1]。请根据以上资料回答问题。",
+    "ja": "引用するときは、文の終わりに出典の番号を [1] のように付けてください。上の資料に基づいて質問に答えてください。",
+    "ko": "인용할 때는 문장 끝에 출처 번호를 [1]처럼 붙이세요. 위 자료를 바탕으로 질문에 답하세요.",
 }
 """The task in the language of the question, because small models answer in the language of the last sentence they
-read."""
+read. They do what it says, too: where it is about numbers in brackets, an answer may be only ``[1]``."""
 
 ABSTENTIONS = {
     "en": "If the sources do not contain the answer, say so.",
