@@ -29,12 +29,17 @@ def prompt_budget(model: ModelFacts, rag_settings: RagSettings) -> int:
 
 
 def source_budget(
-    fixed_messages: Messages, question: str, model: ModelFacts, rag_settings: RagSettings, count: Counter
+    fixed_messages: Messages, question: str, language: str, model: ModelFacts, rag_settings: RagSettings, count: Counter
 ) -> int:
-    """Return the tokens for the sources: what `fixed_messages` and the question leave, limited by the model's `rag_tokens`."""
+    """Return the tokens for the sources: what `fixed_messages` and the question leave, limited by the model's `rag_tokens`.
+
+    `language` is that of the task, a key of `prompt.TASKS`.
+    """
     fixed_tokens = sum(count(each.text) + TOKENS_PER_MESSAGE for each in fixed_messages)
     missing = [place.words for place in numbered_places(gist(question, MAX_AIM))]
-    fixed_tokens += count(prompt.reading_prompt("", question, weak=True, missing=missing)) + TOKENS_PER_MESSAGE
+    fixed_tokens += (
+        count(prompt.reading_prompt("", question, language, weak=True, missing=missing)) + TOKENS_PER_MESSAGE
+    )
     room = max(MIN_SOURCE_TOKENS, prompt_budget(model, rag_settings) - fixed_tokens)
     return min(room, model.rag_tokens) if model.rag_tokens else room
 

@@ -91,7 +91,8 @@ def run_pipeline(
     history = fitting_history(request.history, prompt_budget(model, rag_settings) // HISTORY_SHARE, count)
     system: Messages = (message("system", request.system),) if request.system else ()
     asked = f"{request.instructions}\n\n{request.question}" if request.instructions else request.question
-    budget = source_budget((*system, *history), asked, model, rag_settings, count)
+    language = prompt.language_of(gist(request.question), request.sources)
+    budget = source_budget((*system, *history), asked, language, model, rag_settings, count)
     picked = pick_passages(request.question, request.sources, request.history, budget, rag_settings, count, give_way)
     decision = Decision(
         used=picked.verdict.use,
@@ -108,7 +109,9 @@ def run_pipeline(
         # The template is dropped too, as Open WebUI does without sources: its instructions are about them.
         plain = (*system, *request.history, messages[-1].with_text(request.question))
         return PipelineResult(plain, decision, rag_request=request)
-    text = prompt.reading_prompt(picked.text, request.question, picked.weak, request.instructions, picked.missing)
+    text = prompt.reading_prompt(
+        picked.text, request.question, language, picked.weak, request.instructions, picked.missing
+    )
     sent = (*system, *history, messages[-1].with_text(text))
     thinking_off = model.context_length < rag_settings.disable_think_for_rag_below_ctx
     return PipelineResult(sent, decision, thinking_off, request, budget)

@@ -12,7 +12,6 @@ from itertools import groupby
 
 from services.chat.rag.fence import fence_text
 from services.chat.rag.passages import Passage
-from services.chat.rag.query import gist
 from services.chat.rag.sources import Source
 
 TASKS = {
@@ -97,6 +96,9 @@ DATA = {
 }
 """The sentence before the sources. The task keeps the last word, because small models follow what they read last."""
 
+MAX_READ, MAX_READ_SOURCES = 500, 8
+"""Characters of a source, and sources, that tell the language of a question that does not."""
+
 OPEN, CLOSE = "<sources>", "</sources>"
 """The tags around all sources."""
 
@@ -127,15 +129,26 @@ _MARKERS = {
 _MARKER_SETS = {language: frozenset(words.split()) for language, words in _MARKERS.items()}
 
 
-def language_of(text: str) -> str:
-    """Return the language of a question as a key of `TASKS`; ``en`` if it is unknown."""
+def language_of(text: str, sources: Sequence[Source] = ()) -> str:
+    """Return the language of a question as a key of `TASKS`; ``en`` if it is unknown.
+
+    Where its words are of several languages, the beginnings of the sources decide: "Was sagt § 2?" has only one word
+    that tells, and that is English too.
+    """
     for name, script in _SCRIPTS:
         if script.search(text):
             return name
+    hits = _hits(text)
+    if not max(hits.values()):
+        return "en"
+    read = _hits(" ".join(source.text[:MAX_READ] for source in sources[:MAX_READ_SOURCES]))
+    return max(hits, key=lambda name: (hits[name], read[name]))
+
+
+def _hits(text: str) -> dict[str, int]:
+    """Return how many words of `text` are markers, for each language."""
     words = re.findall(r"\w+", text.lower())
-    hits = {name: sum(word in markers for word in words) for name, markers in _MARKER_SETS.items()}
-    best = max(hits, key=lambda name: hits[name])
-    return best if hits[best] else "en"
+    return {name: sum(word in markers for word in words) for name, markers in _MARKER_SETS.items()}
 
 
 def render_passages(picked: Sequence[Passage], sources: Sequence[Source]) -> str:
@@ -148,14 +161,13 @@ def render_passages(picked: Sequence[Passage], sources: Sequence[Source]) -> str
 
 
 def reading_prompt(
-    passages: str, question: str, weak: bool, instructions: str = "", missing: Sequence[str] = ()
+    passages: str, question: str, language: str, weak: bool, instructions: str = "", missing: Sequence[str] = ()
 ) -> str:
     """Return the whole prompt: what the sources are, `passages` between their tags, the task, and the question.
 
-    `weak` adds the request to abstain. `instructions` of an owner come before the task. `missing` are the places that
-    the question names and no source has, in its words.
+    `language` is a key of `TASKS`. `weak` adds the request to abstain. `instructions` of an owner come before the task.
+    `missing` are the places that the question names and no source has, in its words.
     """
-    language = language_of(gist(question))
     clauses = [TASKS[language]]
     if missing:
         clauses.append(MISSING[language].format(", ".join(f"“{words}”" for words in missing)))

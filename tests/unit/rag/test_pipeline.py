@@ -327,6 +327,13 @@ def test_language_of_a_question(text: str, tongue: str) -> None:
     assert tongue in ABSTENTIONS
 
 
+def test_sources_tell_the_language_of_a_question_that_does_not() -> None:
+    sources = [Source("1", "", "", "Die Satzung des Vereins ist für alle da, und wer mag, der liest sie.")]
+    assert language_of("Was sagt § 2?", sources) == "de"
+    assert language_of("Was sagt § 2?") == "en"
+    assert language_of("What does § 2 say?", sources) == "en"
+
+
 def test_the_history_that_fits_begins_with_the_user() -> None:
     history = tuple(message(role, "word " * 50) for role in ("user", "assistant")) * 3
     assert fitting_history(history, 350, estimate_tokens) == history[2:]
