@@ -105,7 +105,7 @@ def detect(messages: Messages, give_way: Callable[[], None] = do_nothing) -> Rag
         own, added = template.separate(block.before, give_way)
         around, question = template.split_question(*template.without_copies(block.after, give_way))
         if question:
-            instructions = _joined(own, added, around)
+            instructions = _instructions(own, added, around)
             return RagRequest(
                 block.sources, question, "\n\n".join(systems), history, block.found, block.unread, instructions
             )
@@ -113,14 +113,15 @@ def detect(messages: Messages, give_way: Callable[[], None] = do_nothing) -> Rag
     for index, system in enumerate(systems):
         if block := _block(system, give_way):
             own, added = template.separate(block.before, give_way)
-            instructions = _joined(added, template.without_copies(block.after, give_way)[0])
+            instructions = _instructions(added, template.without_copies(block.after, give_way)[0])
             persona = "\n\n".join(filter(None, [*systems[:index], own, *systems[index + 1 :]]))
             return RagRequest(block.sources, last, persona, history, block.found, block.unread, instructions)
     return None
 
 
-def _joined(*texts: str) -> str:
-    return "\n".join(filter(None, map(str.strip, texts)))
+def _instructions(*texts: str) -> str:
+    """Return what somebody wrote around the sources and the question."""
+    return "\n".join(filter(None, (template.without_label(text).strip() for text in texts)))
 
 
 def _block(text: str, give_way: Callable[[], None]) -> Block | None:
@@ -136,8 +137,8 @@ def _block(text: str, give_way: Callable[[], None]) -> Block | None:
     borders = [*(opening.start for opening in openings[1:]), end + len(_CLOSING)][:MAX_SOURCES]
     sources = tuple(_source(text, opening, border) for opening, border in zip(openings, borders, strict=False))
     unread = max(0, end - borders[-1])
-    after = text[end + len(_CLOSING) :]
-    return Block(text[: first.start], sources, len(openings) + sum(1 for _ in found), unread, after)
+    before, after = template.unwrap(text[: first.start], text[end + len(_CLOSING) :])
+    return Block(before, sources, len(openings) + sum(1 for _ in found), unread, after)
 
 
 def _end(text: str, first: Opening, give_way: Callable[[], None]) -> int:

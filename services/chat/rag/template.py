@@ -6,12 +6,22 @@ instead of it, is kept.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 from services.chat.rag.pace import do_nothing, lightly_paced
 
 CONTEXT, CONTEXT_END = "<context>", "</context>"
 """The tags that most templates have around the sources."""
+
+_TAG = re.compile(r"<([\w-]{1,32})>\s{0,8}\Z")
+"""An opening tag at the end of a text."""
+
+_MAX_TAG = 48
+"""Characters from the end in which such a tag begins."""
+
+_HEADING = re.compile(r"#{1,6} [^\n]{1,60}|[^\W\d_]{1,12} ?:")
+"""A line like ``### Context:`` or ``Question:``."""
 
 _QUERY, _QUERY_END = "<user_query>", "</user_query>"
 """The tags that some templates have around a copy of the question."""
@@ -48,12 +58,11 @@ _BEGINNINGS = (
 def separate(before: str, give_way: Callable[[], None] = do_nothing) -> tuple[str, str]:
     """Return what stands before a known template, byte for byte, and what somebody added to the template.
 
-    `before` is the text up to the sources. Of a template that is not known, all stands before it, except a ``<context>``
-    on a line of its own. Calls `give_way` every few milliseconds.
+    `before` is the text up to the sources. Of a template that is not known, all stands before it. Calls `give_way` every few milliseconds.
     """
     start = max(_start(before, beginning) for beginning in _BEGINNINGS)
     if start < 0:
-        return _without_tag(before), ""
+        return before.removesuffix("\n"), ""
     begun = next(beginning for beginning in _BEGINNINGS if before.startswith(beginning, start))
     rest = before[start + len(begun) :].partition("\n")[2]
     added = [line for line in lightly_paced(rest.split("\n"), give_way) if not line.lstrip().startswith(_LINES)]
@@ -67,20 +76,12 @@ def _start(text: str, beginning: str) -> int:
     return start if start <= 0 or text[start - 1] == "\n" else -1
 
 
-def _without_tag(before: str) -> str:
-    """Return the text without ``<context>`` at its end, if that has a line of its own, and without the line end."""
-    text = before.rstrip()
-    if text == CONTEXT:
-        return ""
-    return text.removesuffix(f"\n{CONTEXT}") if text.endswith(f"\n{CONTEXT}") else before.removesuffix("\n")
-
-
 def without_copies(after: str, give_way: Callable[[], None]) -> tuple[str, str]:
     """Return the text behind the sources without the copies of the question in their tags, and the last copy.
 
     Calls `give_way` every few milliseconds.
     """
-    text = after.strip().removeprefix(CONTEXT_END)
+    text = after.strip()
     rest, copy, place = [], "", 0
     for start, end in lightly_paced(_copies(text), give_way):
         rest.append(text[place:start])
@@ -91,11 +92,30 @@ def without_copies(after: str, give_way: Callable[[], None]) -> tuple[str, str]:
 def split_question(rest: str, copy: str) -> tuple[str, str]:
     """Return the template's text in `rest`, and the question behind it.
 
-    Only a copy of the question shows where it begins; without one, all of `rest` is the question.
+    Only a copy of the question shows where it begins; without one, all of `rest` is the question. Where nothing repeats
+    the copy, it is the question itself.
     """
-    if copy and (rest.endswith(copy) or not rest):
+    if copy and (rest.endswith(copy) or copy not in rest):
         return rest.removesuffix(copy), copy
     return "", rest
+
+
+def unwrap(before: str, after: str) -> tuple[str, str]:
+    """Return the texts around the sources without the pair of tags next to them, ``<context>`` or an owner's own.
+
+    The prompt has other tags.
+    """
+    opened = _TAG.search(before, max(0, len(before) - _MAX_TAG))
+    rest = after.lstrip()
+    if not opened or not rest.startswith(f"</{opened[1]}>"):
+        return before, after
+    return before[: opened.start()], rest.removeprefix(f"</{opened[1]}>")
+
+
+def without_label(text: str) -> str:
+    """Return `text` without a last line that is only a heading: what stood below it is elsewhere in the prompt."""
+    rest, _, last = text.rstrip().rpartition("\n")
+    return rest.rstrip() if _HEADING.fullmatch(last.strip()) else text
 
 
 def _copies(text: str) -> Iterator[tuple[int, int]]:

@@ -40,6 +40,9 @@ def test_titles_and_addresses() -> None:
     assert found.sources[0].label() == "[3] The old tower"
 
 
+SOURCE = '<source id="1" name="a.txt" resource-type="file">61 m.</source>'
+
+
 def asked(template: str, in_system: bool = False) -> RagRequest:
     found = detect(messages(QUESTIONS[0], [web(1, "q", "61 m.")], template, PERSONA, (), in_system))
     assert found
@@ -66,6 +69,26 @@ def test_a_template_of_somebodys_own_cannot_be_told_from_a_persona() -> None:
     found = asked("Quote the text.\n<context>\n{{CONTEXT}}\n</context>\nBe brief.", in_system=True)
     assert (found.system, found.question) == (f"{PERSONA}\nQuote the text.", QUESTIONS[0])
     assert found.instructions == "Be brief."
+
+
+@pytest.mark.parametrize("in_system", [False, True], ids=["user message", "system message"])
+def test_no_tag_of_an_own_template_is_left(in_system: bool) -> None:
+    found = asked("Sé breve.\n<contexto>\n{{CONTEXT}}\n</contexto>\n<user_query>\n{{QUERY}}\n</user_query>", in_system)
+    assert "contexto" not in found.system + found.instructions + found.question
+    assert "Sé breve." in (found.system if in_system else found.instructions)
+    assert found.question == QUESTIONS[0]
+
+
+def test_no_heading_of_an_own_template_stands_above_nothing() -> None:
+    template = "# Aufgabe\nDuze mich.\n\n### Kontext:\n{{CONTEXT}}\n\nFrage:\n<user_query>{{QUERY}}</user_query>\n"
+    found = asked(template)
+    assert (found.instructions, found.question) == ("# Aufgabe\nDuze mich.", QUESTIONS[0])
+
+
+def test_a_question_that_stands_only_in_the_tags_of_a_template() -> None:
+    found = detect((message("user", f"{SOURCE}\nAnswer in one word.\n<user_query>How high?</user_query>\nNow:"),))
+    assert found
+    assert (found.instructions, found.question) == ("Answer in one word.", "How high?")
 
 
 @pytest.mark.parametrize(
