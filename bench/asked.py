@@ -52,6 +52,8 @@ class Question(Struct, frozen=True):
     history: tuple[Turn, ...]
     expected: tuple[str, ...]
     """Pieces of the document that the model must see to answer; of a question about the whole, pieces from all over."""
+    answer: tuple[str, ...] = ()
+    """Beginnings of words, or numbers: any of them makes an answer right. Only questions of `bench.exam` need it."""
 
 
 class Talk(Struct, frozen=True):
@@ -82,9 +84,9 @@ def document(language: str, name: str) -> str:
     return (FOLDER / language / name).read_text(encoding="utf-8")
 
 
-def attached(name: str, text: str) -> str:
-    """Return a document as Open WebUI writes an attached file."""
-    return f'<source id="1" name="{escape(name)}" resource-type="file">{text}</source>\n'
+def attached(name: str, text: str, number: int = 1) -> str:
+    """Return a document as Open WebUI writes an attached file, the first one or another."""
+    return f'<source id="{number}" name="{escape(name)}" resource-type="file">{text}</source>\n'
 
 
 def found(sources: Iterable[str], query: str) -> str:

@@ -1,15 +1,11 @@
 """The command ``python -m bench.rag``: measure what the RAG pipeline keeps, drops and costs. Asserts nothing.
 
-``--model NAME --url http://127.0.0.1:8000`` asks a running server 50 questions instead, with and without the pipeline.
+`bench.answers` measures what a model answers.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import re
 import time
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
@@ -121,55 +117,10 @@ def bm25_seconds(question: Question) -> float:
     return time.process_time() - started
 
 
-def ask_server(url: str, model: str, question: Question, rag: bool) -> str:
-    """Return the server's answer from the pages, through the pipeline or from truncated pages. Blocks.
-
-    Raises `OSError` where the server cannot be reached or refuses.
-    """
-    tags = "".join(
-        f'<source id="{number}" name="{question.text}" resource-type="web_search">{page}</source>\n'
-        for number, page in enumerate(question.pages, 1)
-    )
-    content = f"<context>\n{tags}</context>\n\n{question.text}"
-    if not rag:
-        content = f"{truncated(question, 2500)}\n\n{question.text}"
-    body = {
-        "model": model,
-        "max_tokens": 64,
-        "temperature": 0,
-        "rag": rag,
-        "messages": [{"role": "user", "content": content}],
-    }
-    request = urllib.request.Request(
-        f"{url}/v1/chat/completions", json.dumps(body).encode(), {"Content-Type": "application/json"}
-    )
-    with urllib.request.urlopen(request, timeout=600) as response:
-        return str(json.load(response)["choices"][0]["message"]["content"])
-
-
-def answer_lines(url: str, model: str, count: int) -> Iterator[str]:
-    """Yield how many of the server's answers have the right number, with and without the pipeline. Blocks."""
-    questions = [make_question("en", 100 + seed, pages=5, sentences=80) for seed in range(count)]
-    for rag, name in ((True, "with the pipeline"), (False, "without (pages cut at 2,500 tokens)")):
-        started = time.monotonic()
-        right = [
-            question.answer in re.sub(r"[,. ]", "", ask_server(url, model, question, rag)) for question in questions
-        ]
-        yield f"- {name}: {sum(right)} of {count} right, {(time.monotonic() - started) / count:.1f} s an answer"
-
-
 def main() -> None:
     """Run the command."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.rag", description="Measure the RAG pipeline; see docs/rag.md"
-    )
-    parser.add_argument("--model", help="ask this model of a running server")
-    parser.add_argument("--url", default="http://127.0.0.1:8000", help="of the server")
-    parser.add_argument("--questions", type=int, default=50)
-    args = parser.parse_args()
     print(machine(), flush=True)
-    measured = chain(table_lines(), latency_lines())
-    for line in answer_lines(args.url, args.model, args.questions) if args.model else measured:
+    for line in chain(table_lines(), latency_lines()):
         print(line, flush=True)
 
 
