@@ -91,6 +91,7 @@ def run_pipeline(
     history = fitting_history(request.history, prompt_budget(model, rag_settings) // HISTORY_SHARE, count)
     system: Messages = (message("system", request.system),) if request.system else ()
     asked = f"{request.instructions}\n\n{request.question}" if request.instructions else request.question
+    give_way()
     language = prompt.language_of(gist(request.question), request.sources)
     budget = source_budget((*system, *history), asked, language, model, rag_settings, count)
     picked = pick_passages(request.question, request.sources, request.history, budget, rag_settings, count, give_way)
