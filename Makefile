@@ -77,7 +77,9 @@ bench: test-models
 
 # How well the pipeline for sources picks what a question needs (docs/rag.md).
 bench-rag: $(VENV)/dev.stamp
-	@$(BIN)/python -m bench.rag $(ARGS)
+	@$(BIN)/python -m bench.rag
+	@$(BIN)/python -m bench.asked_rows
+	@$(BIN)/python -m bench.aims
 
 # What becomes of many schemas on the CPU engine with the real model; fails if one is broken in silence.
 bench-schemas: test-models

@@ -17,6 +17,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from bench import bm25
 from services.chat.rag.pipeline import PipelineResult, run_pipeline
 from services.chat.rag.settings import ModelFacts, RagSettings
 from services.core.message import Messages, message
@@ -31,6 +32,9 @@ CONTEXT = 32_768
 
 PARTS = 10
 """Parts of a document of which a prompt about the whole should have something."""
+
+LINE = 8
+"""Characters of a line, without blanks, from which it tells that a part of a document is shown."""
 
 Kind = Literal["passage", "own_words", "whole", "place", "table", "follow_up", "other_language"]
 
@@ -105,11 +109,6 @@ def prepared(sources: str, question: str, history: Iterable[Turn], tokens: int) 
     return run_pipeline((*before, asked), ModelFacts(CONTEXT, rag_tokens=tokens), RagSettings())
 
 
-def seen(result: PipelineResult, piece: str) -> bool:
-    """Return whether the last message has a piece of a document; blanks and line ends do not count."""
-    return plain(piece) in plain(result.messages[-1].text)
-
-
 def plain(text: str) -> str:
     """Return `text` without blanks."""
     return re.sub(r"\s+", "", text)
@@ -117,19 +116,32 @@ def plain(text: str) -> str:
 
 def score(language: str, question: Question, tokens: int) -> float:
     """Return how much of what the question needs is in its prompt, 0 to 1."""
+    sources = attached(question.document, document(language, question.document))
+    result = prepared(sources, question.question, question.history, tokens)
+    return needed(language, question, result.messages[-1].text) if result.decision.used else 0.0
+
+
+def bm25_score(language: str, question: Question, tokens: int) -> float:
+    """Return how much of what the question needs is in the passages that plain BM25 selects, 0 to 1."""
     text = document(language, question.document)
-    result = prepared(attached(question.document, text), question.question, question.history, tokens)
-    if not result.decision.used:
-        return 0.0
+    return needed(language, question, bm25.select(question.question, [text], tokens))
+
+
+def needed(language: str, question: Question, shown: str) -> float:
+    """Return how much of what the question needs is in the text `shown`, 0 to 1; blanks do not count."""
+    found = plain(shown)
     if question.kind == "whole":
-        return whole_score(result, text)
-    return float(all(seen(result, piece) for piece in question.expected))
+        return whole_score(found, document(language, question.document))
+    return float(all(plain(piece) in found for piece in question.expected))
 
 
-def whole_score(result: PipelineResult, text: str) -> float:
-    """Return the share of the parts of a document of which the prompt has a line, and its beginning counts twice."""
-    lines = [line for line in text.splitlines() if len(plain(line)) >= 8]
-    shown = [seen(result, line) or seen(result, line[: len(line) // 2]) for line in lines]
+def whole_score(found: str, text: str) -> float:
+    """Return the share of the parts of `text` of which `found` has a line, and its beginning counts twice.
+
+    `found` has no blanks.
+    """
+    lines = [line for line in map(plain, text.splitlines()) if len(line) >= LINE]
+    shown = [line[: max(LINE, len(line) // 2)] in found for line in lines]
     size = max(1, len(lines) // PARTS)
     parts = [any(shown[start : start + size]) for start in range(0, len(lines), size)]
     return mean([any(shown[:3]), *parts])

@@ -12,8 +12,10 @@ from itertools import chain
 from statistics import mean, median
 
 from bench import bm25
+from bench.kept import decision_lines, document_lines
 from bench.rag_corpus import LANGUAGES, Question, make_question
 from bench.table import machine, p95
+from bench.talks import talk_lines
 from services.chat.rag.pipeline import pick_passages
 from services.chat.rag.settings import RagSettings
 from services.chat.rag.sources import Source
@@ -120,7 +122,7 @@ def bm25_seconds(question: Question) -> float:
 def main() -> None:
     """Run the command."""
     print(machine(), flush=True)
-    for line in chain(table_lines(), latency_lines()):
+    for line in chain(table_lines(), document_lines(), decision_lines(), talk_lines(), latency_lines()):
         print(line, flush=True)
 
 
