@@ -57,6 +57,7 @@ KINDS: dict[str, Kind] = {
 
 _HEAD = "<source "
 _CLOSING = "</source>"
+_TAG = re.compile(f"{_HEAD}|{_CLOSING}")
 _FIRST_ATTRIBUTE = re.compile(r"[\w-]{1,64}=([\"'])")
 _BORDERS = {quote: re.compile(rf"{quote} ([\w-]{{1,64}})={quote}") for quote in "\"'"}
 """What separates two attributes, by the quotation mark of the tag. A value may itself contain the mark."""
@@ -200,10 +201,9 @@ def _opening(text: str, start: int, end: int) -> Opening | None:
     first = _FIRST_ATTRIBUTE.match(text, start + len(_HEAD))
     if not first:
         return None
-    # No attribute contains the beginning of a tag, so no character is examined for two openings.
-    limit = min(end, start + MAX_TAG)
-    border = text.find("<", first.end(), limit)
-    stop = text.find(f"{first[1]}>", first.end(), limit if border < 0 else border)
+    # Names are not escaped: a query or a title may contain "<". Nothing is examined for two openings.
+    border = _TAG.search(text, first.end(), min(end, start + MAX_TAG))
+    stop = text.find(f"{first[1]}>", first.end(), border.start() if border else min(end, start + MAX_TAG))
     inside = text[first.start() : max(stop, 0)]
     attributes = _attributes(inside, first[1])
     known = 0 < len(attributes.get("id", "")) <= MAX_ID and NAMES & attributes.keys()

@@ -141,6 +141,7 @@ def test_a_name_is_not_unescaped() -> None:
         ("<source id='1' title='the \"old\" tower'>", Source("1", 'the "old" tower', "", "Text.", "file")),
         ('<source name="a.txt" id="1">', Source("1", "a.txt", "", "Text.", "file")),
         ('<source id="1" name="a > b">', Source("1", "a > b", "", "Text.", "file")),
+        ('<source id="1" name="List<String> in Java" title="x">', Source("1", "x", "", "Text.", "file")),
         ('<source id="1" name="x" title="y" id="9">', Source("1", "y", "", "Text.", "file")),
         ('<source id="1" url="https://e.org/">', Source("1", "", "https://e.org/", "Text.")),
     ],
