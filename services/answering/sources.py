@@ -22,7 +22,7 @@ from services.core.errors import ContextOverflow
 from services.core.events import Done, Event, Notice
 from services.core.metrics import Metrics
 from services.core.model import Model
-from services.core.pause import give_way
+from services.core.pause import spaced_pauses
 from services.core.request import EngineRequest, GenerationRequest
 from services.core.settings import Settings
 
@@ -58,7 +58,7 @@ class RagState:
             self._facts(generation, model),
             replace(rag_settings(self._settings), rag_enabled=enabled),
             count,
-            give_way,
+            spaced_pauses(),
             reading.notes(count) if reading else NO_NOTES,
         )
         if reading:
@@ -81,7 +81,7 @@ class RagState:
         if not is_to_be_read(outcome.decision, outcome.rag_request.question):
             return None
         model = request.model
-        planner = ReadingPlanner(self._digests, owner, model, self._ratios.counter(model), give_way)
+        planner = ReadingPlanner(self._digests, owner, model, self._ratios.counter(model), spaced_pauses())
         facts = self._facts(request.generation, model)
         return planner.plan(outcome.rag_request.sources, outcome.decision.extent, outcome.budget, facts, seconds)
 
