@@ -9,6 +9,9 @@ from services.chat.rag.extent import Extent
 
 NOTHING = Extent()
 
+UNFIT = frozenset({"irrelevant", "other topic"})
+"""Reasons for which all results are left out though the message asks something."""
+
 PAGE = 2000
 """Characters of a page, for words about the length of a text."""
 
@@ -49,7 +52,7 @@ def remark(decision: Decision) -> str:
 
 def _about_results(decision: Decision) -> Iterator[str]:
     dropped = decision.extent.results
-    if dropped and (decision.used or decision.reason == "irrelevant"):
+    if dropped and (decision.used or decision.reason in UNFIT):
         what = "1 search result" if dropped == 1 else f"{dropped} search results"
         yield f"{what} did not fit the question and {'was' if dropped == 1 else 'were'} left out."
 
@@ -57,7 +60,8 @@ def _about_results(decision: Decision) -> Iterator[str]:
 def _about_documents(decision: Decision) -> Iterator[str]:
     extent, name = decision.extent, document_name(decision.extent.documents)
     read, parts = decision.parts_read, decision.parts
-    share = f"{pages(extent.shown)} of {pages(extent.total)} pages' worth of {name}"
+    shown, total = pages(extent.shown), pages(extent.total)
+    share = f"{shown} of {total} pages' worth of {name}" if shown < total else f"part of {name}"
     if not decision.used:
         return
     if read and read == parts:

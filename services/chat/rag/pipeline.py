@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from services.chat.rag import prompt, small_talk
 from services.chat.rag.budget import HISTORY_SHARE, fitting_history, prompt_budget, shares, source_budget
-from services.chat.rag.decision import Decision
+from services.chat.rag.decision import UNFIT, Decision
 from services.chat.rag.detect import detect
 from services.chat.rag.extent import Extent, measure_extent
 from services.chat.rag.language import is_foreign, languages_in
@@ -188,7 +188,8 @@ def _judge(
     floor = rag_settings.rag_quality_floor_threshold / 10
     snippets_only = all(is_snippet(sources[number].text) for number in {passage.source for passage in judged})
     verdict = judge_relevance(asked, topics, ranking, judged, floor, snippets_only, give_way)
-    if not verdict.use and verdict.reason == "irrelevant" and is_foreign(asked, _texts(sources, judged), give_way):
+    judged_by_words = verdict.reason in UNFIT and not topics.leans
+    if not verdict.use and judged_by_words and is_foreign(asked, _texts(sources, judged), give_way):
         # Words that two languages share say nothing of what the others mean.
         verdict = replace(verdict, use=True, reason="other language")
     return verdict, ranking

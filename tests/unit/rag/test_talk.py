@@ -59,6 +59,7 @@ def used(question: str, texts: tuple[str, ...], history: Messages = TALK) -> boo
         ("Why?", TOWER, ALPACAS, False),  # no search understands this
         ("Is the ticket expensive?", TICKETS, ALPACAS, False),  # brief, and the results have nothing in common
         ("Is the ticket expensive?", TICKETS_TO_ONE_PLACE, ALPACAS, True),
+        ("precio del billete hoy", TICKETS[:1], ALPACAS, True),  # words say nothing of another language
     ],
 )
 def test_results_in_a_talk(question: str, texts: tuple[str, ...], history: Messages, expected: bool) -> None:
