@@ -148,7 +148,7 @@ def pick_passages(
     query = with_concepts(asked, topics.weights(), spoken, give_way)
     verdict, ranking = _judge(asked, topics, query, passages, sources, rag_settings, give_way)
     # Open WebUI sends a document again with each message, also with a word of thanks.
-    thanks = bool(history) and small_talk.is_acknowledgement(asked)
+    thanks = bool(history) and small_talk.wants_nothing(asked)
     kept = [each for each in passages if verdict.use or (sources[each.source].attached and not thanks)]
     if not kept:
         return Picked("", verdict, 0, unread, measure_extent(sources, ()))

@@ -15,15 +15,31 @@ from services.chat.rag.words import WORD, starts_unspaced
 LONGEST = 80
 """Characters from which a message surely says something more."""
 
+_QUESTION_MARKS = ("?", "\uff1f", "\u061f")
+
 _ASKS = Lexicon.of(small_words.ASKING)
 _MAY_ASK = Lexicon.of(small_words.ASKING_OR_PRAISING)
 _THANKS = Lexicon.of(small_words.ACKNOWLEDGING)
+_GRATEFUL = Lexicon.of(small_words.GRATEFUL)
+_THANKED_FOR = Lexicon.of(small_words.THANKED_FOR)
+_GOES_ON = Lexicon.of(small_words.GOING_ON)
 _REWORDS = Lexicon.of(small_words.REWORDING)
 
 
 def is_acknowledgement(message: str) -> bool:
     """Return whether a message in a talk only thanks, agrees, declines, greets, or asks to go on."""
-    return not _names_task(message) and _consists_of(message, (_THANKS,), _THANKS)
+    thanks = _consists_of(message, (_THANKS, _GRATEFUL, _THANKED_FOR), _GRATEFUL)
+    return (thanks or _consists_of(message, (_THANKS,), _THANKS)) and not _names_task(message)
+
+
+def wants_nothing(message: str) -> bool:
+    """Return whether a message in a talk only thanks, agrees, declines or greets, so that an answer needs no text."""
+    words = WORD.findall(message[:LONGEST].casefold())
+    return (
+        is_acknowledgement(message)
+        and not any(mark in message for mark in _QUESTION_MARKS)
+        and not any(_GOES_ON.has_part_of(word) for word in words)
+    )
 
 
 def asks_nothing_new(message: str) -> bool:
@@ -55,7 +71,7 @@ def _consists_of(message: str, lists: tuple[Lexicon, ...], needed: Lexicon) -> b
 
 def _asks(text: str, words: list[str]) -> bool:
     """Return whether a message has a word that only a question has, or a question mark and one that others have too."""
-    lists = (_ASKS, _MAY_ASK) if "?" in text or "\uff1f" in text else (_ASKS,)
+    lists = (_ASKS, _MAY_ASK) if any(mark in text for mark in _QUESTION_MARKS) else (_ASKS,)
     return any(each.has_part_of(word) for each in lists for word in words)
 
 

@@ -6,6 +6,7 @@ A star stands for any ending.
 from __future__ import annotations
 
 ACKNOWLEDGING = """
+helps sounds ai va goedemorgen poproszę dzień dobry 부탁* 대단*
 truly honestly lots heaps loads much enough learned learnt wonderful impressive funny neat sweet legit fair glad happy useful sorted
 leuchtet einleuchtend* reicht genügt brauch* brauche hilft lustig witzig freut froh erledigt gelöst nachvollziehbar glaub* dachte
 suficiente basta sirve sirvió ayudó ayuda divertido curioso sabia increíble impresionante listo encant* feliz funcionó
@@ -117,6 +118,43 @@ tolong
 ขอบคุณ ขอบใจ โอเค ได้ ดี มาก เลย ครับ ค่ะ คะ นะ เข้าใจ แล้ว ใช่ ไม่ สวัสดี บาย ต่อ เลย กว่า ที หน่อย เพิ่ม
 """
 """Words that thank, agree, decline, greet, praise, or ask to go on."""
+
+GRATEFUL = """
+thank* thx ty tysm tks cheers appreciate* danke* dank dankbar gracias merci grazie obrigad* valeu bedankt dank* tack takk tak kiitos
+dzięk* dziękuj* děkuj* díky köszön* mulțumesc* ευχαριστ* спасиб* благодар* дяку* teşekkür* sağ sağol* eyvallah شكر* مشكور* تسلم*
+धन्यवाद शुक्रिया cảm cám terima makasih 감사* 고마* 고맙* תודה* 谢 謝 感谢 感謝 ありがとう 助かり ขอบคุณ ขอบใจ
+"""
+"""Words that thank."""
+
+THANKED_FOR = """
+help helping support explanation* explaining advice tip tips info information time effort
+hilfe unterstützung erklärung* tipp* info* auskunft mühe zeit ayuda ayudarme explicación información consejo* tiempo
+aide explication* info* conseil* temps aiuto spiegazion* informazion* consigli* tempo ajuda explicação explicações informaç* dica* tempo
+hulp uitleg informatie moeite hjälp hjælp hjelp apua pomoc* wyjaśnien* informacj* segítség* ajutor* βοήθεια
+помощь помог* объяснени* информаци* совет* допомог* поясненн* yardım* açıklama* bilgi* مساعدة* المساعدة مساعدتك شرحك المعلومات النصيحة على
+मदद सहायता जानकारी सलाह giúp đỡ bantuan* 도움* 도와* עזרה העזרה 帮助 幫助 帮忙 幫忙 助けて 手伝って ช่วย
+"""
+"""What somebody is thanked for; without a word of thanks it is asked for."""
+
+GOING_ON = """
+continu* go on more ahead next again keep looking one first second third last another
+weiter* mach fahre fahr fort mehr noch erste* zweite* dritte* letzte*
+sigue siga continúa continua adelante más cuéntame dale otra otro primer* segund* tercer* últim*
+continue* suite plus encore vas-y vas allez premier* première* deuxième* second* troisième* dernier* dernière*
+vai avanti ancora più altro altra dimmi dica pure prim* terz* ultim*
+continu* segue siga mais conte conta seguir manda primeir* terceir* últim* outro outra
+verder meer eerste tweede derde laatste
+fortsätt mer fortsett fortsæt mere jatka lisää dalej kontynuuj więcej jeszcze pierwsz* drugi* ostatni* pokračuj dál víc ještě folytasd tovább még
+continuă mai mult συνέχισε κι άλλο
+продолжай* дальш* давай ещё еще больше валяй перв* втор* треть* последн* продовжуй далі ще більше
+devam anlat daha başka birinci* ikinci* üçüncü* sonuncu*
+استمر* تابع* كمل* كمّل اكمل* أكمل* زيدني المزيد أكثر اكثر هات احكي وبعدين الأول* الثاني* الأخير*
+जारी आगे और बताओ बताइए सुनाओ सुनाइए पहल* दूसर* आखिरी
+tiếp tục nữa thêm lanjut* lagi 계속* 더 첫* המשך תמשיך עוד
+继续 繼續 接着 接著 往下 下去 还有 還有 然后 然後 更多 多说 再 第一 第二 第三 最后 最後
+続けて 続き もっと もう一 聞かせて それで 最初 二番目 ต่อ เพิ่ม อีก
+"""
+"""Words that ask to go on, or choose one of several things."""
 
 REWORDING = """
 rewrit* paraphras* summar* shorten* translat* clarif* brief* table list bullets sentence sentences confus* again tldr easier

@@ -109,7 +109,19 @@ def test_what_a_person_attached_is_used_for_any_question(question: str) -> None:
 
 @pytest.mark.parametrize(
     ("question", "used"),
-    [("Who paid for the moon?", True), ("Summarize this", True), ("Thank you!", False), ("谢谢", False)],
+    [
+        ("Who paid for the moon?", True),
+        ("Summarize this", True),
+        ("Tell me more", True),
+        ("Yes please, go on", True),
+        ("ja, weiter", True),
+        ("继续", True),
+        ("Are you sure?", True),
+        ("the first one please", True),
+        ("Thank you!", False),
+        ("谢谢", False),
+        ("да, спасибо большое", False),
+    ],
 )
 def test_a_word_of_thanks_in_a_talk_brings_no_document_back(question: str, used: bool) -> None:
     asked = messages(question, [document(1, "baking.txt", PAGES["en"][2])], history=TALK)
