@@ -7,7 +7,7 @@ do not count, since they say nothing of the documents.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 
 from services.answering.digest import Reading
 from services.answering.plan import plan
@@ -103,16 +103,36 @@ def read_parts(
     """Read the parts without notes in `Settings.rag_digest_seconds`, and add the notes to the digests of `reading`.
 
     Returns the end of all runs together, None if none ended. Blocks and raises as `run` does, except for a part that is
-    too long: then the reading ends, and the next question begins it with shorter parts.
+    too long: then the reading ends, and the next question begins it with shorter parts. Counts the parts, also where a
+    client leaves.
     """
+    unread = reading.unread
+    try:
+        return (yield from _read_unread(unread, reading, request, settings, rag, run, clock))
+    finally:
+        rag.count_parts(reading, len(unread))
+
+
+def _read_unread(
+    unread: Sequence[tuple[int, int]],
+    reading: Reading,
+    request: EngineRequest,
+    settings: Settings,
+    rag: RagState,
+    run: ReadPart,
+    clock: Callable[[], float],
+) -> Generator[Waiting, None, Done | None]:
     total: Done | None = None
-    left, unread = settings.rag_digest_seconds, reading.unread
+    left = settings.rag_digest_seconds
     known = len(reading.order) - len(unread)
     for number, (source, part) in enumerate(unread):
         # A run that most likely ends too late takes time from others for nothing.
         if number and left < (settings.rag_digest_seconds - left) / number:
             break
         digest = reading.digests[source]
+        # Another request for the same document may have read it meanwhile.
+        if part in digest.notes:
+            continue
         asked = part_request(request, settings, digest.parts[part].text, digest.note_tokens)
         following = PartRun(left, clock)
         try:
@@ -129,5 +149,4 @@ def read_parts(
             break
         rag.learn(asked, following.done)
         total = merge_done(total, following.done)
-    rag.count_parts(reading, len(unread))
     return total

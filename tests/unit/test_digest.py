@@ -139,6 +139,30 @@ def test_what_is_known_is_not_read_again() -> None:
     assert what.digests[0].notes[0] == "known 0"
 
 
+def test_what_another_request_reads_meanwhile_is_not_read_again() -> None:
+    clock, what = Clock(), reading()
+
+    def run(asked: EngineRequest) -> Generator[Event]:
+        what.digests[0].notes.setdefault(1, "of another")
+        yield from engine(clock, 5)(asked)
+
+    _, done = read(what, run, clock)
+    assert done is not None
+    assert done.usage.prompt_tokens == 300
+    assert what.digests[0].notes[1] == "of another"
+
+
+def test_parts_count_where_a_client_leaves() -> None:
+    clock, metrics = Clock(), Metrics()
+    steps = read_parts(
+        reading(), request(MODEL, "Summarize this"), SETTINGS, RagState(SETTINGS, metrics), engine(clock, 5), clock
+    )
+    assert [str(next(steps)) for _ in range(3)] == ["loading", "reading 1/4", "loading"]
+    steps.close()
+    read_count = metrics.registry.get_sample_value("rkllm_rag_parts_total", {"result": "read"})
+    assert read_count == 1
+
+
 def test_a_part_without_notes_stays_unread() -> None:
     clock, what = Clock(), reading(1)
     read(what, lambda _: iter([Text(" \n"), Done("stop", Usage(9, 1))]), clock)
