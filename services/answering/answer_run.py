@@ -41,11 +41,18 @@ class AnswerRun:
     """Produce one answer. Only the thread that serves its request may use it."""
 
     def __init__(
-        self, planned: Planned, client: Client, scheduler: Scheduler, rag: RagState, settings: Settings
+        self,
+        planned: Planned,
+        client: Client,
+        scheduler: Scheduler,
+        rag: RagState,
+        settings: Settings,
+        reads_on: bool = True,
     ) -> None:
+        """Take whether documents may be read on for this answer, besides what is known of them."""
         self._prepared, self._request, self._client = planned.prepared, planned.request, client
         self._scheduler, self._rag, self._settings = scheduler, rag, settings
-        self._is_new = True
+        self._is_new, self._reads_on = True, reads_on
         self._read: Done | None = None
         """The end of the runs that read documents in parts before the answer."""
 
@@ -85,6 +92,7 @@ class AnswerRun:
         reading = self._rag.reading(self._prepared, self._request, self._client.caller.name)
         if reading is None:
             return
+        reading = replace(reading, reads_on=reading.reads_on and self._reads_on)
         if reading.unread and self._prepared.outcome:
             yield decision_notice(reading.announced(self._prepared.outcome.decision))
         run = partial(respond, serve=self._serve, owner=self._client.caller.name)

@@ -90,7 +90,12 @@ class Reading:
     @property
     def unread(self) -> list[tuple[int, int]]:
         """Return the parts that are to be read."""
-        return self._without_notes() if self.reads_on else []
+        return self.missing if self.reads_on else []
+
+    @property
+    def missing(self) -> list[tuple[int, int]]:
+        """Return the parts without notes."""
+        return [(source, part) for source, part in self.order if part not in self.digests[source].notes]
 
     @property
     def read(self) -> int:
@@ -99,16 +104,13 @@ class Reading:
 
     def notes(self, count: Counter) -> Notes:
         """Return the texts that stand for the sources: notes, and overviews of the other parts that fill the room."""
-        others = self._without_notes()
+        others = self.missing
         noted = sum(count(note) for digest in self.digests.values() for note in digest.notes.values())
         each = (self.room - noted) // max(1, len(others))
         texts = {number: dict(digest.notes) for number, digest in self.digests.items()}
         for number, part in others:
             texts[number][part] = self.digests[number].parts[part].overview(each, count)
         return {number: "\n\n".join(found[part] for part in sorted(found)) for number, found in texts.items()}
-
-    def _without_notes(self) -> list[tuple[int, int]]:
-        return [(source, part) for source, part in self.order if part not in self.digests[source].notes]
 
     def announced(self, decision: Decision) -> Decision:
         """Return `decision` as it is before the reading."""

@@ -106,11 +106,11 @@ def read_parts(
     too long: then the reading ends, and the next question begins it with shorter parts. Counts the parts, also where a
     client leaves.
     """
-    unread = reading.unread
+    unread, missing = reading.unread, len(reading.missing)
     try:
         return (yield from _read_unread(unread, reading, request, settings, rag, run, clock))
     finally:
-        rag.count_parts(reading, len(unread))
+        rag.count_parts(reading, missing)
 
 
 def _read_unread(

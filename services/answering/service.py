@@ -186,7 +186,8 @@ class Service:
         for item in planned:
             for choice in range(choices):
                 seeded_item = replace(item, request=with_seed(item.request, choice))
-                answer = AnswerRun(seeded_item, client, self.scheduler, self._rag, self.settings)
+                # The time for reading is that of the request, and its choices answer from the same notes.
+                answer = AnswerRun(seeded_item, client, self.scheduler, self._rag, self.settings, reads_on=not choice)
                 # The headers belong to the whole response, so only the first answer has the warnings.
                 yield answer.events(warnings, alone)
                 warnings = []

@@ -89,10 +89,10 @@ class RagState:
         """Drop what was read of the documents of `reading`, so that they are cut anew."""
         self._digests.forget(reading.digests.values())
 
-    def count_parts(self, reading: Reading, unread: int) -> None:
-        """Count the parts of `reading` in the metrics; `unread` of those to read had no notes before."""
-        now = len(reading.unread)
-        counts = {"cached": len(reading.order) - unread, "read": unread - now, "left": now}
+    def count_parts(self, reading: Reading, missing: int) -> None:
+        """Count the parts of `reading` in the metrics; `missing` of them had no notes before."""
+        left = len(reading.missing)
+        counts = {"cached": len(reading.order) - missing, "read": missing - left, "left": left}
         for result, count in counts.items():
             self._metrics.rag_parts.labels(result).inc(count)
 

@@ -130,6 +130,20 @@ def test_where_time_is_over_the_answer_comes_from_an_overview(
     assert parts(api, "left")
 
 
+def test_the_choices_of_a_request_read_once(
+    make: Callable[..., Api], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_fake_model(tmp_path, "fake", json.dumps({"run": SCRIPT}))
+    api = make(rag_digest_seconds=1e-9)
+    engine = Engine(api, monkeypatch)
+    assert len(ask(api, n=3).json["choices"]) == 3
+    assert len(engine.notes) == 1
+    left = parts(api, "left")
+    assert (parts(api, "read"), parts(api, "cached")) == (1, 2)
+    assert left
+    assert left % 3 == 0
+
+
 def test_where_a_part_is_too_long_the_next_question_reads_shorter_ones(
     make: Callable[..., Api], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
