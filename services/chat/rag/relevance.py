@@ -58,6 +58,9 @@ MIN_AGREEMENT = 0.04
 ANY_AGREEMENT = 0.01
 """Agreement that is more than none: enough if the message is brief but may stand alone."""
 
+SURE_COVERAGE = 0.6
+"""Coverage from which snippets need not agree for a brief message: "weather" has all of its words in each forecast."""
+
 SAME_TOPIC_TERMS = 6.0
 """Terms of the earlier talk from which the sources count as relevant, whatever the message says."""
 
@@ -104,7 +107,7 @@ def judge_relevance(
     if not floor or not topics.question:
         return Verdict(True, "nothing to compare", coverage)
     # A follow-up question often has no word of its topic, but relevant sources have many of the talk's.
-    if topics.leans or (topics.brief and snippets_only):
+    if topics.leans or (topics.brief and snippets_only and coverage < SURE_COVERAGE):
         least = max(MIN_TOPIC_TERMS, MIN_TOPIC_SHARE * len(talk))
         same = in_talk >= least or (snippets_only and _agree(topics, passages, give_way))
         if topics.leans or not same:

@@ -40,6 +40,11 @@ TICKETS = (
     "Why is a concert ticket expensive? Promoters blame the stadiums.",
     "Parking ticket too expensive? How drivers object to a fine.",
 )
+FORECASTS = (
+    "Wetter heute: sonnig bei 21 Grad.",
+    "Das Wetter am Wochenende bringt Regen.",
+    "Wetterbericht und Aussichten der Woche.",
+)
 TICKETS_TO_ONE_PLACE = tuple(f"{text} Museum in Lindau." for text in TICKETS)
 
 
@@ -57,7 +62,9 @@ def used(question: str, texts: tuple[str, ...], history: Messages = TALK) -> boo
         ("How fast can they run?", RUNNERS, ALPACAS, False),
         ("Why?", RUNNERS, ALPACAS, False),
         ("Why?", TOWER, ALPACAS, False),  # no search understands this
-        ("Is the ticket expensive?", TICKETS, ALPACAS, False),  # brief, and the results have nothing in common
+        ("Is the ticket expensive?", TICKETS, ALPACAS, True),  # brief, but each result has all of it
+        ("Is the ladder fast?", RUNNERS, ALPACAS, False),  # brief, and the results have nothing in common
+        ("wetter", FORECASTS, ALPACAS, True),
         ("Is the ticket expensive?", TICKETS_TO_ONE_PLACE, ALPACAS, True),
         ("precio del billete hoy", TICKETS[:1], ALPACAS, True),  # words say nothing of another language
     ],
