@@ -63,6 +63,8 @@ _ATTACHED = re.compile(
 ).match
 """Matches what Arabic and Hebrew write as the beginning of a word: the article, "and", and prepositions before it."""
 
+_has_digit = re.compile(r"\d").search
+
 STEM_LENGTH = 6
 """Letters of a word that are compared: enough to distinguish words, few enough to drop most endings."""
 
@@ -97,8 +99,8 @@ def stem(word: str) -> str:
     plain = fold(word)
     attached = None if plain.isascii() else _ATTACHED(plain)
     plain = plain[attached.end() :] if attached else plain
-    # A number must match as a whole.
-    return plain[:STEM_LENGTH] if not plain.isdigit() else plain
+    # A number must match as a whole, and so must a name that has one: "Room217".
+    return plain if _has_digit(plain) else plain[:STEM_LENGTH]
 
 
 def grams(run: str) -> Sequence[str]:

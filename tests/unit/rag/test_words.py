@@ -57,6 +57,8 @@ QUESTIONS = {
         ("והספר", "ספר", True),
         ("והספרייה", "ספרייה", True),
         ("mượn", "mướn", False),
+        ("room217", "room218", False),
+        ("station188", "station", False),
         ("école", "ecole", True),
         ("länder", "lander", True),
         ("19061906", "19061907", False),
