@@ -13,8 +13,8 @@ from collections.abc import Sequence, Set
 from itertools import groupby
 from operator import itemgetter
 
+from services.chat.rag.answer_language import language_of
 from services.chat.rag.leaning import points_back
-from services.chat.rag.prompt import language_of
 from services.chat.rag.query import content_terms
 from services.chat.rag.small_talk import asks_nothing_new
 from services.chat.rag.words import WORD, starts_unspaced

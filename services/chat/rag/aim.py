@@ -8,13 +8,14 @@ what a person says besides, and function words. Whatever else a question has is 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from functools import reduce
 from pathlib import Path
 
 from services.chat.rag.function_words import weight
 from services.chat.rag.lexicon import Lexicon, topical
-from services.chat.rag.words import WORD, starts_unspaced
+from services.chat.rag.words import WORD, fold, starts_unspaced
 
 MIXED = 0.5
 """Share of the room for the whole if a question is after both, or may be after either."""
@@ -26,20 +27,34 @@ _DETAIL = re.compile(
     r"|quem|onde|quant[oa]s?|wanneer|hoeveel|kto|kogo|komu|kiedy|gdzie|ile|кто|кого|кому|когда|где|куда|откуда|сколько"
     r"|хто|коли|де|куди|скільки|من(?!\sفضلك)|متى|أين|اين|كم)\b"
     r"|\b(?:kim|kimin|kime|kimi|ne\szaman|nerede|nereye|nereden|kaç)\b|किसने|किसे|कब|कहाँ|कहां|कितने|कितना|कितनी"
-    r"|누가|누구|언제|어디|[谁誰]|什么时候|何时|哪里|哪儿|多少|几点|いつ|どこ|いくつ|いくら|何時|何人|ใคร|เมื่อไร|ที่ไหน|กี่"
+    r"|누가|누구|언제|어디|[谁誰]|什么时候|何时|哪里|哪儿|多少|几点|いつ|どこ|いくつ|いくら|何時|何人|ใคร|เมื่อไร|ที่ไหน|(?<!เ)กี่"
 )
 """What asks for a detail and not for a text: who, when, where, how many. In many languages it begins the question."""
 
 
-def _lexicon(kind: str) -> Lexicon:
+def _lines() -> list[list[str]]:
+    """Return the language, the kind and the words of each line of the list."""
     lines = Path(__file__).with_suffix(".txt").read_text(encoding="utf-8").splitlines()
-    parts = (line.split(maxsplit=2) for line in lines if line and line[0] != "#")
-    return Lexicon.of(" ".join(words for _, each, words in parts if each == kind))
+    return [line.split(maxsplit=2) for line in lines if line and line[0] != "#"]
+
+
+def _lexicon(kind: str) -> Lexicon:
+    return Lexicon.of(" ".join(words for _, each, words in _lines() if each == kind))
+
+
+def _languages() -> dict[str, set[str]]:
+    """Return the languages of each word; a star at its end stands for any ending."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for language, _, words in _lines():
+        for word in words.split():
+            found[fold(word)].add(language)
+    return dict(found)
 
 
 TASKS, TOPICS, TEXTS, FILLERS, FACTS, WORDING = map(
     _lexicon, ("tasks", "topics", "texts", "fillers", "facts", "wording")
 )
+_LANGUAGES = _languages()
 
 
 def share_of_whole(question: str, leans: bool = False) -> float:
@@ -79,3 +94,10 @@ def _names(lexicon: Lexicon, text: str) -> bool:
 def needs_wording(question: str) -> bool:
     """Return whether `question` is about the words of a text, so that notes of what it says are of no use."""
     return _names(WORDING, question.lower())
+
+
+def languages_of_aim(word: str) -> set[str]:
+    """Return the languages (ISO 639-1) in which a lower-case word with blanks around it is listed."""
+    plain = fold(word)
+    forms = (plain, *(f"{plain[:size]}*" for size in range(2, len(plain) + 1)))
+    return set().union(*(_LANGUAGES[form] for form in forms if form in _LANGUAGES))

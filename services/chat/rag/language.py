@@ -139,6 +139,16 @@ def languages_in(texts: Sequence[str], give_way: Callable[[], None] = do_nothing
     return frozenset().union(*found) if all(found) else frozenset()
 
 
+def languages_by_signs(text: str) -> dict[str, float]:
+    """Return what the function words and letters of a short `text` weigh for each language (ISO 639-1)."""
+    weights: dict[str, float] = defaultdict(float)
+    for word in _words(unicodedata.normalize("NFC", text)):
+        for sign in (word, *filter(_ALPHABETS.__contains__, word)):
+            for language in _SIGNS.get(sign, ()):
+                weights[language] += _weight(sign)
+    return weights
+
+
 def is_german(text: str) -> bool:
     """Return whether the function words of a short `text` are German ones rather than those of any other language."""
     weights: Counter[str] = Counter()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from services.chat.rag import prompt, small_talk
+from services.chat.rag.answer_language import language_of
 from services.chat.rag.budget import HISTORY_SHARE, fitting_history, prompt_budget, shares, source_budget
 from services.chat.rag.decision import UNFIT, Decision
 from services.chat.rag.detect import detect
@@ -92,7 +93,7 @@ def run_pipeline(
     system: Messages = (message("system", request.system),) if request.system else ()
     asked = f"{request.instructions}\n\n{request.question}" if request.instructions else request.question
     give_way()
-    language = prompt.language_of(gist(request.question), request.sources)
+    language = language_of(gist(request.question, MAX_AIM), request.sources)
     budget = source_budget((*system, *history), asked, language, model, rag_settings, count)
     picked = pick_passages(request.question, request.sources, request.history, budget, rag_settings, count, give_way)
     decision = Decision(

@@ -6,7 +6,6 @@ that says that they are data, and no line of a page can pass for the label of a 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from itertools import groupby
 
@@ -97,59 +96,8 @@ DATA = {
 """What stands before the sources: that they are data, and how they are cited. The task keeps the last word, because small
 models follow what they read last."""
 
-MAX_READ, MAX_READ_SOURCES = 500, 8
-"""Characters of a source, and sources, that tell the language of a question that does not."""
-
 OPEN, CLOSE = "<sources>", "</sources>"
 """The tags around all sources."""
-
-_SCRIPTS = (
-    ("ja", re.compile("[\u3040-\u30ff]")),
-    ("zh", re.compile("[\u3400-\u9fff]")),
-    ("ko", re.compile("[\uac00-\ud7af]")),
-    ("uk", re.compile("[іїєґІЇЄҐ]")),
-    ("ru", re.compile("[\u0400-\u04ff]")),
-    ("ar", re.compile("[\u0600-\u06ff]")),
-    ("hi", re.compile("[\u0900-\u097f]")),
-)
-"""Scripts that identify a language; the more specific ones come first, since Japanese and Ukrainian share characters
-with Chinese and Russian."""
-
-_MARKERS = {
-    "en": "the what who when where which how why is are was were did does do of in to and can you tell about",
-    "de": "der die das was wer wann wo wie warum welche welcher welches ist sind war wurde ein eine und im von mit für nicht",
-    "es": "el los las qué quién cuándo dónde cómo cuál por es son fue un una y del con para cuántos cuántas en",
-    "fr": "le les des qui quand où comment pourquoi quel quelle est sont était un une et du dans avec pour combien que",
-    "it": "il gli chi che quando dove come perché quale è sono era un una e della nel con per quanti cosa di",
-    "pt": "o os as que quem quando onde como porque qual é são foi um uma e do da no na com para quantos em",
-    "nl": "de het wat wie wanneer waar hoe waarom welke is zijn was een en van met voor hoeveel in",
-    "pl": "co kto kiedy gdzie jak dlaczego który która jest są był była i w na z ile do się",
-    "tr": "ne kim nerede nasıl neden hangi kaç ve bir bu ile için mi mı midir nedir kimdir zaman",
-}
-"""Frequent words of questions in languages with Latin letters; the language with the most hits wins."""
-_MARKER_SETS = {language: frozenset(words.split()) for language, words in _MARKERS.items()}
-
-
-def language_of(text: str, sources: Sequence[Source] = ()) -> str:
-    """Return the language of a question as a key of `TASKS`; ``en`` if it is unknown.
-
-    Where its words are of several languages, the beginnings of the sources decide: "Was sagt § 2?" has only one word
-    that tells, and that is English too.
-    """
-    for name, script in _SCRIPTS:
-        if script.search(text):
-            return name
-    hits = _hits(text)
-    if not max(hits.values()):
-        return "en"
-    read = _hits(" ".join(source.text[:MAX_READ] for source in sources[:MAX_READ_SOURCES]))
-    return max(hits, key=lambda name: (hits[name], read[name]))
-
-
-def _hits(text: str) -> dict[str, int]:
-    """Return how many words of `text` are markers, for each language."""
-    words = re.findall(r"\w+", text.lower())
-    return {name: sum(word in markers for word in words) for name, markers in _MARKER_SETS.items()}
 
 
 def render_passages(picked: Sequence[Passage], sources: Sequence[Source]) -> str:

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.chat.rag.answer_language import language_of
 from services.chat.rag.budget import fitting_history
 from services.chat.rag.detect import MAX_SOURCES
 from services.chat.rag.leaning import points_back
 from services.chat.rag.passages import Passage, Piece
 from services.chat.rag.pipeline import MAX_CHARACTERS, run_pipeline
-from services.chat.rag.prompt import ABSTENTIONS, DATA, TASKS, language_of
+from services.chat.rag.prompt import ABSTENTIONS, DATA, TASKS
 from services.chat.rag.segments import Segment
 from services.chat.rag.select import select_passages
 from services.chat.rag.settings import ModelFacts, RagSettings
@@ -331,6 +332,16 @@ def test_pointing_back(message: str, back: bool) -> None:
         ("ما هو البرج؟", "ar"),
         ("मीनार क्या है?", "hi"),
         ("Kule nedir ve nerede?", "tr"),
+        ("Quanto costa l'affitto al mese?", "it"),
+        ("Riassumi il contratto", "it"),
+        ("Traduce al inglés", "es"),
+        ("Traduis en anglais", "fr"),
+        ("Resuma isto", "pt"),
+        ("Vergelijk beide documenten", "nl"),
+        ("Streść wątek", "pl"),
+        ("Özetle", "tr"),
+        ("Korrigiere Fehler", "de"),
+        ("Explain this like I'm five", "en"),
         ("xyzzy", "en"),
     ],
 )
