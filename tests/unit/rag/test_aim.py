@@ -26,6 +26,15 @@ from services.chat.rag.small_talk import is_acknowledgement
         "要約してもらえますか",
         "इसका सारांश बताओ",
         "요약해줘",
+        "เอกสารนี้เกี่ยวกับอะไร",
+        "סכם את המסמך הזה",
+        "על מה המסמך?",
+        "Κάνε μια περίληψη του κειμένου",
+        "این متن درباره چیست؟",
+        "Tiivistä tämä asiakirja",
+        "Miről szól ez a szöveg?",
+        "Despre ce este vorba în text?",
+        "Podsumuj w trzech zdaniach",
     ],
 )
 def test_a_question_of_words_about_texts_is_after_the_whole(question: str) -> None:
