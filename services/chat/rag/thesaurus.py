@@ -14,7 +14,7 @@ from pathlib import Path
 
 from services.chat.rag.function_words import QUESTION_WEIGHT, character_weights, weight
 from services.chat.rag.pace import do_nothing, paced
-from services.chat.rag.words import STEM_LENGTH, WORD, grams, shorter_forms, starts_unspaced, stem
+from services.chat.rag.words import STEM_LENGTH, WORD, fold, grams, shorter_forms, starts_unspaced, stem
 
 LANGUAGES = ("en", "de", "es", "fr", "it", "pt", "ru", "tr", "ar", "hi", "zh", "ja")
 """The languages of the fields of a line (ISO 639-1)."""
@@ -27,6 +27,9 @@ LONGEST_RUN = 5
 
 LONGEST_COMPOUND = 40
 """Letters of a word that may be a compound; a longer one is an address or no word."""
+
+WORDS_PER_SLICE = 4
+"""Words of a text that are looked up between two breaths."""
 
 MIN_PART = 4
 """Letters of the first part of a compound."""
@@ -52,11 +55,11 @@ class Thesaurus:
         milliseconds.
         """
         found: dict[int, int] = {}
-        words = paced(WORD.findall(text.lower()), give_way)
-        for key in chain.from_iterable(map(self._keys_of, words)):
-            meant = [number for number in self._places[key] if not languages or self._names(number, key, languages)]
-            for number in meant:
-                found[number] = min(len(meant), found.get(number, len(meant)))
+        for word in paced(WORD.findall(text.lower()), give_way, WORDS_PER_SLICE):
+            for key in self._keys_of(word):
+                meant = self._meant(word, key, languages)
+                for number in meant:
+                    found[number] = min(len(meant), found.get(number, len(meant)))
         return found
 
     def terms_of(self, number: int, languages: Set[str]) -> Iterator[tuple[str, float]]:
@@ -65,8 +68,18 @@ class Thesaurus:
             parts = grams(word) if starts_unspaced(word) else [stem(word)]
             yield from ((part, 1 / len(parts)) for part in parts)
 
-    def _names(self, number: int, key: str, languages: Set[str]) -> bool:
-        return key in map(_key, self._words(number, languages))
+    def _meant(self, word: str, key: str, languages: Set[str]) -> list[int]:
+        """Return the concepts that have a word like the part of `word` with the `key`: those with the most alike."""
+        part = fold(word)
+        part = part[max(0, part.find(key)) :]
+        alike = {number: self._likeness(number, key, part, languages) for number in self._places[key]}
+        most = max(alike.values())
+        return [number for number, letters in alike.items() if letters == most >= 0]
+
+    def _likeness(self, number: int, key: str, part: str, languages: Set[str]) -> int:
+        """Return how many letters at its beginning a concept's word with this key shares with `part`; -1 if it has none."""
+        words = (fold(word.lower()) for word in self._words(number, languages) if _key(word) == key)
+        return max((_shared(word, part) for word in words), default=-1)
 
     def _words(self, number: int, languages: Set[str]) -> Iterator[str]:
         """Yield the words of a concept in `languages`, or in all if there are none."""
@@ -113,3 +126,9 @@ def thesaurus() -> Thesaurus:
 
 def _key(word: str) -> str:
     return word if starts_unspaced(word) else stem(word.lower())
+
+
+def _shared(one: str, other: str) -> int:
+    """Return how many characters two texts share at their beginnings."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((place for place, (first, second) in pairs if first != second), min(len(one), len(other)))

@@ -15,6 +15,8 @@ from services.chat.rag.thesaurus import LANGUAGES, Thesaurus, thesaurus
 SMALL = Thesaurus([
     "bread loaf|brot|pan|pain||||||||パン",
     "pain ache|schmerz|dolor|douleur||||||||",
+    "postpone|verschieben||||||||||",
+    "encrypt|verschlüsseln||||||||||",
     "pharmacy chemist|apotheke|farmacia|pharmacie|||аптека||صيدلية||药店|",
 ])  # fmt: skip
 
@@ -27,11 +29,16 @@ def test_an_inflected_word_names_its_concept() -> None:
 
 
 def test_a_compound_names_the_concept_of_its_last_part() -> None:
-    assert SMALL.concepts_in("Gemeinschaftsapotheken", ANY) == {2: 1}
+    assert SMALL.concepts_in("Gemeinschaftsapotheken", ANY) == {4: 1}
 
 
 def test_a_word_is_found_within_a_run_without_blanks() -> None:
-    assert SMALL.concepts_in("一些社区药店在干什么", ANY) == {2: 1}
+    assert SMALL.concepts_in("一些社区药店在干什么", ANY) == {4: 1}
+
+
+def test_of_words_that_begin_alike_the_most_alike_is_meant() -> None:
+    assert SMALL.concepts_in("Verschlüsselung", ANY) == {3: 1}
+    assert SMALL.concepts_in("Versch", ANY) == {2: 2, 3: 2}
 
 
 def test_the_language_of_the_question_decides_what_its_word_means() -> None:
@@ -40,7 +47,7 @@ def test_the_language_of_the_question_decides_what_its_word_means() -> None:
 
 
 def test_only_words_in_the_languages_of_the_sources_are_given() -> None:
-    assert dict(SMALL.terms_of(2, {"de", "ru"})) == {"apothe": 1.0, "аптека": 1.0}
+    assert dict(SMALL.terms_of(4, {"de", "ru"})) == {"apothe": 1.0, "аптека": 1.0}
     assert dict(SMALL.terms_of(0, {"ja"})) == {"パン": 1.0}
 
 
