@@ -39,8 +39,10 @@ def select_passages(
     shown = Shown([source.title() for source in sources], rag_settings.rag_dedup_similarity)
     picked: dict[int, Passage] = {}
     titled: set[int] = set()
+    best: tuple[int, Passage, int] | None = None
     tokens_left, most = budget, rag_settings.rag_max_paragraphs
     for index, candidate in paced(candidates, give_way, 8):
+        best = best or (index, candidate, budget - SEPARATOR - heads[candidate.source])
         rest = _rest(candidate, picked.get(index))
         # Duplicates are removed here and not before, since only what is shown counts.
         passage = shown.unseen_part(rest) if rest and (index in picked or len(picked) < most) else None
@@ -55,6 +57,10 @@ def select_passages(
             titled.add(passage.source)
         if tokens_left < MIN_USEFUL:
             break
+    if best and not picked:
+        # A text may be its title, or in a script that costs more tokens a line than there is room for.
+        index, passage, room = best
+        picked = {index: _beginning(passage, room, count)} if room >= MIN_USEFUL else {}
     result = _in_order(picked, shown)
     # A text may have a few tokens more than its parts.
     while picked and count(render_passages(result, sources)) > budget:
@@ -114,6 +120,26 @@ def _fitting_part(passage: Passage, room: int, shown: Shown, count: Counter) -> 
         return None, 0
     part = replace(passage, lines=passage.lines[best_start:best_end])
     return part, best_tokens + sum(_tokens(line, count) for line in shown.above(part))
+
+
+def _beginning(passage: Passage, room: int, count: Counter) -> Passage:
+    """Return as much of `passage` as fits into `room` tokens: its last line is cut, and nothing is above it."""
+    lines: list[Piece] = []
+    for line in (each._replace(above=()) for each in passage.lines):
+        left = room - sum(_tokens(each, count) for each in lines)
+        if _tokens(line, count) > left:
+            return replace(passage, lines=(*lines, *_cut(line, left, count)))
+        lines.append(line)
+    return replace(passage, lines=tuple(lines))
+
+
+def _cut(line: Piece, room: int, count: Counter) -> tuple[Piece, ...]:
+    """Return the beginning of `line` that fits into `room` tokens; nothing if none does."""
+    text = line.segment.text
+    while text and count(text) >= room:
+        shorter = text[: len(text) * 7 // 8]
+        text = shorter.rpartition(" ")[0] or shorter
+    return (line._replace(segment=line.segment._replace(text=text)),) if text else ()
 
 
 def _cost(part: Passage, shown: Shown, count: Counter) -> int:

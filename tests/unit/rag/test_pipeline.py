@@ -264,6 +264,23 @@ def test_of_a_passage_too_long_the_best_filled_part_is_shown() -> None:
     assert [line.segment.text for line in picked[0].lines] == lines[2:]
 
 
+@pytest.mark.parametrize("text", ["မြန်မာနိုင်ငံသည်" * 60, "Հայաստանը երկիր է " * 100])
+def test_of_a_line_too_long_for_the_budget_the_beginning_is_shown(text: str) -> None:
+    outcome = run_pipeline(
+        messages("Summarize this", [document(1, "file.txt", text)]), ModelFacts(32_768, rag_tokens=250), RagSettings()
+    )
+    assert outcome.decision.kept == 1
+    assert text[:40] in outcome.messages[-1].text
+    assert 150 < outcome.decision.tokens <= 250
+
+
+def test_a_text_that_is_its_title_is_shown() -> None:
+    outcome = run_pipeline(
+        messages("Which code?", [document(1, "Door code 4711", "Door code 4711")]), FACTS, RagSettings()
+    )
+    assert "[1] Door code 4711\nDoor code 4711" in outcome.messages[-1].text
+
+
 def test_documents_keep_their_order() -> None:
     text = "\n".join(f"Step {number}: the tower of Eastwick needs paint number {number}." for number in range(9))
     sent = run_pipeline(messages("How is the tower of Eastwick painted?", [web(1, "q", text)]), FACTS, RagSettings())
