@@ -19,7 +19,7 @@ from services.answering.digest import (
 )
 from services.answering.digest_run import read_parts
 from services.answering.sources import RagState
-from services.chat.rag.decision import Decision, remark
+from services.chat.rag.decision import EMPTY, Decision, remark
 from services.chat.rag.extent import Extent
 from services.chat.rag.pace import do_nothing
 from services.chat.rag.parts import Part
@@ -274,6 +274,8 @@ ONE, TWO = Extent(("a.txt",), 9000, 90_000, whole=True), Extent(("a.txt", "b.txt
             "3 search results did not fit the question and were left out.",
         ),
         (Decision(False, "acknowledgement", extent=Extent(results=1)), ""),
+        (Decision(False, EMPTY, extent=Extent(("scan.pdf",))), "No text was found in scan.pdf."),
+        (Decision(False, EMPTY, extent=Extent(results=2)), ""),
         (Decision(True, "attached", extent=ONE), "Read 4 of 45 pages' worth of a.txt. The rest did not fit."),
         (
             Decision(True, "attached", extent=TWO),

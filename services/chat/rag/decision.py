@@ -12,6 +12,9 @@ NOTHING = Extent()
 UNFIT = frozenset({"irrelevant", "other topic"})
 """Reasons for which all results are left out though the message asks something."""
 
+EMPTY = "empty sources"
+"""The reason why sources without text are not used, as of a scan."""
+
 PAGE = 2000
 """Characters of a page, for words about the length of a text."""
 
@@ -62,6 +65,8 @@ def _about_documents(decision: Decision) -> Iterator[str]:
     read, parts = decision.parts_read, decision.parts
     shown, total = pages(extent.shown), pages(extent.total)
     share = f"{shown} of {total} pages' worth of {name}" if shown < total else f"part of {name}"
+    if decision.reason == EMPTY and extent.documents:
+        yield f"No text was found in {name}."
     if not decision.used:
         return
     if read and read == parts:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from services.chat.rag import prompt, small_talk
 from services.chat.rag.answer_language import language_of
 from services.chat.rag.budget import HISTORY_SHARE, fitting_history, prompt_budget, shares, source_budget
-from services.chat.rag.decision import UNFIT, Decision
+from services.chat.rag.decision import EMPTY, UNFIT, Decision
 from services.chat.rag.detect import detect
 from services.chat.rag.extent import Extent, measure_extent
 from services.chat.rag.language import is_foreign, languages_in
@@ -142,7 +142,7 @@ def pick_passages(
     passages = [passage for cut in cuts for passage in cut.passages]
     unread = unread_characters(sources) + sum(cut.left_out for cut in cuts)
     if not passages:
-        return Picked("", Verdict(False, "empty sources", 0.0), 0, unread, Extent())
+        return Picked("", Verdict(False, EMPTY, 0.0), 0, unread, measure_extent(sources, ()))
     asked = gist(question)
     topics = find_topics(asked, history)
     spoken = languages_in([source.text for source in sources], give_way)

@@ -274,6 +274,12 @@ def test_of_a_line_too_long_for_the_budget_the_beginning_is_shown(text: str) -> 
     assert 150 < outcome.decision.tokens <= 250
 
 
+def test_of_a_file_without_text_its_name_is_known() -> None:
+    outcome = run_pipeline(messages("Summarize this", [document(1, "scan.pdf", " \n")]), FACTS, RagSettings())
+    assert outcome.decision.reason == "empty sources"
+    assert outcome.decision.extent.documents == ("scan.pdf",)
+
+
 def test_a_text_that_is_its_title_is_shown() -> None:
     outcome = run_pipeline(
         messages("Which code?", [document(1, "Door code 4711", "Door code 4711")]), FACTS, RagSettings()
