@@ -20,6 +20,9 @@ ABOUT_TEXT = 0.5
 MAX_READ, MAX_READ_SOURCES = 500, 8
 """Characters of a source, and sources, that tell the language of a question that does not."""
 
+LEAST_SHARE = 2 / 3
+"""Share of the likeliest language's weight that one of the prompt needs: Vietnamese has letters and words of Spanish."""
+
 _SCRIPTS = (
     ("ja", re.compile("[\u3040-\u30ff]")),
     ("zh", re.compile("[\u3400-\u9fff]")),
@@ -43,6 +46,8 @@ def language_of(question: str, sources: Sequence[Source] = ()) -> str:
             return name
     weights = _weights(question)
     most = max(weights[name] for name in LATIN)
+    if most < LEAST_SHARE * max(weights.values()):
+        return "en"
     likely = [name for name in LATIN if weights[name] == most]
     if len(likely) == 1 or not most:
         return likely[0]

@@ -365,6 +365,8 @@ def test_pointing_back(message: str, back: bool) -> None:
         ("Özetle", "tr"),
         ("Korrigiere Fehler", "de"),
         ("Explain this like I'm five", "en"),
+        ("Tóm tắt tài liệu này", "en"),
+        ("Vad kostar hyran?", "en"),
         ("xyzzy", "en"),
     ],
 )
