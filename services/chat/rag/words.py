@@ -121,5 +121,8 @@ def terms(text: str) -> list[str]:
 
 
 def shorter_forms(word: str) -> Iterable[str]:
-    """Return `word` without its last letter, and without its last two, where enough letters remain."""
-    return [word[:-cut] for cut in (1, 2) if len(word) - cut >= MIN_VARIANT + cut - 1]
+    """Return `word` without its last letter, and without its last two, where enough letters remain.
+
+    Digits are no ending: "room21" is another name than "room217".
+    """
+    return [word[:-cut] for cut in (1, 2) if len(word) - cut >= MIN_VARIANT + cut - 1 and not _has_digit(word[-cut:])]

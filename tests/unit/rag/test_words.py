@@ -87,6 +87,13 @@ def test_a_question_in_thai_finds_its_word() -> None:
     assert Query(term_weights("เมืองหลวง")).hits(WORD.findall("อยู่ในเมืองหลวงเก่า"))
 
 
+def test_a_name_is_no_form_of_another_with_more_digits() -> None:
+    query = Query(term_weights("room217"))
+    assert query.hits(["room217"]) == {"room217": 1.0}
+    assert not query.hits(["room21"])
+    assert not query.hits(["room2"])
+
+
 @pytest.mark.parametrize(
     ("question", "weights"),
     [
