@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 from services.chat.rag.function_words import LISTED_WORDS
 from services.chat.rag.pace import do_nothing, paced
-from services.chat.rag.words import WORD
+from services.chat.rag.words import WORD, count_unspaced
 
 MAX_READ = 60_000
 """Characters of all sources together that are read."""
@@ -21,6 +21,8 @@ MAX_READ_OF_SOURCE = 2000
 MAX_READ_OF_QUESTION = 2000
 """Characters of a question that are read."""
 
+UNSPACED_PART = 4
+"""A text of which one in so many characters is in a script without blanks is in a language of that script."""
 TEXTS_PER_SLICE = 4
 """Sources of which the language is told between two breaths."""
 
@@ -72,6 +74,7 @@ _OF_SCRIPT = {"han": frozenset({"zh"}), "kana": frozenset({"ja"})}
 """The language of a script without blanks, whose function words are no words of their own."""
 LETTERS_PER_SIGN = {"han": 3, "kana": 2, "hangul": 2}
 """Letters of an alphabet that say as much as one character of these scripts: a brand in a question is one word."""
+_has_latin = re.compile("[a-zA-Z]").search
 _SHARED_SCRIPTS = frozenset({"latin", "cyrillic", "arabic", "devanagari"})
 """Scripts of several languages that the lists of function words tell apart."""
 _CHINESE = re.compile("[吗嗎呢么麼谁誰哪这這那你们們]")
@@ -107,6 +110,8 @@ def script_of(text: str) -> str:
 
     Japanese is "kana", however many Chinese characters it has.
     """
+    if text.isascii():
+        return "latin" if _has_latin(text) else ""
     letters: Counter[str] = Counter()
     for run in _SCRIPTS.finditer(text.lower()):
         script = str(run.lastgroup)
@@ -132,11 +137,13 @@ def languages_in(texts: Sequence[str], give_way: Callable[[], None] = do_nothing
     """Return the languages (ISO 639-1) that `texts` are in; none if those of a text are not known."""
     share = min(MAX_READ_OF_SOURCE, MAX_READ // (len(texts) or 1))
     samples = [_sample(text, share) for text in paced(texts, give_way)]
-    found = [
-        _OF_SCRIPT.get(script_of(sample)) or languages_of(sample)
-        for sample in paced(samples, give_way, TEXTS_PER_SLICE)
-    ]
+    found = [_languages(sample) for sample in paced(samples, give_way, TEXTS_PER_SLICE)]
     return frozenset().union(*found) if all(found) else frozenset()
+
+
+def _languages(sample: str) -> frozenset[str]:
+    unspaced = count_unspaced(sample) * UNSPACED_PART >= len(sample)
+    return _OF_SCRIPT.get(script_of(sample), frozenset()) if unspaced else languages_of(sample)
 
 
 def languages_by_signs(text: str) -> dict[str, float]:
