@@ -263,7 +263,7 @@ ONE, TWO = Extent(("a.txt",), 9000, 90_000, whole=True), Extent(("a.txt", "b.txt
     [
         (
             Decision(True, "relevant", extent=Extent(results=2)),
-            "2 search results did not fit the question and were left out.",
+            "2 search results were left out: the others say more on the question, or the same.",
         ),
         (
             Decision(False, "irrelevant", extent=Extent(results=1)),

@@ -9,8 +9,8 @@ from services.chat.rag.extent import Extent
 
 NOTHING = Extent()
 
-UNFIT = frozenset({"irrelevant", "other topic"})
-"""Reasons for which all results are left out though the message asks something."""
+UNFIT = frozenset({"irrelevant", "other topic", "attached"})
+"""Reasons for which all results are left out though the message asks something; documents beside them may be used."""
 
 EMPTY = "empty sources"
 """The reason why sources without text are not used, as of a scan."""
@@ -55,9 +55,12 @@ def remark(decision: Decision) -> str:
 
 def _about_results(decision: Decision) -> Iterator[str]:
     dropped = decision.extent.results
-    if dropped and (decision.used or decision.reason in UNFIT):
-        what = "1 search result" if dropped == 1 else f"{dropped} search results"
-        yield f"{what} did not fit the question and {'was' if dropped == 1 else 'were'} left out."
+    what = "1 search result" if dropped == 1 else f"{dropped} search results"
+    verb = "was" if dropped == 1 else "were"
+    if dropped and decision.reason in UNFIT:
+        yield f"{what} did not fit the question and {verb} left out."
+    elif dropped and decision.used:
+        yield f"{what} {verb} left out: the others say more on the question, or the same."
 
 
 def _about_documents(decision: Decision) -> Iterator[str]:

@@ -14,6 +14,7 @@ from services.chat.rag.decision import EMPTY, UNFIT, Decision
 from services.chat.rag.detect import detect
 from services.chat.rag.extent import Extent, measure_extent
 from services.chat.rag.language import is_foreign, languages_in
+from services.chat.rag.named import only_named
 from services.chat.rag.order import by_rank, find_aim, for_documents
 from services.chat.rag.pace import breathing, do_nothing, paced
 from services.chat.rag.passages import Cut, Passage, cut_source, is_snippet
@@ -87,7 +88,7 @@ def run_pipeline(
     request = detect(messages, give_way)
     if request is None:
         return PipelineResult(messages, Decision(False, "no sources"))
-    request = with_notes(request, notes)
+    request = with_notes(only_named(request, give_way), notes)
     count = breathing(count, give_way)
     history = fitting_history(request.history, prompt_budget(model, rag_settings) // HISTORY_SHARE, count)
     system: Messages = (message("system", request.system),) if request.system else ()
