@@ -279,11 +279,11 @@ ONE, TWO = Extent(("a.txt",), 9000, 90_000, whole=True), Extent(("a.txt", "b.txt
         (Decision(True, "attached", extent=ONE), "Read 4 of 45 pages' worth of a.txt. The rest did not fit."),
         (
             Decision(True, "attached", extent=TWO),
-            "Used the 4 of 45 pages' worth of the documents that fit the question best.",
+            "Used 4 of 45 pages' worth of the documents: what fits the question best.",
         ),
         (
             Decision(True, "attached", extent=Extent(("a.txt",), 1200, 2400)),
-            "Used the part of a.txt that fit the question best.",
+            "Used a part of a.txt: what fits the question best.",
         ),
         (Decision(True, "attached", extent=ONE, parts=8), "Reads a.txt in 8 parts before the answer."),
         (

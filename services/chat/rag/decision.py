@@ -67,7 +67,7 @@ def _about_documents(decision: Decision) -> Iterator[str]:
     extent, name = decision.extent, document_name(decision.extent.documents)
     read, parts = decision.parts_read, decision.parts
     shown, total = pages(extent.shown), pages(extent.total)
-    share = f"{shown} of {total} pages' worth of {name}" if shown < total else f"part of {name}"
+    share = f"{shown} of {total} pages' worth of {name}" if shown < total else f"a part of {name}"
     if decision.reason == EMPTY and extent.documents:
         yield f"No text was found in {name}."
     if not decision.used:
@@ -81,7 +81,7 @@ def _about_documents(decision: Decision) -> Iterator[str]:
     elif extent.whole and not extent.complete:
         yield f"Read {share}. The rest did not fit."
     elif not extent.complete:
-        yield f"Used the {share} that fit the question best."
+        yield f"Used {share}: what fits the question best."
 
 
 def _about_unread(decision: Decision) -> Iterator[str]:
