@@ -19,6 +19,9 @@ PREFIX_WEIGHT = 0.8
 CONCEPT_WEIGHT = 0.5
 """Weight of another word for what the question names."""
 
+NO_CONCEPTS: Mapping[str, float] = MappingProxyType({})
+"""No concepts that the question names."""
+
 NO_SYNONYMS: Mapping[str, tuple[str, float]] = MappingProxyType({})
 """No other words for any term."""
 
@@ -89,9 +92,15 @@ class _Known(dict[str, Matches]):
 class Query:
     """Match words to weighted terms. Each result is stored, since the same words come again and again."""
 
-    def __init__(self, weights: dict[str, float], synonyms: Mapping[str, tuple[str, float]] = NO_SYNONYMS) -> None:
-        """Take the weight of each term, and other words for some of them, each with what it counts."""
-        self.weights = weights
+    def __init__(
+        self,
+        weights: dict[str, float],
+        concepts: Mapping[str, float] = NO_CONCEPTS,
+        synonyms: Mapping[str, tuple[str, float]] = NO_SYNONYMS,
+    ) -> None:
+        """Take the weight of each term, of each concept, and the words for these, each with the share that it is of one."""
+        self.weights = {**weights, **concepts}
+        self.concepts = frozenset(concepts)
         self._synonyms = synonyms
         beginnings = {term[:MIN_VARIANT] for term in chain(weights, synonyms)}
         self._known = _Known(weights, beginnings, self._matches)
@@ -145,12 +154,12 @@ def with_concepts(
 
     The other words are in `languages`, those of the sources (ISO 639-1). Calls `give_way` every few milliseconds.
     """
-    known, all_weights, synonyms = thesaurus(), dict(weights), dict[str, tuple[str, float]]()
-    concepts = known.concepts_in(question, languages_of(question), give_way)
-    for number, meanings in paced(concepts.items(), give_way, 8):
+    known, concepts, synonyms = thesaurus(), dict[str, float](), dict[str, tuple[str, float]]()
+    named = known.concepts_in(question, languages_of(question), give_way)
+    for number, meanings in paced(named.items(), give_way, 8):
         concept = f"#{number}"
-        all_weights[concept] = CONCEPT_WEIGHT / meanings
+        concepts[concept] = CONCEPT_WEIGHT / meanings
         for term, share in known.terms_of(number, languages):
             if term not in weights:
                 synonyms.setdefault(term, (concept, share))
-    return Query(all_weights, synonyms)
+    return Query(weights, concepts, synonyms)

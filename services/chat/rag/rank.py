@@ -74,8 +74,12 @@ def rank_passages(query: Query, passages: Sequence[Passage], give_way: Callable[
     }
     mean = sum(passage.size for passage in passages) / (len(passages) or 1)
     # With sources on one topic, its word is in all passages and BM25 alone would ignore it.
-    min_idf = MIN_IDF_SHARE * sum(idf.values()) / (len(idf) or 1)
+    own = [value for term, value in idf.items() if term not in query.concepts]
+    min_idf = MIN_IDF_SHARE * sum(own) / (len(own) or 1)
     weights = {term: max(idf[term], min_idf) * weight for term, weight in query.weights.items()}
+    # Squared: where half of the question is said in its own words, its other half may be said in others.
+    said = _said(hits, {term: weight for term, weight in weights.items() if term not in query.concepts})
+    weights.update((concept, weights[concept] * (1 - said * said)) for concept in query.concepts)
     known: dict[tuple[int, int], Hits] = {}
 
     def above(passage: Passage) -> Hits:
@@ -95,6 +99,12 @@ def rank_passages(query: Query, passages: Sequence[Passage], give_way: Callable[
         for hit, lines, passage in paced(zip(hits, by_line, passages, strict=True), give_way)
     ]
     return Ranking(hits, idf, _add_neighbours(plain, passages))
+
+
+def _said(hits: Iterable[Hits], weights: dict[str, float]) -> float:
+    """Return how much of the question the best passage says in its own words, 0 to 1: so much less other words count."""
+    best = max((sum(weights[term] for term in hit if term in weights) for hit in hits), default=0.0)
+    return min(1.0, best / (sum(weights.values()) or 1.0))
 
 
 def sum_hits(parts: Iterable[Hits]) -> Hits:

@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from services.chat.rag import thesaurus as module
+from services.chat.rag.passages import cut_source
 from services.chat.rag.pipeline import pick_passages
+from services.chat.rag.query import Query
+from services.chat.rag.rank import rank_passages
 from services.chat.rag.settings import RagSettings
 from services.chat.rag.sources import Source
 from services.chat.rag.thesaurus import LANGUAGES, Thesaurus, thesaurus
@@ -82,3 +85,11 @@ FILLER = "\n\n".join(
 def test_a_document_is_found_by_other_words_and_other_languages(question: str, sentence: str) -> None:
     document = Source("1", "minutes.txt", "", f"{FILLER}\n\n{sentence}\n\n{FILLER}", "file")
     assert sentence in pick_passages(question, [document], (), 400, RagSettings()).text
+
+
+def test_other_words_count_less_the_more_of_the_question_is_said() -> None:
+    query = Query({"repair": 1.0, "engine": 1.0}, {"#1": 0.5}, {"motor": ("#1", 1.0)})
+    other = cut_source(1, "The motor stands in the yard behind the house of the mayor.").passages
+    said = [*cut_source(0, "They repair the engine on Monday at noon in the hall.").passages, *other]
+    unsaid = [*cut_source(0, "They dance on Monday at noon in the hall of the town.").passages, *other]
+    assert rank_passages(query, said).scores[-1] < rank_passages(query, unsaid).scores[-1]
