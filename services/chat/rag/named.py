@@ -20,39 +20,37 @@ def only_named(request: RagRequest, give_way: Callable[[], None] = do_nothing) -
 
     Calls `give_way` every few milliseconds.
     """
-    question = gist(request.question, MAX_AIM)
+    question = gist(request.question, MAX_AIM).lower()
+    spoken = f" {' '.join(WORD.findall(question))} "
     named = {
         number: name
         for number, each in enumerate(paced(request.sources, give_way))
-        if (name := name_in(question, each))
+        if (name := _name_in(question, spoken, each))
     }
     if not 0 < len(named) < len(request.sources) or share_of_whole(_without(question, named.values())) < 1:
         return request
     return replace(request, sources=tuple(request.sources[number] for number in named))
 
 
-def name_in(question: str, source: Source) -> str:
-    """Return the name that `question` calls an attached `source` by: its title, or that without the ending of a file.
+def _name_in(question: str, spoken: str, source: Source) -> str:
+    """Return what a lower-case question calls an attached `source`: its title, or that without the ending of a file.
 
-    Empty if it does not name it, or only by a word for any text.
+    Empty if it does not name it, or only by a word for any text. `spoken` are the words of the question between blanks.
     """
     title = source.name.lower().strip()
-    text = question.lower()
     if not title or not source.attached:
         return ""
-    if "." in title and title in text:
+    if "." in title and title in question:
         return title
     bare = " ".join(WORD.findall(title.rpartition(".")[0] or title))
     if not any(looked_up(bare)):
         return ""  # "the notes" may be any of them
-    spoken = " ".join(WORD.findall(text))
     if starts_unspaced(bare):
         return bare if len(bare) > 1 and bare in spoken else ""
-    return bare if len(bare) >= MIN_NAME and f" {bare} " in f" {spoken} " else ""
+    return bare if len(bare) >= MIN_NAME and f" {bare} " in spoken else ""
 
 
 def _without(question: str, names: Iterable[str]) -> str:
-    text = question.lower()
     for name in names:
-        text = text.replace(name, " ")
-    return text
+        question = question.replace(name, " ")
+    return question
