@@ -32,29 +32,23 @@ _DETAIL = re.compile(
 """What asks for a detail and not for a text: who, when, where, how many. In many languages it begins the question."""
 
 
-def _lines() -> list[list[str]]:
-    """Return the language, the kind and the words of each line of the list."""
-    lines = Path(__file__).with_suffix(".txt").read_text(encoding="utf-8").splitlines()
-    return [line.split(maxsplit=2) for line in lines if line and line[0] != "#"]
+def _read_list() -> tuple[dict[str, Lexicon], dict[str, set[str]]]:
+    """Return the words of each kind, and the languages of each word; a star at a word's end stands for any ending."""
+    kinds: dict[str, list[str]] = defaultdict(list)
+    languages: dict[str, set[str]] = defaultdict(set)
+    for line in Path(__file__).with_suffix(".txt").read_text(encoding="utf-8").splitlines():
+        if line and line[0] != "#":
+            language, kind, words = line.split(maxsplit=2)
+            kinds[kind].append(words)
+            for word in words.split():
+                languages[fold(word)].add(language)
+    return {kind: Lexicon.of(" ".join(words)) for kind, words in kinds.items()}, dict(languages)
 
 
-def _lexicon(kind: str) -> Lexicon:
-    return Lexicon.of(" ".join(words for _, each, words in _lines() if each == kind))
-
-
-def _languages() -> dict[str, set[str]]:
-    """Return the languages of each word; a star at its end stands for any ending."""
-    found: dict[str, set[str]] = defaultdict(set)
-    for language, _, words in _lines():
-        for word in words.split():
-            found[fold(word)].add(language)
-    return dict(found)
-
-
+_KINDS, _LANGUAGES = _read_list()
 TASKS, TOPICS, TEXTS, FILLERS, FACTS, WORDING = map(
-    _lexicon, ("tasks", "topics", "texts", "fillers", "facts", "wording")
+    _KINDS.__getitem__, ("tasks", "topics", "texts", "fillers", "facts", "wording")
 )
-_LANGUAGES = _languages()
 
 
 def share_of_whole(question: str, leans: bool = False) -> float:
