@@ -135,9 +135,8 @@ def languages_of(text: str) -> frozenset[str]:
 
 def languages_in(texts: Sequence[str], give_way: Callable[[], None] = do_nothing) -> frozenset[str]:
     """Return the languages (ISO 639-1) that `texts` are in; none if those of a text are not known."""
-    share = min(MAX_READ_OF_SOURCE, MAX_READ // (len(texts) or 1))
-    samples = [_sample(text, share) for text in paced(texts, give_way)]
-    found = [_languages(sample) for sample in paced(samples, give_way, TEXTS_PER_SLICE)]
+    samples = paced(_samples(texts, give_way), give_way, TEXTS_PER_SLICE)
+    found = [_languages(sample) for sample in samples]
     return frozenset().union(*found) if all(found) else frozenset()
 
 
@@ -171,9 +170,8 @@ def is_foreign(question: str, sources: Sequence[str], give_way: Callable[[], Non
     """
     question = unicodedata.normalize("NFC", question[:MAX_READ_OF_QUESTION])
     asked = script_of(question)
-    share = min(MAX_READ_OF_SOURCE, MAX_READ // (len(sources) or 1))
-    texts = [_sample(source, share) for source in paced(sources, give_way)]
-    foreign = [_differs(question, asked, text) for text in paced(texts, give_way, TEXTS_PER_SLICE) if script_of(text)]
+    samples = paced(_samples(sources, give_way), give_way, TEXTS_PER_SLICE)
+    foreign = [_differs(question, asked, sample) for sample in samples if script_of(sample)]
     return bool(asked and foreign) and sum(foreign) >= MIN_FOREIGN * len(foreign)
 
 
@@ -229,6 +227,12 @@ def _signs_outside_names(text: str) -> dict[str, float]:
 
 def _weight(sign: str) -> float:
     return float(len(_SIGNS[sign]) ** -0.5)
+
+
+def _samples(texts: Sequence[str], give_way: Callable[[], None]) -> list[str]:
+    """Return what is read of each text, `MAX_READ` characters of all together."""
+    share = min(MAX_READ_OF_SOURCE, MAX_READ // (len(texts) or 1))
+    return [_sample(text, share) for text in paced(texts, give_way)]
 
 
 def _sample(text: str, length: int) -> str:

@@ -80,7 +80,8 @@ def run_pipeline(
 ) -> PipelineResult:
     """Return the messages to send instead of `messages`, and the decision about their sources.
 
-    `notes` stand for the texts of the sources with their numbers. Does not block, but works for up to some hundred milliseconds; calls `give_way` every few milliseconds meanwhile.
+    `notes` stand for the texts of the sources with their numbers. Does not block, but works for up to some hundred
+    milliseconds; calls `give_way` every few milliseconds meanwhile.
     """
     started = time.perf_counter()
     if not rag_settings.rag_enabled:
