@@ -74,11 +74,6 @@ def find_sections(segments: Sequence[Segment], give_way: Callable[[], None] = do
     return sections
 
 
-def sections_named(sections: Sequence[Section], number: str, kind: str = "") -> list[Section]:
-    """Return the sections with this number, of this kind if it is given and they have one."""
-    return [each for each in sections if each.number == number and (not kind or each.kind in {"", kind})]
-
-
 def find_pages(segments: Sequence[Segment], give_way: Callable[[], None] = do_nothing) -> list[Mark]:
     """Return the pages of a text, from page ends or from lines that say nothing but a page's number."""
     numbered = enumerate(lightly_paced(segments, give_way))

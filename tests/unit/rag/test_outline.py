@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.chat.rag.layout import read_layout
-from services.chat.rag.outline import Section, find_captions, find_pages, find_sections, sections_named
+from services.chat.rag.outline import Section, find_captions, find_pages, find_sections
 
 BODY = "The members meet twice a year in the hall beside the mill, and the board invites them in writing."
 
@@ -46,6 +48,11 @@ LANGUAGES = {
     "ar": ("الفصل 2", "المادة 3"),
     "zh": ("第二章", "第三条"),
 }
+
+
+def sections_named(sections: Sequence[Section], number: str, kind: str = "") -> list[Section]:
+    """Return the sections with this number, of this kind if it is given and they have one."""
+    return [each for each in sections if each.number == number and (not kind or each.kind in {"", kind})]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
